@@ -1,0 +1,181 @@
+"""Capture: raw events, each with the state its user had before it → entries on the chat-log topic.
+
+Two agents share one worker, as events and states are co-partitioned: one feeds the state table, one joins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from agents.join import RUN_AHEAD, PartitionJoin, clamp
+from models.entries import ChatLogEntry, encode_entry
+from models.errors import BadRecord
+from models.states import as_of, decode_history, decode_state, encode_history, insert, trim
+from sinks.dead_letters import dead_letter_of
+from sinks.producer import OutRecord
+from sinks.splitting import write_or_split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aiokafka import ConsumerRecord
+
+    from app.progress import Chunk
+    from app.table import StateTable
+    from models.dead_letters import DeadLetter
+    from models.platforms import Platform
+    from models.states import History
+    from sinks.dead_letters import DeadLetterTopic
+    from sinks.producer import RecordProducer
+
+    JoinOf = Callable[[int], PartitionJoin]
+
+
+class CaptureEvents:
+    """Joins and extracts the events of a chunk, and hands the entries over as one batch.
+
+    Attributes:
+        categories: how many events of each category came since the start, so that an unknown kind is seen.
+        entries: how many entries were handed over since the start.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        table: StateTable,
+        join_of: JoinOf,
+        producer: RecordProducer,
+        chat_log_topic: str,
+        dead_letters: DeadLetterTopic,
+    ) -> None:
+        self._platform = platform
+        self._table = table
+        self._join_of = join_of
+        self._producer = producer
+        self._chat_log_topic = chat_log_topic
+        self._dead_letters = dead_letters
+        self.categories: Counter[str] = Counter()
+        self.entries = 0
+
+    async def __call__(self, chunk: Chunk) -> None:
+        """Return when every event of `chunk` is an entry in Kafka, nothing, or a dead letter."""
+        join = self._join_of(chunk.partition)
+        bad: list[DeadLetter] = []
+        parsed = self._parse(chunk, bad)
+        newest_ms = max((when for _, _, when in parsed), default=-math.inf)
+        await join.wait_for_states(newest_ms)
+        entries = self._extract(chunk.partition, parsed, bad)
+        bad.extend(await self._hand_over(chunk.partition, entries))
+        await self._dead_letters.bury(bad)
+        await join.note_events(newest_ms)
+
+    def _parse(
+        self, chunk: Chunk, bad: list[DeadLetter]
+    ) -> list[tuple[ConsumerRecord, dict[str, object], float]]:
+        """Return each event that can be parsed, with the time up to which it needs states."""
+        parsed = []
+        for record in chunk:
+            try:
+                event = self._platform.parse_event(record.value)
+            except BadRecord as error:
+                bad.append(dead_letter_of(record, error))
+                continue
+            claimed_ms = self._platform.moment_of(event).timestamp
+            when = -math.inf if claimed_ms is None else clamp(claimed_ms, record.timestamp)
+            parsed.append((record, event, when))
+        return parsed
+
+    def _extract(
+        self,
+        partition: int,
+        parsed: Sequence[tuple[ConsumerRecord, dict[str, object], float]],
+        bad: list[DeadLetter],
+    ) -> list[tuple[ConsumerRecord, ChatLogEntry]]:
+        entries = []
+        for record, event, _ in parsed:
+            self.categories[self._platform.categorise(event)] += 1
+            try:
+                entry = self._platform.extract_chat_log_entry(event, self._state_before(partition, event))
+            except BadRecord as error:
+                bad.append(dead_letter_of(record, error))
+                continue
+            if entry is not None:
+                entries.append((record, entry))
+        return entries
+
+    def _state_before(self, partition: int, event: dict[str, object]) -> dict[str, object]:
+        userid, timestamp_ms = self._platform.moment_of(event)
+        if userid is None or timestamp_ms is None:
+            return {}
+        stored = self._table.read(partition, userid.encode())
+        return {} if stored is None else as_of(decode_history(stored), timestamp_ms)
+
+    async def _hand_over(
+        self, partition: int, entries: Sequence[tuple[ConsumerRecord, ChatLogEntry]]
+    ) -> list[DeadLetter]:
+        """Produce the entries to the same partition number; return those that Kafka does not take."""
+
+        async def produce(some: Sequence[tuple[ConsumerRecord, ChatLogEntry]]) -> int:
+            records = [OutRecord(entry.userid.encode(), encode_entry(entry)) for _, entry in some]
+            await self._producer.send(self._chat_log_topic, partition, records)
+            return len(some)
+
+        produced, refused = await write_or_split(entries, produce)
+        self.entries += produced
+        return [dead_letter_of(record, error) for (record, _), error in refused]
+
+
+class FeedStates:
+    """Keeps a short history of states per user in the state table."""
+
+    def __init__(
+        self,
+        table: StateTable,
+        join_of: JoinOf,
+        dead_letters: DeadLetterTopic,
+    ) -> None:
+        self._table = table
+        self._join_of = join_of
+        self._dead_letters = dead_letters
+        self.states = 0
+
+    async def __call__(self, chunk: Chunk) -> None:
+        """Return when every state of `chunk` is in the table and its changelog, or a dead letter."""
+        join = self._join_of(chunk.partition)
+        bad: list[DeadLetter] = []
+        changes: dict[bytes, History] = {}
+        newest_ms = -math.inf
+
+        async def apply(next_offset: int) -> None:
+            await self._table.write(chunk.partition, {k: encode_history(h) for k, h in changes.items()})
+            changes.clear()
+            await join.note_states(newest_ms, next_offset)
+
+        for record in chunk:
+            try:
+                state = decode_state(record.value)
+            except BadRecord as error:
+                bad.append(dead_letter_of(record, error))
+                continue
+            key = state.userid.encode()
+            history = trim(insert(self._history(chunk.partition, key, changes), state), join.needed_from)
+            while len(history) > RUN_AHEAD and not join.events_wait_for_states:
+                if await join.events_are_at_the_end():
+                    history = trim(history, math.inf, keep=RUN_AHEAD)
+                    break
+                await apply(record.offset)
+                await join.wait_for_a_move()
+                history = trim(history, join.needed_from)
+            changes[key] = history
+            newest_ms = max(newest_ms, clamp(state.updated, record.timestamp))
+        await apply(chunk.last_offset + 1)
+        await self._dead_letters.bury(bad)
+        self.states += len(chunk) - len(bad)
+
+    def _history(self, partition: int, key: bytes, changes: dict[bytes, History]) -> History:
+        if key in changes:
+            return changes[key]
+        stored = self._table.read(partition, key)
+        return () if stored is None else decode_history(stored)

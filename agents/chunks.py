@@ -1,0 +1,105 @@
+"""The one place that acknowledges: a chunk is acknowledged when what came of every record in it is safe.
+
+Agents give a function that returns when that is so. Whatever else happens (an error, a cancellation, a
+rebalance, a stop) leaves the chunk unacknowledged, so it is read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from faust.types import EventT, StreamT
+
+    from app.progress import Chunk
+
+log = logging.getLogger(__name__)
+
+#: How long work in flight may go on once the partitions are to be given up. Together with the commit
+#: (`app.transport.COMMIT_TIMEOUT_S`) it must stay far below the rebalance timeout and the stop deadline.
+RELEASE_GRACE_S = 2.0
+
+
+class StreamEnded(Exception):
+    """A stream ended by itself, which it must never do: its partition would silently stand still."""
+
+
+class ChunkRunner:
+    """Works on the chunks of a stream: side by side, or one after the other within a partition.
+
+    How many there can be is bounded by the transport, which hands out only so many.
+
+    Args:
+        name: what this is, for logs.
+        handle: returns when what came of every record of the chunk is safe.
+        in_order: whether a chunk waits for the one before it in its partition.
+        fail: called with an error that nobody foresaw or that cannot be mended; must stop the worker.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        handle: Callable[[Chunk], Awaitable[None]],
+        *,
+        in_order: bool,
+        fail: Callable[[Exception], Awaitable[None]],
+    ) -> None:
+        self._name = name
+        self._handle = handle
+        self._in_order = in_order
+        self._fail = fail
+        self._last_of_partition: dict[int, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.records_done = 0
+
+    async def run(self, stream: StreamT[Chunk]) -> None:
+        """Work on `stream` for as long as the worker runs."""
+        async for event in stream.noack().events():
+            self._start(event)
+        await self._fail(StreamEnded(f"the stream of {self._name} ended"))
+
+    async def release(self) -> None:
+        """Let the work in flight finish for a short while, then cancel what is left. Idempotent."""
+        if not self._tasks:
+            return
+        _, unfinished = await asyncio.wait(self._tasks, timeout=RELEASE_GRACE_S)
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
+        self._last_of_partition.clear()
+
+    def _start(self, event: EventT[Chunk]) -> None:
+        chunk = event.value
+        before = self._last_of_partition.get(chunk.partition) if self._in_order else None
+        # The task is created in the stream's context, so that Faust's stores know the current event.
+        task = asyncio.create_task(self._work(event, before), name=f"{self._name}-{chunk.partition}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if self._in_order:
+            self._last_of_partition[chunk.partition] = task
+
+    async def _work(self, event: EventT[Chunk], before: asyncio.Task[None] | None) -> None:
+        chunk = event.value
+        if before is not None and not before.done():
+            await asyncio.wait({before})
+        try:
+            await self._handle(chunk)
+        except Exception as error:
+            log.exception(
+                "A chunk cannot be worked on; the worker stops and the chunk is read again",
+                extra={
+                    "part": self._name,
+                    "topic": chunk.topic,
+                    "partition": chunk.partition,
+                    "offset": chunk.first_offset,
+                    "last_offset": chunk.last_offset,
+                },
+            )
+            await self._fail(error)
+            return
+        event.ack()
+        self.records_done += len(chunk)

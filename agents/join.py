@@ -1,0 +1,103 @@
+"""Who waits for whom: events for the states they need, states for the events that still need the old ones.
+
+Two topics are read side by side and either can run ahead. An event may be joined once its state partition
+has been read up to the event's time, or to where the partition ended when the event began to wait. States
+are not read on while a user's history would grow beyond `RUN_AHEAD`, unless the events wait for just that.
+So one side always goes on: states stop only while no event waits for them, and events that do not wait
+move the frontier that lets histories forget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+#: How far out of order the times in one partition may be: users' phones, several bots, retries.
+DISORDER_MS = 10_000
+#: States of one user, all still needed by events to come, at which the states wait for the events.
+RUN_AHEAD = 64
+#: How often a waiting side looks whether the other has come to the end of its log.
+LOOK_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """How far one partition goes, and how far it has been worked on.
+
+    Attributes:
+        end: asks the brokers for the offset after the last record.
+        done_to: the offset below which every record has been acknowledged.
+    """
+
+    end: Callable[[], Awaitable[int]]
+    done_to: Callable[[], int]
+
+
+class PartitionJoin:
+    """The two clocks of one partition number: how far states are read, how far events are joined.
+
+    Times are in ms. A record that claims to be from the year 9999 must not move a clock there, so callers
+    `clamp` what a record claims by when Kafka got it.
+    """
+
+    def __init__(self, states: Log, events: Log) -> None:
+        self._states = states
+        self._events = events
+        self._states_read_to = -math.inf
+        self._states_applied_to = 0
+        self._events_wait_for = -math.inf
+        self._moved = asyncio.Condition()
+        #: No event that is still to come needs to know what was true before this.
+        self.needed_from = -math.inf
+
+    async def wait_for_states(self, event_ms: float) -> None:
+        """Return when the states that an event of this time needs have been applied."""
+        enough = event_ms + DISORDER_MS
+        if self._states_read_to >= enough:
+            return
+        self._events_wait_for = max(self._events_wait_for, enough)
+        await self._notify()
+        end = await self._states.end()
+        while self._states_read_to < enough and max(self._states_applied_to, self._states.done_to()) < end:
+            await self.wait_for_a_move()
+
+    @property
+    def events_wait_for_states(self) -> bool:
+        """Whether an event waits for states later than those that have been read."""
+        return self._events_wait_for > self._states_read_to
+
+    async def events_are_at_the_end(self) -> bool:
+        """Whether every event that is in the log now has been acknowledged."""
+        return self._events.done_to() >= await self._events.end()
+
+    async def note_states(self, newest_ms: float, next_offset: int) -> None:
+        """Note that the states before `next_offset`, up to the time `newest_ms`, are in the table."""
+        self._states_read_to = max(self._states_read_to, newest_ms)
+        self._states_applied_to = max(self._states_applied_to, next_offset)
+        await self._notify()
+
+    async def note_events(self, newest_ms: float) -> None:
+        """Note that the events up to `newest_ms` are joined and what came of them is safe."""
+        self.needed_from = max(self.needed_from, newest_ms - DISORDER_MS)
+        await self._notify()
+
+    async def wait_for_a_move(self) -> None:
+        """Return when a clock has moved, or it is time to look at the ends of the logs again."""
+        async with self._moved:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), LOOK_S)
+
+    async def _notify(self) -> None:
+        async with self._moved:
+            self._moved.notify_all()
+
+
+def clamp(claimed_ms: int, record_ms: int) -> int:
+    """Return the time a record claims, but no later than what Kafka's clock makes plausible."""
+    return min(claimed_ms, record_ms + DISORDER_MS) if record_ms >= 0 else claimed_ms

@@ -1,0 +1,65 @@
+"""Persist: entries from the chat-log topic → rows; dead letters from their topic → the table of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.dead_letters import from_record
+from models.entries import decode_entry
+from models.errors import BadRecord
+from sinks.dead_letters import dead_letter_of
+
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
+
+    from app.progress import Chunk
+    from models.dead_letters import DeadLetter
+    from models.entries import ChatLogEntry
+    from sinks.chat_log import ChatLogSink
+    from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
+
+
+class Persist:
+    """Stores the entries of a chunk, and buries the records that no row can hold."""
+
+    def __init__(self, sink: ChatLogSink, dead_letters: DeadLetterTopic) -> None:
+        self._sink = sink
+        self._dead_letters = dead_letters
+
+    async def __call__(self, chunk: Chunk) -> None:
+        """Return when every record of `chunk` is a committed row or a dead letter."""
+        entries: list[ChatLogEntry] = []
+        sources: dict[int, ConsumerRecord] = {}
+        bad: list[DeadLetter] = []
+        for record in chunk:
+            try:
+                entry = decode_entry(record.value)
+            except BadRecord as error:
+                bad.append(dead_letter_of(record, error))
+            else:
+                entries.append(entry)
+                sources[id(entry)] = record
+        refused = await self._sink.write(entries)
+        bad.extend(dead_letter_of(sources[id(entry)], error) for entry, error in refused)
+        await self._dead_letters.bury(bad)
+
+
+class KeepDeadLetters:
+    """Copies dead letters from their topic to the table that people list, replay and drop them from."""
+
+    def __init__(self, table: DeadLetterTable) -> None:
+        self._table = table
+        #: Records of the dead-letters topic that somebody else wrote there: not ours to keep.
+        self.foreign = 0
+
+    async def __call__(self, chunk: Chunk) -> None:
+        """Return when every dead letter of `chunk` is in the table."""
+        dead_letters: list[DeadLetter] = []
+        for record in chunk:
+            try:
+                dead_letters.append(from_record(record.key, record.value, tuple(record.headers)))
+            except BadRecord as error:
+                # Kept like any other, under its own place in the log, so that nothing is lost.
+                self.foreign += 1
+                dead_letters.append(dead_letter_of(record, error))
+        await self._table.write(dead_letters)

@@ -1,0 +1,40 @@
+"""`chatlog check`: compare everything outside this program with what this version needs."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import sys
+
+import click
+
+from app.checks import run_checks
+from app.findings import Finding, Level
+from app.settings import load_settings
+
+_MARKS = {Level.OK: "✓", Level.NOTE: "!", Level.WRONG: "✗"}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
+def check(*, as_json: bool) -> None:
+    """Connect to everything, and say what is wrong with topics, schema and settings, and how to mend it.
+
+    Changes nothing. Exits with 1 if something is wrong (✗); a note (!) is not.
+    """
+    findings = asyncio.run(run_checks(load_settings()))
+    is_well = all(finding.level is not Level.WRONG for finding in findings)
+    if as_json:
+        report = {"ok": is_well, "findings": [dataclasses.asdict(finding) for finding in findings]}
+        click.echo(json.dumps(report, ensure_ascii=False))
+    else:
+        for finding in findings:
+            click.echo(_line(finding))
+    if not is_well:
+        sys.exit(1)
+
+
+def _line(finding: Finding) -> str:
+    line = f"{_MARKS[finding.level]} {finding.area}: {finding.message}"
+    return f"{line} → {finding.mend}" if finding.mend else line

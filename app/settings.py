@@ -1,0 +1,188 @@
+"""Every setting of the application, typed, from the environment and `.env`.
+
+Nothing else reads the environment. A value that cannot be used stops the start with the variable's name
+and what is accepted (`load_settings`). README documents each variable; a test keeps the two equal.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PostgresDsn,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or cannot be used; the message names it and says what is accepted."""
+
+
+class Role(StrEnum):
+    """A kind of worker: its own Faust app, its own consumer group, scaled and restarted on its own."""
+
+    CAPTURE = "capture"
+    PERSIST = "persist"
+
+
+def _split_on_commas(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _empty_is_unset(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _check_postgres_url(value: SecretStr) -> SecretStr:
+    TypeAdapter(PostgresDsn).validate_python(value.get_secret_value())
+    return value
+
+
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+OptionalTopicName = Annotated[TopicName | None, BeforeValidator(_empty_is_unset)]
+OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_unset)]
+OptionalText = Annotated[str | None, BeforeValidator(_empty_is_unset)]
+OptionalPath = Annotated[Path | None, BeforeValidator(_empty_is_unset)]
+Servers = Annotated[list[str], NoDecode, BeforeValidator(_split_on_commas)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_postgres_url)]
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Durations are seconds, sizes are bytes or counts as the name says."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    # Which role `faust -A app worker` takes.
+    chatlog_role: Annotated[Role | None, BeforeValidator(_empty_is_unset)] = None
+
+    # PostgreSQL
+    database_url: Annotated[DatabaseUrl | None, BeforeValidator(_empty_is_unset)] = None
+    database_pool_size: int = Field(4, ge=1, le=100)
+    database_timeout_s: float = Field(15.0, gt=0, le=300)
+
+    # Kafka
+    kafka_bootstrap_servers: Servers = []
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    kafka_sasl_username: OptionalText = None
+    kafka_sasl_password: OptionalSecret = None
+    kafka_ssl_cafile: OptionalPath = None
+    kafka_ssl_certfile: OptionalPath = None
+    kafka_ssl_keyfile: OptionalPath = None
+
+    # Topics
+    vlab_env: str = Field("local", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    vlab_chat_events_topic: OptionalTopicName = None
+    vlab_state_topic: OptionalTopicName = None
+    vlab_chat_log_topic: OptionalTopicName = None
+    vlab_dead_letters_topic: OptionalTopicName = None
+    vlab_exports_topic: OptionalTopicName = None
+    topic_partitions: int = Field(12, ge=1, le=10_000)
+    topic_replication: int = Field(3, ge=1, le=10)
+    topic_retention_days: int = Field(31, ge=1, le=3650)
+
+    # Consumer groups
+    capture_group: str = Field("chatlog-capture", pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    persist_group: str = Field("scribble-chat-log", pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    group_instance_id: OptionalText = None
+    rebalance_timeout_s: float = Field(60.0, ge=1, le=3600)
+    session_timeout_s: float = Field(30.0, ge=1, le=3600)
+
+    # Chunks and batches
+    chunk_max_records: int = Field(1000, ge=1, le=100_000)
+    chunk_max_bytes: int = Field(4 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024)
+    batch_max_entries: int = Field(1000, ge=1, le=50_000)
+    batch_max_wait_s: float = Field(0.05, ge=0, le=10)
+    commit_interval_s: float = Field(1.0, gt=0, le=60)
+
+    # The state table of the capture role
+    table_store: Literal["memory", "rocksdb"] = "memory"
+    data_dir: Path = Path("chatlog-data")
+
+    # Faust web views and logs
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(6066, ge=1, le=65535)
+    web_token: OptionalSecret = None
+    stalled_after_s: float = Field(60.0, gt=0)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "text"] = "json"
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.kafka_security_protocol.startswith("SASL") and not (
+            self.kafka_sasl_username and self.kafka_sasl_password
+        ):
+            raise ValueError(
+                f"KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} needs KAFKA_SASL_USERNAME and "
+                "KAFKA_SASL_PASSWORD"
+            )
+        if (self.kafka_ssl_certfile is None) != (self.kafka_ssl_keyfile is None):
+            raise ValueError("KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE go together: set both or neither")
+        if self.session_timeout_s > self.rebalance_timeout_s:
+            raise ValueError("SESSION_TIMEOUT_S must not be longer than REBALANCE_TIMEOUT_S")
+        if self.web_host not in {"127.0.0.1", "localhost", "::1"} and self.web_token is None:
+            raise ValueError(
+                f"WEB_HOST={self.web_host} opens the web views to other machines: set WEB_TOKEN, or use 127.0.0.1"
+            )
+        return self
+
+    @property
+    def capture_is_on(self) -> bool:
+        """Whether capture runs: it is off while VLAB_CHAT_LOG_TOPIC is unset or empty."""
+        return self.vlab_chat_log_topic is not None
+
+    def require_database_url(self) -> str:
+        """Return DATABASE_URL in clear.
+
+        Raises:
+            ConfigurationError: it is not set.
+        """
+        if self.database_url is None:
+            raise ConfigurationError(
+                "DATABASE_URL is not set; accepted: postgresql://user:password@host:port/database"
+            )
+        return self.database_url.get_secret_value()
+
+    def require_kafka(self) -> list[str]:
+        """Return KAFKA_BOOTSTRAP_SERVERS as a list of host:port.
+
+        Raises:
+            ConfigurationError: it is not set.
+        """
+        if not self.kafka_bootstrap_servers:
+            raise ConfigurationError(
+                "KAFKA_BOOTSTRAP_SERVERS is not set; accepted: host:port, several separated by commas"
+            )
+        return self.kafka_bootstrap_servers
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment and `.env`.
+
+    Raises:
+        ConfigurationError: one line for each variable that cannot be used, never with its value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_explain(error))) from None
+
+
+def _explain(error: ValidationError) -> list[str]:
+    lines: dict[str, str] = {}
+    for problem in error.errors(include_url=False, include_input=False):
+        if problem["loc"]:
+            name = str(problem["loc"][0]).upper()
+            lines.setdefault(name, f"{name}: {problem['msg']}")
+        else:
+            lines.setdefault(problem["msg"], problem["msg"].removeprefix("Value error, "))
+    return list(lines.values())

@@ -1,0 +1,88 @@
+"""The topology as data: which topics there are, what they hold, who reads them.
+
+Names come from settings; docs, `chatlog topics`, `chatlog check` and the workers all read this one list.
+"""
+
+from dataclasses import dataclass
+
+from app.settings import Settings
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+#: Kafka's default limit on a record is 1 MiB. What we make of a record must always fit: an entry holds the
+#: event, its text once more, and the state's metadata; a dead letter the record and its reason.
+OUR_RECORD_MAX_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One topic as this version needs it."""
+
+    name: str
+    holds: str
+    partitions: int
+    replication: int
+    config: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics of one environment."""
+
+    events: TopicSpec
+    state: TopicSpec
+    state_changelog: TopicSpec
+    chat_log: TopicSpec
+    dead_letters: TopicSpec
+    exports: TopicSpec
+
+    def all(self) -> tuple[TopicSpec, ...]:
+        """Return every topic, in the order a record travels."""
+        return (
+            self.events,
+            self.state,
+            self.state_changelog,
+            self.chat_log,
+            self.dead_letters,
+            self.exports,
+        )
+
+
+def topics_of(settings: Settings) -> Topics:
+    """Name the topics after the environment, or as settings override them."""
+    prefix = f"vlab-{settings.vlab_env}"
+
+    def topic(name: str, holds: str, **config: str) -> TopicSpec:
+        retention = {"retention.ms": str(settings.topic_retention_days * DAY_MS)}
+        return TopicSpec(
+            name, holds, settings.topic_partitions, settings.topic_replication, retention | config
+        )
+
+    return Topics(
+        events=topic(
+            settings.vlab_chat_events_topic or f"{prefix}-chat-events",
+            "raw platform events, keyed by userid",
+        ),
+        state=topic(
+            settings.vlab_state_topic or f"{prefix}-state",
+            "each user's states, keyed by userid",
+        ),
+        state_changelog=TopicSpec(
+            f"{settings.capture_group}-states-changelog",
+            "the state table of the capture workers, compacted",
+            settings.topic_partitions,
+            settings.topic_replication,
+            {"cleanup.policy": "compact", "max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
+        ),
+        chat_log=topic(
+            settings.vlab_chat_log_topic or f"{prefix}-chat-log",
+            "entries, keyed by userid",
+            **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
+        ),
+        dead_letters=topic(
+            settings.vlab_dead_letters_topic or f"{prefix}-dead-letters",
+            "records that can never be stored, with the reason in their headers",
+            **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
+        ),
+        exports=topic(settings.vlab_exports_topic or "vlab-exports", "export jobs"),
+    )

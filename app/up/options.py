@@ -1,0 +1,39 @@
+"""What the person at the terminal asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from app.settings import Settings
+
+_PRODUCTION = {"prod", "production"}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of one run.
+
+    Attributes:
+        once: end when the samples have arrived, instead of at Ctrl-C.
+        data: where to keep the data; None for a temporary directory.
+        samples: whether to play them; None to play them unless this is production.
+        web_port: the first port to try for the web views; None for what settings say.
+    """
+
+    once: bool = False
+    data: Path | None = None
+    samples: bool | None = None
+    web_port: int | None = None
+
+    def plays_samples_into(self, settings: Settings) -> bool:
+        """Tell whether samples are to be played into the services that `settings` name."""
+        return not is_production(settings) if self.samples is None else self.samples
+
+
+def is_production(settings: Settings) -> bool:
+    """Tell whether VLAB_ENV names production: `prod`, `production`, or one of several such as `prod-eu`."""
+    return not _PRODUCTION.isdisjoint(settings.vlab_env.split("-"))

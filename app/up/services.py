@@ -1,0 +1,123 @@
+"""Kafka and PostgreSQL for one run: embedded, unless settings name real ones; then schema and topics on them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import migrations
+from app.database import connect, server_of
+from app.embedded import EmbeddedKafka, EmbeddedPostgres, FetchProgress
+from app.topic_admin import check_copartitioned, ensure_topics
+from app.topic_differences import TopicState
+from app.up.environment import settings_of_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from app.settings import Settings
+    from app.up.screen import Screen, Step
+
+#: How often the fetching of Kafka is told where the output isn't a terminal.
+_TELL_EVERY_S = 2.0
+
+
+class Services:
+    """The two services of a run.
+
+    Attributes:
+        settings: how everything in the run reaches them; complete once both have started.
+        kafka: the embedded broker, or None where settings name one.
+        postgres: the embedded server, or None where settings name one.
+    """
+
+    def __init__(self, settings: Settings, directory: Path, screen: Screen) -> None:
+        self._screen = screen
+        self._fetching_told_at = 0.0
+        self.kafka = (
+            None
+            if settings.kafka_bootstrap_servers
+            else EmbeddedKafka(directory / "kafka", on_fetch=self._tell_fetching)
+        )
+        self.postgres = EmbeddedPostgres(directory / "postgres") if settings.database_url is None else None
+        self._kafka_step: Step | None = None
+        self._given, self._directory = settings, directory
+
+    @property
+    def settings(self) -> Settings:
+        """The settings with the addresses of what is embedded. PostgreSQL must have been started."""
+        return settings_of_run(
+            self._given,
+            self._directory,
+            embedded_kafka=self.kafka.bootstrap_servers if self.kafka else None,
+            embedded_database=self.postgres.url if self.postgres else None,
+        )
+
+    @property
+    def embedded(self) -> list[EmbeddedKafka | EmbeddedPostgres]:
+        """The services to stop, in that order."""
+        return [service for service in (self.kafka, self.postgres) if service is not None]
+
+    async def start(self) -> None:
+        """Start what is embedded, side by side, and bring schema and topics to where the workers need them.
+
+        Raises:
+            EmbeddedError, DatabaseUnavailable, MigrationError, KafkaUnavailable, TopicsUnfit: it cannot be.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._start_postgres())
+                group.create_task(self._start_kafka())
+        except BaseExceptionGroup as errors:
+            # One failed and the other was cancelled for it, or both failed: the first says what to do.
+            raise errors.exceptions[0] from None
+        await self._make_topics()
+
+    async def _start_postgres(self) -> None:
+        if self.postgres is not None:
+            with self._screen.step("Starting PostgreSQL") as step:
+                await self.postgres.start()
+                step.done = f"PostgreSQL runs on 127.0.0.1:{self.postgres.port}"
+        await self._migrate()
+
+    async def _migrate(self) -> None:
+        settings = self.settings
+        with self._screen.step("Migrating the database") as step:
+            # No limit on statements: waiting for another migration and moving rows take their time.
+            connector = partial(connect, settings, application_name="chatlog-up", statement_timeout_s=0)
+            await migrations.up(connector, say=step.update)
+            status = await migrations.status(connector)
+            where = "" if self.postgres else f" on {server_of(settings.require_database_url())}"
+            step.done = f"The schema{where} is at revision {status.current}"
+
+    async def _start_kafka(self) -> None:
+        if self.kafka is None:
+            return
+        with self._screen.step("Starting Kafka") as self._kafka_step:
+            await self.kafka.start()
+            self._kafka_step.done = f"Kafka runs on {self.kafka.bootstrap_servers}"
+
+    async def _make_topics(self) -> None:
+        settings = self.settings
+        with self._screen.step("Making the topics") as step:
+            reports = await ensure_topics(settings)
+            await check_copartitioned(settings)
+            made = sum(report.state is TopicState.CREATED for report in reports)
+            where = "" if self.kafka else f" on {','.join(settings.require_kafka())}"
+            step.done = f"{len(reports)} topics{where}, {made} of them new"
+            if not all(report.is_fit for report in reports):
+                step.done += "; some are not as they should be: `chatlog topics` says how to mend them"
+
+    def _tell_fetching(self, progress: FetchProgress) -> None:
+        text = (
+            f"Fetching Kafka, once: {progress.done} of {progress.total} files, "
+            f"{progress.size_bytes / 1e6:.0f} MB"
+        )
+        if self._kafka_step is not None:
+            self._kafka_step.update(text)
+        is_due = time.monotonic() - self._fetching_told_at > _TELL_EVERY_S
+        if not self._screen.is_live and (is_due or progress.done == progress.total):
+            self._fetching_told_at = time.monotonic()
+            self._screen.say(f"  {text}")

@@ -1,0 +1,163 @@
+"""The worker processes of a run: started, waited for until they are ready, asked what they did, stopped.
+
+Each is in a session of its own, so that a Ctrl-C in the terminal reaches `chatlog up` alone, which then stops
+them in order; and each ends with `chatlog up`, even when that is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections import deque
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from app.embedded import launch
+from app.up.environment import environment_of_worker
+from app.up.errors import UpFailed
+
+if TYPE_CHECKING:
+    from app.settings import Role, Settings
+    from app.up.directory import RunDirectory
+    from app.up.ports import WebPort
+
+#: A worker is ready in 3 to 5 s on an idle machine.
+READY_TIMEOUT_S = 60.0
+#: Longer than the worker's own deadline (`app.worker.STOP_DEADLINE_S`), after which it is killed.
+STOP_TIMEOUT_S = 12.0
+REQUEST_TIMEOUT_S = 5.0
+_POLL_S = 0.05
+_LOG_TAIL_LINES = 15
+
+#: With -P, for a module of the working directory must not come before ours.
+_COMMAND = (sys.executable, "-P", "-c", "from app.commands import main; main()", "worker")
+
+
+class Worker:
+    """One worker process of one role."""
+
+    def __init__(self, role: Role, settings: Settings, port: WebPort, directory: RunDirectory) -> None:
+        """Describe the worker; nothing is started.
+
+        Args:
+            role: what it does.
+            settings: as the worker shall read them.
+            port: for its web views; released when the worker is stopped.
+            directory: where its log is added to.
+        """
+        self.name = f"The {role} worker"
+        self._role = role
+        self._settings = settings
+        self._port = port
+        self._directory = directory
+        self._process: asyncio.subprocess.Process | None = None
+        self._log = directory.logs / f"{role}.log"
+        self._log_start = self._log.stat().st_size if self._log.exists() else 0
+
+    @property
+    def url(self) -> str:
+        """Where its web views are."""
+        host = self._settings.web_host
+        return f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{self._port.number}"  # noqa: S104 - compared, not bound
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Start the process, and return when it is ready for work.
+
+        Raises:
+            UpFailed: it ended, or was not ready in time.
+        """
+        self._process = await self._launch()
+        last_answer = "it did not answer"
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                while (answer := await self._ask("/health/ready"))[0] != HTTPStatus.OK:
+                    self.check()
+                    last_answer = answer[1] or last_answer
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            raise UpFailed(
+                f"{self.name} was not ready within {READY_TIMEOUT_S:.0f} s ({last_answer}). {self.last_words()}"
+            ) from None
+        self.check()
+
+    def check(self) -> None:
+        """Make sure that the process lives.
+
+        Raises:
+            UpFailed: it ended; tells how, and the last lines of its log.
+        """
+        if not self.running:
+            status = self._process.returncode if self._process else None
+            raise UpFailed(f"{self.name} ended by itself with status {status}. {self.last_words()}")
+
+    async def counters(self) -> dict[str, int]:
+        """Return what the worker has counted since it started; empty if it does not answer."""
+        status, text = await self._ask("/api/overview")
+        return dict(json.loads(text)["counters"]) if status == HTTPStatus.OK else {}
+
+    async def stop(self) -> None:
+        """Stop the process in good order, or kill it when it takes too long or this is cancelled."""
+        try:
+            if self.running and self._process is not None:
+                self._process.terminate()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._process.wait(), STOP_TIMEOUT_S)
+        finally:
+            await self.kill()
+
+    async def kill(self) -> None:
+        """End the process and all that descends from it at once; a second call does nothing."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
+        self._port.release()
+
+    def last_words(self) -> str:
+        """Return the last lines that this process wrote to its log, with where to find the rest."""
+        with self._log.open("rb") as log:
+            log.seek(self._log_start)
+            lines = deque(log, _LOG_TAIL_LINES)
+        text = b"".join(lines).decode(errors="replace").rstrip() or "(it wrote nothing)"
+        return f"The end of its log{f', {self._log}' if self._directory.is_kept else ''}:\n{text}"
+
+    async def _launch(self) -> asyncio.subprocess.Process:
+        # The launcher asks the kernel to end the worker with this process, as for the embedded services.
+        launcher = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(int(signal.SIGKILL)), ""]
+        with self._log.open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                *launcher,
+                *_COMMAND,
+                self._role.value,
+                env=environment_of_worker(self._settings, self._port.number),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=[self._directory.claim_fd],
+            )
+
+    async def _ask(self, path: str) -> tuple[int | None, str]:
+        """Return the status and the body of an answer; no status if there is none."""
+        token = self._settings.web_token
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
+        try:
+            async with (
+                aiohttp.ClientSession(headers=headers, timeout=timeout) as session,
+                session.get(f"{self.url}{path}") as response,
+            ):
+                return response.status, await response.text()
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return None, ""

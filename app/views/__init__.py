@@ -1,0 +1,144 @@
+"""What a worker shows of itself, on Faust's web server: a page, JSON, health, metrics.
+
+Faust's own views are left out: they are open to whoever can reach them, and show whole tables (FAUST.md,
+failure mode 16). Who may look is `app.views.access`; what there is to see, `app.views.snapshot`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from aiohttp import web
+from faust.web.drivers.aiohttp import Web
+from mode import Service
+from prometheus_client.exposition import choose_encoder
+from yarl import URL
+
+from app.metrics import registry_of
+from app.settings import ConfigurationError
+from app.views import snapshot
+from app.views.access import LOOPBACK, add_headers, guard
+from app.views.page import page
+from app.views.rates import SAMPLE_EVERY_S, Rates
+from app.views.states import state
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from app.health import Verdict
+    from app.worker import WorkerApp
+
+log = logging.getLogger(__name__)
+
+#: How long requests under way may hold up a stop.
+STOP_TIMEOUT_S = 1.0
+
+
+class Views(Web):
+    """The web server of one worker. It is up before the state table is restored, so that this can be seen."""
+
+    # Faust mounts its own views from these lists.
+    default_blueprints: ClassVar[Any] = ()
+    production_blueprints: ClassVar[Any] = ()
+    debug_blueprints: ClassVar[Any] = ()
+    optional_blueprints: ClassVar[Any] = ()
+
+    def __init__(self, app: WorkerApp) -> None:
+        super().__init__(app)
+        self._worker = app
+        self._rates = Rates()
+        self._registry = registry_of(app)
+        token = app.settings.web_token
+        self._has_token = token is not None
+        self.web_app.middlewares.append(guard(token.get_secret_value() if token else None))
+        self.web_app.on_response_prepare.append(add_headers)
+        self._runner = web.AppRunner(self.web_app, access_log=None, shutdown_timeout=STOP_TIMEOUT_S)
+        for path, view in self._views().items():
+            self.web_app.router.add_get(path, view)
+
+    async def start_server(self) -> None:
+        """Listen, and tell the group at which address the other workers find us.
+
+        Raises:
+            ConfigurationError: the port is taken, or others could reach us without a token.
+        """
+        bind, port = self.app.conf.web_bind, self.app.conf.web_port
+        if bind not in LOOPBACK and not self._has_token:
+            # Settings refuse this; Faust's own --web-bind gets past them.
+            raise ConfigurationError(f"the web views on {bind} need WEB_TOKEN; or bind them to 127.0.0.1")
+        try:
+            await super().start_server()
+        except OSError as error:
+            raise ConfigurationError(
+                f"WEB_PORT={port}: cannot listen on {bind} ({error.strerror}); accepted: a port that is free, "
+                "one for each worker of a machine, or 0 for any"
+            ) from error
+        port = self._runner.addresses[0][1]
+        self.app.conf.web_port = port
+        self.app.conf.canonical_url = URL.build(scheme="http", host=_reachable(bind), port=port)
+        log.info("Look inside at %s", self.app.conf.canonical_url)
+
+    def _views(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
+        return {
+            "/": self._page,
+            "/api/overview": self._overview,
+            "/api/lag": self._lag,
+            "/api/sink": self._sink,
+            "/api/dead-letters": self._dead_letters,
+            "/api/state/{userid}": self._state,
+            "/metrics": self._metrics,
+            "/health/live": self._live,
+            "/health/ready": self._ready,
+        }
+
+    async def _page(self, _: web.Request) -> web.Response:
+        return await page(self._worker, self._rates)
+
+    async def _overview(self, _: web.Request) -> web.Response:
+        return web.json_response(snapshot.overview(self._worker))
+
+    async def _lag(self, _: web.Request) -> web.Response:
+        return web.json_response(snapshot.lag(self._worker))
+
+    async def _sink(self, _: web.Request) -> web.Response:
+        return web.json_response(snapshot.sink(self._worker, self._rates))
+
+    async def _dead_letters(self, _: web.Request) -> web.Response:
+        return web.json_response(await snapshot.dead_letters(self._worker))
+
+    async def _state(self, request: web.Request) -> web.Response:
+        return await state(self._worker, request)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+
+    async def _live(self, _: web.Request) -> web.Response:
+        return _health(self._worker.health.live())
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        return _health(self._worker.health.ready())
+
+    @Service.task
+    async def _sample_again_and_again(self) -> None:
+        while not self.should_stop:
+            self._rates.sample(self._worker.work.counters, time.monotonic())
+            await self.sleep(SAMPLE_EVERY_S)
+
+
+def _health(verdict: Verdict) -> web.Response:
+    return web.json_response(snapshot.verdict(verdict), status=200 if verdict.ok else 503)
+
+
+def _reachable(bind: str) -> str:
+    """Return the address by which other workers reach one that is bound to `bind`."""
+    try:
+        everywhere = ipaddress.ip_address(bind).is_unspecified
+    except ValueError:
+        return bind
+    # The address, not the name: the name of a container or a pod means nothing to its neighbours.
+    return socket.gethostbyname(socket.gethostname()) if everywhere else bind

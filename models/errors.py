@@ -1,0 +1,40 @@
+"""The one error that is a record's own fault.
+
+Everything in `models` that reads what others wrote raises `BadRecord` for its content, and nothing else.
+Errors of services (a database that is down) are not here: they belong to whoever talks to the service.
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a record can never be stored, in one word for machines: filters, counters, dead letters."""
+
+    EMPTY = "empty"
+    NOT_JSON = "not_json"
+    NOT_AN_OBJECT = "not_an_object"
+    TOO_DEEP = "too_deep"
+    TOO_LARGE = "too_large"
+    MISSING_FIELD = "missing_field"
+    WRONG_TYPE = "wrong_type"
+    UNKNOWN_VALUE = "unknown_value"
+    BAD_UUID = "bad_uuid"
+    TIMESTAMP_OUT_OF_RANGE = "timestamp_out_of_range"
+    REJECTED_BY_DATABASE = "rejected_by_database"
+
+
+class BadRecord(Exception):  # noqa: N818 - the project's word; it reads as what it is at every `except`
+    """This record can never be stored, however often it is tried: park it with the dead letters.
+
+    Attributes:
+        reason: one word for machines.
+        detail: one line for people. It names the field and what was expected, never what a message said.
+    """
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"

@@ -1,0 +1,134 @@
+"""The rules for single values, shared by entries, states and platforms.
+
+Each function takes a value as JSON gave it and the field's name for the message, and returns it as it is
+stored, or raises `BadRecord`. Which fields a record has is the record's own module's matter.
+"""
+
+import re
+import uuid
+
+from models import JSON
+from models.decoding import json_type
+from models.errors import BadRecord, Reason
+
+#: 9999-12-31T23:59:59.999Z, the last millisecond that every reader of the table can write as a date.
+TIMESTAMP_MAX_MS = 253_402_300_799_999
+
+#: PostgreSQL refuses an index row of more than about 2,700 bytes. Two texts of this size and a timestamp fit.
+INDEXED_MAX_BYTES = 512
+
+# As PostgreSQL reads a UUID: hyphens are optional between groups of four digits, and so are braces.
+_UUID = re.compile(r"(\{)?(?:[0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}(?(1)\})")
+_CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def optional_id(value: JSON, field: str) -> str | None:
+    """Return an identifier as text. One that came as a whole number becomes its digits.
+
+    Raises:
+        BadRecord: `wrong_type`, for anything but text, a whole number or null.
+    """
+    if value is None or type(value) is str:
+        return value
+    if type(value) is int:
+        return str(value)
+    raise BadRecord(
+        Reason.WRONG_TYPE, f"{field}: expected a string or a whole number, got {json_type(value)}"
+    )
+
+
+def required_id(value: JSON, field: str) -> str:
+    """Return an identifier that must be there and is part of an index.
+
+    Raises:
+        BadRecord: `missing_field` for null and '', `wrong_type`, `too_large`.
+    """
+    identifier = optional_indexed_id(value, field)
+    if not identifier:
+        raise BadRecord(Reason.MISSING_FIELD, f"{field}: missing or empty")
+    return identifier
+
+
+def optional_indexed_id(value: JSON, field: str) -> str | None:
+    """Return an identifier that may be absent and is part of an index.
+
+    Raises:
+        BadRecord: `wrong_type`, `too_large`.
+    """
+    identifier = value if type(value) is str else optional_id(value, field)
+    if identifier is not None and not fits_index(identifier):
+        raise BadRecord(Reason.TOO_LARGE, f"{field}: longer than {INDEXED_MAX_BYTES} bytes")
+    return identifier
+
+
+def fits_index(text: str) -> bool:
+    """Tell whether the text is small enough for the table's indexes."""
+    # No character takes more than four bytes, so the usual identifier need not be encoded to be measured.
+    return len(text) <= INDEXED_MAX_BYTES // 4 or len(text.encode()) <= INDEXED_MAX_BYTES
+
+
+def optional_text(value: JSON, field: str) -> str | None:
+    """Return text or None, as it is.
+
+    Raises:
+        BadRecord: `wrong_type`.
+    """
+    if value is None or type(value) is str:
+        return value
+    raise BadRecord(Reason.WRONG_TYPE, f"{field}: expected a string, got {json_type(value)}")
+
+
+def required_text(value: JSON, field: str) -> str:
+    """Return text that must be there but may be empty.
+
+    Raises:
+        BadRecord: `missing_field` for null, `wrong_type`.
+    """
+    text = optional_text(value, field)
+    if text is None:
+        raise BadRecord(Reason.MISSING_FIELD, f"{field}: missing")
+    return text
+
+
+def required_timestamp_ms(value: JSON, field: str) -> int:
+    """Return a time in whole ms since 1970, UTC. `1.7e12` is whole; a number in a string is no number.
+
+    Raises:
+        BadRecord: `missing_field` for null, `wrong_type`, `timestamp_out_of_range`.
+    """
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    if type(value) is not int:
+        if value is None:
+            raise BadRecord(Reason.MISSING_FIELD, f"{field}: missing")
+        raise BadRecord(
+            Reason.WRONG_TYPE, f"{field}: expected whole milliseconds as a number, got {_describe(value)}"
+        )
+    if not 0 <= value <= TIMESTAMP_MAX_MS:
+        raise BadRecord(
+            Reason.TIMESTAMP_OUT_OF_RANGE, f"{field}: not within 1970-01-01 and 9999-12-31 in milliseconds"
+        )
+    return value
+
+
+def optional_uuid(value: JSON, field: str) -> str | None:
+    """Return a UUID in its canonical form: lower case with hyphens. Null and '' are no UUID, hence None.
+
+    Text and not `uuid.UUID`: orjson writes both as text, and reading one back costs nothing.
+
+    Raises:
+        BadRecord: `bad_uuid` for text that is none, `wrong_type` for what isn't text.
+    """
+    if value is None or value == "":
+        return None
+    if type(value) is not str:
+        raise BadRecord(Reason.WRONG_TYPE, f"{field}: expected a string, got {json_type(value)}")
+    if _CANONICAL_UUID.fullmatch(value):
+        return value
+    if _UUID.fullmatch(value):
+        return str(uuid.UUID(value))
+    raise BadRecord(Reason.BAD_UUID, f"{field}: not a UUID")
+
+
+def _describe(value: JSON) -> str:
+    return "a number with a fraction" if type(value) is float else json_type(value)

@@ -1,0 +1,231 @@
+"""Facebook Messenger: its events, as the webhook passes them on, to chat log entries.
+
+`categorise` says what an event is, `_bot_entry` and `_user_entry` what becomes of a visible one. Truth is the
+platform's, which speaks JavaScript: an object is true even when empty; `false`, `0`, `''` and `null` are not.
+
+Three strings may hold JSON: a postback's payload, a quick reply's payload, and a message's metadata. They are
+read where a rule asks for what is in them and nowhere else. What a person typed is never read as JSON.
+
+Only what a row cannot do without makes a `BadRecord`: the person's id, the timestamp, and text that is text.
+(A number where the text should be comes from a broken producer, and guessing what was said is worse than
+keeping the record for a person to see.) Anything else that cannot be used, a shortcode too long for its index
+included, is null in the row, and still to be seen in `raw_payload` or `metadata`.
+"""
+
+from models import JSON
+from models.decoding import decode_object
+from models.entries import ChatLogEntry, Direction
+from models.errors import BadRecord
+from models.events import Category, Event, Moment
+from models.fields import (
+    fits_index,
+    optional_text,
+    optional_uuid,
+    required_id,
+    required_timestamp_ms,
+)
+from models.states import State
+
+_Object = dict[str, JSON]
+
+#: Stands for an object that isn't there, so that a field of it can be asked for all the same. Never changed.
+_NOTHING: _Object = {}
+
+# Looking a member up in its enum takes longer than the rule that needs it.
+_ECHO, _BOT, _USER = Category.ECHO, Direction.BOT, Direction.USER
+
+
+def parse_event(raw: bytes | None) -> Event:
+    """Parse the value of a record of the events topic.
+
+    Raises:
+        BadRecord: it isn't a JSON object, or is nested too deep.
+    """
+    return decode_object(raw)
+
+
+def extract_chat_log_entry(event: Event, state: State) -> ChatLogEntry | None:
+    """Return the entry of a visible message, or None for any other event.
+
+    Args:
+        event: as `parse_event` returned it; the entry holds it, so it must not be changed afterwards.
+        state: what the bot knew about the person before the event; {} when nothing is known.
+
+    Raises:
+        BadRecord: a visible message without the person's id, a timestamp, or with text that isn't text.
+    """
+    category = categorise(event)
+    if category is _ECHO:
+        return _bot_entry(event, state)
+    message_type = _USER_MESSAGE_TYPES.get(category)
+    return None if message_type is None else _user_entry(event, state, message_type)
+
+
+def categorise(event: Event) -> Category:
+    """Return the category of any event: the first that matches, else OTHER. Never raises."""
+    message = _object(event.get("message"))
+    return _unspoken(event, message) or _spoken(event, message) or _remaining(event, message)
+
+
+def moment_of(event: Event) -> Moment:
+    """Return whose state an event needs and as of when, as far as the event says. Never raises."""
+    is_echo = _is_true(_object(event.get("message")).get("is_echo"))
+    person = _object(event.get("recipient" if is_echo else "sender"))
+    try:
+        userid = required_id(person.get("id"), "id")
+    except BadRecord:
+        userid = None
+    try:
+        timestamp = required_timestamp_ms(event.get("timestamp"), "timestamp")
+    except BadRecord:
+        timestamp = None
+    return Moment(userid, timestamp)
+
+
+def _unspoken(event: Event, message: _Object) -> Category | None:
+    """Categories 1 to 5: nothing was said, whatever else the event holds."""
+    if _is_referral(event, message):
+        return Category.REFERRAL
+    if _is_true(event.get("optin")):
+        return Category.OPTIN
+    source = event.get("source")
+    if source == "synthetic" and _is_true(_object(event.get("event")).get("type")):
+        return Category.SYNTHETIC
+    if source == "messenger" and _is_true(event.get("pass_thread_control")):
+        return Category.HANDOVER
+    if _is_true(event.get("read")) or _is_true(event.get("delivery")):
+        return Category.WATERMARK
+    return None
+
+
+def _spoken(event: Event, message: _Object) -> Category | None:
+    """Categories 6 to 9: someone said something."""
+    if _is_true(message.get("is_echo")):
+        return Category.ECHO
+    if _is_true(event.get("postback")):
+        return Category.POSTBACK
+    if _is_true(message.get("quick_reply")):
+        return Category.QUICK_REPLY
+    if message.get("text") is not None:
+        return Category.TEXT
+    return None
+
+
+def _remaining(event: Event, message: _Object) -> Category:
+    if _is_true(message.get("attachments")):
+        return Category.MEDIA
+    if _is_true(event.get("reaction")):
+        return Category.REACTION
+    return Category.OTHER
+
+
+def _is_referral(event: Event, message: _Object) -> bool:
+    if _is_true(event.get("referral")):
+        return True
+    if (postback := event.get("postback")) is not None:
+        postback = _object(postback)
+        payload = postback.get("payload")
+        if payload == "get_started" or _is_true(postback.get("referral")) or _refers(payload):
+            return True
+    quick_reply = message.get("quick_reply")
+    return quick_reply is not None and _refers(_object(quick_reply).get("payload"))
+
+
+def _refers(payload: JSON) -> bool:
+    return _is_true(_object_in(payload).get("referral"))
+
+
+#: The categories in which a person spoke, with the message type that their rows get.
+_USER_MESSAGE_TYPES = {
+    Category.POSTBACK: "postback",
+    Category.QUICK_REPLY: "quick_reply",
+    Category.TEXT: "text",
+}
+
+
+def _bot_entry(event: Event, state: State) -> ChatLogEntry:
+    message = _object(event.get("message"))
+    metadata = _object_in(message.get("metadata"))
+    md = state.get("md")
+    return ChatLogEntry(
+        userid=required_id(_object(event.get("recipient")).get("id"), "recipient.id"),
+        pageid=_id_or_none(_object(event.get("sender")).get("id")),
+        timestamp=required_timestamp_ms(event.get("timestamp"), "timestamp"),
+        direction=_BOT,
+        content=optional_text(message.get("text"), "message.text") or "",
+        question_ref=_id_or_none(metadata.get("ref")),
+        shortcode=_shortcode(state),
+        surveyid=_surveyid(md),
+        message_type=_text_or_none(metadata.get("type")),
+        raw_payload=event,
+        metadata=md if type(md) is dict else None,
+    )
+
+
+def _user_entry(event: Event, state: State, message_type: str) -> ChatLogEntry:
+    md = state.get("md")
+    return ChatLogEntry(
+        userid=required_id(_object(event.get("sender")).get("id"), "sender.id"),
+        pageid=_id_or_none(_object(md).get("pageid")),
+        timestamp=required_timestamp_ms(event.get("timestamp"), "timestamp"),
+        direction=_USER,
+        content=(
+            optional_text(_object(event.get("message")).get("text"), "message.text")
+            or optional_text(_object(event.get("postback")).get("title"), "postback.title")
+            or ""
+        ),
+        question_ref=_id_or_none(state.get("question")),
+        shortcode=_shortcode(state),
+        surveyid=_surveyid(md),
+        message_type=message_type,
+        raw_payload=event,
+        metadata=md if type(md) is dict else None,
+    )
+
+
+def _shortcode(state: State) -> str | None:
+    forms = state.get("forms")
+    if type(forms) is not list or not forms:
+        return None
+    shortcode = _id_or_none(forms[-1])
+    return shortcode if shortcode is not None and fits_index(shortcode) else None
+
+
+def _surveyid(md: JSON) -> str | None:
+    known = _object(md)
+    return _uuid_or_none(known.get("surveyid")) or _uuid_or_none(known.get("survey_id"))
+
+
+def _id_or_none(value: JSON) -> str | None:
+    if type(value) is str:
+        return value or None
+    return str(value) if type(value) is int else None
+
+
+def _text_or_none(value: JSON) -> str | None:
+    return value if type(value) is str and value else None
+
+
+def _uuid_or_none(value: JSON) -> str | None:
+    try:
+        return optional_uuid(value, "surveyid")
+    except BadRecord:
+        return None
+
+
+def _object(value: JSON) -> _Object:
+    return value if type(value) is dict else _NOTHING
+
+
+def _object_in(value: JSON) -> _Object:
+    """Return an object as it is, or the one that a string holds as JSON; for anything else, an empty one."""
+    if type(value) is str and value.lstrip().startswith("{"):
+        try:
+            return decode_object(value.encode())
+        except BadRecord:
+            return _NOTHING
+    return _object(value)
+
+
+def _is_true(value: JSON) -> bool:
+    return value is not None and (bool(value) or type(value) is dict or type(value) is list)

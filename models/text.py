@@ -1,0 +1,33 @@
+r"""Text that PostgreSQL can hold.
+
+A JSON string may hold U+0000 and lone surrogates (half of an emoji, from a client that cut a text).
+PostgreSQL takes neither, and UTF-8 has no form for the second. Both become U+FFFD, the replacement character,
+and nothing else is touched: the six characters `\u0000`, when someone typed them, are text like any other.
+"""
+
+import re
+
+from models import JSON
+
+REPLACEMENT = "\ufffd"
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def clean_text(text: str) -> str:
+    """Return the text with each U+0000 and each lone surrogate replaced by U+FFFD."""
+    return _UNSTORABLE.sub(REPLACEMENT, text)
+
+
+def clean_json(value: JSON) -> JSON:
+    """Return the value with every string in it cleaned, keys too. Recursive: the caller bounds the depth.
+
+    Where two keys of an object become the same, the later one wins, as it does for a key given twice.
+    """
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {clean_text(key): clean_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [clean_json(item) for item in value]
+    return value

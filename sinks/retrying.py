@@ -1,0 +1,84 @@
+"""Retry while a service is down: with backoff and without end, as the partition waits meanwhile.
+
+What it waits for is reported once when it begins, again every half minute, and once when it is over; the
+state is kept for the web views and metrics.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+
+from sinks.errors import ServiceDown
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+FIRST_WAIT_S = 0.1
+LONGEST_WAIT_S = 5.0
+REPORT_EVERY_S = 30.0
+
+
+class Patience:
+    """Retries one part's work until its service is back, and knows how that goes.
+
+    Attributes:
+        part: what waits, for logs and views: "persist", "capture".
+        retries: how often something was tried again since the start.
+        last_error: what the service last said; None before the first failure.
+        waiting_since: `time.monotonic()` when the present outage began; None while all is well.
+    """
+
+    def __init__(self, part: str) -> None:
+        self.part = part
+        self.retries = 0
+        self.last_error: str | None = None
+        self.waiting_since: float | None = None
+        self._reported_at = 0.0
+
+    async def until_done(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Run `work` until it no longer raises ServiceDown; any other error is the caller's."""
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(ServiceDown),
+            wait=wait_exponential_jitter(initial=FIRST_WAIT_S, max=LONGEST_WAIT_S, jitter=FIRST_WAIT_S),
+            before_sleep=self._note_failure,
+        )
+
+        async def attempt() -> Result:
+            # tenacity awaits coroutine functions only, and `work` may be a lambda that makes a coroutine.
+            return await work()
+
+        result: Result = await retrying(attempt)
+        self._note_success()
+        return result
+
+    def _note_failure(self, state: RetryCallState) -> None:
+        now = time.monotonic()
+        self.retries += 1
+        self.last_error = str(state.outcome.exception()) if state.outcome else None
+        if self.waiting_since is None:
+            self.waiting_since = now
+        elif now - self._reported_at < REPORT_EVERY_S:
+            return
+        self._reported_at = now
+        log.warning(
+            "Waiting for a service; nothing is lost, the partitions are held",
+            extra={
+                "part": self.part,
+                "error": self.last_error,
+                "waiting_s": round(now - self.waiting_since, 1),
+            },
+        )
+
+    def _note_success(self) -> None:
+        if self.waiting_since is not None:
+            waited_s = round(time.monotonic() - self.waiting_since, 1)
+            self.waiting_since = None
+            log.info("The service is back", extra={"part": self.part, "waited_s": waited_s})

@@ -1,0 +1,48 @@
+"""Tells by SQLSTATE who is to blame when PostgreSQL refuses: the record, the service, or us.
+
+The rule (class or code → verdict) is a table, so that a change is one line here and one row in its test.
+Source: PostgreSQL documentation, Appendix A, Error Codes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+
+from models.errors import BadRecord, Reason
+from sinks.errors import CannotGoOn, ServiceDown, SinkError
+
+#: Waiting helps: connections, resources, operator intervention, serialization, deadlock, lock timeout,
+#: system errors, and a server that is read-only or in recovery for now.
+WAIT = ("08", "53", "57P", "57014", "58", "40", "55P03", "55006", "25006", "25P03")
+#: The record is to blame: data exceptions, constraints, and limits it goes over (an index row, a field).
+RECORD = ("22", "23", "54")
+
+
+def verdict(error: BaseException) -> SinkError | BadRecord:
+    """Return what `error`, raised by asyncpg, means for the batch that was being written.
+
+    Returns:
+        ServiceDown to wait, BadRecord to look for the record to blame, CannotGoOn to stop.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        return _of_sqlstate(error.sqlstate or "", error)
+    if isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncio.IncompleteReadError):
+        return ServiceDown(f"PostgreSQL cannot be reached ({type(error).__name__}): {error}".rstrip(": "))
+    return CannotGoOn(f"Unforeseen error from the database driver: {type(error).__name__}: {error}")
+
+
+def _of_sqlstate(code: str, error: asyncpg.PostgresError) -> SinkError | BadRecord:
+    # The server's message can quote the row, so it is passed on only where it cannot hold content.
+    if code.startswith(RECORD):
+        return BadRecord(Reason.REJECTED_BY_DATABASE, f"{type(error).__name__} (SQLSTATE {code})")
+    if code.startswith(WAIT):
+        return ServiceDown(f"PostgreSQL refuses for now (SQLSTATE {code}): {error.args[0]}")
+    if code == "42P01":
+        return CannotGoOn("A table is missing: run `chatlog migrate up` on this database")
+    if code == "42501":
+        return CannotGoOn(
+            f"The database user may not write: grant it the role chatlog_writer (SQLSTATE {code})"
+        )
+    return CannotGoOn(f"PostgreSQL refuses (SQLSTATE {code}): {error.args[0]}; run `chatlog check`")

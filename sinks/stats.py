@@ -1,0 +1,34 @@
+"""What a sink counts about itself, for the web views and metrics. Counters only grow."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+#: How many of the latest batches the percentiles are taken over.
+WINDOW = 1000
+
+
+@dataclass(slots=True)
+class SinkStats:
+    """Counters of one sink in one process, and its latest batches."""
+
+    rows: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    batches: int = 0
+    #: `time.time()` of the last batch that was written; None before the first.
+    last_write_at: float | None = None
+    batch_sizes: deque[int] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    write_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+
+    def note_batch(self, size: int, rows: int, refused: int, seconds: float) -> None:
+        """Count one batch of `size` items, of which `rows` were new and `refused` went to the dead letters."""
+        self.rows += rows
+        self.refused += refused
+        self.duplicates += size - rows - refused
+        self.batches += 1
+        self.last_write_at = time.time()
+        self.batch_sizes.append(size)
+        self.write_seconds.append(seconds)

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from click.testing import CliRunner
+from pydantic import SecretStr
+
+import migrations
+from app import checks
+from app.checks import run_checks
+from app.commands.check import check
+from app.database import connect
+from app.embedded import free_port
+from app.findings import Finding, Level
+from app.topic_admin import ensure_topics
+from tests.services import as_environment, in_own_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from click.testing import Result
+
+    from app.settings import Settings
+
+    SettingsFor = Callable[..., Settings]
+
+
+async def prepare(settings: Settings) -> None:
+    """Make the topics and the schema, as someone who followed the README would."""
+    await ensure_topics(settings)
+    await migrations.up(lambda: connect(settings), say=lambda _: None)
+
+
+async def execute(settings: Settings, statement: str) -> None:
+    connection = await connect(settings)
+    await connection.execute(statement)
+    await connection.close()
+
+
+def with_database(settings: Settings, url: str | None) -> Settings:
+    return settings.model_copy(update={"database_url": url if url is None else SecretStr(url)})
+
+
+def wrong(findings: list[Finding]) -> list[str]:
+    return [finding.message for finding in findings if finding.level is Level.WRONG]
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+async def test_a_system_as_it_should_be_has_nothing_wrong(settings: SettingsFor) -> None:
+    await prepare(settings())
+    findings = await run_checks(settings())
+    assert {finding.level for finding in findings} == {Level.OK}
+    assert {finding.area for finding in findings} == {"settings", "connection", "topic", "schema", "rights"}
+
+
+async def test_a_fresh_system_is_told_what_to_run(settings: SettingsFor) -> None:
+    findings = await run_checks(settings())
+    mends = {finding.mend for finding in findings if finding.level is Level.WRONG}
+    assert mends == {"chatlog topics", "chatlog migrate up"}
+
+
+async def test_capture_that_is_off_is_a_note_with_the_variable(settings: SettingsFor) -> None:
+    (note,) = [f for f in await run_checks(settings(vlab_chat_log_topic=None)) if f.area == "settings"]
+    assert note.level is Level.NOTE
+    assert "VLAB_CHAT_LOG_TOPIC=" in note.mend
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("ALTER TABLE chat_log DROP COLUMN pageid", "chat_log.pageid is missing"),
+        (
+            "ALTER TABLE chat_log ALTER COLUMN pageid TYPE text",
+            "chat_log.pageid is not character varying",
+        ),
+        (
+            "ALTER TABLE chat_log ALTER COLUMN content DROP NOT NULL",
+            "chat_log.content is not character varying not null",
+        ),
+        (
+            "ALTER TABLE chat_log ADD COLUMN mood varchar NOT NULL",
+            "chat_log.mood is required, and this version does not write it",
+        ),
+        ("ALTER TABLE chat_log DROP CONSTRAINT chat_log_pkey", "the primary key of chat_log is not"),
+        ("DROP TABLE chat_log_default", "chat_log has no default partition"),
+        ("UPDATE chatlog_schema_version SET version_num = '0001'", "at revision 0001, and 0002 is needed"),
+        ("DROP FUNCTION chat_log_make_partitions", "may not make partitions"),
+    ],
+)
+async def test_a_schema_that_was_changed_by_hand_is_wrong(
+    settings: SettingsFor, statement: str, message: str
+) -> None:
+    await prepare(settings())
+    await execute(settings(), statement)
+    (found,) = wrong(await run_checks(settings()))
+    assert message in found
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE chat_log ADD COLUMN mood varchar",
+        "ALTER TABLE chat_log ADD COLUMN mood varchar NOT NULL DEFAULT 'fine'",
+    ],
+)
+async def test_more_columns_are_welcome(settings: SettingsFor, statement: str) -> None:
+    await prepare(settings())
+    await execute(settings(), statement)
+    assert wrong(await run_checks(settings())) == []
+
+
+async def test_a_month_without_partition_is_a_note(settings: SettingsFor) -> None:
+    await prepare(settings())
+    await execute(settings(), "DO $$BEGIN EXECUTE 'DROP TABLE chat_log_' || to_char(now(), 'YYYY_MM'); END$$")
+    (note,) = [finding for finding in await run_checks(settings()) if finding.level is Level.NOTE]
+    assert "rows go to the default partition" in note.message
+    assert note.mend == "chatlog migrate up"
+
+
+async def test_a_newer_schema_is_a_note(settings: SettingsFor) -> None:
+    await prepare(settings())
+    await execute(settings(), "UPDATE chatlog_schema_version SET version_num = '0999'")
+    findings = await run_checks(settings())
+    assert wrong(findings) == []
+    assert any("newer than this chatlog knows" in finding.message for finding in findings)
+
+
+async def test_the_writers_role_has_the_rights_it_needs_and_others_are_told_to_get_it(
+    settings: SettingsFor,
+) -> None:
+    await prepare(settings())
+    url = urlsplit(settings().require_database_url())
+    user = url.path[1:]
+    account = url._replace(netloc=f"{user}:pw@{url.netloc.rpartition('@')[2]}")
+    as_user = with_database(settings(), account.geturl())
+    await execute(settings(), f"CREATE ROLE {user} LOGIN PASSWORD 'pw'")
+    try:
+        without = wrong(await run_checks(as_user))
+        await execute(settings(), f"GRANT chatlog_writer TO {user}")
+        with_role = wrong(await run_checks(as_user))
+    finally:
+        await execute(settings(), f"DROP ROLE {user}")
+    assert any(f"the user {user} may not INSERT into chat_log" in message for message in without)
+    assert with_role == []
+
+
+async def test_what_is_down_is_told_and_holds_nothing_else_up(settings: SettingsFor) -> None:
+    await prepare(settings())
+    nowhere = f"127.0.0.1:{free_port()}"
+    kafka_down = settings(kafka_bootstrap_servers=nowhere)
+    database_down = with_database(settings(), f"postgres://u:s3cret@{nowhere}/d")
+
+    (message,) = wrong(await run_checks(kafka_down))
+    assert message.startswith(f"Kafka at {nowhere} does not answer")
+    (message,) = wrong(await run_checks(database_down))
+    assert message == f"PostgreSQL at {nowhere}/d does not answer: start it, or correct DATABASE_URL"
+
+
+async def test_what_never_answers_is_told_within_seconds(settings: SettingsFor, silent_port: int) -> None:
+    silent = with_database(
+        settings(kafka_bootstrap_servers=f"127.0.0.1:{silent_port}"),
+        f"postgres://u:p@127.0.0.1:{silent_port}/d",
+    )
+    started = time.monotonic()
+    found = wrong(await run_checks(silent))
+    assert time.monotonic() - started < checks.LIMIT_S + 2
+    assert len(found) == 2
+    assert all("does not answer" in message for message in found)
+
+
+async def test_a_locked_table_is_told_within_the_limit(
+    settings: SettingsFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await prepare(settings())
+    monkeypatch.setattr(checks, "LIMIT_S", 1.0)
+    holder = await asyncpg.connect(settings().require_database_url())
+    async with holder.transaction():
+        await holder.execute("LOCK TABLE chatlog_schema_version IN ACCESS EXCLUSIVE MODE")
+        found = wrong(await asyncio.wait_for(run_checks(settings()), 10))
+    await holder.close()
+    assert found == ["PostgreSQL does not answer within 1 s: see whether it is overloaded or locked"]
+
+
+async def test_what_is_not_set_is_named(settings: SettingsFor) -> None:
+    found = wrong(await run_checks(with_database(settings(kafka_bootstrap_servers=[]), None)))
+    assert sorted(message.split()[0] for message in found) == ["DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"]
+
+
+class TestTheCommand:
+    """`chatlog check`."""
+
+    def test_it_prints_a_line_a_finding_and_fails_if_one_is_wrong(
+        self, settings: SettingsFor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = run(settings(vlab_chat_log_topic=None), monkeypatch)
+        monkeypatch.setenv("VLAB_CHAT_LOG_TOPIC", "")
+        in_own_loop(prepare(settings()))
+        after = run(settings(), monkeypatch)
+
+        assert {line[0] for line in before.output.splitlines()} == {"✓", "!", "✗"}
+        assert "✗ schema: not there, and 0002 is needed → chatlog migrate up" in before.output
+        assert before.exit_code == 1
+        assert {line[0] for line in after.output.splitlines()} == {"✓"}
+        assert after.exit_code == 0
+
+    def test_machines_get_one_object(self, settings: SettingsFor, monkeypatch: pytest.MonkeyPatch) -> None:
+        in_own_loop(prepare(settings()))
+        result = run(settings(), monkeypatch, "--json")
+        report = json.loads(result.output)
+        assert report["ok"] is True
+        assert {"area": "connection", "level": "ok", "mend": ""}.items() <= report["findings"][1].items()
+        assert result.exit_code == 0
+
+    def test_neither_secrets_nor_tracebacks_are_shown(
+        self, settings: SettingsFor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        result = run(with_database(settings(), "postgres://u:s3cret@127.0.0.1:1/d"), monkeypatch)
+        assert "s3cret" not in result.output
+        assert "Traceback" not in result.output
+
+
+def run(settings: Settings, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
+    for name, value in as_environment(settings).items():
+        monkeypatch.setenv(name, value)
+    return CliRunner().invoke(check, arguments, catch_exceptions=False)

@@ -1,0 +1,94 @@
+"""The fixtures that all tests share: services for the session, and for each test a place of its own on them.
+
+Services come from `tests.services`; nothing is skipped because one is missing.
+"""
+
+import functools
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.embedded import EmbeddedKafka, EmbeddedPostgres, scratch_directory
+from app.settings import Settings
+from tests import services
+
+#: Read before `_no_settings_from_outside` takes them away.
+NAMED_KAFKA = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+NAMED_POSTGRES = os.environ.get("DATABASE_URL")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the variables of whoever runs the tests out of them."""
+    for name in [name for name in os.environ if name.upper() in services.names_of_settings()]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """The bootstrap servers of a broker that all tests share; it makes no topic by itself."""
+    with services.shared_kafka(NAMED_KAFKA) as bootstrap_servers:
+        yield bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server that all tests share, as a user who may make databases and roles."""
+    with services.shared_postgres(NAMED_POSTGRES) as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(postgres: str) -> Iterator[str]:
+    """The URL of an empty database of the test's own."""
+    with services.fresh_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture
+def unique_env() -> str:
+    """A value for VLAB_ENV that no other test has."""
+    return f"t-{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def kafka_prefix(kafka: str, unique_env: str) -> Iterator[str]:
+    """A beginning for names of topics and groups that no other test has; such topics go at the end."""
+    yield f"vlab-{unique_env}"
+    services.in_own_loop(services.remove_topics(kafka, unique_env))
+
+
+@pytest.fixture
+def settings(
+    unique_env: str,
+    kafka: str,
+    kafka_prefix: str,  # removes the topics
+    database_url: str,
+    tmp_path: Path,
+) -> Callable[..., Settings]:
+    """Builds settings with topics, groups and a database of the test's own; takes fields to set otherwise."""
+    return functools.partial(services.settings_for_tests, unique_env, kafka, database_url, tmp_path)
+
+
+@pytest.fixture
+def service_directory() -> Iterator[Path]:
+    """A directory that embedded services can use; `tmp_path` is closed to the user that root lends them."""
+    with scratch_directory() as directory:
+        yield directory
+
+
+@pytest.fixture
+async def dedicated_kafka() -> AsyncIterator[EmbeddedKafka]:
+    """A broker that the test may kill, freeze and restart."""
+    async with services.dedicated_kafka() as broker:
+        yield broker
+
+
+@pytest.fixture
+async def dedicated_postgres() -> AsyncIterator[EmbeddedPostgres]:
+    """A PostgreSQL server that the test may kill, freeze and restart."""
+    async with services.dedicated_postgres() as server:
+        yield server

@@ -1,0 +1,51 @@
+"""What a schema is made of, as text: two schemas with the same text are the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncpg
+
+_PARTS = {
+    "columns": """
+        SELECT concat_ws(' ', attrelid::regclass, attnum, attname, format_type(atttypid, atttypmod),
+                         attnotnull, attidentity, pg_get_expr(adbin, adrelid))
+        FROM pg_attribute
+        JOIN pg_class ON pg_class.oid = attrelid AND relkind IN ('r', 'p') AND attnum > 0
+        LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+        WHERE relnamespace = current_schema()::regnamespace AND NOT attisdropped
+    """,
+    "constraints": """
+        SELECT concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid))
+        FROM pg_constraint WHERE connamespace = current_schema()::regnamespace
+    """,
+    "indexes": """
+        SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()
+    """,
+    "partitions": """
+        SELECT concat_ws(' ', inhparent::regclass, relname, pg_get_expr(relpartbound, pg_class.oid))
+        FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE relkind = 'r'
+    """,
+    "functions": """
+        SELECT concat_ws(' ', pg_get_functiondef(oid), proacl)
+        FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
+    """,
+    "rights": """
+        SELECT concat_ws(' ', oid::regclass, relacl) FROM pg_class
+        WHERE relnamespace = current_schema()::regnamespace
+        UNION ALL
+        SELECT concat_ws(' ', attrelid::regclass, attname, attacl) FROM pg_attribute WHERE attacl IS NOT NULL
+            AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace)
+    """,
+    "comments": """
+        SELECT concat_ws(' ', objoid::regclass, objsubid, description) FROM pg_description
+        WHERE classoid = 'pg_class'::regclass
+            AND objoid IN (SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace)
+    """,
+}
+
+
+async def describe(connection: asyncpg.Connection[asyncpg.Record]) -> dict[str, list[str]]:
+    """Return what is in the current schema, by kind, sorted."""
+    return {kind: sorted(row[0] for row in await connection.fetch(query)) for kind, query in _PARTS.items()}

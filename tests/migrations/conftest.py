@@ -1,0 +1,38 @@
+"""A database with the whole schema, and ways to look at it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import migrations
+from tests.migrations.connecting import connect_to
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import asyncpg
+
+
+@pytest.fixture
+def open_connection(database_url: str) -> migrations.Connect:
+    """Connect to the test's database, as `chatlog migrate` does."""
+    return connect_to(database_url)
+
+
+@pytest.fixture
+async def migrated(open_connection: migrations.Connect) -> migrations.Connect:
+    """Connect to the test's database, which has the whole schema."""
+    await migrations.up(open_connection, say=lambda _: None)
+    return open_connection
+
+
+@pytest.fixture
+async def database(
+    migrated: migrations.Connect,
+) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A connection to a database that has the whole schema."""
+    connection = await migrated()
+    yield connection
+    await connection.close()

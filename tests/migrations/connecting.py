@@ -1,0 +1,19 @@
+"""How tests reach a database: as `chatlog migrate` does, as whom they please."""
+
+from functools import partial
+from urllib.parse import urlsplit
+
+import migrations
+from app.database import connect
+from app.settings import Settings
+
+
+def connect_to(url: str, *, database: str | None = None, user: str | None = None) -> migrations.Connect:
+    """Return how to connect to a URL, to another database there, or as a user whose name is the password."""
+    parts = urlsplit(url)
+    if database is not None:
+        parts = parts._replace(path=f"/{database}")
+    if user is not None:
+        parts = parts._replace(netloc=f"{user}:{user}@{parts.netloc.rpartition('@')[2]}")
+    settings = Settings.model_validate({"database_url": parts.geturl()})
+    return partial(connect, settings, statement_timeout_s=0)

@@ -1,0 +1,51 @@
+"""Sanitising replaces what PostgreSQL cannot hold, and nothing else."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from models.text import clean_json, clean_text
+from tests.models import strategies
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("plain", "plain"),
+        ("a\x00b", "a\ufffdb"),
+        ("\ud83d", "\ufffd"),
+        ("\udc00\ud800", "\ufffd\ufffd"),
+        ("😀", "😀"),
+        ("مرحبا بالعالم", "مرحبا بالعالم"),
+        ("\ufffd\ufffe\uffff\x01", "\ufffd\ufffe\uffff\x01"),
+        (r"\u0000", r"\u0000"),
+    ],
+)
+def test_text(text: str, expected: str) -> None:
+    assert clean_text(text) == expected
+
+
+@given(strategies.any_text)
+def test_clean_text_is_storable_and_as_long_as_before(text: str) -> None:
+    cleaned = clean_text(text)
+    assert "\0" not in cleaned
+    assert len(cleaned.encode().decode()) == len(text)
+    assert clean_text(cleaned) == cleaned
+
+
+@given(strategies.clean_json)
+def test_clean_json_leaves_clean_values_alone(value: Any) -> None:
+    assert clean_json(value) == value
+
+
+def test_clean_json_reaches_every_key_and_value() -> None:
+    unclean: Any = {"\0": ["\0", {"a\ud800": {"b": "\udfff"}}], "n": 1, "f": 0.5, "t": True, "none": None}
+    assert clean_json(unclean) == {
+        "\ufffd": ["\ufffd", {"a\ufffd": {"b": "\ufffd"}}],
+        "n": 1,
+        "f": 0.5,
+        "t": True,
+        "none": None,
+    }

@@ -1,0 +1,45 @@
+"""What keeps one test's data from another's on shared services."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient
+
+from tests.services.waiting import in_own_loop
+
+
+@contextmanager
+def fresh_database(server_url: str) -> Iterator[str]:
+    """Make an empty database, give its URL, and drop it at the end with whoever is still connected.
+
+    Args:
+        server_url: the URL of another database on the server, as a user who may make databases.
+    """
+    name = f"test_{secrets.token_hex(6)}"
+    in_own_loop(_execute(server_url, f"CREATE DATABASE {name}"))
+    try:
+        yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    finally:
+        in_own_loop(_execute(server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+
+
+async def remove_topics(bootstrap_servers: str, containing: str) -> None:
+    """Delete the topics that have `containing` in their names, if there are any."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        if topics := [name for name in await admin.list_topics() if containing in name]:
+            await admin.delete_topics(topics)
+    finally:
+        await admin.close()
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

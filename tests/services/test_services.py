@@ -1,0 +1,92 @@
+"""The fixtures themselves: each test has a place of its own, and sees nothing of who runs it."""
+
+import os
+from collections.abc import Callable
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from app.settings import Settings, load_settings
+from app.topics import topics_of
+from tests.services import as_environment, eventually, fresh_database, remove_topics
+
+
+async def test_two_databases_know_nothing_of_each_other(postgres: str, database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("CREATE TABLE mine ()")
+    await connection.close()
+
+    other = await asyncpg.connect(postgres)
+    assert await other.fetchval("SELECT to_regclass('mine')") is None
+    await other.close()
+
+
+def test_a_database_is_dropped_at_the_end(postgres: str) -> None:
+    with fresh_database(postgres) as first, fresh_database(postgres) as second:
+        assert len({postgres, first, second}) == 3
+
+
+async def test_topics_of_a_test_are_removed(kafka: str, kafka_prefix: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    await admin.create_topics([NewTopic(f"{kafka_prefix}-events", 4, 1)])
+    await admin.close()
+
+    await remove_topics(kafka, kafka_prefix)
+
+    async def gone() -> bool:
+        async with AIOKafkaConsumer(bootstrap_servers=kafka) as consumer:
+            return f"{kafka_prefix}-events" not in await consumer.topics()
+
+    await eventually(gone)
+
+
+def test_all_names_in_the_settings_of_a_test_are_its_own(
+    settings: Callable[..., Settings], unique_env: str, database_url: str
+) -> None:
+    built = settings(batch_max_entries=7)
+
+    assert all(unique_env in topic.name for topic in topics_of(built).all())
+    assert unique_env in built.capture_group
+    assert unique_env in built.persist_group
+    assert built.require_database_url() == database_url
+    assert built.batch_max_entries == 7
+    assert built.capture_is_on
+
+
+def test_another_process_can_be_given_the_same_settings(
+    settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = settings(web_token="a token")
+    for name, value in as_environment(built).items():
+        monkeypatch.setenv(name, value)
+
+    assert load_settings() == built
+
+
+def test_no_setting_comes_from_outside() -> None:
+    assert [name for name in os.environ if name.lower() in Settings.model_fields] == []
+
+
+async def test_waiting_ends_with_what_the_condition_returned() -> None:
+    answers = iter([0, None, 3])
+
+    assert await eventually(lambda: next(answers)) == 3
+
+
+async def test_waiting_in_vain_tells_for_what_and_what_was_seen_last() -> None:
+    async def rows() -> int:
+        return 0
+
+    with pytest.raises(AssertionError, match=r"Not within 0\.1 s: rows\. Last seen: 0"):
+        await eventually(rows, timeout_s=0.1)
+
+
+async def test_an_assertion_in_the_condition_means_not_yet_and_is_told() -> None:
+    def check() -> bool:
+        raise AssertionError("2 rows of 3")
+
+    with pytest.raises(AssertionError, match=r"all rows. Last seen: 2 rows of 3"):
+        await eventually(check, timeout_s=0.1, what="all rows")

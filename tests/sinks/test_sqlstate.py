@@ -1,0 +1,71 @@
+"""Who is to blame, by SQLSTATE: one row a rule."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from models.errors import BadRecord
+from sinks.errors import CannotGoOn, ServiceDown
+from sinks.sqlstate import verdict
+
+CASES = [
+    ("08006", ServiceDown, "connection failure"),
+    ("53300", ServiceDown, "too many connections"),
+    ("53100", ServiceDown, "disk full"),
+    ("57P01", ServiceDown, "admin shutdown"),
+    ("57P03", ServiceDown, "starting up"),
+    ("57014", ServiceDown, "statement timeout"),
+    ("58030", ServiceDown, "I/O error"),
+    ("40001", ServiceDown, "serialization failure"),
+    ("40P01", ServiceDown, "deadlock"),
+    ("55P03", ServiceDown, "lock not available"),
+    ("25006", ServiceDown, "read-only transaction"),
+    ("22003", BadRecord, "numeric out of range"),
+    ("22P02", BadRecord, "bad UUID"),
+    ("22P05", BadRecord, "untranslatable character"),
+    ("23502", BadRecord, "not null"),
+    ("23514", BadRecord, "no partition, or a check"),
+    ("54000", BadRecord, "index row too large"),
+    ("42P01", CannotGoOn, "no such table"),
+    ("42501", CannotGoOn, "no right"),
+    ("42703", CannotGoOn, "no such column"),
+    ("28P01", CannotGoOn, "wrong password"),
+    ("3D000", CannotGoOn, "no such database"),
+    ("XX000", CannotGoOn, "internal error"),
+]
+
+
+@pytest.mark.parametrize(("code", "expected", "what"), CASES, ids=[case[2] for case in CASES])
+def test_the_sqlstate_says_who_must_act(code: str, expected: type[Exception], what: str) -> None:
+    error = asyncpg.PostgresError.new({"C": code, "M": what, "S": "ERROR"})
+    assert isinstance(verdict(error), expected)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(),
+        TimeoutError(),
+        OSError("no route"),
+        asyncpg.InterfaceError("connection is closed"),
+        asyncpg.ConnectionDoesNotExistError("gone"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_lost_connection_means_wait(error: Exception) -> None:
+    assert isinstance(verdict(error), ServiceDown)
+
+
+def test_what_nobody_foresaw_stops_the_worker() -> None:
+    assert isinstance(verdict(ZeroDivisionError()), CannotGoOn)
+
+
+def test_a_refused_record_is_described_without_its_content() -> None:
+    error = asyncpg.PostgresError.new(
+        {"C": "22P02", "M": 'invalid input syntax for type uuid: "my secret"', "S": "ERROR"}
+    )
+    described = verdict(error)
+    assert isinstance(described, BadRecord)
+    assert "secret" not in str(described)
+    assert "22P02" in described.detail

@@ -1,0 +1,130 @@
+"""Workers as the operators run them, in processes of their own, and the records that go in and come out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+
+from app.database import connect
+from app.embedded import free_port
+from app.kafka import client_settings
+from app.settings import Role, Settings
+from app.topic_admin import ensure_topics
+from migrations.history import up
+from tests.services import as_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+#: The command beside the interpreter that runs the tests.
+CHATLOG = Path(sys.executable).with_name("chatlog")
+
+
+class WorkerProcess:
+    """A worker that a test may stop in order, or kill."""
+
+    def __init__(self, role: Role, settings: Settings, directory: Path, number: int) -> None:
+        self.log = directory / f"{role}-{number}.log"
+        self.web_port = free_port()
+        environment = {**os.environ, **as_environment(settings), "WEB_PORT": str(self.web_port)}
+        environment["DATA_DIR"] = str(directory / f"{role}-{number}")
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [CHATLOG, "worker", role], env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(10)
+
+    def stop(self, timeout_s: float = 15) -> int:
+        """Stop in order; return the exit status."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(timeout_s)
+
+    def wait(self, timeout_s: float) -> int:
+        return self._process.wait(timeout_s)
+
+
+class Workers:
+    """Starts workers, and leaves none running."""
+
+    def __init__(self, settings: Settings, directory: Path) -> None:
+        self._settings = settings
+        self._directory = directory
+        directory.mkdir(exist_ok=True)
+        self.started: list[WorkerProcess] = []
+
+    def start(self, role: Role, settings: Settings | None = None) -> WorkerProcess:
+        worker = WorkerProcess(role, settings or self._settings, self._directory, len(self.started))
+        self.started.append(worker)
+        return worker
+
+    def logs(self) -> str:
+        return "\n".join(
+            f"== {worker.log.name}\n{worker.log.read_text(errors='replace')[-3000:]}" for worker in self.started
+        )
+
+
+@contextmanager
+def workers_of(settings: Settings, directory: Path) -> Iterator[Workers]:
+    workers = Workers(settings, directory)
+    try:
+        yield workers
+    finally:
+        # pytest shows it when the test failed.
+        sys.stdout.write(workers.logs())
+        for worker in workers.started:
+            if worker.running:
+                worker.kill()
+
+
+async def prepare(settings: Settings) -> None:
+    """Make the schema and the topics of a test."""
+    await up(lambda: connect(settings, statement_timeout_s=0), say=lambda _: None)
+    await ensure_topics(settings)
+
+
+async def produce(settings: Settings, topic: str, records: Iterable[tuple[bytes | None, bytes | None]]) -> None:
+    """Produce records, keyed as given, and return when the broker has them."""
+    producer = AIOKafkaProducer(**client_settings(settings), acks="all", linger_ms=5)
+    await producer.start()
+    try:
+        for key, value in records:
+            await producer.send(topic, value, key=key)
+        await producer.flush()
+    finally:
+        await producer.stop()
+
+
+async def rows_of(settings: Settings) -> dict[tuple[str, int, str], asyncpg.Record]:
+    """Return every row of chat_log by its key, the timestamp in ms."""
+    connection = await connect(settings)
+    try:
+        rows = await connection.fetch(
+            "SELECT *, (extract(epoch FROM timestamp) * 1000)::bigint AS timestamp_ms FROM chat_log"
+        )
+    finally:
+        await connection.close()
+    return {(row["userid"], row["timestamp_ms"], row["direction"]): row for row in rows}
+
+
+async def count(settings: Settings, table: str = "chat_log") -> int:
+    """Return the number of rows of one of our tables."""
+    connection = await connect(settings)
+    try:
+        return int(await connection.fetchval(f"SELECT count(*) FROM {table}"))
+    finally:
+        await connection.close()
