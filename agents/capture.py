@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from app.progress import Chunk
     from app.table import StateTable
     from models.dead_letters import DeadLetter
+    from models.events import Event
     from models.platforms import Platform
-    from models.states import History
+    from models.states import History, State
     from sinks.dead_letters import DeadLetterTopic
     from sinks.producer import RecordProducer
 
@@ -71,11 +72,9 @@ class CaptureEvents:
         await self._dead_letters.bury(bad)
         await join.note_events(newest_ms)
 
-    def _parse(
-        self, chunk: Chunk, bad: list[DeadLetter]
-    ) -> list[tuple[ConsumerRecord, dict[str, object], float]]:
+    def _parse(self, chunk: Chunk, bad: list[DeadLetter]) -> list[tuple[ConsumerRecord, Event, float]]:
         """Return each event that can be parsed, with the time up to which it needs states."""
-        parsed = []
+        parsed: list[tuple[ConsumerRecord, Event, float]] = []
         for record in chunk:
             try:
                 event = self._platform.parse_event(record.value)
@@ -90,7 +89,7 @@ class CaptureEvents:
     def _extract(
         self,
         partition: int,
-        parsed: Sequence[tuple[ConsumerRecord, dict[str, object], float]],
+        parsed: Sequence[tuple[ConsumerRecord, Event, float]],
         bad: list[DeadLetter],
     ) -> list[tuple[ConsumerRecord, ChatLogEntry]]:
         entries = []
@@ -105,7 +104,7 @@ class CaptureEvents:
                 entries.append((record, entry))
         return entries
 
-    def _state_before(self, partition: int, event: dict[str, object]) -> dict[str, object]:
+    def _state_before(self, partition: int, event: Event) -> State:
         userid, timestamp_ms = self._platform.moment_of(event)
         if userid is None or timestamp_ms is None:
             return {}

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from faust.types import EventT, StreamT
+    from faust import Stream
+    from faust.types import EventT
 
     from app.progress import Chunk
 
@@ -56,7 +57,7 @@ class ChunkRunner:
         self._tasks: set[asyncio.Task[None]] = set()
         self.records_done = 0
 
-    async def run(self, stream: StreamT[Chunk]) -> None:
+    async def run(self, stream: Stream[Chunk]) -> None:
         """Work on `stream` for as long as the worker runs."""
         async for event in stream.noack().events():
             self._start(event)
@@ -73,7 +74,7 @@ class ChunkRunner:
         self._last_of_partition.clear()
 
     def _start(self, event: EventT[Chunk]) -> None:
-        chunk = event.value
+        chunk = cast("Chunk", event.value)
         before = self._last_of_partition.get(chunk.partition) if self._in_order else None
         # The task is created in the stream's context, so that Faust's stores know the current event.
         task = asyncio.create_task(self._work(event, before), name=f"{self._name}-{chunk.partition}")
@@ -83,7 +84,7 @@ class ChunkRunner:
             self._last_of_partition[chunk.partition] = task
 
     async def _work(self, event: EventT[Chunk], before: asyncio.Task[None] | None) -> None:
-        chunk = event.value
+        chunk = cast("Chunk", event.value)
         if before is not None and not before.done():
             await asyncio.wait({before})
         try:

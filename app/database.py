@@ -24,7 +24,7 @@ CLIENT_MARGIN_S = 5.0
 ACCEPTED_URL = "postgresql://user:password@host:port/database?sslmode=require"
 
 
-class DatabaseUnavailable(Exception):  # noqa: N818 - says what is, as the errors of sinks do
+class DatabaseUnavailable(Exception):
     """There is no connection to be had; the message says why in one line, and what to do, without secrets."""
 
 

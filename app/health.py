@@ -11,13 +11,14 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from mode import Service
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from faust.tables.manager import TableManager
     from faust.types import TP
 
     from app.database_probe import DatabaseProbe
@@ -169,16 +170,17 @@ def readiness(facts: Facts) -> Verdict:
 
 
 class HealthMonitor(Service):
-    """Keeps a worker's verdicts up to date; answering them takes no time and asks nobody.
+    """Watches a worker, and gives the verdicts at once: what takes time is asked beforehand.
 
     Attributes:
-        facts: how the worker was at the last look; None before the first.
-        stalls: what stood still then.
+        stalls: what stood still at the last look.
 
     Args:
         app: the worker.
         database: asks whether PostgreSQL is there; None for a role that does not need it.
     """
+
+    mundane_level = "debug"
 
     def __init__(self, app: WorkerApp, database: DatabaseProbe | None) -> None:
         super().__init__()
@@ -189,27 +191,28 @@ class HealthMonitor(Service):
             settings.stalled_after_s, settings.stalled_after_s + 2 * settings.rebalance_timeout_s
         )
         self._recovery_total = 0
-        self.facts: Facts | None = None
         self.stalls: tuple[Stall, ...] = ()
 
     def live(self) -> Verdict:
         """Tell whether a restart would not help."""
+        self.look()
         return liveness(self.stalls)
 
     def ready(self) -> Verdict:
         """Tell whether what comes in now is dealt with now."""
-        return Verdict(("starting",)) if self.facts is None else readiness(self.facts)
+        return readiness(self.look())
 
-    def look(self) -> None:
-        """Collect the facts and judge them."""
+    def look(self) -> Facts:
+        """Collect the facts, and judge what stands still."""
         now = time.monotonic()
         lag = self._app.lag
-        self.facts = facts = self._collect(now)
+        facts = self._collect(now)
         self._watchdog.note(facts, self._app.rebalancing_count, now)
         stalls = self._watchdog.stalls(lag.partitions, self._app.assigned(), now)
         if stalls and not self.stalls:
             log.error("The worker stands still", extra={"error": "; ".join(liveness(stalls).reasons)})
         self.stalls = stalls
+        return facts
 
     async def on_stop(self) -> None:
         """Disconnect."""
@@ -244,7 +247,7 @@ class HealthMonitor(Service):
         )
 
     def _recovery(self) -> Recovery | None:
-        recovery = self._app.tables.recovery
+        recovery = cast("TableManager", self._app.tables).recovery
         if not recovery.in_recovery:
             self._recovery_total = 0
             return None

@@ -97,6 +97,8 @@ class LagMonitor(Service):
         progress: tells what this worker has in flight, which is the cheapest source of timestamps.
     """
 
+    mundane_level = "debug"
+
     def __init__(
         self,
         settings: Settings,

@@ -92,11 +92,13 @@ class WorkerCollector(Collector):
 
     def _health(self) -> Iterator[Metric]:
         health = self._app.health
-        yield GaugeMetricFamily("chatlog_live", "1 unless a restart would help.", value=float(health.live().ok))
+        recovery = health.look().recovery
+        yield GaugeMetricFamily(
+            "chatlog_live", "1 unless a restart would help.", value=float(health.live().ok)
+        )
         yield GaugeMetricFamily(
             "chatlog_ready", "1 when what comes in now is dealt with now.", value=float(health.ready().ok)
         )
-        recovery = health.facts.recovery if health.facts else None
         yield GaugeMetricFamily(
             "chatlog_table_recovery_remaining_records",
             "Changelog records to read before the state table is restored.",
@@ -131,15 +133,15 @@ class WorkerCollector(Collector):
             mine.add_metric(values, float(partition.tp in assigned))
         yield from (messages, seconds, commit_age, mine)
         yield GaugeMetricFamily(
-            "chatlog_lag_answer_age_seconds", "How old the brokers' answer behind the lag is.", value=lag.age_s
+            "chatlog_lag_answer_age_seconds",
+            "How old the brokers' answer behind the lag is.",
+            value=lag.age_s,
         )
 
 
 def _capture(work: CaptureWork) -> Iterator[Metric]:
     counters = work.counters
-    yield _by_label(
-        "chatlog_events", "Raw events joined, by category.", "category", work.capture.categories
-    )
+    yield _by_label("chatlog_events", "Raw events joined, by category.", "category", work.capture.categories)
     yield CounterMetricFamily(
         "chatlog_events_read", "Raw events of which everything is safe.", value=counters["events_read"]
     )
@@ -152,7 +154,9 @@ def _capture(work: CaptureWork) -> Iterator[Metric]:
 def _persist(work: PersistWork) -> Iterator[Metric]:
     stats = work.sink.stats
     yield CounterMetricFamily(
-        "chatlog_records_read", "Entries read of which everything is safe.", value=work.counters["records_read"]
+        "chatlog_records_read",
+        "Entries read of which everything is safe.",
+        value=work.counters["records_read"],
     )
     yield CounterMetricFamily("chatlog_rows", "Rows added to chat_log.", value=stats.rows)
     yield CounterMetricFamily(
@@ -171,9 +175,7 @@ def _persist(work: PersistWork) -> Iterator[Metric]:
 
 def _batches(stats: SinkStats) -> Iterator[Metric]:
     entries = stats.rows + stats.duplicates + stats.refused
-    yield _summary(
-        "chatlog_batch_entries", "Entries of a batch.", stats.batches, entries, stats.batch_sizes
-    )
+    yield _summary("chatlog_batch_entries", "Entries of a batch.", stats.batches, entries, stats.batch_sizes)
     yield _summary(
         "chatlog_write_duration_seconds",
         "How long a batch took to write, waiting for PostgreSQL included.",
@@ -183,7 +185,9 @@ def _batches(stats: SinkStats) -> Iterator[Metric]:
     )
     if stats.last_write_at is not None:
         yield GaugeMetricFamily(
-            "chatlog_last_write_timestamp_seconds", "When a batch was last written.", value=stats.last_write_at
+            "chatlog_last_write_timestamp_seconds",
+            "When a batch was last written.",
+            value=stats.last_write_at,
         )
 
 

@@ -66,8 +66,8 @@ class Settings(BaseSettings):
 
     # PostgreSQL
     database_url: Annotated[DatabaseUrl | None, BeforeValidator(_empty_is_unset)] = None
-    database_pool_size: int = Field(4, ge=1, le=100)
-    database_timeout_s: float = Field(15.0, gt=0, le=300)
+    database_pool_size: int = Field(default=4, ge=1, le=100)
+    database_timeout_s: float = Field(default=15.0, gt=0, le=300)
 
     # Kafka
     kafka_bootstrap_servers: Servers = []
@@ -80,29 +80,29 @@ class Settings(BaseSettings):
     kafka_ssl_keyfile: OptionalPath = None
 
     # Topics
-    vlab_env: str = Field("local", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    vlab_env: str = Field(default="local", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
     vlab_chat_events_topic: OptionalTopicName = None
     vlab_state_topic: OptionalTopicName = None
     vlab_chat_log_topic: OptionalTopicName = None
     vlab_dead_letters_topic: OptionalTopicName = None
     vlab_exports_topic: OptionalTopicName = None
-    topic_partitions: int = Field(12, ge=1, le=10_000)
-    topic_replication: int = Field(3, ge=1, le=10)
-    topic_retention_days: int = Field(31, ge=1, le=3650)
+    topic_partitions: int = Field(default=12, ge=1, le=10_000)
+    topic_replication: int = Field(default=3, ge=1, le=10)
+    topic_retention_days: int = Field(default=31, ge=1, le=3650)
 
     # Consumer groups
-    capture_group: str = Field("chatlog-capture", pattern=r"^[A-Za-z0-9._-]{1,200}$")
-    persist_group: str = Field("scribble-chat-log", pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    capture_group: str = Field(default="chatlog-capture", pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    persist_group: str = Field(default="scribble-chat-log", pattern=r"^[A-Za-z0-9._-]{1,200}$")
     group_instance_id: OptionalText = None
-    rebalance_timeout_s: float = Field(60.0, ge=1, le=3600)
-    session_timeout_s: float = Field(30.0, ge=1, le=3600)
+    rebalance_timeout_s: float = Field(default=60.0, ge=1, le=3600)
+    session_timeout_s: float = Field(default=30.0, ge=1, le=3600)
 
     # Chunks and batches
-    chunk_max_records: int = Field(1000, ge=1, le=100_000)
-    chunk_max_bytes: int = Field(4 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024)
-    batch_max_entries: int = Field(1000, ge=1, le=50_000)
-    batch_max_wait_s: float = Field(0.05, ge=0, le=10)
-    commit_interval_s: float = Field(1.0, gt=0, le=60)
+    chunk_max_records: int = Field(default=1000, ge=1, le=100_000)
+    chunk_max_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024)
+    batch_max_entries: int = Field(default=1000, ge=1, le=50_000)
+    batch_max_wait_s: float = Field(default=0.05, ge=0, le=10)
+    commit_interval_s: float = Field(default=1.0, gt=0, le=60)
 
     # The state table of the capture role
     table_store: Literal["memory", "rocksdb"] = "memory"
@@ -110,9 +110,9 @@ class Settings(BaseSettings):
 
     # Faust web views and logs
     web_host: str = "127.0.0.1"
-    web_port: int = Field(6066, ge=1, le=65535)
+    web_port: int = Field(default=6066, ge=1, le=65535)
     web_token: OptionalSecret = None
-    stalled_after_s: float = Field(60.0, gt=0)
+    stalled_after_s: float = Field(default=60.0, gt=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
 
@@ -131,7 +131,8 @@ class Settings(BaseSettings):
             raise ValueError("SESSION_TIMEOUT_S must not be longer than REBALANCE_TIMEOUT_S")
         if self.web_host not in {"127.0.0.1", "localhost", "::1"} and self.web_token is None:
             raise ValueError(
-                f"WEB_HOST={self.web_host} opens the web views to other machines: set WEB_TOKEN, or use 127.0.0.1"
+                f"WEB_HOST={self.web_host} opens the web views to other machines: "
+                "set WEB_TOKEN, or use 127.0.0.1"
             )
         return self
 

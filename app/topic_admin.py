@@ -38,11 +38,11 @@ REQUEST_TIMEOUT_S = 5.0
 VISIBLE_WITHIN_S = 10.0
 
 
-class KafkaUnavailable(Exception):  # noqa: N818 - says what is, as the errors of sinks do
+class KafkaUnavailable(Exception):
     """Kafka does not answer, or refuses us; the message says in one line what to do, without secrets."""
 
 
-class TopicsUnfit(Exception):  # noqa: N818 - says what is, as the errors of sinks do
+class TopicsUnfit(Exception):
     """A topic is missing, cannot be made, or has the wrong partitions; the message says what to do."""
 
 

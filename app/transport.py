@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
@@ -42,6 +42,9 @@ BYTES_IN_FLIGHT = 64 * 1024 * 1024
 POLL_S = 0.25
 #: The same while a partition is left out because it is full: it must be polled again soon after it drains.
 POLL_WHILE_FULL_S = 0.02
+#: How long a broker may hold a fetch for lack of records. aiokafka has one fetch under way per broker, so a
+#: partition that was just emptied waits for it: with Faust's 1.5 s a few busy partitions crawl.
+FETCH_MAX_WAIT_MS = 50
 #: How long a commit may take before it is given up; the next one commits the same and more.
 COMMIT_TIMEOUT_S = 5.0
 
@@ -54,14 +57,14 @@ class ChunkLimits:
     max_bytes: int = 4 * 1024 * 1024
 
 
-class ChunkSchema(Schema):
+class ChunkSchema(Schema[Any, Any]):
     """Hands a chunk to the stream as it is: decoding belongs to the agent, which knows its errors."""
 
-    def compile(self, app: AppT, **_: Any) -> Callable[..., Awaitable[EventT]]:
+    def compile(self, app: AppT, **_: Any) -> Callable[..., Awaitable[EventT[Chunk]]]:
         """Return the function that wraps a chunk in an event; it cannot fail."""
 
-        async def decode(message: Message, *, propagate: bool = False) -> EventT:  # noqa: ARG001  Faust's call
-            return cast("EventT", app.create_event(None, message.value, None, message))
+        async def decode(message: Message, *, propagate: bool = False) -> EventT[Chunk]:  # noqa: ARG001  Faust's call
+            return app.create_event(None, message.value, None, message)
 
         return decode
 
@@ -70,6 +73,13 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread with a commit that reports failure instead of crashing the worker."""
 
     logger = logging.getLogger("faust.transport")
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust fixes the first and does not offer the second; both are read when the consumer starts.
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001
+        consumer._isolation_level = "read_committed"  # noqa: SLF001  what was rolled back was never said
+        return consumer
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()
@@ -145,7 +155,7 @@ class ChunkConsumer(driver.Consumer):
         try:
             while not (self.should_stop or fetcher.should_stop):
                 if not self.flow_active:
-                    await self.wait(self.can_resume_flow)
+                    await self.wait(self.can_resume_flow.wait())
                     continue
                 ready, all_ready = self._ready_partitions()
                 if ready:
@@ -224,7 +234,7 @@ class ChunkConsumer(driver.Consumer):
             last.timestamp_type,
             None,
             None,
-            chunk,
+            cast("Any", chunk),  # Faust's stores and streams pass it on untouched
             None,
             0,
             chunk.size_bytes,
@@ -246,14 +256,15 @@ class ChunkConsumer(driver.Consumer):
         """Note that a chunk is safe. A chunk of an assignment that is gone counts for nothing."""
         message.acked = True
         self._unacked_messages.discard(message)
+        chunk = cast("Chunk", message.value)
         progress = self._progress.get(message.tp)
-        if progress is None or message.value.acknowledged:
+        if progress is None or chunk.acknowledged:
             return False
-        progress.acknowledge(message.value)
+        progress.acknowledge(chunk)
         self._room.set()
         return True
 
-    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002  Faust's signature
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002  Faust's signature
         """Commit the low-water mark of every partition that has moved. False when nothing was committed."""
         marks = {
             tp: mark
@@ -289,21 +300,30 @@ class ChunkConsumer(driver.Consumer):
         self._progress.clear()
 
     async def perform_seek(self) -> None:
-        """Go back to the committed offsets; what was handed out before counts for nothing."""
+        """Go back to the committed offsets; what was handed out before counts for nothing.
+
+        A partition without a committed offset goes back to where its log begins. aiokafka's
+        `seek_to_committed` leaves it where it stands, and Faust fetches before it seeks
+        (`Recovery.on_recovery_completed` resumes the partitions first): the records between were lost.
+        """
         async with self._positions:
             self._progress.clear()
             await super().perform_seek()
             await self._begin_progress()
 
     async def _begin_progress(self) -> None:
-        """Start each partition's bookkeeping at its committed offset, or where its log begins."""
+        """Start each partition's bookkeeping where its reading starts; the caller holds `_positions`."""
         tps = {tp for tp in self.assignment() if self.app.topics.acks_enabled_for(tp.topic)}
-        beginnings = await self.earliest_offsets(*tps) if tps else {}
+        if not tps:
+            return
+        beginnings = await self.earliest_offsets(*tps)
+        uncommitted = {tp: beginnings[tp] for tp in tps if not self._committed_offset.get(tp)}
+        if uncommitted:
+            await super().seek_wait(uncommitted)
         for tp in tps:
-            committed = self._committed_offset.get(tp)
-            begins = beginnings.get(tp)
+            start = uncommitted.get(tp, self._committed_offset.get(tp))
             self._progress[tp] = PartitionProgress(
-                position=begins if committed is None else committed, committed=committed
+                position=start, committed=None if tp in uncommitted else start
             )
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, cast
 
 import faust
 from faust.auth import SASLCredentials, SSLCredentials
@@ -19,13 +20,17 @@ from agents.chunks import ChunkRunner
 from agents.join import Log, PartitionJoin
 from agents.persist import KeepDeadLetters, Persist
 from app.database import create_pool
+from app.database_probe import DatabaseProbe
+from app.health import HealthMonitor
 from app.kafka import client_settings, ssl_context
+from app.lag import LagMonitor
 from app.logs import logging_config
 from app.settings import ConfigurationError, Role, Settings
 from app.table import StateTable
 from app.topic_admin import check_copartitioned, partition_counts
 from app.topics import OUR_RECORD_MAX_BYTES, topics_of
-from app.transport import ChunkLimits, ChunkSchema, ChunkTransport
+from app.transport import ChunkConsumer, ChunkLimits, ChunkSchema, ChunkTransport
+from app.views import Views
 from models.platforms import PLATFORMS
 from sinks.chat_log import ChatLogSink
 from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
@@ -33,6 +38,8 @@ from sinks.producer import RecordProducer
 from sinks.retrying import Patience
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     import asyncpg
 
 #: A stop that takes longer is cut off: what was not acknowledged is read again by whoever takes over.
@@ -58,13 +65,35 @@ class WorkerApp(faust.App):
             limits=ChunkLimits(settings.chunk_max_records, settings.chunk_max_bytes),
         )
         self.work: CaptureWork | PersistWork = _WORK[role](self)
+        self.began_at = time.monotonic()
+        self.lag = LagMonitor(
+            settings, self.conf.id, self.work.consumed, lambda: cast("Any", self.consumer).progress()
+        )
+        self.database = DatabaseProbe(settings) if role is Role.PERSIST else None
+        self.health = HealthMonitor(self, self.database)
+
+    @property
+    def was_assigned(self) -> bool:
+        """Whether the group ever gave this worker its partitions, were it none."""
+        return self._assignment is not None
+
+    def assigned(self) -> set[TP]:
+        """Return the partitions of the role's topics that the group gave this worker."""
+        return {tp for tp in self.assignor.assigned_actives() if tp.topic in self.work.consumed}
+
+    def on_init_dependencies(self) -> Iterable[Any]:
+        """Return what starts with the worker: what watches it first, so that its start can be seen."""
+        return [self.health, self.lag, *super().on_init_dependencies()]
+
+    def _new_web(self) -> Views:
+        return Views(self)
 
     async def on_first_start(self) -> None:
         """Open what the role needs, before any agent starts."""
         self.conf.datadir.mkdir(parents=True, exist_ok=True)
         await super().on_first_start()
         await self.work.start()
-        self.consumer.release_hooks.append(self.work.release)
+        cast("ChunkConsumer", self.consumer).release_hooks.append(self.work.release)
 
     async def on_stop(self) -> None:
         """Stop within the deadline: finish or leave what is in flight, commit, then close the sinks."""
@@ -96,6 +125,9 @@ class CaptureWork:
         self._app = app
         self.topics = topics_of(settings)
         self.patience = Patience("capture")
+        #: What is looked at from outside: every part that may wait, and the topics that are read.
+        self.patiences = (self.patience,)
+        self.consumed = (self.topics.events.name, self.topics.state.name)
         self._producer = RecordProducer(
             client_settings(settings), self.patience, max_record_bytes=OUR_RECORD_MAX_BYTES
         )
@@ -104,8 +136,8 @@ class CaptureWork:
         )
         app.tables.add(self.table)
         self._joins: dict[int, PartitionJoin] = {}
-        _agent(app, "capture", self.topics.events.name, lambda stream: self._events.run(stream))
-        _agent(app, "feed-states", self.topics.state.name, lambda stream: self._states.run(stream))
+        _agent(app, "capture", self.topics.events.name, lambda: self._events)
+        _agent(app, "feed-states", self.topics.state.name, lambda: self._states)
 
     async def start(self) -> None:
         """Check that events and states can meet, and connect."""
@@ -138,6 +170,16 @@ class CaptureWork:
         """Disconnect. Idempotent."""
         await self._producer.stop()
 
+    @property
+    def counters(self) -> dict[str, int]:
+        """What was done since the start."""
+        return {
+            "events_read": self._events.records_done,
+            "entries": self.capture.entries,
+            "states": self._states.records_done,
+            "dead_letters": self.dead_letters.buried.total(),
+        }
+
     def _join_of(self, partition: int) -> PartitionJoin:
         if partition not in self._joins:
             self._joins[partition] = PartitionJoin(
@@ -158,18 +200,23 @@ class PersistWork:
         self._app = app
         self.topics = topics_of(app.settings)
         self.patience = Patience("persist")
+        burying, keeping = Patience("dead letters"), Patience("dead-letters table")
+        #: What is looked at from outside: every part that may wait, and the topics that are read.
+        self.patiences = (self.patience, burying, keeping)
+        self.consumed = (self.topics.chat_log.name, self.topics.dead_letters.name)
+        self._keeping = keeping
         self._producer = RecordProducer(
             client_settings(app.settings),
-            Patience("dead letters"),
+            burying,
             max_record_bytes=OUR_RECORD_MAX_BYTES,
         )
         self._pool: asyncpg.Pool | None = None
-        _agent(app, "persist", self.topics.chat_log.name, lambda stream: self._entries.run(stream))
+        _agent(app, "persist", self.topics.chat_log.name, lambda: self._entries)
         _agent(
             app,
             "keep-dead-letters",
             self.topics.dead_letters.name,
-            lambda stream: self._kept.run(stream),
+            lambda: self._kept,
         )
 
     async def start(self) -> None:
@@ -188,7 +235,7 @@ class PersistWork:
         self.dead_letters = DeadLetterTopic(
             self._producer, self.topics.dead_letters.name, counts[self.topics.dead_letters.name]
         )
-        self.dead_letter_table = DeadLetterTable(self._pool, Patience("dead-letters table"))
+        self.dead_letter_table = DeadLetterTable(self._pool, self._keeping)
         self._entries = ChunkRunner(
             "persist", Persist(self.sink, self.dead_letters), in_order=False, fail=self._app.fail
         )
@@ -211,6 +258,19 @@ class PersistWork:
         if self._pool is not None:
             self._pool.terminate()
 
+    @property
+    def counters(self) -> dict[str, int]:
+        """What was done since the start."""
+        stats = self.sink.stats
+        return {
+            "records_read": self._entries.records_done,
+            "rows": stats.rows,
+            "duplicates": stats.duplicates,
+            "refused": stats.refused,
+            "dead_letters": self.dead_letters.buried.total(),
+            "dead_letters_kept": self.dead_letter_table.stats.rows,
+        }
+
 
 _WORK: dict[Role, type[CaptureWork] | type[PersistWork]] = {
     Role.CAPTURE: CaptureWork,
@@ -227,9 +287,11 @@ def build(settings: Settings, role: Role) -> WorkerApp:
     return WorkerApp(settings, role)
 
 
-def _agent(app: faust.App, name: str, topic: str, run: Any) -> None:
+def _agent(app: faust.App, name: str, topic: str, runner_of: Callable[[], ChunkRunner]) -> None:
+    """Declare an agent; its runner is made when the worker starts."""
+
     async def agent(stream: Any) -> None:
-        await run(stream)
+        await runner_of().run(stream)
 
     app.agent(app.topic(topic, schema=ChunkSchema()), name=name)(agent)
 

@@ -82,7 +82,8 @@ async def up(connect: Connect, revision: str = "head", *, say: Say) -> None:
             await connection.run_sync(_go, alembic.command.upgrade, revision, say)
         else:
             say(f"Nothing to do: the schema is at {_name(count)}.")
-        await connection.run_sync(run_on, "roles.up.sql")
+        if max(wanted, count):
+            await connection.run_sync(run_on, "roles.up.sql")
     await _make_partitions(connect, say)
 
 

@@ -23,7 +23,7 @@ class Reason(StrEnum):
     REJECTED_BY_DATABASE = "rejected_by_database"
 
 
-class BadRecord(Exception):  # noqa: N818 - the project's word; it reads as what it is at every `except`
+class BadRecord(Exception):
     """This record can never be stored, however often it is tried: park it with the dead letters.
 
     Attributes:

@@ -15,7 +15,7 @@ import orjson
 from sinks.batching import Batcher
 from sinks.splitting import write_or_split
 from sinks.sql import statement
-from sinks.sqlstate import verdict
+from sinks.sqlstate import DRIVER_ERRORS, verdict
 from sinks.stats import SinkStats
 
 if TYPE_CHECKING:
@@ -84,6 +84,6 @@ class ChatLogSink:
     async def _insert(self, entries: Sequence[ChatLogEntry]) -> int:
         try:
             status = await self._pool.execute(_INSERT, orjson.dumps(entries).decode())
-        except Exception as error:
+        except DRIVER_ERRORS as error:
             raise verdict(error) from None  # the chain could quote the row
         return int(status.rpartition(" ")[2])

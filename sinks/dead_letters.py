@@ -19,7 +19,7 @@ from sinks.errors import CannotGoOn
 from sinks.producer import OutRecord
 from sinks.splitting import write_or_split
 from sinks.sql import statement
-from sinks.sqlstate import verdict
+from sinks.sqlstate import DRIVER_ERRORS, verdict
 from sinks.stats import SinkStats
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import asyncpg
     from aiokafka import ConsumerRecord
 
+    from models.dead_letters import Header
     from sinks.producer import RecordProducer
     from sinks.retrying import Patience
 
@@ -112,7 +113,7 @@ class DeadLetterTable:
         columns = list(zip(*map(_row, dead_letters), strict=True))
         try:
             status = await self._pool.execute(_INSERT, *columns)
-        except Exception as error:
+        except DRIVER_ERRORS as error:
             raise verdict(error) from None  # the chain could quote the row
         return int(status.rpartition(" ")[2])
 
@@ -132,5 +133,6 @@ def _row(dead_letter: DeadLetter) -> tuple[object, ...]:
     )
 
 
-def _headers_as_json(headers: Sequence[tuple[str, bytes]]) -> str:
-    return orjson.dumps([[name, value.hex()] for name, value in headers]).decode()
+def _headers_as_json(headers: Sequence[Header]) -> str:
+    stored = [[name, None if value is None else value.hex()] for name, value in headers]
+    return orjson.dumps(stored).decode()

@@ -44,7 +44,7 @@ class OutRecord:
 
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = field(default=())
+    headers: Sequence[tuple[str, bytes | None]] = field(default=())
     timestamp_ms: int | None = None
 
 

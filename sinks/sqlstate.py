@@ -13,6 +13,14 @@ import asyncpg
 from models.errors import BadRecord, Reason
 from sinks.errors import CannotGoOn, ServiceDown, SinkError
 
+#: What asyncpg raises when a statement could not be carried out; anything else is a bug of ours.
+DRIVER_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncio.IncompleteReadError,
+    OSError,
+    TimeoutError,
+)
 #: Waiting helps: connections, resources, operator intervention, serialization, deadlock, lock timeout,
 #: system errors, and a server that is read-only or in recovery for now.
 WAIT = ("08", "53", "57P", "57014", "58", "40", "55P03", "55006", "25006", "25P03")
@@ -20,17 +28,15 @@ WAIT = ("08", "53", "57P", "57014", "58", "40", "55P03", "55006", "25006", "25P0
 RECORD = ("22", "23", "54")
 
 
-def verdict(error: BaseException) -> SinkError | BadRecord:
-    """Return what `error`, raised by asyncpg, means for the batch that was being written.
+def verdict(error: Exception) -> SinkError | BadRecord:
+    """Return what `error`, one of `DRIVER_ERRORS`, means for the batch that was being written.
 
     Returns:
         ServiceDown to wait, BadRecord to look for the record to blame, CannotGoOn to stop.
     """
     if isinstance(error, asyncpg.PostgresError):
         return _of_sqlstate(error.sqlstate or "", error)
-    if isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncio.IncompleteReadError):
-        return ServiceDown(f"PostgreSQL cannot be reached ({type(error).__name__}): {error}".rstrip(": "))
-    return CannotGoOn(f"Unforeseen error from the database driver: {type(error).__name__}: {error}")
+    return ServiceDown(f"PostgreSQL cannot be reached ({type(error).__name__}): {error}".rstrip(": "))
 
 
 def _of_sqlstate(code: str, error: asyncpg.PostgresError) -> SinkError | BadRecord:

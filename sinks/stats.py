@@ -18,17 +18,19 @@ class SinkStats:
     duplicates: int = 0
     refused: int = 0
     batches: int = 0
+    write_seconds_total: float = 0.0
     #: `time.time()` of the last batch that was written; None before the first.
     last_write_at: float | None = None
     batch_sizes: deque[int] = field(default_factory=lambda: deque(maxlen=WINDOW))
     write_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
 
     def note_batch(self, size: int, rows: int, refused: int, seconds: float) -> None:
-        """Count one batch of `size` items, of which `rows` were new and `refused` went to the dead letters."""
+        """Count one batch of `size` items: `rows` were new, `refused` became dead letters."""
         self.rows += rows
         self.refused += refused
         self.duplicates += size - rows - refused
         self.batches += 1
+        self.write_seconds_total += seconds
         self.last_write_at = time.time()
         self.batch_sizes.append(size)
         self.write_seconds.append(seconds)

@@ -6,23 +6,26 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
+import aiohttp
 from aiokafka import AIOKafkaProducer
 
 from app.database import connect
 from app.embedded import free_port
 from app.kafka import client_settings
-from app.settings import Role, Settings
 from app.topic_admin import ensure_topics
 from migrations.history import up
 from tests.services import as_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    import asyncpg
+
+    from app.settings import Role, Settings
 
 #: The command beside the interpreter that runs the tests.
 CHATLOG = Path(sys.executable).with_name("chatlog")
@@ -44,6 +47,17 @@ class WorkerProcess:
     @property
     def running(self) -> bool:
         return self._process.poll() is None
+
+    async def is_ready(self) -> bool:
+        """Ask the worker itself, as an orchestrator does."""
+        url = f"http://127.0.0.1:{self.web_port}/health/ready"
+        with suppress(aiohttp.ClientError):
+            async with aiohttp.ClientSession() as session, session.get(url) as response:
+                return response.status == 200
+        return False
+
+    def last_lines(self) -> str:
+        return self.log.read_text(errors="replace")[-3000:]
 
     def kill(self) -> None:
         self._process.kill()
@@ -73,9 +87,7 @@ class Workers:
         return worker
 
     def logs(self) -> str:
-        return "\n".join(
-            f"== {worker.log.name}\n{worker.log.read_text(errors='replace')[-3000:]}" for worker in self.started
-        )
+        return "\n".join(f"== {worker.log.name}\n{worker.last_lines()}" for worker in self.started)
 
 
 @contextmanager
@@ -97,7 +109,9 @@ async def prepare(settings: Settings) -> None:
     await ensure_topics(settings)
 
 
-async def produce(settings: Settings, topic: str, records: Iterable[tuple[bytes | None, bytes | None]]) -> None:
+async def produce(
+    settings: Settings, topic: str, records: Iterable[tuple[bytes | None, bytes | None]]
+) -> None:
     """Produce records, keyed as given, and return when the broker has them."""
     producer = AIOKafkaProducer(**client_settings(settings), acks="all", linger_ms=5)
     await producer.start()

@@ -6,9 +6,19 @@ import sys
 
 import click
 
+from app.commands.check import check
+from app.commands.dead_letters import dead_letters
+from app.commands.migrate import migrate
+from app.commands.topics import topics
+from app.commands.up import up
 from app.commands.worker import worker
 from app.database import DatabaseUnavailable
 from app.settings import ConfigurationError
+from app.topic_admin import KafkaUnavailable, TopicsUnfit
+from migrations import MigrationError
+
+#: What a person can mend outside of this program; everything else is a bug and shows its traceback.
+FOR_PEOPLE = (DatabaseUnavailable, KafkaUnavailable, TopicsUnfit, MigrationError)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -20,7 +30,8 @@ def cli() -> None:
     """
 
 
-cli.add_command(worker)
+for command in (up, worker, migrate, topics, check, dead_letters):
+    cli.add_command(command)
 
 
 def main() -> None:
@@ -30,6 +41,6 @@ def main() -> None:
     except ConfigurationError as error:
         click.echo(f"chatlog: {error}", err=True)
         sys.exit(2)
-    except DatabaseUnavailable as error:
+    except FOR_PEOPLE as error:
         click.echo(f"chatlog: {error}", err=True)
         sys.exit(1)

@@ -17,7 +17,9 @@ def worker(role: str) -> None:
     """
     settings = load_settings()
     if role == Role.CAPTURE and not settings.capture_is_on:
-        click.echo("capture is off: VLAB_CHAT_LOG_TOPIC is unset or empty; set it to turn capture on", err=True)
+        click.echo(
+            "capture is off: VLAB_CHAT_LOG_TOPIC is unset or empty; set it to turn capture on", err=True
+        )
         return
     # Before Faust is imported: mode picks its event loop at import.
     import mode.loop  # noqa: PLC0415

@@ -4,6 +4,7 @@ Maven is not needed; its repository is known to the `maven-artifact` package.
 """
 
 import asyncio
+import functools
 import hashlib
 import os
 import tempfile
@@ -14,14 +15,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_attempt,
+    stop_any,
+    stop_when_event_set,
+    wait_fixed,
+)
+
 from app.embedded.errors import JarRefusedError, JarUnreachableError
 from app.embedded.packages import require
 
 LOCK = Path(__file__).with_name("kafka-jars.lock")
 
 _PARALLEL_FETCHES = 8
-#: Between two bytes, not for a whole jar.
-_SILENCE_TIMEOUT_S = 30.0
+_ATTEMPTS = 3
+_BETWEEN_ATTEMPTS_S = 0.5
+#: To connect, and then between two pieces: there is no limit on a whole jar.
+_TIMEOUTS_S = (5.0, 10.0)
 _PIECE_BYTES = 256 * 1024
 
 
@@ -78,22 +91,39 @@ async def fetch_jars(
         on_progress: called in this thread after each jar that was fetched, and not at all if none was.
 
     Raises:
-        JarUnreachableError: a jar could not be fetched, or the cache cannot be written.
+        JarUnreachableError: a jar could not be fetched in three attempts, or the cache cannot be written.
         JarRefusedError: a jar's content is not what the lock file says.
     """
     downloader = require("maven_artifact").Downloader(**({"base": repository} if repository else {}))
     abandoned = threading.Event()
     executor = ThreadPoolExecutor(_PARALLEL_FETCHES, thread_name_prefix="jars")
-    loop = asyncio.get_running_loop()
+    run = functools.partial(asyncio.get_running_loop().run_in_executor, executor)
+    patiently = Retrying(
+        retry=retry_if_exception_type(JarUnreachableError),
+        stop=stop_any(stop_after_attempt(_ATTEMPTS), stop_when_event_set(abandoned)),
+        wait=wait_fixed(_BETWEEN_ATTEMPTS_S),
+        sleep=sleep_using_event(abandoned),
+        reraise=True,
+    )
     try:
-        present = await asyncio.gather(
-            *(loop.run_in_executor(executor, _is_present, jar, cache) for jar in jars)
-        )
+        present = await asyncio.gather(*(run(_is_present, jar, cache) for jar in jars))
         missing = [jar for jar, found in zip(jars, present, strict=True) if not found]
-        fetches = [
-            loop.run_in_executor(executor, _fetch, jar, cache, downloader, abandoned) for jar in missing
-        ]
-        await _report(fetches, on_progress)
+        done = size_bytes = 0
+
+        async def fetch(jar: Jar) -> None:
+            nonlocal done, size_bytes
+            fetched_bytes = await run(patiently, _fetch, jar, cache, downloader, abandoned)
+            size_bytes += fetched_bytes
+            done += 1
+            if on_progress is not None:
+                on_progress(FetchProgress(done, len(missing), size_bytes))
+
+        async with asyncio.TaskGroup() as fetches:
+            for jar in missing:
+                fetches.create_task(fetch(jar))
+    except BaseExceptionGroup as failures:
+        # The first stopped the others: one reason, and one line, is enough.
+        raise failures.exceptions[0] from None
     finally:
         abandoned.set()
         executor.shutdown(wait=False, cancel_futures=True)
@@ -104,16 +134,6 @@ def _jar(line: str) -> Jar:
     coordinates, sha256 = line.split(" ")
     group, artifact, version = coordinates.split(":")
     return Jar(group, artifact, version, sha256)
-
-
-async def _report(
-    fetches: Sequence[asyncio.Future[int]], on_progress: Callable[[FetchProgress], None] | None
-) -> None:
-    size_bytes = 0
-    for done, fetch in enumerate(asyncio.as_completed(fetches), start=1):
-        size_bytes += await fetch
-        if on_progress is not None:
-            on_progress(FetchProgress(done, len(fetches), size_bytes))
 
 
 def _is_present(jar: Jar, cache: Path) -> bool:
@@ -138,7 +158,7 @@ def _is_present(jar: Jar, cache: Path) -> bool:
 def _fetch(
     jar: Jar,
     cache: Path,
-    downloader: Any,  # noqa: ANN401 -- from a package without types
+    downloader: Any,
     abandoned: threading.Event,
 ) -> int:
     """Fetch one jar into the cache and return its size. Runs in a thread."""
@@ -153,7 +173,7 @@ def _fetch(
 
     try:
         # Not Downloader.download(): it prints, knows no time limit, and checks the repository's own MD5.
-        with downloader.requestor.request(url, give_up, stream=True, timeout=_SILENCE_TIMEOUT_S) as response:
+        with downloader.requestor.request(url, give_up, stream=True, timeout=_TIMEOUTS_S) as response:
             return _store(jar, cache, response.iter_content(_PIECE_BYTES), abandoned)
     except require("requests").RequestException as error:
         give_up(url, error)

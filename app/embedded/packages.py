@@ -11,7 +11,7 @@ from typing import Any
 from app.embedded.errors import NotAvailableError
 
 
-def require(package: str) -> Any:  # noqa: ANN401 -- modules without types, checked where they are used
+def require(package: str) -> Any:
     """Import and return `package`.
 
     Raises:

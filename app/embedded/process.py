@@ -21,6 +21,8 @@ from app.embedded.packages import require
 
 #: A clean environment: JAVA_TOOL_OPTIONS, PGOPTIONS and the like are meant for other programs.
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+#: But some Pythons, which the launcher runs on, find their own library by this.
+_PASSED_ON = "LD_LIBRARY_PATH"
 
 _POLL_S = 0.02
 #: The kernel ends what it killed within milliseconds, but for a disk that does not answer.
@@ -71,7 +73,7 @@ class Process:
             self._child = subprocess.Popen(  # noqa: S603 -- a command of ours, without a shell
                 [*launcher, *map(str, command)],
                 cwd=directory,
-                env=_ENVIRONMENT,
+                env=_ENVIRONMENT | {name: value for name, value in os.environ.items() if name == _PASSED_ON},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -143,7 +145,7 @@ class Process:
         return b"".join(lines).decode(errors="replace").strip() or "(it wrote nothing)"
 
 
-def _lives(process: Any) -> bool:  # noqa: ANN401 -- a psutil.Process, from a package that may be missing
+def _lives(process: Any) -> bool:
     psutil = require("psutil")
     try:
         # An orphan that ended stays a zombie until process 1 takes notice of it.

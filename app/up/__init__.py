@@ -1,7 +1,7 @@
-"""`chatlog up`: the whole system on one machine, and sample conversations that can be watched landing in it.
+"""`chatlog up`: the whole system on one machine, and sample conversations to watch landing in it.
 
-Kafka and PostgreSQL are embedded unless settings name real ones; the workers are processes of their own, as in
-production. For one person at one terminal: nothing here restarts what dies, it says so and stops the rest.
+Kafka and PostgreSQL are embedded unless settings name real ones; the workers are processes of their own, as
+in production. For one person at one terminal: nothing here restarts what dies, it says so and stops the rest.
 
     run         the order of things, from the first step to the last
     services    Kafka and PostgreSQL, embedded or named, with schema and topics

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
     from app.up.player import Played
-    from samples import Conversation, Key
+    from samples import Key
 
 _POLL_S = 0.1
 
@@ -92,7 +92,9 @@ class Arrival:
         Raises:
             KafkaError, OSError, TimeoutError: Kafka does not answer.
         """
-        await self._until_committed(self._settings.capture_group, {topic for topic, _ in played.ends}, played.ends)
+        await self._until_committed(
+            self._settings.capture_group, {topic for topic, _ in played.ends}, played.ends
+        )
         # What came of it is in Kafka by now, so where the topics end at the first look is far enough.
         await self._until_committed(
             self._settings.persist_group, {self._topics.chat_log.name, self._topics.dead_letters.name}

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from app.settings import Settings
 from app.topics import topics_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from app.settings import Settings
 
 #: With one broker and one worker a role. The shortest times that Kafka allows, for quick starts.
 _EMBEDDED_KAFKA = {

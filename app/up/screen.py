@@ -8,18 +8,21 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from app.up.transcript import bubbles, plain_lines
 
-    from rich.console import RenderableType
-    from rich.progress import TaskID
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rich.status import Status
     from rich.style import StyleType
 
+    from app.up.arrival import Message
+    from samples import Conversation
+
 #: Wide lines are hard to read.
-MAX_WIDTH = 100
+_MAX_WIDTH = 100
 
 
 class Step:
@@ -29,13 +32,11 @@ class Step:
         self._screen = screen
         self.doing = doing
         self.done = doing
-        self.task: TaskID | None = None
 
     def update(self, doing: str) -> None:
         """Say what is being done now, where lines can be changed."""
         self.doing = doing
-        if self._screen.is_live:
-            self._screen.show(self)
+        self._screen.refresh()
 
 
 class Screen:
@@ -46,58 +47,60 @@ class Screen:
             # A terminal that cannot show a character shows a question mark instead of ending the run.
             getattr(sys.stdout, "reconfigure", dict)(errors="replace")
             console = Console(highlight=False)
+        console.width = min(console.width, _MAX_WIDTH)
         self._console = console
-        self._progress: Progress | None = None
+        self._steps: list[Step] = []
+        self._status: Status | None = None
 
     @property
     def is_live(self) -> bool:
-        """Whether lines can be changed once they are shown."""
+        """Whether a line can be changed once it is shown."""
         return self._console.is_terminal and not self._console.is_dumb_terminal
 
-    @property
-    def width(self) -> int:
-        """How wide a line may be on a terminal."""
-        return min(self._console.width, MAX_WIDTH)
+    def say(self, text: str | Text, style: StyleType = "") -> None:
+        """Print a line, or several. The terminal wraps what is too long, so that it can be copied whole."""
+        self._console.print(Text(text, style) if isinstance(text, str) else text, soft_wrap=True)
 
-    def say(self, text: RenderableType, style: StyleType = "") -> None:
-        """Print a line, or several."""
-        text = Text(text, style) if isinstance(text, str) else text
-        # Elsewhere than on a terminal a line is whole, however long.
-        self._console.print(text, soft_wrap=not self.is_live)
+    def say_table(self, rows: Mapping[str, str], *, numbers: bool = False) -> None:
+        """Print names with what belongs to them, which is aligned to the right for numbers."""
+        side, other_side = max(map(len, rows)), max(map(len, rows.values()))
+        for name, value in rows.items():
+            shown = value.rjust(other_side) if numbers else value
+            self.say(Text.assemble((f"{name:<{side}}  ", "dim"), shown))
+
+    def say_conversation(self, conversation: Conversation, messages: Sequence[Message], note: str) -> None:
+        """Print a conversation."""
+        if self.is_live:
+            self.say(bubbles(conversation, messages, note, self._console))
+        else:
+            self.say(plain_lines(conversation, messages, note))
 
     @contextmanager
     def step(self, doing: str) -> Iterator[Step]:
         """Show that something is being done, until it has succeeded or failed."""
         step, started = Step(self, doing), time.monotonic()
-        self.show(step)
+        self._steps.append(step)
+        if not self.is_live:
+            self.say(f"  {doing} …")
+        self.refresh()
         try:
             yield step
-        except BaseException:
-            self._hide(step)
-            raise
-        self._hide(step)
+        finally:
+            self._steps.remove(step)
+            self.refresh()
         took = f"{time.monotonic() - started:.1f} s"
         self.say(Text.assemble(("✓ ", "green"), step.done, (f"  {took}", "dim")))
 
-    def show(self, step: Step) -> None:
-        """Show what a step does now."""
+    def refresh(self) -> None:
+        """Show in one line what is being done, or nothing if nothing is."""
         if not self.is_live:
-            self.say(f"  {step.doing} …")
             return
-        if self._progress is None:
-            columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-            self._progress = Progress(*columns, console=self._console, transient=True)
-            self._progress.start()
-        if step.task is None:
-            step.task = self._progress.add_task(step.doing, total=None)
+        if self._status is None:
+            self._status = self._console.status("")
+        doing = Text(" · ".join(step.doing for step in self._steps), no_wrap=True, overflow="ellipsis")
+        self._status.update(doing)
+        # Stopped in between, so that nothing is redrawn while conversations are printed.
+        if self._steps:
+            self._status.start()
         else:
-            self._progress.update(step.task, description=step.doing)
-
-    def _hide(self, step: Step) -> None:
-        if self._progress is None or step.task is None:
-            return
-        self._progress.remove_task(step.task)
-        if not self._progress.tasks:
-            # So that the cursor is back, and nothing redraws while conversations are printed.
-            self._progress.stop()
-            self._progress = None
+            self._status.stop()

@@ -1,8 +1,7 @@
-"""Kafka and PostgreSQL for one run: embedded, unless settings name real ones; then schema and topics on them."""
+"""Kafka and PostgreSQL for one run: embedded, unless settings name real ones; with schema and topics."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from app.embedded import EmbeddedKafka, EmbeddedPostgres, FetchProgress
 from app.topic_admin import check_copartitioned, ensure_topics
 from app.topic_differences import TopicState
 from app.up.environment import settings_of_run
+from app.up.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,16 +66,9 @@ class Services:
         Raises:
             EmbeddedError, DatabaseUnavailable, MigrationError, KafkaUnavailable, TopicsUnfit: it cannot be.
         """
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._start_postgres())
-                group.create_task(self._start_kafka())
-        except BaseExceptionGroup as errors:
-            # One failed and the other was cancelled for it, or both failed: the first says what to do.
-            raise errors.exceptions[0] from None
-        await self._make_topics()
+        await side_by_side(self._prepare_postgres(), self._prepare_kafka())
 
-    async def _start_postgres(self) -> None:
+    async def _prepare_postgres(self) -> None:
         if self.postgres is not None:
             with self._screen.step("Starting PostgreSQL") as step:
                 await self.postgres.start()
@@ -92,12 +85,12 @@ class Services:
             where = "" if self.postgres else f" on {server_of(settings.require_database_url())}"
             step.done = f"The schema{where} is at revision {status.current}"
 
-    async def _start_kafka(self) -> None:
-        if self.kafka is None:
-            return
-        with self._screen.step("Starting Kafka") as self._kafka_step:
-            await self.kafka.start()
-            self._kafka_step.done = f"Kafka runs on {self.kafka.bootstrap_servers}"
+    async def _prepare_kafka(self) -> None:
+        if self.kafka is not None:
+            with self._screen.step("Starting Kafka") as self._kafka_step:
+                await self.kafka.start()
+                self._kafka_step.done = f"Kafka runs on {self.kafka.bootstrap_servers}"
+        await self._make_topics()
 
     async def _make_topics(self) -> None:
         settings = self.settings

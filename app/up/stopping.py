@@ -7,6 +7,8 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from app.up.side_by_side import side_by_side
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -61,6 +63,4 @@ class Stopping:
 
     async def end(self, *parts: Stoppable) -> None:
         """Stop the parts side by side, in good order or at once."""
-        async with asyncio.TaskGroup() as group:
-            for part in parts:
-                group.create_task(part.kill() if self.at_once else part.stop())
+        await side_by_side(*(part.kill() if self.at_once else part.stop() for part in parts))

@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import sys
-from collections import deque
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ import aiohttp
 from app.embedded import launch
 from app.up.environment import environment_of_worker
 from app.up.errors import UpFailed
+from app.up.log_tail import LogTail
 
 if TYPE_CHECKING:
     from app.settings import Role, Settings
@@ -33,7 +33,6 @@ READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 12.0
 REQUEST_TIMEOUT_S = 5.0
 _POLL_S = 0.05
-_LOG_TAIL_LINES = 15
 
 #: With -P, for a module of the working directory must not come before ours.
 _COMMAND = (sys.executable, "-P", "-c", "from app.commands import main; main()", "worker")
@@ -57,8 +56,7 @@ class Worker:
         self._port = port
         self._directory = directory
         self._process: asyncio.subprocess.Process | None = None
-        self._log = directory.logs / f"{role}.log"
-        self._log_start = self._log.stat().st_size if self._log.exists() else 0
+        self._log = LogTail(directory.logs / f"{role}.log")
 
     @property
     def url(self) -> str:
@@ -71,13 +69,37 @@ class Worker:
         """Whether the process lives."""
         return self._process is not None and self._process.returncode is None
 
-    async def start(self) -> None:
-        """Start the process, and return when it is ready for work.
+    async def launch(self) -> None:
+        """Start the process."""
+        # The launcher asks the kernel to end the worker with this process, as for the embedded services.
+        launcher = [
+            sys.executable,
+            "-I",
+            "-S",
+            launch.__file__,
+            str(os.getpid()),
+            str(int(signal.SIGKILL)),
+            "",
+        ]
+        with self._log.path.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *launcher,
+                *_COMMAND,
+                self._role.value,
+                env=environment_of_worker(self._settings, self._port.number),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=[self._directory.claim_fd],
+            )
+
+    async def until_ready(self) -> None:
+        """Return when the worker is ready for work.
 
         Raises:
             UpFailed: it ended, or was not ready in time.
         """
-        self._process = await self._launch()
         last_answer = "it did not answer"
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
@@ -87,7 +109,8 @@ class Worker:
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
             raise UpFailed(
-                f"{self.name} was not ready within {READY_TIMEOUT_S:.0f} s ({last_answer}). {self.last_words()}"
+                f"{self.name} was not ready within {READY_TIMEOUT_S:.0f} s ({last_answer}). "
+                f"{self._last_words()}"
             ) from None
         self.check()
 
@@ -99,7 +122,7 @@ class Worker:
         """
         if not self.running:
             status = self._process.returncode if self._process else None
-            raise UpFailed(f"{self.name} ended by itself with status {status}. {self.last_words()}")
+            raise UpFailed(f"{self.name} ended by itself with status {status}. {self._last_words()}")
 
     async def counters(self) -> dict[str, int]:
         """Return what the worker has counted since it started; empty if it does not answer."""
@@ -124,29 +147,8 @@ class Worker:
             await self._process.wait()
         self._port.release()
 
-    def last_words(self) -> str:
-        """Return the last lines that this process wrote to its log, with where to find the rest."""
-        with self._log.open("rb") as log:
-            log.seek(self._log_start)
-            lines = deque(log, _LOG_TAIL_LINES)
-        text = b"".join(lines).decode(errors="replace").rstrip() or "(it wrote nothing)"
-        return f"The end of its log{f', {self._log}' if self._directory.is_kept else ''}:\n{text}"
-
-    async def _launch(self) -> asyncio.subprocess.Process:
-        # The launcher asks the kernel to end the worker with this process, as for the embedded services.
-        launcher = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(int(signal.SIGKILL)), ""]
-        with self._log.open("ab") as log:
-            return await asyncio.create_subprocess_exec(
-                *launcher,
-                *_COMMAND,
-                self._role.value,
-                env=environment_of_worker(self._settings, self._port.number),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                pass_fds=[self._directory.claim_fd],
-            )
+    def _last_words(self) -> str:
+        return self._log.told(with_path=self._directory.is_kept)
 
     async def _ask(self, path: str) -> tuple[int | None, str]:
         """Return the status and the body of an answer; no status if there is none."""

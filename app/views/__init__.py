@@ -6,9 +6,10 @@ failure mode 16). Who may look is `app.views.access`; what there is to see, `app
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
-import socket
+import os
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -41,6 +42,7 @@ STOP_TIMEOUT_S = 1.0
 class Views(Web):
     """The web server of one worker. It is up before the state table is restored, so that this can be seen."""
 
+    mundane_level = "debug"
     # Faust mounts its own views from these lists.
     default_blueprints: ClassVar[Any] = ()
     production_blueprints: ClassVar[Any] = ()
@@ -74,13 +76,29 @@ class Views(Web):
             await super().start_server()
         except OSError as error:
             raise ConfigurationError(
-                f"WEB_PORT={port}: cannot listen on {bind} ({error.strerror}); accepted: a port that is free, "
-                "one for each worker of a machine, or 0 for any"
+                f"WEB_PORT={port}: cannot listen on {bind} ({os.strerror(error.errno or 0)}); accepted: a "
+                "free port, another for each worker of a machine, or 0 for any"
             ) from error
-        port = self._runner.addresses[0][1]
-        self.app.conf.web_port = port
-        self.app.conf.canonical_url = URL.build(scheme="http", host=_reachable(bind), port=port)
+        listening_on = self._runner.addresses[0][1]
+        self.app.conf.canonical_url = URL.build(
+            scheme="http", host=await self._address(bind), port=listening_on
+        )
         log.info("Look inside at %s", self.app.conf.canonical_url)
+
+    async def _address(self, bind: str) -> str:
+        """Return the address by which other workers reach one that is bound to `bind`."""
+        if not _is_everywhere(bind):
+            return bind
+        # The one that is used towards Kafka, where the others are as well. The name of a container or a pod
+        # means nothing to its neighbours. Nothing is sent.
+        host, _, port = self._worker.settings.require_kafka()[0].rpartition(":")
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            asyncio.DatagramProtocol, remote_addr=(host.strip("[]"), int(port))
+        )
+        try:
+            return str(transport.get_extra_info("sockname")[0])
+        finally:
+            transport.close()
 
     def _views(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
         return {
@@ -134,11 +152,8 @@ def _health(verdict: Verdict) -> web.Response:
     return web.json_response(snapshot.verdict(verdict), status=200 if verdict.ok else 503)
 
 
-def _reachable(bind: str) -> str:
-    """Return the address by which other workers reach one that is bound to `bind`."""
+def _is_everywhere(bind: str) -> bool:
     try:
-        everywhere = ipaddress.ip_address(bind).is_unspecified
+        return ipaddress.ip_address(bind).is_unspecified
     except ValueError:
-        return bind
-    # The address, not the name: the name of a container or a pod means nothing to its neighbours.
-    return socket.gethostbyname(socket.gethostname()) if everywhere else bind
+        return False

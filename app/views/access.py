@@ -14,10 +14,9 @@ from aiohttp import BasicAuth, hdrs, web
 from yarl import URL
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Mapping
 
-    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-    Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+    from aiohttp.typedefs import Handler, Middleware
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 #: Asked by whoever runs the workers, without a token; the answers hold topics, offsets and counts only.
@@ -42,7 +41,9 @@ def guard(token: str | None) -> Middleware:
                 return _refuse(421, "without WEB_TOKEN this worker answers to localhost only")
             if token is not None and not holds(token, request.headers.get(hdrs.AUTHORIZATION, "")):
                 # A browser asks its user for a name, which is ignored, and a password, which is the token.
-                offers = {hdrs.WWW_AUTHENTICATE: 'Basic realm="chatlog", charset="UTF-8", Bearer realm="chatlog"'}
+                offers: dict[str, str] = {
+                    hdrs.WWW_AUTHENTICATE: 'Basic realm="chatlog", charset="UTF-8", Bearer realm="chatlog"'
+                }
                 return _refuse(401, "send Authorization: Bearer and the value of WEB_TOKEN", offers)
         return await handler(request)
 
@@ -59,7 +60,8 @@ def holds(token: str, authorization: str) -> bool:
             presented = BasicAuth.decode(authorization, encoding="utf-8").password
         except ValueError:
             return False
-    return hmac.compare_digest(presented.encode(), token.encode())
+    # What is not UTF-8 comes as surrogates, which cannot be encoded otherwise.
+    return hmac.compare_digest(presented.encode(errors="surrogateescape"), token.encode())
 
 
 async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
@@ -77,5 +79,5 @@ def _names_loopback(host: str) -> bool:
         return False
 
 
-def _refuse(status: int, reason: str, headers: dict[str, str] | None = None) -> web.Response:
+def _refuse(status: int, reason: str, headers: Mapping[str, str] | None = None) -> web.Response:
     return web.json_response({"error": reason}, status=status, headers=headers)

@@ -36,8 +36,8 @@ def overview(app: WorkerApp) -> Snapshot:
     assigned: defaultdict[str, list[int]] = defaultdict(list)
     for tp in sorted(app.assigned()):
         assigned[tp.topic].append(tp.partition)
-    facts = app.health.facts
-    recovery = facts.recovery if facts else None
+    facts = app.health.look()
+    recovery = facts.recovery
     return {
         "role": app.role.value,
         "group": app.lag.group,
@@ -51,7 +51,7 @@ def overview(app: WorkerApp) -> Snapshot:
         "categories": dict(_capture(app).capture.categories.most_common()) if _captures(app) else {},
         "waiting": [
             {"part": waiting.part, "seconds": round(waiting.seconds, 1), "error": waiting.error}
-            for waiting in (facts.waiting if facts else ())
+            for waiting in facts.waiting
         ],
     }
 
@@ -153,7 +153,9 @@ def _waiting_since(patience: Patience) -> str | None:
 
 
 def _iso(moment_s: float | None) -> str | None:
-    return None if moment_s is None else datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="milliseconds")
+    return (
+        None if moment_s is None else datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="milliseconds")
+    )
 
 
 def _captures(app: WorkerApp) -> bool:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.worker import CaptureWork, WorkerApp
-    from models import JSON
     from models.states import History, State
 
 #: How long another worker may take.
@@ -63,7 +62,7 @@ def _owners(app: WorkerApp, work: CaptureWork) -> dict[int, str]:
 
 
 def _answer(app: WorkerApp, work: CaptureWork, userid: str, partition: int) -> web.Response:
-    if app.health.facts is None or app.health.facts.recovery is not None:
+    if app.health.look().recovery is not None:
         return _problem(503, "the state table is being restored; see /health/ready")
     stored = work.table.read(partition, userid.encode())
     if stored is None:
@@ -90,10 +89,12 @@ def describe(history: History, *, may_see_all: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _without_md(known: State) -> dict[str, JSON]:
-    md = known.get("md")
-    rest = {name: value for name, value in known.items() if name != "md"}
-    return rest | {"md_keys": sorted(md)} if isinstance(md, dict) else rest
+def _without_md(known: State) -> State:
+    told = dict(known)
+    md = told.pop("md", None)
+    if isinstance(md, dict):
+        told["md_keys"] = [*sorted(md)]
+    return told
 
 
 async def _pass_on(app: WorkerApp, request: web.Request, owner: str, userid: str) -> web.Response:

@@ -90,9 +90,7 @@ def test_a_record_is_not_handed_out_twice() -> None:
     sizes=st.lists(st.integers(1, 7), min_size=1, max_size=60),
     chance=st.randoms(use_true_random=False),
 )
-def test_nothing_below_the_mark_is_unacknowledged(
-    gaps: list[int], sizes: list[int], chance: Any
-) -> None:
+def test_nothing_below_the_mark_is_unacknowledged(gaps: list[int], sizes: list[int], chance: Any) -> None:
     offsets, offset = [], 0
     for gap in gaps:
         offset += gap
@@ -114,7 +112,8 @@ def test_nothing_below_the_mark_is_unacknowledged(
         handed_out = [record.offset for c in chunks for record in c]
         unacknowledged = [o for o in handed_out if o not in acknowledged]
         mark = progress.low_water
-        assert mark == (min(first_of(chunks, o) for o in unacknowledged) if unacknowledged else handed_out[-1] + 1)
+        first_open = min((first_of(chunks, o) for o in unacknowledged), default=handed_out[-1] + 1)
+        assert mark == first_open
     assert progress.in_flight_bytes == 0
 
 
@@ -127,9 +126,11 @@ def first_of(chunks: list[Chunk], offset: int) -> int:
     max_records=st.integers(1, 20),
     max_bytes=st.integers(1, 1000),
 )
-def test_cutting_loses_nothing_and_keeps_the_limits(sizes: list[int], max_records: int, max_bytes: int) -> None:
+def test_cutting_loses_nothing_and_keeps_the_limits(
+    sizes: list[int], max_records: int, max_bytes: int
+) -> None:
     fetched = [SimpleNamespace(offset=i, key=b"", value=b"x" * size) for i, size in enumerate(sizes)]
-    chunks = list(cut("t", 0, fetched, max_records, max_bytes))  # type: ignore[arg-type]  # records by shape
+    chunks = list(cut("t", 0, fetched, max_records, max_bytes))
     assert [record.offset for c in chunks for record in c] == list(range(len(sizes)))
     for each in chunks:
         assert len(each) <= max_records

@@ -21,14 +21,23 @@ class _Repository:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.requests: list[str] = []
-        requests = self.requests
+        self.failures_to_come = 0
+        repository = self
 
         class Handler(http.server.SimpleHTTPRequestHandler):
             def __init__(self, *args: object) -> None:
                 super().__init__(*args, directory=str(root))  # type: ignore[arg-type] # passed on as they came
 
+            def do_GET(self) -> None:
+                repository.requests.append(self.path)
+                if repository.failures_to_come:
+                    repository.failures_to_come -= 1
+                    self.send_error(http.HTTPStatus.SERVICE_UNAVAILABLE)
+                else:
+                    super().do_GET()
+
             def log_message(self, *args: object) -> None:
-                requests.append(self.path)
+                """Keep the output of the tests clean."""
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -92,6 +101,14 @@ async def test_two_fetch_at_once_and_leave_nothing_but_the_jars(repository: _Rep
 
     assert both[0] == both[1]
     assert _names(cache) == sorted(jar.file_name for jar in jars)
+
+
+async def test_a_repository_that_falters_is_asked_again(repository: _Repository, cache: Path) -> None:
+    jar = repository.publish("part", b"x")
+    repository.failures_to_come = 2
+
+    assert await fetch_jars([jar], cache, repository=repository.url) == [cache / jar.file_name]
+    assert len(repository.requests) == 3
 
 
 async def test_a_jar_that_was_changed_in_the_cache_is_refused(repository: _Repository, cache: Path) -> None:

@@ -15,58 +15,60 @@ from tests.embedded.processes import addresses_listened_on
 from tests.services import in_own_loop
 
 
-async def test_it_keeps_topics_records_and_offsets_through_a_stop_and_a_kill_9(
-    service_directory: Path,
-) -> None:
-    directory = service_directory / "dáta, of mine" / "kafka"
-    async with EmbeddedKafka(directory) as kafka:
-        await _make_topic(kafka, "kept")
-        await _produce(kafka, "kept", [b"1", b"2"])
-        await _commit(kafka, "kept", 1)
-
-        await kafka.kill()
-        assert not kafka.running
-        await kafka.start()
-        await _produce(kafka, "kept", [b"3"])
-
-    # Another object, so other ports, as in the next run of a program.
-    async with EmbeddedKafka(directory) as kafka:
-        assert await _consume(kafka, "kept") == [b"1", b"2", b"3"]
-        assert await _committed(kafka, "kept") == 1
-
-
 @pytest.fixture(scope="module")
-def running_kafka() -> Iterator[EmbeddedKafka]:
-    """A broker for the tests that only look at it."""
+def described() -> Iterator[EmbeddedKafka]:
+    """A broker, running or not, on a directory whose name tries what paths may hold."""
     with scratch_directory() as directory:
-        kafka = EmbeddedKafka(directory)
-        in_own_loop(kafka.start())
-        yield kafka
-        in_own_loop(kafka.stop())
+        broker = EmbeddedKafka(directory / "dáta, of mine" / "kafka")
+        yield broker
+        in_own_loop(broker.stop())
 
 
-async def test_using_a_topic_does_not_make_it(running_kafka: EmbeddedKafka) -> None:
-    servers = running_kafka.bootstrap_servers
-    consumer = AIOKafkaConsumer("unheard-of", bootstrap_servers=servers)
+@pytest.fixture
+async def broker(described: EmbeddedKafka) -> EmbeddedKafka:
+    """A running broker; the test may kill it, the next one finds it running."""
+    await described.start()
+    return described
+
+
+async def test_only_loopback_is_listened_on(broker: EmbeddedKafka) -> None:
+    assert addresses_listened_on(broker.pid) == {"127.0.0.1"}
+
+
+async def test_using_a_topic_does_not_make_it(broker: EmbeddedKafka) -> None:
+    consumer = AIOKafkaConsumer("unheard-of", bootstrap_servers=broker.bootstrap_servers)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(consumer.start(), timeout=1)
     await consumer.stop()
 
-    async with AIOKafkaConsumer(bootstrap_servers=servers) as other:
+    async with AIOKafkaConsumer(bootstrap_servers=broker.bootstrap_servers) as other:
         assert "unheard-of" not in await other.topics()
 
 
-async def test_only_loopback_is_listened_on(running_kafka: EmbeddedKafka) -> None:
-    assert addresses_listened_on(running_kafka.pid) == {"127.0.0.1"}
-
-
-async def test_a_second_start_on_the_directory_says_that_it_runs_already(
-    running_kafka: EmbeddedKafka,
-) -> None:
+async def test_a_second_start_on_the_directory_says_that_it_runs_already(broker: EmbeddedKafka) -> None:
     with pytest.raises(AlreadyRunningError, match=f"already runs on .*process {os.getpid()}: stop that one"):
-        await EmbeddedKafka(running_kafka.directory).start()
+        await EmbeddedKafka(broker.directory).start()
 
-    assert running_kafka.running
+    assert broker.running
+
+
+async def test_records_and_offsets_outlive_a_kill_9_and_a_stop(broker: EmbeddedKafka) -> None:
+    port = broker.port
+    await _make_topic(broker, "kept")
+    await _produce(broker, "kept", [b"1", b"2"])
+    await _commit(broker, "kept", 1)
+
+    await broker.kill()
+    assert not broker.running
+    await broker.start()
+    assert broker.port == port
+    await _produce(broker, "kept", [b"3"])
+    await broker.stop()
+
+    # Another object, so other ports, as in the next run of a program.
+    async with EmbeddedKafka(broker.directory) as other:
+        assert await _consume(other, "kept") == [b"1", b"2", b"3"]
+        assert await _committed(other, "kept") == 1
 
 
 async def test_a_taken_port_is_named(service_directory: Path) -> None:

@@ -70,7 +70,8 @@ async def test_workers_that_come_and_go_lose_nothing_and_stop_in_time(
         size = len(said.events) // 3 + 1
         await produce(system, topics.events.name, said.events[number * size : (number + 1) * size])
         passer_by = [workers.start(Role.CAPTURE), workers.start(Role.PERSIST)]
-        await eventually(lambda: rows_between(system, (number + 1) * size // 2, MESSAGES + 1), 60)  # noqa: B023  awaited here
+        for worker in passer_by:
+            await eventually(worker.is_ready, 30)
         statuses += await asyncio.gather(*(asyncio.to_thread(worker.stop, 12) for worker in passer_by))
 
     await eventually(lambda: all_there(system, said), 90, "every message is a row")

@@ -89,6 +89,12 @@ async def test_down_with_nothing_there_says_so(open_connection: migrations.Conne
     assert said == ["Nothing to undo: the schema is at base."]
 
 
+async def test_up_to_base_changes_nothing(open_connection: migrations.Connect) -> None:
+    said: list[str] = []
+    await migrations.up(open_connection, "base", say=said.append)
+    assert said == ["Nothing to do: the schema is at base."]
+
+
 async def test_status_tells_applied_from_missing(open_connection: migrations.Connect) -> None:
     before = await migrations.status(open_connection)
     await migrations.up(open_connection, "0001", say=lambda _: None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import asyncpg
 import orjson
 from pydantic import SecretStr
 
@@ -18,6 +17,8 @@ from tests.workers import Workers, count, prepare, produce, rows_of, workers_of
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import asyncpg
 
 
 async def test_conversations_become_rows_with_the_state_before_each_message(
@@ -78,9 +79,7 @@ async def test_the_same_events_played_twice_add_no_row(system: Settings, workers
     assert set(await rows_of(system)) == set(said.expected) | set(last_word.expected)
 
 
-async def test_a_malformed_record_does_not_hold_up_its_neighbours(
-    system: Settings, workers: Workers
-) -> None:
+async def test_a_malformed_record_does_not_hold_up_its_neighbours(system: Settings, workers: Workers) -> None:
     said = conversations(users=10, turns=5)
     topics = topics_of(system)
     half = len(said.events) // 2
@@ -176,7 +175,8 @@ async def dead_letters_are(system: Settings, number: int) -> bool:
 
 def assert_as_expected(rows: dict[tuple[str, int, str], asyncpg.Record], said: Conversations) -> None:
     found = {
-        key: (row["content"], row["question_ref"], row["shortcode"], row["pageid"]) for key, row in rows.items()
+        key: (row["content"], row["question_ref"], row["shortcode"], row["pageid"])
+        for key, row in rows.items()
     }
     assert found == {
         key: (e.content, e.question_ref, e.shortcode, e.pageid) for key, e in said.expected.items()

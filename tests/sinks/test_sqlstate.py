@@ -57,10 +57,6 @@ def test_a_lost_connection_means_wait(error: Exception) -> None:
     assert isinstance(verdict(error), ServiceDown)
 
 
-def test_what_nobody_foresaw_stops_the_worker() -> None:
-    assert isinstance(verdict(ZeroDivisionError()), CannotGoOn)
-
-
 def test_a_refused_record_is_described_without_its_content() -> None:
     error = asyncpg.PostgresError.new(
         {"C": "22P02", "M": 'invalid input syntax for type uuid: "my secret"', "S": "ERROR"}

@@ -1,0 +1,62 @@
+"""`chatlog up`: run the whole system on this machine, and watch sample conversations land."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from app.settings import load_settings
+
+
+@click.command()
+@click.option(
+    "--once", is_flag=True, help="End by itself: with 0 when every sample has arrived, else with 1."
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep the data in DIR between runs. By default it is in a temporary directory that is removed.",
+)
+@click.option(
+    "--samples/--no-samples",
+    default=None,
+    help="Whether to play the sample conversations. Without either, not where VLAB_ENV is production.",
+)
+@click.option(
+    "--web-port",
+    type=click.IntRange(1024, 65_000),
+    metavar="PORT",
+    help="The first port to try for the workers' web views (6066).",
+)
+def up(*, once: bool, data: Path | None, samples: bool | None, web_port: int | None) -> None:
+    """Run Kafka, PostgreSQL and the workers here, and watch sample conversations land.
+
+    Needs nothing installed: Kafka and PostgreSQL are real ones from Python packages, on this machine only.
+    KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL replace them. Runs until Ctrl-C, which stops everything.
+    """
+    settings = load_settings()
+    # Imported here: the other commands do without all that this needs.
+    from app.database import DatabaseUnavailable  # noqa: PLC0415
+    from app.embedded import EmbeddedError  # noqa: PLC0415
+    from app.topic_admin import KafkaUnavailable, TopicsUnfit  # noqa: PLC0415
+    from app.up import Options, UpFailed, run  # noqa: PLC0415
+    from app.up.screen import Screen  # noqa: PLC0415
+    from migrations import MigrationError  # noqa: PLC0415
+
+    options = Options(once=once, data=data, samples=samples, web_port=web_port)
+    try:
+        sys.exit(asyncio.run(run(options, settings, Screen())))
+    except (
+        DatabaseUnavailable,
+        EmbeddedError,
+        KafkaUnavailable,
+        MigrationError,
+        TopicsUnfit,
+        UpFailed,
+    ) as error:
+        click.echo(f"chatlog: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,189 @@
+"""The order of things in `chatlog up`: start, play, tell, wait, stop; and what happens when a part dies."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from app.database import server_of
+from app.settings import Role
+from app.up.directory import run_directory
+from app.up.errors import UpFailed
+from app.up.log_tail import LogTail
+from app.up.narrator import Narrator
+from app.up.ports import claim_web_port
+from app.up.services import Services
+from app.up.side_by_side import side_by_side
+from app.up.stopping import Stopping
+from app.up.workers import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping
+
+    from app.embedded.service import Service
+    from app.settings import Settings
+    from app.up.directory import RunDirectory
+    from app.up.options import Options
+    from app.up.screen import Screen
+
+#: Exit status of `--once` when it was stopped before the samples had arrived; as a shell has it for SIGINT.
+EXIT_INTERRUPTED = 130
+_LOOK_EVERY_S = 0.25
+
+
+async def run(options: Options, settings: Settings, screen: Screen) -> int:
+    """Run everything until the samples have arrived (`once`) or someone stops it; return the exit status.
+
+    Nothing of it is left running, whatever happens.
+
+    Raises:
+        UpFailed, EmbeddedError, DatabaseUnavailable, MigrationError, KafkaUnavailable, TopicsUnfit: a part
+            cannot be started, or ended by itself.
+    """
+    stopping = Stopping()
+    try:
+        with stopping.by_signals():
+            return await _Run(options, settings, screen, stopping).to_the_end()
+    except asyncio.CancelledError:
+        if not stopping.requested:
+            raise
+        screen.say("Stopped." if not stopping.at_once else "Stopped at once.")
+        return EXIT_INTERRUPTED if options.once else 0
+
+
+class _Run:
+    def __init__(self, options: Options, settings: Settings, screen: Screen, stopping: Stopping) -> None:
+        self._options = options
+        self._given = settings
+        self._screen = screen
+        self._stopping = stopping
+        self._started_at = time.monotonic()
+        self._running: list[Part] = []
+
+    async def to_the_end(self) -> int:
+        """Start everything, do what was asked for, stop everything: workers, then Kafka, then PostgreSQL."""
+        async with AsyncExitStack() as stack:
+            directory = await stack.enter_async_context(run_directory(self._options.data))
+            services = Services(self._given, directory.path, self._screen)
+            try:
+                for service in reversed(services.embedded):
+                    stack.push_async_callback(self._stopping.end, service)
+                await services.start()
+                self._running += [EmbeddedPart(service, directory) for service in services.embedded]
+                workers = self._workers(services.settings, directory)
+                stack.push_async_callback(self._stopping.end, *workers.values())
+                return await self._while_all_live(self._use(services, workers, directory))
+            finally:
+                self._stopping.begin()
+                self._screen.say("Stopping ... (Ctrl-C stops at once)")
+
+    def _workers(self, settings: Settings, directory: RunDirectory) -> dict[Role, Worker]:
+        workers: dict[Role, Worker] = {}
+        first = wanted = self._options.web_port or settings.web_port
+        for role in Role:
+            port = claim_web_port(first)
+            if port.number != wanted:
+                self._screen.say(
+                    f"! Port {wanted} is taken: the {role} worker's web view is on {port.number}"
+                )
+            workers[role] = Worker(role, settings, port, directory)
+            first, wanted = port.number + 1, wanted + 1
+        return workers
+
+    async def _use(self, services: Services, workers: Mapping[Role, Worker], directory: RunDirectory) -> int:
+        await side_by_side(*(self._start(role, worker) for role, worker in workers.items()))
+        missing = await self._play(services, workers)
+        if self._options.once:
+            return 1 if missing else 0
+        self._screen.say("")
+        self._screen.say_table(_addresses(services, workers, directory))
+        self._screen.say("Running until Ctrl-C.", "bold")
+        until_stopped: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        return await until_stopped
+
+    async def _start(self, role: Role, worker: Worker) -> None:
+        with self._screen.step(f"Starting the {role} worker") as step:
+            await worker.launch()
+            self._running.append(worker)
+            await worker.until_ready()
+            step.done = f"The {role} worker is ready: {worker.url}"
+
+    async def _play(self, services: Services, workers: Mapping[Role, Worker]) -> list[str]:
+        is_real = len(services.embedded) < 2
+        if not self._options.plays_samples_into(self._given if is_real else services.settings):
+            if self._options.samples is None:
+                self._screen.say(
+                    f"! VLAB_ENV is {self._given.vlab_env}: no samples are played; --samples plays them"
+                )
+            return []
+        narrator = Narrator(services.settings, self._screen, self._started_at)
+        missing = await narrator.narrate()
+        capture, persist = [await workers[role].counters() for role in (Role.CAPTURE, Role.PERSIST)]
+        narrator.sum_up(capture, persist, missing)
+        return missing
+
+    async def _while_all_live(self, work: Coroutine[None, None, int]) -> int:
+        """Do the work, unless a part dies meanwhile."""
+        tasks = asyncio.create_task(work), asyncio.create_task(self._until_one_dies())
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            # What went wrong with the work may only be a consequence.
+            self._check_all_live()
+            return tasks[0].result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _until_one_dies(self) -> NoReturn:
+        while True:
+            self._check_all_live()
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    def _check_all_live(self) -> None:
+        # Services come first: a worker may have ended because of them.
+        for part in self._running:
+            part.check()
+
+
+class Part(Protocol):
+    """Something whose end is the end of the run."""
+
+    @property
+    def running(self) -> bool:
+        """Whether its process lives."""
+
+    def check(self) -> None:
+        """Raise UpFailed if it doesn't."""
+
+
+class EmbeddedPart:
+    """An embedded service that has been started."""
+
+    def __init__(self, service: Service, directory: RunDirectory) -> None:
+        self._service = service
+        self._is_kept = directory.is_kept
+        self._log = LogTail(service.log)
+
+    @property
+    def running(self) -> bool:
+        """Whether its process lives."""
+        return self._service.running
+
+    def check(self) -> None:
+        """Raise UpFailed if it doesn't."""
+        if not self.running:
+            raise UpFailed(f"{self._service.name} ended by itself. {self._log.told(with_path=self._is_kept)}")
+
+
+def _addresses(services: Services, workers: Mapping[Role, Worker], directory: RunDirectory) -> dict[str, str]:
+    settings = services.settings
+    database_url = settings.require_database_url()
+    return {f"{role} worker": worker.url for role, worker in workers.items()} | {
+        # A password is shown only if it was made for this machine alone.
+        "PostgreSQL": f"psql {database_url}" if services.postgres else server_of(database_url),
+        "Kafka": ",".join(settings.require_kafka()),
+        "logs": str(directory.logs),
+    }

@@ -1,0 +1,3 @@
+-- Drop dead letters for ever.
+DELETE FROM dead_letters
+WHERE id = ANY ($1::bigint[])

@@ -1,0 +1,129 @@
+"""When a worker counts as alive and as ready: the rules, over time."""
+
+from dataclasses import replace
+
+import pytest
+from faust.types import TP
+
+from app.health import Facts, Recovery, Stall, Waiting, Watchdog, liveness, readiness
+from app.lag import PartitionLag
+
+MINE, ANOTHERS = TP("chat-log", 0), TP("chat-log", 1)
+WELL = Facts(
+    was_assigned=True, rebalancing=False, recovery=None, waiting=(), kafka_silent_s=None, database_error=None
+)
+WAITS = replace(WELL, waiting=(Waiting("persist", 5.0, "down"),))
+RESTORES = replace(WELL, recovery=Recovery(10, 20))
+
+
+def lag(tp: TP = MINE, *, advanced_at: float = 0.0, committed: int = 5, end: int = 10) -> PartitionLag:
+    return PartitionLag(tp, 0, end, committed, None, advanced_at)
+
+
+def watchdog() -> Watchdog:
+    return Watchdog(stalled_after_s=60, settling_limit_s=100)
+
+
+def test_a_partition_with_lag_whose_commit_does_not_move_stalls() -> None:
+    dog = watchdog()
+    dog.note(WELL, rebalances=1, now=1.0)
+
+    assert dog.stalls([lag()], {MINE}, now=59.0) == ()
+    assert dog.stalls([lag()], {MINE}, now=61.0) == (Stall("chat-log[0] has not moved from offset 5", 61.0),)
+
+
+def test_a_partition_without_lag_does_not_stall() -> None:
+    assert watchdog().stalls([lag(committed=10, end=10)], {MINE}, now=1_000.0) == ()
+
+
+def test_a_partition_whose_commit_moves_does_not_stall() -> None:
+    assert watchdog().stalls([lag(advanced_at=950.0)], {MINE}, now=1_000.0) == ()
+
+
+def test_the_partition_of_another_worker_is_its_own_business() -> None:
+    assert watchdog().stalls([lag(ANOTHERS)], {MINE}, now=1_000.0) == ()
+
+
+@pytest.mark.parametrize(
+    "excuse",
+    [
+        WAITS,
+        RESTORES,
+        replace(WELL, kafka_silent_s=20.0),
+        replace(WELL, rebalancing=True),
+        replace(WELL, was_assigned=False),
+    ],
+    ids=["waits", "restores", "kafka is down", "rebalances", "joins"],
+)
+def test_time_with_an_excuse_does_not_count(excuse: Facts) -> None:
+    dog = watchdog()
+    dog.note(excuse, rebalances=1, now=500.0)
+    dog.note(WELL, rebalances=1, now=501.0)
+
+    assert dog.stalls([lag()], {MINE}, now=559.0) == ()
+    assert [stall.seconds for stall in dog.stalls([lag()], {MINE}, now=561.0)] == [61.0]
+
+
+def test_a_database_that_is_down_for_hours_is_no_reason_to_restart() -> None:
+    dog = watchdog()
+    for second in range(10_000):
+        dog.note(WAITS, rebalances=1, now=float(second))
+
+    assert dog.stalls([lag()], {MINE}, now=10_000.0) == ()
+
+
+def test_a_recovery_that_moves_is_given_all_the_time_it_takes() -> None:
+    dog = watchdog()
+    for second in range(1_000):
+        dog.note(replace(WELL, recovery=Recovery(2_000 - second, 2_000)), rebalances=1, now=float(second))
+
+    assert dog.stalls([], {MINE}, now=1_000.0) == ()
+
+
+@pytest.mark.parametrize("state", [RESTORES, replace(WELL, rebalancing=True)], ids=["recovery", "rebalance"])
+def test_a_recovery_or_a_rebalance_that_does_not_move_stalls(state: Facts) -> None:
+    dog = watchdog()
+    dog.note(WELL, rebalances=1, now=0.0)
+    for second in range(1, 110):
+        dog.note(state, rebalances=2, now=float(second))
+
+    assert [stall.seconds for stall in dog.stalls([], {MINE}, now=110.0)] == [109.0]
+
+
+def test_an_outage_while_joining_is_no_reason_to_restart() -> None:
+    dog = watchdog()
+    for second in range(1_000):
+        dog.note(
+            replace(WELL, was_assigned=False, kafka_silent_s=float(second)), rebalances=0, now=float(second)
+        )
+
+    assert dog.stalls([], set(), now=1_000.0) == ()
+
+
+def test_what_stalls_is_told_with_its_partition() -> None:
+    assert liveness([Stall("chat-log[3] has not moved from offset 7", 61.4)]).reasons == (
+        "chat-log[3] has not moved from offset 7 for 61 s",
+    )
+    assert liveness([]).ok
+
+
+@pytest.mark.parametrize(
+    ("facts", "reasons"),
+    [
+        (WELL, ()),
+        (replace(WELL, was_assigned=False), ("no partitions yet: joining the consumer group",)),
+        (replace(WELL, rebalancing=True), ("the group is rebalancing",)),
+        (
+            replace(WELL, rebalancing=True, recovery=Recovery(1_500, 20_000)),
+            ("the state table is being restored: 1,500 of 20,000 records remain",),
+        ),
+        (WAITS, ("persist has waited 5 s for a service",)),
+        (replace(WELL, kafka_silent_s=16.2), ("Kafka has not answered for 16 s",)),
+        (replace(WELL, database_error="OSError"), ("PostgreSQL cannot be used: OSError",)),
+    ],
+)
+def test_readiness_gives_its_reasons(facts: Facts, reasons: tuple[str, ...]) -> None:
+    verdict = readiness(facts)
+
+    assert verdict.reasons == reasons
+    assert verdict.ok is (not reasons)
