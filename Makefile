@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/dev.lock
 READY := $(VENV)/.ready
+# Versions and hashes for every platform and Python we support, and no address to fetch them from.
+RESOLVE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q
 
 .DEFAULT_GOAL := help
-.PHONY: help up venv test lint format lock clean
+.PHONY: help up venv test lint format lock package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +42,18 @@ format: venv ## format the code and mend what can be mended
 	@$(BIN)/ruff format .
 
 lock: venv ## resolve the dependencies anew into requirements/
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o requirements/dev.lock --upgrade
-	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o requirements/runtime.lock -c requirements/dev.lock
+	@$(RESOLVE) pyproject.toml --extra dev -o requirements/dev.lock --upgrade
+	@$(RESOLVE) pyproject.toml -c requirements/dev.lock -o requirements/runtime.lock
+	@echo 'hatchling>=1.29,<2' | $(RESOLVE) - -c requirements/dev.lock -o requirements/build.lock
+
+package: ## build the wheel, and try it with nothing but what the image holds
+	@rm -rf build dist && mkdir -p build
+	@$(PYTHON) -m venv build/make && build/make/bin/pip install --disable-pip-version-check -q --require-hashes --no-deps -r requirements/build.lock
+	@build/make/bin/pip wheel --disable-pip-version-check -q --no-deps --no-build-isolation -w dist .
+	@$(PYTHON) -m venv build/image && build/image/bin/pip install --disable-pip-version-check -q --require-hashes --no-deps -r requirements/runtime.lock
+	@build/image/bin/pip install --disable-pip-version-check -q --no-deps --no-index dist/*.whl
+	@cd build && image/bin/chatlog --version && image/bin/python -c 'import app.worker, app.commands, migrations'
+	@rm -rf build
 
 clean: ## remove the environment and caches
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -133,7 +133,7 @@ class Watchdog:
             now: the time.
         """
         found = [
-            Stall(f"{lag.tp.topic}[{lag.tp.partition}] has not moved from offset {lag.committed}", still_s)
+            Stall(f"{lag.tp.topic}[{lag.tp.partition}] has not moved from offset {lag.next_offset}", still_s)
             for lag in partitions
             if lag.tp in mine
             and (still_s := min(lag.commit_age_s(now), now - self._excused_at)) > self._stalled_after_s

@@ -59,9 +59,14 @@ class PartitionLag:
     advanced_at: float
 
     @property
+    def next_offset(self) -> int:
+        """Where the group goes on."""
+        return _next_offset(self.committed, self.beginning)
+
+    @property
     def messages(self) -> int:
         """How many offsets the group has still to go; markers and gaps count like records."""
-        return max(0, self.end - _next_offset(self.committed, self.beginning))
+        return max(0, self.end - self.next_offset)
 
     def seconds(self, now_s: float) -> float | None:
         """Return how old the oldest record is that is not done; 0 without lag, None if not known.

@@ -5,6 +5,7 @@ The only place that knows both agents and sinks. `faust -A app worker` finds the
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
@@ -34,6 +35,7 @@ from app.views import Views
 from models.platforms import PLATFORMS
 from sinks.chat_log import ChatLogSink
 from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
+from sinks.partitions import keep_partitions_ahead
 from sinks.producer import RecordProducer
 from sinks.retrying import Patience
 
@@ -236,6 +238,7 @@ class PersistWork:
             self._producer, self.topics.dead_letters.name, counts[self.topics.dead_letters.name]
         )
         self.dead_letter_table = DeadLetterTable(self._pool, self._keeping)
+        self._partitions = asyncio.create_task(keep_partitions_ahead(self._pool), name="partitions")
         self._entries = ChunkRunner(
             "persist", Persist(self.sink, self.dead_letters), in_order=False, fail=self._app.fail
         )
@@ -256,6 +259,7 @@ class PersistWork:
         """Disconnect. Idempotent."""
         await self._producer.stop()
         if self._pool is not None:
+            self._partitions.cancel()
             self._pool.terminate()
 
     @property

@@ -77,12 +77,9 @@ class Views(Web):
         except OSError as error:
             raise ConfigurationError(
                 f"WEB_PORT={port}: cannot listen on {bind} ({os.strerror(error.errno or 0)}); accepted: a "
-                "free port, another for each worker of a machine, or 0 for any"
+                "free port, another for each worker of a machine"
             ) from error
-        listening_on = self._runner.addresses[0][1]
-        self.app.conf.canonical_url = URL.build(
-            scheme="http", host=await self._address(bind), port=listening_on
-        )
+        self.app.conf.canonical_url = URL.build(scheme="http", host=await self._address(bind), port=port)
         log.info("Look inside at %s", self.app.conf.canonical_url)
 
     async def _address(self, bind: str) -> str:

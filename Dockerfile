@@ -1,0 +1,38 @@
+# One image for workers, migrations and tasks: `docker run … worker persist`, `… migrate up`.
+# Embedded Kafka and PostgreSQL (`chatlog up`) are left out: they are for one machine without services.
+
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /src
+COPY requirements/ requirements/
+RUN python -m venv /opt/chatlog \
+    && /opt/chatlog/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements/runtime.lock \
+    && python -m venv /opt/build \
+    && /opt/build/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements/build.lock
+COPY pyproject.toml README.md ./
+COPY app/ app/
+COPY agents/ agents/
+COPY models/ models/
+COPY sinks/ sinks/
+COPY migrations/ migrations/
+COPY samples/ samples/
+RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation -w /wheels . \
+    && /opt/chatlog/bin/pip install --no-cache-dir --no-deps --no-index /wheels/*.whl
+
+FROM python:3.11-slim-bookworm
+RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin chatlog \
+    && install -d -o chatlog -g chatlog /var/lib/chatlog
+COPY --from=build /opt/chatlog /opt/chatlog
+ENV PATH=/opt/chatlog/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    DATA_DIR=/var/lib/chatlog
+USER 10001
+WORKDIR /var/lib/chatlog
+VOLUME /var/lib/chatlog
+EXPOSE 6066
+# A worker that makes no progress is restarted; WEB_PORT may move the port. Other commands end by themselves.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python", "-c", \
+    "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('WEB_PORT', '6066')}/health/live\", timeout=4)"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["chatlog"]
+CMD ["--help"]
