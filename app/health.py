@@ -1,7 +1,7 @@
 """Whether a worker lives and whether it is ready, and why not: what /health/live and /health/ready answer.
 
 Live means: a restart would not help. A partition that has lag and stands still is what a restart helps
-against (FAUST.md, failure modes 4 and 7); a database that is down is not. Ready means: records that come in
+against (Faust can stop fetching or committing a partition without a word); a database that is down is not. Ready means: records that come in
 now are dealt with now. The rules are pure (`Watchdog`, `liveness`, `readiness`); `HealthMonitor` collects
 what they need, once a second.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from mode import Service
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from faust.types import TP
 
     from app.database_probe import DatabaseProbe
-    from app.lag import PartitionLag
-    from app.worker import WorkerApp
+    from app.lag import LagMonitor, PartitionLag
+    from app.settings import Settings
+    from sinks.retrying import Patience
 
 log = logging.getLogger(__name__)
 
@@ -169,6 +170,38 @@ def readiness(facts: Facts) -> Verdict:
     return Verdict(tuple(reasons))
 
 
+class Watched(Protocol):
+    """What the monitor looks at: a worker's app."""
+
+    settings: Settings
+    lag: LagMonitor
+    rebalancing: bool
+    rebalancing_count: int
+
+    @property
+    def work(self) -> HasPatience:
+        """What the role does."""
+
+    @property
+    def tables(self) -> Any:
+        """Faust's table manager."""
+
+    @property
+    def was_assigned(self) -> bool:
+        """Whether the group ever gave it partitions, were it none."""
+
+    def assigned(self) -> set[TP]:
+        """Return its partitions."""
+
+
+class HasPatience(Protocol):
+    """Work that may wait for services."""
+
+    @property
+    def patiences(self) -> tuple[Patience, ...]:
+        """Every part that may wait."""
+
+
 class HealthMonitor(Service):
     """Watches a worker, and gives the verdicts at once: what takes time is asked beforehand.
 
@@ -182,7 +215,7 @@ class HealthMonitor(Service):
 
     mundane_level = "debug"
 
-    def __init__(self, app: WorkerApp, database: DatabaseProbe | None) -> None:
+    def __init__(self, app: Watched, database: DatabaseProbe | None) -> None:
         super().__init__()
         self._app = app
         self._database = database

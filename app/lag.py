@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 #: How often the brokers are asked.
 LOOK_EVERY_S = 2.0
 #: How long one look may take in all.
-LOOK_LIMIT_S = 10.0
+LOOK_LIMIT_S = 8.0
 #: An answer older than this no longer tells how things are.
-STALE_AFTER_S = 15.0
+STALE_AFTER_S = 10.0
 
 #: What Kafka gives for a record without one.
 NO_TIMESTAMP = -1

@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 #: Attributes that the formatters carry along when a log event has them.
-FIELDS = ("part", "topic", "partition", "offset", "last_offset", "error", "waiting_s", "waited_s", "partitions")
+FIELDS = (
+    "part",
+    "topic",
+    "partition",
+    "offset",
+    "last_offset",
+    "error",
+    "waiting_s",
+    "waited_s",
+    "partitions",
+)
 
 
 class TextFormatter(logging.Formatter):

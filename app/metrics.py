@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from app.worker import CaptureWork, PersistWork, WorkerApp
+    from app.roles.capture import CaptureWork
+    from app.roles.persist import PersistWork
+    from app.worker_app import WorkerApp
     from sinks.stats import SinkStats
 
 #: Of the latest batches (`sinks.stats.WINDOW`).

@@ -1,7 +1,7 @@
 """Where a consumer group stands, as the brokers know it: ends, beginnings, committed offsets, timestamps.
 
-Asked by clients of its own, never of Faust's memory, which remembers a failed commit as a success
-(FAUST.md, failure mode 5). It only asks; what the answers mean is `app.lag`'s matter.
+Asked by clients of its own, never of Faust's memory, which remembers a failed commit as a success. It only
+asks; what the answers mean is `app.lag`'s matter.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-Refused = "tuple[Item, BadRecord]"
+#: How long a stop waits for cancelled writes to end: asyncpg tells the server of a cancellation, and a server
+#: that is frozen does not answer.
+STOP_S = 2.0
 
 
 @dataclass(slots=True)
@@ -51,7 +53,7 @@ class Batcher(Generic[Item]):
         self._slots = asyncio.Semaphore(max_writes)
         self._waiting: list[_Submission[Item]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._writes: set[asyncio.Task[None]] = set()
+        self._writes: dict[asyncio.Task[list[tuple[Item, BadRecord]]], list[_Submission[Item]]] = {}
 
     async def submit(self, items: Sequence[Item]) -> list[tuple[Item, BadRecord]]:
         """Have `items` written; return those refused when all are settled.
@@ -72,16 +74,20 @@ class Batcher(Generic[Item]):
         return await submission.answer
 
     async def stop(self) -> None:
-        """Cancel what is being written and what waits; their callers are cancelled. Idempotent."""
+        """Cancel what is being written and what waits; their callers are cancelled. Idempotent.
+
+        Returns when the writes have ended, or after `STOP_S`. What is submitted later is written as ever.
+        """
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for submission in self._waiting:
-            submission.answer.cancel()
+        _cancel(self._waiting)
         self._waiting.clear()
-        for write in self._writes:
+        for write, batch in self._writes.items():
             write.cancel()
-        await asyncio.gather(*self._writes, return_exceptions=True)
+            _cancel(batch)
+        if self._writes:
+            await asyncio.wait(self._writes, timeout=STOP_S)
 
     def _waiting_items(self) -> int:
         return sum(len(submission.items) for submission in self._waiting)
@@ -94,26 +100,39 @@ class Batcher(Generic[Item]):
         batch = [submission for submission in self._waiting if not submission.answer.done()]
         self._waiting.clear()
         if batch:
-            task = asyncio.create_task(self._write_batch(batch))
-            self._writes.add(task)
-            task.add_done_callback(self._writes.discard)
+            write = asyncio.create_task(self._write_batch(batch))
+            self._writes[write] = batch
+            write.add_done_callback(self._settle)
+            for submission in batch:
+                submission.answer.add_done_callback(lambda _: _cancel_if_nobody_waits(write, batch))
 
-    async def _write_batch(self, batch: list[_Submission[Item]]) -> None:
-        try:
-            async with self._slots:
-                refused = await self._write([item for submission in batch for item in submission.items])
-        except asyncio.CancelledError:
-            for submission in batch:
-                submission.answer.cancel()
-            raise
-        except Exception as error:  # noqa: BLE001  handed to every caller, who must decide
-            for submission in batch:
-                if not submission.answer.done():
-                    submission.answer.set_exception(error)
-            return
-        by_identity = {id(item): (item, error) for item, error in refused}
-        for submission in batch:
-            if not submission.answer.done():
+    async def _write_batch(self, batch: list[_Submission[Item]]) -> list[tuple[Item, BadRecord]]:
+        async with self._slots:
+            return await self._write([item for submission in batch for item in submission.items])
+
+    def _settle(self, write: asyncio.Task[list[tuple[Item, BadRecord]]]) -> None:
+        """Answer the callers that still wait. A callback, as a task cancelled before it runs does nothing."""
+        batch = self._writes.pop(write)
+        waiting = [submission for submission in batch if not submission.answer.done()]
+        if write.cancelled():
+            _cancel(waiting)
+        elif error := write.exception():
+            for submission in waiting:
+                submission.answer.set_exception(error)
+        else:
+            by_identity = {id(item): (item, why) for item, why in write.result()}
+            for submission in waiting:
                 submission.answer.set_result(
                     [by_identity[id(item)] for item in submission.items if id(item) in by_identity]
                 )
+
+
+def _cancel(submissions: list[_Submission[Item]]) -> None:
+    for submission in submissions:
+        submission.answer.cancel()
+
+
+def _cancel_if_nobody_waits(write: asyncio.Task[Any], batch: list[_Submission[Item]]) -> None:
+    """End a write whose callers are all gone: it may be one that waits for a database without end."""
+    if not write.cancelling() and all(submission.answer.cancelled() for submission in batch):
+        write.cancel()

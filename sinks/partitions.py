@@ -31,7 +31,8 @@ async def keep_partitions_ahead(pool: asyncpg.Pool) -> None:
     A failure is logged and tried again later. It never stops the worker, as rows have a place meanwhile.
     """
     while True:
-        await asyncio.sleep(EVERY_S if await _make(pool) else AGAIN_AFTER_S)
+        made = await _make(pool)
+        await asyncio.sleep(EVERY_S if made else AGAIN_AFTER_S)
 
 
 async def _make(pool: asyncpg.Pool) -> bool:

@@ -29,6 +29,8 @@ REPORT_EVERY_S = 30.0
 class Patience:
     """Retries one part's work until its service is back, and knows how that goes.
 
+    Several tasks may wait with one patience: it waits from the first failure until nobody waits any more.
+
     Attributes:
         part: what waits, for logs and views: "persist", "capture".
         retries: how often something was tried again since the start.
@@ -41,26 +43,33 @@ class Patience:
         self.retries = 0
         self.last_error: str | None = None
         self.waiting_since: float | None = None
+        self._waiters: set[object] = set()
         self._reported_at = 0.0
 
     async def until_done(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Run `work` until it no longer raises ServiceDown; any other error is the caller's."""
+        waiter = object()
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(ServiceDown),
-            wait=wait_exponential_jitter(initial=FIRST_WAIT_S, max=LONGEST_WAIT_S, jitter=FIRST_WAIT_S),
-            before_sleep=self._note_failure,
+            wait=wait_exponential_jitter(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S, jitter=FIRST_WAIT_S),
+            before_sleep=lambda state: self._note_failure(waiter, state),
         )
 
         async def attempt() -> Result:
             # tenacity awaits coroutine functions only, and `work` may be a lambda that makes a coroutine.
             return await work()
 
-        result: Result = await retrying(attempt)
-        self._note_success()
+        done = False
+        try:
+            result: Result = await retrying(attempt)
+            done = True
+        finally:
+            self._note_end(waiter, done=done)
         return result
 
-    def _note_failure(self, state: RetryCallState) -> None:
+    def _note_failure(self, waiter: object, state: RetryCallState) -> None:
         now = time.monotonic()
+        self._waiters.add(waiter)
         self.retries += 1
         self.last_error = str(state.outcome.exception()) if state.outcome else None
         if self.waiting_since is None:
@@ -77,8 +86,11 @@ class Patience:
             },
         )
 
-    def _note_success(self) -> None:
-        if self.waiting_since is not None:
+    def _note_end(self, waiter: object, *, done: bool) -> None:
+        """Note that someone waits no longer: because of an answer, or cancelled, or by another error."""
+        self._waiters.discard(waiter)
+        if self.waiting_since is not None and not self._waiters:
             waited_s = round(time.monotonic() - self.waiting_since, 1)
             self.waiting_since = None
-            log.info("The service is back", extra={"part": self.part, "waited_s": waited_s})
+            if done:
+                log.info("The service is back", extra={"part": self.part, "waited_s": waited_s})

@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 
 import asyncpg
+from asyncpg.exceptions._base import (
+    DataError,  # a value its type cannot hold; asyncpg.DataError is SQLSTATE 22000
+)
 
 from models.errors import BadRecord, Reason
 from sinks.errors import CannotGoOn, ServiceDown, SinkError
@@ -17,6 +20,9 @@ from sinks.errors import CannotGoOn, ServiceDown, SinkError
 DRIVER_ERRORS = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    # A connection that breaks at the wrong moment ("another operation is in progress"), or none of several
+    # servers that is the primary.
+    asyncpg.InternalClientError,
     asyncio.IncompleteReadError,
     OSError,
     TimeoutError,
@@ -36,6 +42,13 @@ def verdict(error: Exception) -> SinkError | BadRecord:
     """
     if isinstance(error, asyncpg.PostgresError):
         return _of_sqlstate(error.sqlstate or "", error)
+    # What these two say can quote the value, or the URL.
+    if isinstance(error, DataError):
+        return BadRecord(Reason.REJECTED_BY_DATABASE, "a value is out of the range of its column")
+    if isinstance(error, asyncpg.ClientConfigurationError):
+        return CannotGoOn(
+            "DATABASE_URL is not understood: correct it; `chatlog check` says how it is written"
+        )
     return ServiceDown(f"PostgreSQL cannot be reached ({type(error).__name__}): {error}".rstrip(": "))
 
 

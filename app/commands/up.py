@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def up(*, once: bool, data: Path | None, samples: bool | None, web_port: int | N
     from app.up.screen import Screen  # noqa: PLC0415
     from migrations import MigrationError  # noqa: PLC0415
 
+    # What goes wrong is told as an error, or by a worker's log; what libraries log about it only confuses.
+    logging.getLogger().addHandler(logging.NullHandler())
     options = Options(once=once, data=data, samples=samples, web_port=web_port)
     try:
         sys.exit(asyncio.run(run(options, settings, Screen())))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from aiokafka.errors import KafkaError
+
 import samples
 from app.offsets import GroupOffsets
 from app.topics import topics_of
@@ -89,8 +91,7 @@ class Arrival:
     async def until_worked_off(self, played: Played) -> None:
         """Return when the workers have committed all that was played, and all that came of it.
 
-        Raises:
-            KafkaError, OSError, TimeoutError: Kafka does not answer.
+        Goes on asking while Kafka does not answer: how long to wait is the caller's decision.
         """
         await self._until_committed(
             self._settings.capture_group, {topic for topic, _ in played.ends}, played.ends
@@ -107,10 +108,14 @@ class Arrival:
         asked = GroupOffsets(self._settings, group, topics)
         try:
             while True:
-                offsets = {(tp.topic, tp.partition): found for tp, found in (await asked.ask()).items()}
-                ends = ends or {partition: found.end for partition, found in offsets.items() if found.end}
-                if all((offsets[partition].committed or 0) >= end for partition, end in ends.items()):
-                    return
+                try:
+                    offsets = {(tp.topic, tp.partition): found for tp, found in (await asked.ask()).items()}
+                except (KafkaError, OSError):
+                    await asked.close()
+                else:
+                    ends = ends or {partition: found.end for partition, found in offsets.items() if found.end}
+                    if all((offsets[partition].committed or 0) >= end for partition, end in ends.items()):
+                        return
                 await asyncio.sleep(_POLL_S)
         finally:
             await asked.close()

@@ -43,7 +43,7 @@ async def run_directory(chosen: Path | None) -> AsyncIterator[RunDirectory]:
         DirectoryError, UpFailed: it cannot be written.
     """
     with _path(chosen) as path:
-        claim = await DirectoryClaim.take(path, "chatlog up")
+        claim = await DirectoryClaim.take(path, "chatlog")
         try:
             directory = RunDirectory(path, claim.fd, is_kept=chosen is not None)
             _make(directory.logs)

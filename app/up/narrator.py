@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from aiokafka.errors import KafkaError
+import asyncpg
 from rich.text import Text
 
 import samples
@@ -59,6 +59,9 @@ class Narrator:
         connection = await connect(self._settings, application_name="chatlog-up")
         try:
             return await self._narrate(Arrival(connection, self._settings))
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            said = error.args[0] if error.args else type(error).__name__
+            raise UpFailed(f"PostgreSQL does not answer any more ({said}): see its log") from error
         finally:
             connection.terminate()
 
@@ -87,10 +90,7 @@ class Narrator:
             f"Playing {len(samples.events())} events and {len(samples.states())} states into Kafka"
         )
         self._played = await play_samples(self._settings)
-        try:
-            await arrival.until_worked_off(self._played)
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise UpFailed(f"Kafka does not say how far the workers are ({error!r}): see its log") from error
+        await arrival.until_worked_off(self._played)
 
     def _tell(self, conversation: Conversation, landed: Messages, before: Messages, *, is_last: bool) -> bool:
         """Tell a conversation if it is time to; return whether it was told."""
@@ -123,7 +123,7 @@ class Narrator:
             "entries captured": capture.get("entries"),
             "rows written": persist.get("rows"),
             "duplicates": persist.get("duplicates"),
-            "dead letters": capture.get("dead_letters"),
+            "dead letters": _sum(capture.get("dead_letters"), persist.get("dead_letters")),
         }
         self._screen.say("")
         self._screen.say_table(
@@ -137,6 +137,10 @@ class Narrator:
             self._screen.say(Text.assemble(("✗ ", "red"), line))
         if not missing:
             self._screen.say(Text.assemble(("✓ ", "green"), "Every sample arrived."))
+
+
+def _sum(*counts: int | None) -> int | None:
+    return None if None in counts else sum(count or 0 for count in counts)
 
 
 def _missing_messages(landed: Messages) -> list[str]:

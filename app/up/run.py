@@ -73,7 +73,7 @@ class _Run:
                 await services.start()
                 self._running += [EmbeddedPart(service, directory) for service in services.embedded]
                 workers = self._workers(services.settings, directory)
-                stack.push_async_callback(self._stopping.end, *workers.values())
+                stack.push_async_callback(self._end, services, workers)
                 return await self._while_all_live(self._use(services, workers, directory))
             finally:
                 self._stopping.begin()
@@ -111,8 +111,9 @@ class _Run:
             step.done = f"The {role} worker is ready: {worker.url}"
 
     async def _play(self, services: Services, workers: Mapping[Role, Worker]) -> list[str]:
-        is_real = len(services.embedded) < 2
-        if not self._options.plays_samples_into(self._given if is_real else services.settings):
+        # What is embedded is nobody's production, whatever VLAB_ENV says.
+        some_are_real = len(services.embedded) < 2
+        if not self._options.plays_samples_into(self._given if some_are_real else services.settings):
             if self._options.samples is None:
                 self._screen.say(
                     f"! VLAB_ENV is {self._given.vlab_env}: no samples are played; --samples plays them"
@@ -123,6 +124,11 @@ class _Run:
         capture, persist = [await workers[role].counters() for role in (Role.CAPTURE, Role.PERSIST)]
         narrator.sum_up(capture, persist, missing)
         return missing
+
+    async def _end(self, services: Services, workers: Mapping[Role, Worker]) -> None:
+        # Without its services, a worker would wait for them until its deadline.
+        in_vain = not all(service.running for service in services.embedded)
+        await self._stopping.end(*workers.values(), at_once=in_vain)
 
     async def _while_all_live(self, work: Coroutine[None, None, int]) -> int:
         """Do the work, unless a part dies meanwhile."""

@@ -109,7 +109,7 @@ class Services:
             f"{progress.size_bytes / 1e6:.0f} MB"
         )
         if self._kafka_step is not None:
-            self._kafka_step.update(text)
+            self._kafka_step.update(text if progress.done < progress.total else "Starting Kafka")
         is_due = time.monotonic() - self._fetching_told_at > _TELL_EVERY_S
         if not self._screen.is_live and (is_due or progress.done == progress.total):
             self._fetching_told_at = time.monotonic()

@@ -61,6 +61,6 @@ class Stopping:
         """Note that the end has begun by itself: a Ctrl-C from now on is the second."""
         self._began = True
 
-    async def end(self, *parts: Stoppable) -> None:
-        """Stop the parts side by side, in good order or at once."""
-        await side_by_side(*(part.kill() if self.at_once else part.stop() for part in parts))
+    async def end(self, *parts: Stoppable, at_once: bool = False) -> None:
+        """Stop the parts side by side: in good order, or at once if that is asked for here or by a person."""
+        await side_by_side(*(part.kill() if at_once or self.at_once else part.stop() for part in parts))

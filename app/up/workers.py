@@ -16,8 +16,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import aiohttp
+from yarl import URL
 
 from app.embedded import launch
+from app.embedded.ports import LOOPBACK
 from app.up.environment import environment_of_worker
 from app.up.errors import UpFailed
 from app.up.log_tail import LogTail
@@ -29,10 +31,12 @@ if TYPE_CHECKING:
 
 #: A worker is ready in 3 to 5 s on an idle machine.
 READY_TIMEOUT_S = 60.0
-#: Longer than the worker's own deadline (`app.worker.STOP_DEADLINE_S`), after which it is killed.
+#: Longer than the worker's own deadline (`app.worker_app.STOP_DEADLINE_S`), after which it is killed.
 STOP_TIMEOUT_S = 12.0
 REQUEST_TIMEOUT_S = 5.0
-_POLL_S = 0.05
+_POLL_S = 0.1
+
+_ALL_INTERFACES = {"0.0.0.0", "::"}  # noqa: S104 - compared with, never bound to
 
 #: With -P, for a module of the working directory must not come before ours.
 _COMMAND = (sys.executable, "-P", "-c", "from app.commands import main; main()", "worker")
@@ -62,7 +66,8 @@ class Worker:
     def url(self) -> str:
         """Where its web views are."""
         host = self._settings.web_host
-        return f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{self._port.number}"  # noqa: S104 - compared, not bound
+        reachable = LOOPBACK if host in _ALL_INTERFACES else host
+        return str(URL.build(scheme="http", host=reachable, port=self._port.number))
 
     @property
     def running(self) -> bool:
@@ -141,7 +146,7 @@ class Worker:
 
     async def kill(self) -> None:
         """End the process and all that descends from it at once; a second call does nothing."""
-        if self._process is not None:
+        if self.running and self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()

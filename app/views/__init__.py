@@ -1,7 +1,7 @@
 """What a worker shows of itself, on Faust's web server: a page, JSON, health, metrics.
 
-Faust's own views are left out: they are open to whoever can reach them, and show whole tables (FAUST.md,
-failure mode 16). Who may look is `app.views.access`; what there is to see, `app.views.snapshot`.
+Faust's own views are left out: they are open to whoever can reach them, and show whole tables. Who may
+look is `app.views.access`; what there is to see, `app.views.snapshot`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from app.health import Verdict
-    from app.worker import WorkerApp
+    from app.worker_app import WorkerApp
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     from app.health import Verdict
     from app.lag import PartitionLag
+    from app.roles.capture import CaptureWork
+    from app.roles.persist import PersistWork
     from app.views.rates import Rates
-    from app.worker import CaptureWork, PersistWork, WorkerApp
+    from app.worker_app import WorkerApp
     from sinks.retrying import Patience
 
 #: What JSON can hold, to be shown or sent as it is.

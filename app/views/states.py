@@ -21,7 +21,8 @@ from models.states import decode_history
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.worker import CaptureWork, WorkerApp
+    from app.roles.capture import CaptureWork
+    from app.worker_app import WorkerApp
     from models.states import History, State
 
 #: How long another worker may take.

@@ -8,7 +8,10 @@ INSERT INTO chat_log (
 SELECT
     entry.userid,
     entry.pageid,
-    'epoch'::timestamptz + entry.timestamp * interval '1 millisecond',
+    -- Whole seconds apart: an interval is multiplied in floating point, which from 2255 on is not exact.
+    'epoch'::timestamptz
+        + entry.timestamp / 1000 * interval '1 second'
+        + entry.timestamp % 1000 * interval '1 millisecond',
     entry.direction,
     entry.content,
     entry.question_ref,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tests.workers import WorkerProcess
 
 START_TIMEOUT_S = 30
+LABELS = {"topic", "partition", "reason", "category", "part", "quantile", "role", "group", "version"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,18 @@ async def health(worker: WorkerProcess, which: str, status: int) -> bool:
 async def metrics(
     worker: WorkerProcess, **headers: str
 ) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
-    """Return every sample by its name and its labels."""
+    """Return every sample by its name and its labels, once it is sure that they follow the conventions.
+
+    Counters end in _total, units are base units, labels are few and bounded, and every figure is explained.
+    """
     answer = await get(worker, "/metrics", **headers)
     found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
     for family in text_string_to_metric_families(answer.text):
         assert family.documentation, family.name
         for sample in family.samples:
+            if sample.name.startswith("chatlog_"):
+                assert sample.labels.keys() <= LABELS, sample
+                assert sample.name.endswith("_total") == (family.type == "counter"), sample
+                assert not re.search(r"_(ms|milliseconds|minutes|kb|mb)(_|$)", sample.name), sample
             found.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
     return found

@@ -111,7 +111,7 @@ async def has_committed(settings: Settings, offset: int) -> bool:
 
 
 def test_this_is_the_faust_the_transport_was_tested_with() -> None:
-    # Faust, mode and aiokafka go together. Before moving on: run this file and tests/faults, then change this.
+    # The three go together. Before moving on: run this file and tests/faults, then change this.
     assert (version("faust-streaming"), version("mode-streaming"), version("aiokafka")) == (
         "0.15.3",
         "0.7.1",

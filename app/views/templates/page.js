@@ -1,3 +1,5 @@
+const refreshEveryMs = 2000;
+
 // Makes one node like another, and leaves alone what is equal: so nothing flickers and focus stays.
 // What is marked data-keep, and whether a <details> is open, is the reader's.
 function makeLike(old, fresh) {

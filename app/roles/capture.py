@@ -1,0 +1,109 @@
+"""The capture role: events and states in, entries out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from faust.types import TP
+
+from agents.capture import CaptureEvents, FeedStates
+from agents.chunks import ChunkRunner
+from agents.join import Log, PartitionJoin
+from app.kafka import client_settings
+from app.roles import declare_agent
+from app.settings import ConfigurationError
+from app.table import StateTable
+from app.topic_admin import check_copartitioned
+from app.topics import OUR_RECORD_MAX_BYTES, topics_of
+from models.platforms import PLATFORMS
+from sinks.dead_letters import DeadLetterTopic
+from sinks.producer import RecordProducer
+from sinks.retrying import Patience
+
+if TYPE_CHECKING:
+    import faust
+
+    from app.roles import Fail
+    from app.settings import Settings
+
+
+class CaptureWork:
+    """Two agents on co-partitioned topics, and the table between them."""
+
+    def __init__(self, app: faust.App, settings: Settings, fail: Fail) -> None:
+        if not settings.capture_is_on:
+            raise ConfigurationError(
+                "capture is off because VLAB_CHAT_LOG_TOPIC is unset or empty; "
+                f"to turn it on: VLAB_CHAT_LOG_TOPIC={topics_of(settings).chat_log.name}"
+            )
+        self._app = app
+        self._settings = settings
+        self._fail = fail
+        self.topics = topics_of(settings)
+        self.patience = Patience("capture")
+        #: What is looked at from outside: every part that may wait, and the topics that are read.
+        self.patiences = (self.patience,)
+        self.consumed = (self.topics.events.name, self.topics.state.name)
+        self._producer = RecordProducer(
+            client_settings(settings), self.patience, max_record_bytes=OUR_RECORD_MAX_BYTES
+        )
+        self.table = StateTable(
+            app, name="states", changelog=self.topics.state_changelog.name, producer=self._producer
+        )
+        app.tables.add(self.table)
+        self._joins: dict[int, PartitionJoin] = {}
+        declare_agent(app, "capture", self.topics.events.name, lambda: self._events)
+        declare_agent(app, "feed-states", self.topics.state.name, lambda: self._states)
+
+    async def start(self) -> None:
+        """Check that events and states can meet, and connect."""
+        settings, topics = self._settings, self.topics
+        counts = await check_copartitioned(settings)
+        await self._producer.start()
+        dead_letters = DeadLetterTopic(
+            self._producer, topics.dead_letters.name, counts[topics.dead_letters.name]
+        )
+        self.dead_letters = dead_letters
+        self.capture = CaptureEvents(
+            PLATFORMS["messenger"],
+            self.table,
+            self._join_of,
+            self._producer,
+            topics.chat_log.name,
+            dead_letters,
+        )
+        self.feed_states = FeedStates(self.table, self._join_of, dead_letters)
+        self._events = ChunkRunner("capture", self.capture, in_order=True, fail=self._fail)
+        self._states = ChunkRunner("feed-states", self.feed_states, in_order=True, fail=self._fail)
+
+    async def release(self) -> None:
+        """Let go of all partitions: nothing is being worked on afterwards."""
+        await self._events.release()
+        await self._states.release()
+        self._joins.clear()
+
+    async def stop(self) -> None:
+        """Disconnect. Idempotent."""
+        await self._producer.stop()
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What was done since the start."""
+        return {
+            "events_read": self._events.records_done,
+            "entries": self.capture.entries,
+            "states": self._states.records_done,
+            "dead_letters": self.dead_letters.buried.total(),
+        }
+
+    def _join_of(self, partition: int) -> PartitionJoin:
+        if partition not in self._joins:
+            self._joins[partition] = PartitionJoin(
+                states=self._log_of(TP(self.topics.state.name, partition)),
+                events=self._log_of(TP(self.topics.events.name, partition)),
+            )
+        return self._joins[partition]
+
+    def _log_of(self, tp: TP) -> Log:
+        consumer: Any = self._app.consumer
+        return Log(end=lambda: consumer.end_offset(tp), done_to=lambda: consumer.done_to(tp))

@@ -1,0 +1,108 @@
+"""The persist role: entries in, rows out; and dead letters into their table."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from agents.chunks import ChunkRunner
+from agents.persist import KeepDeadLetters, Persist
+from app.database import create_pool
+from app.kafka import client_settings
+from app.roles import declare_agent
+from app.topic_admin import partition_counts
+from app.topics import OUR_RECORD_MAX_BYTES, topics_of
+from sinks.chat_log import ChatLogSink
+from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
+from sinks.partitions import keep_partitions_ahead
+from sinks.producer import RecordProducer
+from sinks.retrying import Patience
+
+if TYPE_CHECKING:
+    import asyncpg
+    import faust
+
+    from app.roles import Fail
+    from app.settings import Settings
+
+
+class PersistWork:
+    """Two agents, one connection pool, and a producer for what no row can hold."""
+
+    def __init__(self, app: faust.App, settings: Settings, fail: Fail) -> None:
+        self._settings = settings
+        self._fail = fail
+        self.topics = topics_of(settings)
+        self.patience = Patience("persist")
+        burying, keeping = Patience("dead letters"), Patience("dead-letters table")
+        #: What is looked at from outside: every part that may wait, and the topics that are read.
+        self.patiences = (self.patience, burying, keeping)
+        self.consumed = (self.topics.chat_log.name, self.topics.dead_letters.name)
+        self._keeping = keeping
+        self._producer = RecordProducer(
+            client_settings(settings),
+            burying,
+            max_record_bytes=OUR_RECORD_MAX_BYTES,
+        )
+        self._pool: asyncpg.Pool | None = None
+        declare_agent(app, "persist", self.topics.chat_log.name, lambda: self._entries)
+        declare_agent(
+            app,
+            "keep-dead-letters",
+            self.topics.dead_letters.name,
+            lambda: self._kept,
+        )
+
+    async def start(self) -> None:
+        """Connect to Kafka; PostgreSQL may be down, the sink waits for it."""
+        settings = self._settings
+        counts = await partition_counts(settings, [self.topics.dead_letters.name])
+        await self._producer.start()
+        self._pool = await create_pool(settings, application_name="chatlog-persist", min_size=0)
+        self.sink = ChatLogSink(
+            self._pool,
+            self.patience,
+            max_entries=settings.batch_max_entries,
+            max_wait_s=settings.batch_max_wait_s,
+            max_writes=max(1, settings.database_pool_size // 2),
+        )
+        self.dead_letters = DeadLetterTopic(
+            self._producer, self.topics.dead_letters.name, counts[self.topics.dead_letters.name]
+        )
+        self.dead_letter_table = DeadLetterTable(self._pool, self._keeping)
+        self._partitions = asyncio.create_task(keep_partitions_ahead(self._pool), name="partitions")
+        self._entries = ChunkRunner(
+            "persist", Persist(self.sink, self.dead_letters), in_order=False, fail=self._fail
+        )
+        self._kept = ChunkRunner(
+            "keep-dead-letters",
+            KeepDeadLetters(self.dead_letter_table),
+            in_order=False,
+            fail=self._fail,
+        )
+
+    async def release(self) -> None:
+        """Let go of all partitions: nothing is being worked on afterwards."""
+        await self._entries.release()
+        await self._kept.release()
+        await self.sink.abandon()
+
+    async def stop(self) -> None:
+        """Disconnect. Idempotent."""
+        await self._producer.stop()
+        if self._pool is not None:
+            self._partitions.cancel()
+            self._pool.terminate()
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What was done since the start."""
+        stats = self.sink.stats
+        return {
+            "records_read": self._entries.records_done,
+            "rows": stats.rows,
+            "duplicates": stats.duplicates,
+            "refused": stats.refused,
+            "dead_letters": self.dead_letters.buried.total(),
+            "dead_letters_kept": self.dead_letter_table.stats.rows,
+        }

@@ -1,0 +1,99 @@
+"""A worker's Faust app: one role, what watches it, and a stop that takes no longer than it may."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import faust
+
+from app.database_probe import DatabaseProbe
+from app.faust_settings import faust_settings
+from app.health import HealthMonitor
+from app.lag import LagMonitor
+from app.roles.capture import CaptureWork
+from app.roles.persist import PersistWork
+from app.settings import Role, Settings
+from app.transport import ChunkConsumer, ChunkLimits, ChunkTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from faust.types import TP
+    from faust.web.base import Web
+
+#: A stop that takes longer is cut off: what was not acknowledged is read again by whoever takes over.
+STOP_DEADLINE_S = 9.0
+#: Exit status of a stop that was cut off.
+EXIT_CUT_OFF = 3
+
+_WORK: dict[Role, type[CaptureWork] | type[PersistWork]] = {
+    Role.CAPTURE: CaptureWork,
+    Role.PERSIST: PersistWork,
+}
+
+
+class WorkerApp(faust.App):
+    """A Faust app with one role."""
+
+    logger = logging.getLogger("faust.app")
+
+    def __init__(self, settings: Settings, role: Role, web: Callable[[WorkerApp], Web]) -> None:
+        self.settings = settings
+        self.role = role
+        self._make_web = web
+        super().__init__(**faust_settings(settings, role))
+        self.transport = ChunkTransport(
+            self.conf.broker_consumer,
+            self,
+            limits=ChunkLimits(settings.chunk_max_records, settings.chunk_max_bytes),
+        )
+        self.work: CaptureWork | PersistWork = _WORK[role](self, settings, self.fail)
+        self.began_at = time.monotonic()
+        self.lag = LagMonitor(
+            settings, self.conf.id, self.work.consumed, lambda: cast("Any", self.consumer).progress()
+        )
+        self.database = DatabaseProbe(settings) if role is Role.PERSIST else None
+        self.health = HealthMonitor(self, self.database)
+
+    @property
+    def was_assigned(self) -> bool:
+        """Whether the group ever gave this worker its partitions, were it none."""
+        return self._assignment is not None
+
+    def assigned(self) -> set[TP]:
+        """Return the partitions of the role's topics that the group gave this worker."""
+        return {tp for tp in self.assignor.assigned_actives() if tp.topic in self.work.consumed}
+
+    def on_init_dependencies(self) -> Iterable[Any]:
+        """Return what starts with the worker: what watches it first, so that its start can be seen."""
+        return [self.health, self.lag, *super().on_init_dependencies()]
+
+    def _new_web(self) -> Web:
+        return self._make_web(self)
+
+    async def on_first_start(self) -> None:
+        """Open what the role needs, before any agent starts."""
+        self.conf.datadir.mkdir(parents=True, exist_ok=True)
+        await super().on_first_start()
+        await self.work.start()
+        cast("ChunkConsumer", self.consumer).release_hooks.append(self.work.release)
+
+    async def on_stop(self) -> None:
+        """Stop within the deadline: finish or leave what is in flight, commit, then close the sinks."""
+        deadline = threading.Timer(STOP_DEADLINE_S, os._exit, (EXIT_CUT_OFF,))
+        deadline.daemon = True
+        deadline.start()
+        await super().on_stop()
+        await self.work.stop()
+
+    async def fail(self, error: Exception) -> None:
+        """Stop the worker with a non-zero status: something happened that retrying cannot mend.
+
+        While the worker stops, streams end and work fails because of that, and nothing was acknowledged.
+        """
+        if not self.should_stop:
+            await self.crash(error)

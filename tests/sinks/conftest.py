@@ -1,0 +1,41 @@
+"""A database with the schema, and what the sinks are made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.database import connect, create_pool
+from migrations.history import up
+from tests.services import settings_for_tests
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    import asyncpg
+
+    from app.settings import Settings
+
+
+async def migrate(settings: Settings) -> None:
+    await up(lambda: connect(settings, statement_timeout_s=0), say=lambda _: None)
+
+
+@pytest.fixture
+async def database(database_url: str, unique_env: str, tmp_path: Path) -> Settings:
+    """Settings of an empty database with the schema. Kafka is not there."""
+    made = settings_for_tests(unique_env, "127.0.0.1:1", database_url, tmp_path, database_timeout_s=5)
+    await migrate(made)
+    return made
+
+
+@pytest.fixture
+async def pool(database: Settings) -> AsyncIterator[asyncpg.Pool]:
+    """Connections as the sinks use them."""
+    made = await create_pool(database, min_size=0)
+    try:
+        yield made
+    finally:
+        made.terminate()

@@ -1,0 +1,510 @@
+"""Entries become rows of a real chat_log: as given, once, and whatever happens to the database meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import orjson
+import psutil
+import pytest
+from pydantic import SecretStr
+
+from app.database import connect, create_pool
+from models.entries import ChatLogEntry, Direction, decode_entry, encode_entry
+from models.errors import Reason
+from models.fields import TIMESTAMP_MAX_MS
+from sinks.batching import STOP_S
+from sinks.chat_log import ChatLogSink
+from sinks.errors import CannotGoOn
+from sinks.retrying import Patience
+from tests.services import eventually, settings_for_tests
+from tests.sinks.conftest import migrate
+from tests.workers import count, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    import asyncpg
+
+    from app.embedded import EmbeddedPostgres
+    from app.settings import Settings
+
+NOW_MS = 1_760_000_000_123
+
+
+def entry(number: int = 0, **fields: Any) -> ChatLogEntry:
+    """An entry like any other, one of its own for each number."""
+    values: dict[str, Any] = {
+        "userid": f"user-{number % 50}",
+        "pageid": "page",
+        "timestamp": NOW_MS + number,
+        "direction": Direction.USER,
+        "content": f"message {number}",
+        "question_ref": "q1",
+        "shortcode": "form",
+        "surveyid": None,
+        "message_type": "text",
+        "raw_payload": {"number": number},
+        "metadata": {"pageid": "page"},
+    }
+    return ChatLogEntry(**(values | fields))
+
+
+def sink_on(pool: asyncpg.Pool, **limits: Any) -> ChatLogSink:
+    chosen: dict[str, Any] = {"max_entries": 1000, "max_wait_s": 0.01, "max_writes": 2}
+    return ChatLogSink(pool, Patience("test"), **(chosen | limits))
+
+
+def patience_of(sink: ChatLogSink) -> Patience:
+    return sink._patience
+
+
+@pytest.fixture
+def sink(pool: asyncpg.Pool) -> ChatLogSink:
+    return sink_on(pool)
+
+
+async def execute(settings: Settings, statement: str) -> None:
+    connection = await connect(settings)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def as_entry(row: asyncpg.Record) -> ChatLogEntry:
+    """Read a row back as the entry it was made of."""
+    fields = {name: row[name] for name in ChatLogEntry.__dataclass_fields__}
+    fields["timestamp"] = row["timestamp_ms"]
+    fields["direction"] = Direction(row["direction"])
+    fields["surveyid"] = None if row["surveyid"] is None else str(row["surveyid"])
+    for name in ("raw_payload", "metadata"):
+        fields[name] = None if row[name] is None else orjson.loads(row[name])
+    return ChatLogEntry(**fields)
+
+
+async def stored(settings: Settings) -> dict[tuple[str, int, str], ChatLogEntry]:
+    return {key: as_entry(row) for key, row in (await rows_of(settings)).items()}
+
+
+# -- what is stored
+
+
+async def test_a_row_is_the_entry_as_given(database: Settings, sink: ChatLogSink) -> None:
+    given = [
+        entry(1),
+        entry(2, content=""),
+        entry(3, surveyid=str(uuid.uuid4()), direction=Direction.BOT),
+        entry(
+            4,
+            pageid=None,
+            question_ref=None,
+            shortcode=None,
+            message_type=None,
+            raw_payload=None,
+            metadata=None,
+        ),
+        entry(5, content="😀 مرحبا\n\t\"quoted\" 'single' \\ back \u2028 \x7f"),
+        entry(6, raw_payload={"a": [1, 2.5, None, True, {"é": "\\u0000"}], "big": 2**64 - 1, "tiny": 1e-300}),
+        entry(7, raw_payload=[], metadata={}),
+        entry(8, raw_payload="text", metadata=17),
+        entry(9, raw_payload=False, metadata=[None]),
+    ]
+
+    assert await sink.write(given) == []
+
+    found = await stored(database)
+    assert found == {each.key: each for each in given}
+    assert (sink.stats.rows, sink.stats.duplicates, sink.stats.refused) == (len(given), 0, 0)
+
+
+async def test_a_time_is_stored_to_the_millisecond_from_1970_to_9999(
+    database: Settings, sink: ChatLogSink
+) -> None:
+    around = [0, 1, 999, 1000, NOW_MS, 2**33, 9_007_199_254_740, 9_007_199_254_741, TIMESTAMP_MAX_MS]
+    spread = [TIMESTAMP_MAX_MS * step // 500 for step in range(500)]
+    moments = sorted({*around, *spread})
+
+    await sink.write([entry(userid="u", timestamp=moment) for moment in moments])
+
+    connection = await connect(database)
+    rows = await connection.fetch(
+        "SELECT extract(epoch FROM timestamp) * 1000 AS ms FROM chat_log ORDER BY timestamp"
+    )
+    last = await connection.fetchval("SELECT max(timestamp) FROM chat_log")
+    await connection.close()
+    assert [row["ms"] for row in rows] == moments
+    assert last == datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC)
+
+
+async def test_a_message_of_any_month_has_a_place(database: Settings, sink: ChatLogSink) -> None:
+    moments = [0, NOW_MS, int(datetime.now(UTC).timestamp() * 1000), TIMESTAMP_MAX_MS]
+    assert await sink.write([entry(timestamp=moment) for moment in moments]) == []
+
+    connection = await connect(database)
+    rows = await connection.fetch(
+        "SELECT tableoid::regclass::text AS partition FROM chat_log ORDER BY timestamp"
+    )
+    await connection.close()
+    partitions = [row["partition"] for row in rows]
+    assert partitions[0] == partitions[-1] == "chat_log_default"
+    assert partitions[2] == f"chat_log_{datetime.now(UTC):%Y_%m}"
+
+
+async def test_a_megabyte_is_a_message_too(database: Settings, sink: ChatLogSink) -> None:
+    long = entry(1, content="ü" * 500_000 + "x" * 24, raw_payload={"text": "ü" * 500_000})
+    assert await sink.write([entry(0), long, entry(2)]) == []
+    assert (await stored(database))[long.key] == long
+
+
+NASTY = [
+    pytest.param(b'"a\\u0000b"', "a\ufffdb", id="NUL"),
+    pytest.param(b'"\\ud83d"', "\ufffd", id="half of an emoji"),
+    pytest.param(b'"\\ude00\\ud83d"', "\ufffd\ufffd", id="halves in the wrong order"),
+    pytest.param(b'"\\ud83d\\ude00"', "😀", id="both halves"),
+    pytest.param(b'"\\\\u0000"', "\\u0000", id="six characters that look like NUL"),
+    pytest.param(
+        b'"\\u0001\\u001f\\u007f\\u0080\\u009f"', "\x01\x1f\x7f\x80\x9f", id="other control characters"
+    ),
+    pytest.param(b'"\\ufffe\\uffff\\ufeff"', "\ufffe\uffff\ufeff", id="not characters"),
+    pytest.param(b'"\\u202e\\u2066"', "\u202e\u2066", id="direction marks"),
+    pytest.param(
+        '"\U0010ffff e\u0301 👩‍👩‍👧"'.encode(), "\U0010ffff e\u0301 👩‍👩‍👧", id="last, combined, joined"
+    ),
+    pytest.param(b'"\'; DROP TABLE chat_log; --"', "'; DROP TABLE chat_log; --", id="Bobby Tables"),
+    pytest.param(b'"$1 %s {} \\\\N"', "$1 %s {} \\N", id="placeholders"),
+    pytest.param(b'"null"', "null", id="the word null"),
+    pytest.param(b'"{\\"a\\":1}"', '{"a":1}', id="JSON that someone typed"),
+    pytest.param(b'" \\r\\n "', " \r\n ", id="blanks"),
+]
+
+
+@pytest.mark.parametrize(("as_sent", "text"), NASTY)
+async def test_what_someone_wrote_goes_from_bytes_to_row(
+    database: Settings, sink: ChatLogSink, as_sent: bytes, text: str
+) -> None:
+    raw = (
+        b'{"userid": %s, "timestamp": 1, "direction": "user", "content": %s, "question_ref": %s,'
+        b' "raw_payload": {%s: [%s]}, "metadata": {"x": {%s: %s}}}'
+    ) % ((as_sent,) * 7)
+
+    assert await sink.write([decode_entry(raw)]) == []
+
+    (row,) = (await rows_of(database)).values()
+    assert (row["userid"], row["content"], row["question_ref"]) == (text, text, text)
+    assert json.loads(row["raw_payload"]) == {text: [text]}
+    assert json.loads(row["metadata"]) == {"x": {text: text}}
+
+
+async def test_numbers_that_json_allows_are_stored(database: Settings, sink: ChatLogSink) -> None:
+    raw = (
+        b'{"userid": 17, "timestamp": 1.0, "direction": "bot", "content": "", "raw_payload":'
+        b"[1e308, -1e-308, 123456789012345678901234567890, 0.1, -0.0,"
+        b" 18446744073709551615, -9223372036854775808]}"
+    )
+    assert await sink.write([decode_entry(raw)]) == []
+    (row,) = (await rows_of(database)).values()
+    assert orjson.loads(row["raw_payload"]) == [
+        1e308,
+        -1e-308,
+        1.2345678901234568e29,
+        0.1,
+        0.0,
+        2**64 - 1,
+        -(2**63),
+    ]
+
+
+async def test_an_event_as_deep_as_can_be_read_can_be_stored(database: Settings, sink: ChatLogSink) -> None:
+    deep = b'{"a":' * 128 + b"1" + b"}" * 128
+    raw = b'{"userid": "u", "timestamp": 1, "direction": "bot", "content": "", "raw_payload": %s}' % deep
+    assert await sink.write([decode_entry(raw)]) == []
+    (row,) = (await rows_of(database)).values()
+    assert json.loads(row["raw_payload"]) == json.loads(deep)
+
+
+# -- once
+
+
+async def test_the_same_message_is_one_row_and_the_first_one_stays(
+    database: Settings, sink: ChatLogSink
+) -> None:
+    first = [entry(1), entry(2), entry(1, content="again"), entry(1, direction=Direction.BOT)]
+    assert await sink.write(first) == []
+    assert await sink.write([entry(2, content="later"), entry(3)]) == []
+
+    found = await stored(database)
+    assert found == {
+        each.key: each for each in (entry(1), entry(2), entry(1, direction=Direction.BOT), entry(3))
+    }
+    assert (sink.stats.rows, sink.stats.duplicates, sink.stats.batches) == (4, 2, 2)
+
+
+async def test_two_sinks_that_write_the_same_messages_at_once_do_not_stop_each_other(
+    database: Settings, pool: asyncpg.Pool
+) -> None:
+    """After a rebalance two workers may hold the same records, in different batches."""
+    sinks = [sink_on(pool, max_entries=500), sink_on(pool, max_entries=700)]
+    entries = [entry(number) for number in range(5_000)]
+    shuffled = sorted(entries, key=lambda each: hash((each.userid, each.timestamp * 31 % 997)))
+
+    await asyncio.gather(
+        *(sinks[0].write(entries[start : start + 500]) for start in range(0, 5_000, 500)),
+        *(sinks[1].write(shuffled[start : start + 700]) for start in range(0, 5_000, 700)),
+    )
+
+    assert set(await rows_of(database)) == {each.key for each in entries}
+    assert sum(sink.stats.rows for sink in sinks) == 5_000
+    assert [patience_of(sink).retries for sink in sinks] == [0, 0]
+
+
+# -- who is to blame
+
+
+async def test_a_row_that_the_database_refuses_does_not_hold_up_its_neighbours(
+    database: Settings, sink: ChatLogSink
+) -> None:
+    await execute(database, "ALTER TABLE chat_log ADD CONSTRAINT no_poison CHECK (content <> 'poison')")
+    entries = [entry(n, content="poison" if n in {0, 137, 138, 999} else "fine") for n in range(1000)]
+
+    refused = await sink.write(entries)
+
+    assert {item.timestamp - NOW_MS for item, _ in refused} == {0, 137, 138, 999}
+    assert {error.reason for _, error in refused} == {Reason.REJECTED_BY_DATABASE}
+    assert all("poison" not in str(error) and "23514" in error.detail for _, error in refused)
+    assert await count(database) == 996
+    assert (sink.stats.rows, sink.stats.refused, sink.stats.duplicates) == (996, 4, 0)
+
+
+@pytest.mark.parametrize("sqlstate", ["22000", "22P05", "22023", "23000", "23503", "23514"])
+async def test_an_error_for_content_leaves_out_the_one_that_made_it(
+    database: Settings, sink: ChatLogSink, sqlstate: str
+) -> None:
+    await execute(
+        database,
+        f"""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF NEW.content = 'secret' THEN
+                RAISE EXCEPTION 'no % here', NEW.content USING ERRCODE = '{sqlstate}';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON chat_log FOR EACH ROW EXECUTE FUNCTION refuse();
+        """,
+    )
+    ((item, error),) = await sink.write([entry(0), entry(1, content="secret"), entry(2)])
+    assert item == entry(1, content="secret")
+    assert "secret" not in str(error)
+    assert set(await rows_of(database)) == {entry(0).key, entry(2).key}
+
+
+async def test_a_missing_table_stops_with_what_to_do(database: Settings, sink: ChatLogSink) -> None:
+    await execute(database, "DROP TABLE chat_log CASCADE")
+    with pytest.raises(CannotGoOn, match="chatlog migrate up"):
+        await sink.write([entry(0)])
+
+
+async def test_a_user_without_rights_stops_with_what_to_do(database: Settings) -> None:
+    role = f"nobody_{uuid.uuid4().hex}"
+    await execute(database, f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
+    url = urlsplit(database.require_database_url())
+    as_role = url._replace(netloc=f"{role}:secret@{url.netloc.rpartition('@')[2]}").geturl()
+    pool = await create_pool(database.model_copy(update={"database_url": SecretStr(as_role)}), min_size=0)
+    try:
+        with pytest.raises(CannotGoOn, match="chatlog_writer"):
+            await sink_on(pool).write([entry(0)])
+    finally:
+        pool.terminate()
+        await execute(database, CUT)
+        await execute(database, f"DROP ROLE {role}")
+    assert await count(database) == 0
+
+
+async def test_a_column_that_is_not_there_stops_the_sink(database: Settings, sink: ChatLogSink) -> None:
+    await execute(database, "ALTER TABLE chat_log DROP COLUMN question_ref CASCADE")
+    with pytest.raises(CannotGoOn, match="chatlog check"):
+        await sink.write([entry(0)])
+
+
+async def test_a_server_that_cannot_be_addressed_stops_the_sink(tmp_path: Path) -> None:
+    """Waiting does not mend a URL."""
+    url = "postgresql://user:secret@127.0.0.1:1/db?sslmode=nonsense"
+    settings = settings_for_tests("t", "127.0.0.1:1", url, tmp_path)
+    pool = await create_pool(settings, min_size=0)
+    with pytest.raises(CannotGoOn) as stopped:
+        await asyncio.wait_for(sink_on(pool).write([entry(0)]), 5)
+    assert "DATABASE_URL" in str(stopped.value)
+    assert "secret" not in str(stopped.value)
+    pool.terminate()
+
+
+# -- while the database has its troubles
+
+#: Ends the sessions of all others.
+CUT = """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
+async def test_connections_cut_in_the_middle_of_writes_lose_and_double_nothing(
+    database: Settings, pool: asyncpg.Pool
+) -> None:
+    sink = sink_on(pool, max_entries=300, max_writes=3)
+    entries = [entry(number) for number in range(6_000)]
+    cut = 0
+
+    async def cut_connections() -> None:
+        nonlocal cut
+        connection = await connect(database, application_name="cutter")
+        while True:
+            cut += await connection.fetchval(CUT)
+            batches = sink.stats.batches
+            # Something must get through, or a busy machine spends its time connecting.
+            await eventually(lambda: sink.stats.batches > batches, 30)  # noqa: B023  awaited here
+
+    cutter = asyncio.create_task(cut_connections())
+    refused = await asyncio.gather(
+        *(sink.write(entries[start : start + 100]) for start in range(0, len(entries), 100))
+    )
+    cutter.cancel()
+
+    assert refused == [[]] * 60
+    assert set(await rows_of(database)) == {each.key for each in entries}
+    assert cut > 3
+    assert patience_of(sink).retries > 0
+    assert patience_of(sink).waiting_since is None
+
+
+@asynccontextmanager
+async def locked(settings: Settings, how: str) -> AsyncIterator[None]:
+    connection = await connect(settings, statement_timeout_s=0)
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute(how)
+    try:
+        yield
+    finally:
+        await transaction.rollback()
+        await connection.close()
+
+
+async def waits(sink: ChatLogSink, for_what: str) -> bool:
+    patience = patience_of(sink)
+    assert patience.waiting_since is not None
+    return for_what in (patience.last_error or "")
+
+
+async def test_a_locked_table_is_waited_for(database: Settings) -> None:
+    pool = await create_pool(database.model_copy(update={"database_timeout_s": 0.3}), min_size=0)
+    sink = sink_on(pool)
+    async with locked(database, "LOCK TABLE chat_log IN ACCESS EXCLUSIVE MODE"):
+        writing = asyncio.create_task(sink.write([entry(0)]))
+        await eventually(lambda: waits(sink, "57014"), 10)  # the statement's time is over
+        assert not writing.done()
+    assert await asyncio.wait_for(writing, 15) == []
+    assert await count(database) == 1
+    pool.terminate()
+
+
+async def test_a_database_that_is_read_only_for_now_is_waited_for(
+    database: Settings, sink: ChatLogSink
+) -> None:
+    """As one is that fails over to its standby."""
+    name = database.require_database_url().rpartition("/")[2]
+    await execute(database, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    writing = asyncio.create_task(sink.write([entry(0)]))
+    await eventually(lambda: waits(sink, "25006"), 10)
+    connection = await connect(database)
+    await connection.execute("SET default_transaction_read_only = off")
+    await connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    await connection.execute(CUT)
+    await connection.close()
+    assert await asyncio.wait_for(writing, 15) == []
+
+
+@pytest.fixture
+async def own_database(dedicated_postgres: EmbeddedPostgres, tmp_path: Path) -> Settings:
+    """Settings of a server that the test may end."""
+    made = settings_for_tests("t", "127.0.0.1:1", dedicated_postgres.url, tmp_path, database_timeout_s=5)
+    await migrate(made)
+    return made
+
+
+async def test_a_server_that_crashes_and_comes_back_finds_its_writes_waiting(
+    own_database: Settings, dedicated_postgres: EmbeddedPostgres
+) -> None:
+    pool = await create_pool(own_database, min_size=0)
+    sink = sink_on(pool, max_entries=200)
+    entries = [entry(number) for number in range(8_000)]
+
+    writing = asyncio.gather(
+        *(sink.write(entries[start : start + 100]) for start in range(0, len(entries), 100))
+    )
+    await eventually(lambda: sink.stats.rows > 400, 20)
+    await dedicated_postgres.stop("immediate")
+    await eventually(lambda: patience_of(sink).waiting_since is not None)
+    assert not writing.done()
+    await dedicated_postgres.start()
+
+    assert await asyncio.wait_for(writing, 30) == [[]] * 80
+    assert set(await rows_of(own_database)) == {each.key for each in entries}
+    # What was committed when the connection broke was written again: as a duplicate, not as a second row.
+    assert sink.stats.rows + sink.stats.duplicates == len(entries)
+    pool.terminate()
+
+
+async def test_writes_to_a_frozen_server_are_abandoned_in_time(
+    own_database: Settings, dedicated_postgres: EmbeddedPostgres
+) -> None:
+    pool = await create_pool(own_database, min_size=0)
+    sink = sink_on(pool)
+    await sink.write([entry(0)])
+    frozen = [psutil.Process(dedicated_postgres.pid)]
+    frozen += frozen[0].children(recursive=True)
+    for process in frozen:
+        process.suspend()
+    try:
+        writing = asyncio.create_task(sink.write([entry(1)]))
+        await asyncio.wait({writing}, timeout=0.5)
+        began = asyncio.get_running_loop().time()
+        await sink.abandon()
+        assert asyncio.get_running_loop().time() - began < STOP_S + 1
+        await asyncio.wait({writing}, timeout=1)
+        assert writing.cancelled()
+    finally:
+        for process in frozen:
+            process.resume()
+    assert await asyncio.wait_for(sink.write([entry(2)]), 20) == []
+    assert {(0), (2)} <= {key[1] - NOW_MS for key in await rows_of(own_database)}
+    pool.terminate()
+
+
+async def test_what_was_abandoned_can_be_written_again(database: Settings, sink: ChatLogSink) -> None:
+    async with locked(database, "LOCK TABLE chat_log IN ACCESS EXCLUSIVE MODE"):
+        writing = [asyncio.create_task(sink.write([entry(number)])) for number in range(3)]
+        await asyncio.wait(writing, timeout=0.2)
+        await sink.abandon()
+        await sink.abandon()
+        await asyncio.wait(writing, timeout=1)
+        assert all(task.cancelled() for task in writing)
+        assert patience_of(sink).waiting_since is None
+
+    assert await sink.write([entry(number) for number in range(3)]) == []
+    assert await count(database) == 3
+
+
+async def test_a_round_trip_through_the_topics_format_changes_nothing(
+    database: Settings, sink: ChatLogSink
+) -> None:
+    given = [entry(n, content=chr(n * 37 % 0xD7FF + 1) * 5, metadata={"n": n / 7}) for n in range(300)]
+    await sink.write([decode_entry(encode_entry(each)) for each in given])
+    assert await stored(database) == {each.key: each for each in given}

@@ -1,0 +1,178 @@
+"""Waiting for a service: without end, with backoff, and without a flood of reports."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.errors import BadRecord, Reason
+from sinks import retrying
+from sinks.errors import CannotGoOn, ServiceDown
+from sinks.retrying import FIRST_WAIT_S, LONGEST_WAIT_S, REPORT_EVERY_S, Patience
+from tests import virtual_time
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+class Service:
+    """Is down until a time, and notes when it was asked."""
+
+    def __init__(self, back_at_s: float) -> None:
+        self.back_at_s = back_at_s
+        self.asked_at: list[float] = []
+
+    async def ask(self) -> str:
+        self.asked_at.append(virtual_time.now())
+        if virtual_time.now() < self.back_at_s:
+            raise ServiceDown("it is away")
+        return "answer"
+
+
+@pytest.fixture(autouse=True)
+def _clock_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrying, "time", SimpleNamespace(monotonic=virtual_time.now))
+
+
+def test_what_works_at_once_is_not_a_retry(caplog: pytest.LogCaptureFixture) -> None:
+    patience = Patience("test")
+    with caplog.at_level(logging.INFO):
+        assert virtual_time.run(patience.until_done(Service(0).ask)) == "answer"
+    assert (patience.retries, patience.last_error, patience.waiting_since) == (0, None, None)
+    assert caplog.records == []
+
+
+def test_it_is_tried_again_until_the_service_is_back_with_bounded_waits() -> None:
+    patience, service = Patience("test"), Service(back_at_s=120)
+
+    assert virtual_time.run(patience.until_done(service.ask)) == "answer"
+
+    waits = [later - sooner for sooner, later in zip(service.asked_at, service.asked_at[1:], strict=False)]
+    assert FIRST_WAIT_S <= waits[0] <= 2 * FIRST_WAIT_S + 1e-9
+    assert all(waits[number] > waits[number - 1] for number in range(1, 5))
+    assert max(waits) <= LONGEST_WAIT_S + FIRST_WAIT_S
+    assert service.asked_at[-1] < 120 + LONGEST_WAIT_S + FIRST_WAIT_S
+    assert patience.retries == len(waits)
+    assert patience.last_error == "it is away"
+    assert patience.waiting_since is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [BadRecord(Reason.REJECTED_BY_DATABASE, "bad"), CannotGoOn("stop"), KeyError("bug")],
+    ids=lambda error: type(error).__name__,
+)
+def test_any_other_error_is_the_callers_at_once(error: Exception) -> None:
+    patience = Patience("test")
+
+    async def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        virtual_time.run(patience.until_done(fail))
+    assert patience.retries == 0
+
+
+def test_an_outage_is_reported_once_then_every_half_minute_and_at_its_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    patience, service = Patience("persist"), Service(back_at_s=100)
+
+    with caplog.at_level(logging.INFO):
+        virtual_time.run(patience.until_done(service.ask))
+
+    waiting, back = caplog.records[:-1], caplog.records[-1]
+    assert [record.levelname for record in waiting] == ["WARNING"] * 4
+    assert {record.__dict__["part"] for record in caplog.records} == {"persist"}
+    assert {record.__dict__["error"] for record in waiting} == {"it is away"}
+    for number, record in enumerate(waiting):
+        earliest = REPORT_EVERY_S * number
+        assert earliest <= record.__dict__["waiting_s"] <= earliest + number * (LONGEST_WAIT_S + FIRST_WAIT_S)
+    assert back.levelname == "INFO"
+    assert back.__dict__["waited_s"] >= 100
+
+
+def test_many_who_wait_for_one_service_report_as_one(caplog: pytest.LogCaptureFixture) -> None:
+    patience, service = Patience("capture"), Service(back_at_s=20)
+
+    async def all_partitions() -> None:
+        await asyncio.gather(*(patience.until_done(service.ask) for _ in range(12)))
+
+    with caplog.at_level(logging.INFO):
+        virtual_time.run(all_partitions())
+
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert patience.waiting_since is None
+
+
+def test_it_waits_as_long_as_anyone_waits(caplog: pytest.LogCaptureFixture) -> None:
+    """One batch may get through while another still waits, for a lock."""
+    patience = Patience("persist")
+
+    async def test() -> None:
+        stuck = asyncio.create_task(patience.until_done(Service(back_at_s=25).ask))
+        await asyncio.sleep(5)
+        began = patience.waiting_since
+        for _ in range(10):
+            await patience.until_done(Service(0).ask)
+            assert patience.waiting_since == began
+            await asyncio.sleep(1)
+        await stuck
+        assert patience.waiting_since is None
+
+    with caplog.at_level(logging.INFO):
+        virtual_time.run(test())
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+def test_nobody_waits_any_more_once_the_work_was_cancelled_or_failed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A worker whose partitions were taken away while it waited must not say that it waits for ever."""
+    patience = Patience("persist")
+
+    async def fails_later() -> None:
+        raise ServiceDown("away") if virtual_time.now() < 1 else CannotGoOn("stop")
+
+    async def test(work: Callable[[], Awaitable[object]], patience_s: float) -> None:
+        waiting = asyncio.create_task(patience.until_done(work))
+        await asyncio.wait({waiting}, timeout=0.05)
+        assert patience.waiting_since == 0
+        await asyncio.wait({waiting}, timeout=patience_s)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        assert patience.waiting_since is None
+
+    with caplog.at_level(logging.INFO):
+        virtual_time.run(test(Service(back_at_s=1e9).ask, 3))
+        virtual_time.run(test(fails_later, 100))
+    assert "The service is back" not in caplog.messages
+
+
+def test_cancelling_works_at_once() -> None:
+    patience = Patience("test")
+
+    async def test() -> float:
+        waiting = asyncio.create_task(patience.until_done(Service(back_at_s=1e9).ask))
+        await asyncio.sleep(60)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        return virtual_time.now()
+
+    assert virtual_time.run(test()) == 60
+
+
+def test_a_second_outage_is_reported_anew(caplog: pytest.LogCaptureFixture) -> None:
+    patience = Patience("test")
+
+    async def test() -> None:
+        await patience.until_done(Service(back_at_s=3).ask)
+        await patience.until_done(Service(back_at_s=virtual_time.now() + 3).ask)
+
+    with caplog.at_level(logging.INFO):
+        virtual_time.run(test())
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING", "INFO"]

@@ -1,0 +1,102 @@
+"""What a run takes from settings, what it replaces, and what its workers get of it."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.embedded import free_port
+from app.settings import Settings
+from app.up.environment import environment_of_worker, settings_of_run
+from app.up.options import Options
+from app.up.ports import claim_web_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DATABASE_URL = "postgresql://u:p@127.0.0.1:1/d"
+
+
+def _settings(**values: Any) -> Settings:
+    return Settings(**({"_env_file": None} | values))
+
+
+@pytest.mark.parametrize(
+    ("asked", "environment", "plays"),
+    [
+        (None, "local", True),
+        (None, "staging", True),
+        (None, "reproduction", True),
+        (None, "prod", False),
+        (None, "production", False),
+        (None, "prod-eu", False),
+        (True, "prod", True),
+        (False, "local", False),
+    ],
+)
+def test_samples_are_played_into_production_only_when_asked(
+    asked: bool | None, environment: str, plays: bool
+) -> None:
+    assert Options(samples=asked).plays_samples_into(_settings(vlab_env=environment)) is plays
+
+
+def test_what_is_embedded_replaces_what_settings_say_of_it(tmp_path: Path) -> None:
+    given = _settings(vlab_env="prod", kafka_security_protocol="SSL", topic_partitions=3)
+
+    run = settings_of_run(given, tmp_path, embedded_kafka="127.0.0.1:2", embedded_database=DATABASE_URL)
+
+    assert run.kafka_bootstrap_servers == ["127.0.0.1:2"]
+    assert run.require_database_url() == DATABASE_URL
+    assert (run.vlab_env, run.kafka_security_protocol, run.topic_replication) == ("local", "PLAINTEXT", 1)
+    assert run.topic_partitions == 3
+
+
+def test_what_is_not_embedded_stays_as_it_is_given(tmp_path: Path) -> None:
+    given = _settings(
+        vlab_env="staging", kafka_bootstrap_servers="a:1,b:2", database_url=DATABASE_URL, topic_replication=2
+    )
+
+    run = settings_of_run(given, tmp_path, embedded_kafka=None, embedded_database=None)
+
+    assert run.model_copy(update={"data_dir": given.data_dir, "log_format": given.log_format}) == (
+        given.model_copy(update={"vlab_chat_log_topic": "vlab-staging-chat-log"})
+    )
+
+
+def test_a_worker_reads_the_settings_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = _settings(kafka_ssl_cafile="", database_pool_size=7, group_instance_id="")
+    run = settings_of_run(given, tmp_path, embedded_kafka="127.0.0.1:2", embedded_database=DATABASE_URL)
+    # As somebody may have it who writes names small.
+    monkeypatch.setenv("database_url", "postgresql://other@127.0.0.1:3/other")
+
+    environment = environment_of_worker(run, web_port=1234)
+
+    assert "database_url" not in environment
+    monkeypatch.delenv("database_url")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert _settings() == run.model_copy(update={"web_port": 1234})
+
+
+def test_a_taken_port_is_passed_over() -> None:
+    first = free_port()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", first))
+        taken.listen()
+
+        port = claim_web_port(first)
+        port.release()
+
+    assert port.number > first
+
+
+def test_two_runs_that_start_at_once_choose_different_ports() -> None:
+    first = free_port()
+    ports = [claim_web_port(first), claim_web_port(first)]
+    for port in ports:
+        port.release()
+
+    assert ports[0].number == first
+    assert ports[1].number > first
