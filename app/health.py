@@ -1,9 +1,9 @@
 """Whether a worker lives and whether it is ready, and why not: what /health/live and /health/ready answer.
 
 Live means: a restart would not help. A partition that has lag and stands still is what a restart helps
-against (Faust can stop fetching or committing a partition without a word); a database that is down is not. Ready means: records that come in
-now are dealt with now. The rules are pure (`Watchdog`, `liveness`, `readiness`); `HealthMonitor` collects
-what they need, once a second.
+against (Faust can stop fetching or committing one without a word); a database that is down is not. Ready
+means: records that come in now are dealt with now. The rules are pure (`Watchdog`, `liveness`, `readiness`);
+`HealthMonitor` collects what they need, once a second.
 """
 
 from __future__ import annotations

@@ -65,7 +65,8 @@ def logging_config(settings: Settings) -> dict[str, Any]:
             # One line a rebalance or a table each, at levels meant for developing Faust.
             "faust": {"level": "WARNING" if settings.log_level == "INFO" else settings.log_level},
             "mode": {"level": "WARNING" if settings.log_level == "INFO" else settings.log_level},
-            "aiokafka": {"level": "ERROR" if settings.log_level == "INFO" else settings.log_level},
+            # While a broker is down, it says so 70 times a second; the parts that wait say it once.
+            "aiokafka": {"level": "CRITICAL" if settings.log_level == "INFO" else settings.log_level},
             "aiohttp.access": {"level": "WARNING"},
         },
     }

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import faust
 
+from app.database import DatabaseUnavailable
 from app.database_probe import DatabaseProbe
 from app.faust_settings import faust_settings
 from app.health import HealthMonitor
 from app.lag import LagMonitor
 from app.roles.capture import CaptureWork
 from app.roles.persist import PersistWork
-from app.settings import Role, Settings
+from app.settings import ConfigurationError, Role, Settings
+from app.topic_admin import KafkaUnavailable, TopicsUnfit
 from app.transport import ChunkConsumer, ChunkLimits, ChunkTransport
 
 if TYPE_CHECKING:
@@ -25,15 +27,27 @@ if TYPE_CHECKING:
     from faust.types import TP
     from faust.web.base import Web
 
+log = logging.getLogger(__name__)
+
 #: A stop that takes longer is cut off: what was not acknowledged is read again by whoever takes over.
 STOP_DEADLINE_S = 9.0
 #: Exit status of a stop that was cut off.
 EXIT_CUT_OFF = 3
+#: Exit status when something outside has to be mended first.
+EXIT_CANNOT_START = 1
+#: Errors whose message says what to do; anything else is a bug, and shows its traceback.
+FOR_PEOPLE = (ConfigurationError, DatabaseUnavailable, KafkaUnavailable, TopicsUnfit, OSError)
 
 _WORK: dict[Role, type[CaptureWork] | type[PersistWork]] = {
     Role.CAPTURE: CaptureWork,
     Role.PERSIST: PersistWork,
 }
+
+
+def cannot_start(reason: object) -> SystemExit:
+    """Say in one line why the worker does not start; raise what is returned."""
+    log.critical("The worker cannot start", extra={"error": str(reason)})
+    return SystemExit(EXIT_CANNOT_START)
 
 
 class WorkerApp(faust.App):
@@ -76,10 +90,16 @@ class WorkerApp(faust.App):
         return self._make_web(self)
 
     async def on_first_start(self) -> None:
-        """Open what the role needs, before any agent starts."""
-        self.conf.datadir.mkdir(parents=True, exist_ok=True)
-        await super().on_first_start()
-        await self.work.start()
+        """Open what the role needs, before any agent starts.
+
+        What a person has to mend ends the process in one line: nothing was begun yet.
+        """
+        try:
+            self.conf.datadir.mkdir(parents=True, exist_ok=True)
+            await super().on_first_start()
+            await self.work.start()
+        except FOR_PEOPLE as error:
+            raise cannot_start(error) from None
         cast("ChunkConsumer", self.consumer).release_hooks.append(self.work.release)
 
     async def on_stop(self) -> None:

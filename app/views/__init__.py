@@ -20,12 +20,12 @@ from prometheus_client.exposition import choose_encoder
 from yarl import URL
 
 from app.metrics import registry_of
-from app.settings import ConfigurationError
 from app.views import snapshot
 from app.views.access import LOOPBACK, add_headers, guard
 from app.views.page import page
 from app.views.rates import SAMPLE_EVERY_S, Rates
 from app.views.states import state
+from app.worker_app import cannot_start
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,6 +49,8 @@ class Views(Web):
     debug_blueprints: ClassVar[Any] = ()
     optional_blueprints: ClassVar[Any] = ()
 
+    logger = logging.getLogger("faust.web")
+
     def __init__(self, app: WorkerApp) -> None:
         super().__init__(app)
         self._worker = app
@@ -66,19 +68,19 @@ class Views(Web):
         """Listen, and tell the group at which address the other workers find us.
 
         Raises:
-            ConfigurationError: the port is taken, or others could reach us without a token.
+            SystemExit: the port is taken, or others could reach us without a token.
         """
         bind, port = self.app.conf.web_bind, self.app.conf.web_port
         if bind not in LOOPBACK and not self._has_token:
             # Settings refuse this; Faust's own --web-bind gets past them.
-            raise ConfigurationError(f"the web views on {bind} need WEB_TOKEN; or bind them to 127.0.0.1")
+            raise cannot_start(f"the web views on {bind} need WEB_TOKEN; or bind them to 127.0.0.1")
         try:
             await super().start_server()
         except OSError as error:
-            raise ConfigurationError(
+            raise cannot_start(
                 f"WEB_PORT={port}: cannot listen on {bind} ({os.strerror(error.errno or 0)}); accepted: a "
                 "free port, another for each worker of a machine"
-            ) from error
+            ) from None
         self.app.conf.canonical_url = URL.build(scheme="http", host=await self._address(bind), port=port)
         log.info("Look inside at %s", self.app.conf.canonical_url)
 

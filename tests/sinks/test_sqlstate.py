@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
+from asyncpg.exceptions._base import DataError
 
 from models.errors import BadRecord
 from sinks.errors import CannotGoOn, ServiceDown
-from sinks.sqlstate import verdict
+from sinks.sqlstate import DRIVER_ERRORS, verdict
 
 CASES = [
     ("08006", ServiceDown, "connection failure"),
@@ -50,11 +51,32 @@ def test_the_sqlstate_says_who_must_act(code: str, expected: type[Exception], wh
         OSError("no route"),
         asyncpg.InterfaceError("connection is closed"),
         asyncpg.ConnectionDoesNotExistError("gone"),
+        asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
+        asyncpg.TargetServerAttributeNotMatched("none of the servers is the primary"),
     ],
     ids=lambda error: type(error).__name__,
 )
 def test_a_lost_connection_means_wait(error: Exception) -> None:
     assert isinstance(verdict(error), ServiceDown)
+
+
+def test_a_value_that_the_driver_cannot_write_is_the_records_fault() -> None:
+    error = DataError("invalid input for query argument $2: 'my secret' (value out of int32 range)")
+    described = verdict(error)
+    assert isinstance(described, BadRecord)
+    assert "secret" not in str(described)
+
+
+def test_a_url_that_cannot_be_used_is_nothing_to_wait_for() -> None:
+    described = verdict(asyncpg.ClientConfigurationError("invalid DSN: postgresql://me:secret@"))
+    assert isinstance(described, CannotGoOn)
+    assert "DATABASE_URL" in str(described)
+    assert "secret" not in str(described)
+
+
+def test_whatever_is_judged_is_caught() -> None:
+    errors = (DataError(""), asyncpg.ClientConfigurationError(""), asyncpg.InternalClientError(""))
+    assert all(isinstance(error, DRIVER_ERRORS) for error in errors)
 
 
 def test_a_refused_record_is_described_without_its_content() -> None:

@@ -122,16 +122,28 @@ async def test_a_sample_that_does_not_arrive_is_named(
     ("arguments", "environment", "status", "says"),
     [
         ([], {"DATABASE_URL": "postgresql://u:secret@127.0.0.1:9/db"}, 1, "PostgreSQL at 127.0.0.1:9/db"),
-        ([], {"XDG_CACHE_HOME": "cache", "HTTPS_PROXY": "http://127.0.0.1:9"}, 1, "to the internet"),
+        (
+            [],
+            {"XDG_CACHE_HOME": "{directory}/cache", "HTTPS_PROXY": "http://127.0.0.1:9"},
+            1,
+            "to the internet",
+        ),
         (["--data", "/dev/null/data"], {}, 1, "choose one that you can write"),
         ([], {"SESSION_TIMEOUT_S": "soon"}, 2, "SESSION_TIMEOUT_S"),
     ],
     ids=["a database that is down", "no network for Kafka", "a directory that is none", "a wrong setting"],
 )
 async def test_what_keeps_it_from_starting_is_told_in_one_line(
-    up: Callable[..., Up], arguments: list[str], environment: dict[str, str], status: int, says: str
+    up: Callable[..., Up],
+    service_directory: Path,
+    arguments: list[str],
+    environment: dict[str, str],
+    status: int,
+    says: str,
 ) -> None:
-    run = up(*arguments, environment=environment)
+    values = {name: value.format(directory=service_directory) for name, value in environment.items()}
+
+    run = up("--once", *arguments, environment=values)
 
     assert await run.until_ended() == status
     last_line = run.output.splitlines()[-1]
