@@ -5,6 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/dev.lock
 READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Turns what pip says, a line a package, into one line that counts.
+COUNT := /^Collecting/ { printf "\r  fetched %d", ++n; fflush() } \
+	/^Installing/ { print ""; print "  unpacking ..."; fflush() }
 # Versions and hashes for every platform and Python we support, and no address to fetch them from.
 RESOLVE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q
 
@@ -22,10 +26,11 @@ venv: $(READY) ## make the environment from the lock file
 $(READY): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "chatlog needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "Installing into $(VENV) (about 150 packages, once) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes --no-deps -q -r $(LOCK)
-	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -q -e .
+	@echo "Installing about 90 packages into $(VENV), once:"
+	@{ $(PIP) install --require-hashes --no-deps -r $(LOCK) || touch $(VENV)/.failed; } | awk '$(COUNT)'
+	@! rm $(VENV)/.failed 2>/dev/null
+	@$(PIP) install --no-deps --no-build-isolation -q -e .
 	@touch $@
 
 test: venv ## run all tests (ARGS="-k name" for some)
