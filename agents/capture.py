@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from agents.join import RUN_AHEAD, PartitionJoin, clamp
+from agents.join import DISORDER_MS, RUN_AHEAD, PartitionJoin, clamp
 from models.entries import ChatLogEntry, encode_entry
 from models.errors import BadRecord
 from models.states import as_of, decode_history, decode_state, encode_history, insert, trim
@@ -65,35 +65,36 @@ class CaptureEvents:
         join = self._join_of(chunk.partition)
         bad: list[DeadLetter] = []
         parsed = self._parse(chunk, bad)
-        newest_ms = max((when for _, _, when in parsed), default=-math.inf)
-        await join.wait_for_states(newest_ms)
+        await join.wait_for_states(self._newest(parsed, slack_ms=DISORDER_MS))
         entries = self._extract(chunk.partition, parsed, bad)
         bad.extend(await self._hand_over(chunk.partition, entries))
         await self._dead_letters.bury(bad)
-        await join.note_events(newest_ms)
+        await join.note_events(self._newest(parsed), chunk.last_offset + 1)
 
-    def _parse(self, chunk: Chunk, bad: list[DeadLetter]) -> list[tuple[ConsumerRecord, Event, float]]:
-        """Return each event that can be parsed, with the time up to which it needs states."""
-        parsed: list[tuple[ConsumerRecord, Event, float]] = []
+    def _parse(self, chunk: Chunk, bad: list[DeadLetter]) -> list[tuple[ConsumerRecord, Event]]:
+        parsed: list[tuple[ConsumerRecord, Event]] = []
         for record in chunk:
             try:
                 event = self._platform.parse_event(record.value)
             except BadRecord as error:
                 bad.append(dead_letter_of(record, error))
-                continue
-            claimed_ms = self._platform.moment_of(event).timestamp
-            when = -math.inf if claimed_ms is None else clamp(claimed_ms, record.timestamp)
-            parsed.append((record, event, when))
+            else:
+                parsed.append((record, event))
         return parsed
+
+    def _newest(self, parsed: Sequence[tuple[ConsumerRecord, Event]], slack_ms: int = 0) -> float:
+        """Return the latest time that the events claim, as far as it is plausible."""
+        claimed = [(self._platform.moment_of(event).timestamp, record.timestamp) for record, event in parsed]
+        return max((clamp(ms, at, slack_ms) for ms, at in claimed if ms is not None), default=-math.inf)
 
     def _extract(
         self,
         partition: int,
-        parsed: Sequence[tuple[ConsumerRecord, Event, float]],
+        parsed: Sequence[tuple[ConsumerRecord, Event]],
         bad: list[DeadLetter],
     ) -> list[tuple[ConsumerRecord, ChatLogEntry]]:
         entries = []
-        for record, event, _ in parsed:
+        for record, event in parsed:
             self.categories[self._platform.categorise(event)] += 1
             try:
                 entry = self._platform.extract_chat_log_entry(event, self._state_before(partition, event))
@@ -146,6 +147,8 @@ class FeedStates:
         bad: list[DeadLetter] = []
         changes: dict[bytes, History] = {}
         newest_ms = -math.inf
+        #: Whether all events were joined at a time when this chunk was in the log already.
+        events_were_done = False
 
         async def apply(next_offset: int) -> None:
             await self._table.write(chunk.partition, {k: encode_history(h) for k, h in changes.items()})
@@ -160,13 +163,15 @@ class FeedStates:
                 continue
             key = state.userid.encode()
             history = trim(insert(self._history(chunk.partition, key, changes), state), join.needed_from)
-            while len(history) > RUN_AHEAD and not join.events_wait_for_states:
-                if await join.events_are_at_the_end():
-                    history = trim(history, math.inf, keep=RUN_AHEAD)
-                    break
-                await apply(record.offset)
-                await join.wait_for_a_move()
-                history = trim(history, join.needed_from)
+            while len(history) > RUN_AHEAD and not (join.events_wait_for_states or events_were_done):
+                events_were_done = await join.events_are_at_the_end()
+                if not events_were_done:
+                    await apply(record.offset)
+                    await join.wait_for_a_move()
+                    history = trim(history, join.needed_from)
+            if events_were_done:
+                seen_ms = max(newest_ms, join.states_read_to)
+                history = trim(history, seen_ms - DISORDER_MS, keep=RUN_AHEAD)
             changes[key] = history
             newest_ms = max(newest_ms, clamp(state.updated, record.timestamp))
         await apply(chunk.last_offset + 1)

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 #: How long work in flight may go on once the partitions are to be given up. Together with the commit
 #: (`app.transport.COMMIT_TIMEOUT_S`) it must stay far below the rebalance timeout and the stop deadline.
 RELEASE_GRACE_S = 2.0
+#: How long work that was then cancelled may take to end: asyncpg tells the server, and one that is frozen does
+#: not answer.
+CANCEL_S = 0.5
 
 
 class StreamEnded(Exception):
@@ -53,8 +56,8 @@ class ChunkRunner:
         self._handle = handle
         self._in_order = in_order
         self._fail = fail
-        self._last_of_partition: dict[int, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._last_of_partition: dict[int, asyncio.Task[bool]] = {}
+        self._tasks: set[asyncio.Task[bool]] = set()
         self.records_done = 0
 
     async def run(self, stream: Stream[Chunk]) -> None:
@@ -64,13 +67,18 @@ class ChunkRunner:
         await self._fail(StreamEnded(f"the stream of {self._name} ended"))
 
     async def release(self) -> None:
-        """Let the work in flight finish for a short while, then cancel what is left. Idempotent."""
-        if not self._tasks:
-            return
-        _, unfinished = await asyncio.wait(self._tasks, timeout=RELEASE_GRACE_S)
-        for task in unfinished:
+        """Let the work in flight finish for a short while, then cancel what is left. Idempotent.
+
+        What begins meanwhile is released with the rest: a chunk may be on its way from the stream.
+        """
+        clock = asyncio.get_running_loop()
+        deadline = clock.time() + RELEASE_GRACE_S
+        while self._tasks and (left_s := deadline - clock.time()) > 0:
+            await asyncio.wait(self._tasks, timeout=left_s)
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CANCEL_S)
         self._last_of_partition.clear()
 
     def _start(self, event: EventT[Chunk]) -> None:
@@ -83,10 +91,14 @@ class ChunkRunner:
         if self._in_order:
             self._last_of_partition[chunk.partition] = task
 
-    async def _work(self, event: EventT[Chunk], before: asyncio.Task[None] | None) -> None:
+    async def _work(self, event: EventT[Chunk], before: asyncio.Task[bool] | None) -> bool:
+        """Work on a chunk, and acknowledge it; return whether that was done."""
         chunk = cast("Chunk", event.value)
-        if before is not None and not before.done():
+        if before is not None:
             await asyncio.wait({before})
+            if before.cancelled() or not before.result():
+                # The worker stops, or the partition is given up. What follows would be built on a gap.
+                return False
         try:
             await self._handle(chunk)
         except Exception as error:
@@ -101,6 +113,7 @@ class ChunkRunner:
                 },
             )
             await self._fail(error)
-            return
+            return False
         event.ack()
         self.records_done += len(chunk)
+        return True

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,7 +33,8 @@ class Log:
 
     Attributes:
         end: asks the brokers for the offset after the last record.
-        done_to: the offset below which every record has been acknowledged.
+        done_to: the offset below which no record is worked on again. For events, what is committed: those that
+            are acknowledged and not committed are read again when the worker dies.
     """
 
     end: Callable[[], Awaitable[int]]
@@ -49,46 +51,61 @@ class PartitionJoin:
     def __init__(self, states: Log, events: Log) -> None:
         self._states = states
         self._events = events
-        self._states_read_to = -math.inf
         self._states_applied_to = 0
         self._events_wait_for = -math.inf
+        #: Of each chunk of events that was joined and may be read again: the offset after it, and its time.
+        self._joined: deque[tuple[int, float]] = deque()
+        self._needed_from = -math.inf
         self._moved = asyncio.Condition()
-        #: No event that is still to come needs to know what was true before this.
-        self.needed_from = -math.inf
+        #: The states up to this time are in the table, but for those that are out of order.
+        self.states_read_to = -math.inf
 
     async def wait_for_states(self, event_ms: float) -> None:
         """Return when the states that an event of this time needs have been applied."""
         enough = event_ms + DISORDER_MS
-        if self._states_read_to >= enough:
+        if self.states_read_to >= enough:
             return
         self._events_wait_for = max(self._events_wait_for, enough)
         await self._notify()
         end = await self._states.end()
-        while self._states_read_to < enough and max(self._states_applied_to, self._states.done_to()) < end:
+        while self.states_read_to < enough and max(self._states_applied_to, self._states.done_to()) < end:
             await self.wait_for_a_move()
 
     @property
     def events_wait_for_states(self) -> bool:
         """Whether an event waits for states later than those that have been read."""
-        return self._events_wait_for > self._states_read_to
+        return self._events_wait_for > self.states_read_to
+
+    @property
+    def needed_from(self) -> float:
+        """No event that is still to be read, or read again, needs to know what was true before this."""
+        done_to = self._events.done_to()
+        while self._joined and self._joined[0][0] <= done_to:
+            _, joined_ms = self._joined.popleft()
+            self._needed_from = max(self._needed_from, joined_ms - DISORDER_MS)
+        return self._needed_from
 
     async def events_are_at_the_end(self) -> bool:
-        """Whether every event that is in the log now has been acknowledged."""
+        """Whether every event that is in the log now has been worked on for good.
+
+        Then those that come later are of later, too: no more than `DISORDER_MS` before the states that are in
+        the log now.
+        """
         return self._events.done_to() >= await self._events.end()
 
     async def note_states(self, newest_ms: float, next_offset: int) -> None:
         """Note that the states before `next_offset`, up to the time `newest_ms`, are in the table."""
-        self._states_read_to = max(self._states_read_to, newest_ms)
+        self.states_read_to = max(self.states_read_to, newest_ms)
         self._states_applied_to = max(self._states_applied_to, next_offset)
         await self._notify()
 
-    async def note_events(self, newest_ms: float) -> None:
-        """Note that the events up to `newest_ms` are joined and what came of them is safe."""
-        self.needed_from = max(self.needed_from, newest_ms - DISORDER_MS)
+    async def note_events(self, newest_ms: float, next_offset: int) -> None:
+        """Note that the events before `next_offset`, up to `newest_ms`, are joined and what came of them is safe."""
+        self._joined.append((next_offset, newest_ms))
         await self._notify()
 
     async def wait_for_a_move(self) -> None:
-        """Return when a clock has moved, or it is time to look at the ends of the logs again."""
+        """Return when a clock has moved, or it is time to look at the logs again."""
         async with self._moved:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._moved.wait(), LOOK_S)
@@ -98,6 +115,10 @@ class PartitionJoin:
             self._moved.notify_all()
 
 
-def clamp(claimed_ms: int, record_ms: int) -> int:
-    """Return the time a record claims, but no later than what Kafka's clock makes plausible."""
-    return min(claimed_ms, record_ms + DISORDER_MS) if record_ms >= 0 else claimed_ms
+def clamp(claimed_ms: int, record_ms: int, slack_ms: int = 0) -> int:
+    """Return the time that a record claims, but no later than `slack_ms` after Kafka got it, where that is known.
+
+    To wait, with slack: clocks differ, and to wait too long does no harm. To move a clock, without: else those
+    who rely on it would look too early.
+    """
+    return min(claimed_ms, record_ms + slack_ms) if record_ms >= 0 else claimed_ms

@@ -8,6 +8,7 @@ from models.dead_letters import from_record
 from models.entries import decode_entry
 from models.errors import BadRecord
 from sinks.dead_letters import dead_letter_of
+from sinks.errors import CannotGoOn
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
@@ -49,17 +50,33 @@ class KeepDeadLetters:
 
     def __init__(self, table: DeadLetterTable) -> None:
         self._table = table
-        #: Records of the dead-letters topic that somebody else wrote there: not ours to keep.
+        #: Records of the dead-letters topic that are no dead letters of ours: somebody else wrote them there.
         self.foreign = 0
 
     async def __call__(self, chunk: Chunk) -> None:
-        """Return when every dead letter of `chunk` is in the table."""
+        """Return when every dead letter of `chunk` is in the table.
+
+        Raises:
+            CannotGoOn: one cannot be kept at all.
+        """
+        sources: dict[int, ConsumerRecord] = {}
         dead_letters: list[DeadLetter] = []
+        foreign: list[DeadLetter] = []
         for record in chunk:
             try:
-                dead_letters.append(from_record(record.key, record.value, tuple(record.headers)))
+                dead_letter = from_record(record.key, record.value, tuple(record.headers))
             except BadRecord as error:
-                # Kept like any other, under its own place in the log, so that nothing is lost.
-                self.foreign += 1
-                dead_letters.append(dead_letter_of(record, error))
-        await self._table.write(dead_letters)
+                foreign.append(dead_letter_of(record, error))
+            else:
+                dead_letters.append(dead_letter)
+                sources[id(dead_letter)] = record
+        refused = await self._table.write(dead_letters)
+        foreign.extend(dead_letter_of(sources[id(dead_letter)], why) for dead_letter, why in refused)
+        # Kept like any other, under its own place in the log, so that nothing is lost.
+        if impossible := await self._table.write(foreign):
+            dead_letter, why = impossible[0]
+            raise CannotGoOn(
+                f"{dead_letter.topic}[{dead_letter.partition}]@{dead_letter.offset} cannot be kept: "
+                f"{why.detail}; run `chatlog check`"
+            )
+        self.foreign += len(foreign)

@@ -164,7 +164,11 @@ class LagMonitor(Service):
 
     async def _note_failure(self, error: Exception) -> None:
         if self.error is None:
-            log.warning("Kafka does not tell the lag; the last answer is kept", extra={"error": repr(error)})
+            # On a fresh cluster the group does not exist until a worker has joined it.
+            level = logging.INFO if self._answered_at is None else logging.WARNING
+            log.log(
+                level, "Kafka does not tell the lag; the last answer is kept", extra={"error": repr(error)}
+            )
         self.error = type(error).__name__
         await self._offsets.close()
 

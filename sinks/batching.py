@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 
 #: How long a stop waits for cancelled writes to end: asyncpg tells the server of a cancellation, and a server
 #: that is frozen does not answer.
-STOP_S = 2.0
+STOP_S = 1.0
 
 
 @dataclass(slots=True)

@@ -7,14 +7,15 @@ acknowledged once the brokers have the dead letter. If they do not take it, noth
 from __future__ import annotations
 
 import time
-from collections import Counter
-from datetime import UTC, datetime
+from collections import Counter, defaultdict
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import orjson
 
 from models.dead_letters import DeadLetter, to_record
-from models.errors import BadRecord
+from models.fields import TIMESTAMP_MAX_MS
+from models.text import clean_text
 from sinks.errors import CannotGoOn
 from sinks.producer import OutRecord
 from sinks.splitting import write_or_split
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
     from models.dead_letters import Header
+    from models.errors import BadRecord
     from sinks.producer import RecordProducer
     from sinks.retrying import Patience
 
 _INSERT = statement("insert_dead_letters")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def dead_letter_of(record: ConsumerRecord, error: BadRecord) -> DeadLetter:
@@ -69,17 +72,25 @@ class DeadLetterTopic:
         Raises:
             CannotGoOn: the topic does not take one of them.
         """
+        by_partition: defaultdict[int, list[DeadLetter]] = defaultdict(list)
         for dead_letter in dead_letters:
-            key, value, headers = to_record(dead_letter)
-            record = OutRecord(key, value, headers, dead_letter.timestamp_ms)
-            try:
-                await self._producer.send(self._topic, dead_letter.partition % self._partitions, [record])
-            except BadRecord as error:
-                raise CannotGoOn(
-                    f"{dead_letter.topic}[{dead_letter.partition}]@{dead_letter.offset} does not fit into "
-                    f"{self._topic}: raise its max.message.bytes"
-                ) from error
-            self.buried[dead_letter.reason] += 1
+            by_partition[dead_letter.partition % self._partitions].append(dead_letter)
+        for partition, letters in by_partition.items():
+            await self._bury(partition, letters)
+            self.buried.update(letter.reason for letter in letters)
+
+    async def _bury(self, partition: int, letters: Sequence[DeadLetter]) -> None:
+        async def send(some: Sequence[DeadLetter]) -> int:
+            await self._producer.send(self._topic, partition, [_record(letter) for letter in some])
+            return len(some)
+
+        _, refused = await write_or_split(letters, send)
+        if refused:
+            letter, error = refused[0]
+            raise CannotGoOn(
+                f"{letter.topic}[{letter.partition}]@{letter.offset} does not fit into {self._topic}: "
+                "raise its max.message.bytes"
+            ) from error
 
 
 class DeadLetterTable:
@@ -90,21 +101,16 @@ class DeadLetterTable:
         self._patience = patience
         self.stats = SinkStats()
 
-    async def write(self, dead_letters: Sequence[DeadLetter]) -> None:
-        """Return when every one of `dead_letters` is in the table.
+    async def write(self, dead_letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, BadRecord]]:
+        """Return when `dead_letters` are in the table, but for those that no row can hold, with the reason.
 
         Raises:
-            CannotGoOn: PostgreSQL refuses one of them.
+            CannotGoOn: PostgreSQL refuses in a way that neither waiting nor leaving out a record mends.
         """
         started = time.monotonic()
         rows, refused = await write_or_split(dead_letters, self._insert_when_possible)
-        if refused:
-            dead_letter, error = refused[0]
-            raise CannotGoOn(
-                f"dead letter of {dead_letter.topic}[{dead_letter.partition}]@{dead_letter.offset} "
-                f"cannot be kept: {error.detail}"
-            )
-        self.stats.note_batch(len(dead_letters), rows, 0, time.monotonic() - started)
+        self.stats.note_batch(len(dead_letters), rows, len(refused), time.monotonic() - started)
+        return refused
 
     async def _insert_when_possible(self, dead_letters: Sequence[DeadLetter]) -> int:
         return await self._patience.until_done(lambda: self._insert(dead_letters))
@@ -118,8 +124,13 @@ class DeadLetterTable:
         return int(status.rpartition(" ")[2])
 
 
+def _record(dead_letter: DeadLetter) -> OutRecord:
+    # Without the source's timestamp, which its headers have: an old one would be past the topic's retention
+    # as soon as it is there, and brokers refuse one of the future.
+    return OutRecord(*to_record(dead_letter))
+
+
 def _row(dead_letter: DeadLetter) -> tuple[object, ...]:
-    moment = dead_letter.timestamp_ms
     return (
         dead_letter.topic,
         dead_letter.partition,
@@ -129,10 +140,18 @@ def _row(dead_letter: DeadLetter) -> tuple[object, ...]:
         dead_letter.key,
         dead_letter.value,
         _headers_as_json(dead_letter.headers),
-        datetime.fromtimestamp(moment / 1000, UTC) if moment is not None and moment >= 0 else None,
+        _moment(dead_letter.timestamp_ms),
     )
 
 
+def _moment(timestamp_ms: int | None) -> datetime | None:
+    """Return a time as a column can hold it. Whoever gave microseconds meant a time in the year 57,000."""
+    if timestamp_ms is None or not 0 <= timestamp_ms <= TIMESTAMP_MAX_MS:
+        return None
+    return _EPOCH + timedelta(milliseconds=timestamp_ms)
+
+
 def _headers_as_json(headers: Sequence[Header]) -> str:
-    stored = [[name, None if value is None else value.hex()] for name, value in headers]
+    # Values are bytes, names are text: in JSON, PostgreSQL cannot hold a name with U+0000.
+    stored = [[clean_text(name), None if value is None else value.hex()] for name, value in headers]
     return orjson.dumps(stored).decode()

@@ -1,32 +1,38 @@
 """Records → Kafka, many at a time, safe when it returns (acks=all, idempotent).
 
 A batch is built per partition and sent whole: an order of magnitude faster than a send per record.
+
+While the brokers are down, aiokafka goes on delivering what it was given, without end. So a send is not
+repeated then, only reported. But a batch that the brokers refuse leaves a gap in the sequence of an
+idempotent producer, which every later batch of the partition falls into: then the producer is made anew.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
+    InvalidTimestampError,
     InvalidTopicError,
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
+    ProducerClosed,
+    RecordListTooLargeError,
     RecordTooLargeError,
     TopicAuthorizationFailedError,
 )
 
 from models.errors import BadRecord, Reason
+from sinks.delivery import Delivery, end_producer
 from sinks.errors import CannotGoOn, ServiceDown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from aiokafka.structs import RecordMetadata
 
     from sinks.retrying import Patience
 
@@ -35,6 +41,7 @@ BATCH_BYTES = 512 * 1024
 #: How long the brokers may take to confirm before it counts as an outage (Faust's default is 1,200 s).
 REQUEST_TIMEOUT_MS = 10_000
 
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
 _REFUSED = (ClusterAuthorizationFailedError, InvalidTopicError, TopicAuthorizationFailedError)
 
 
@@ -62,26 +69,30 @@ class RecordProducer:
         self._patience = patience
         self._max_record_bytes = max_record_bytes
         self._connected: AIOKafkaProducer | None = None
+        #: Held while the producer is made anew, by the first who needs it.
+        self._renewing = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect, waiting while the brokers are down."""
         await self._patience.until_done(self._connect)
 
     async def stop(self) -> None:
-        """Flush and disconnect. Idempotent."""
-        if self._connected is not None:
-            await self._connected.stop()
+        """Disconnect. What was sent and not confirmed is given up after a while. Idempotent."""
+        connected, self._connected = self._connected, None
+        if connected is not None:
+            await end_producer(connected)
 
     async def send(self, topic: str, partition: int, records: Sequence[OutRecord]) -> int:
         """Produce `records` to one partition, in order; return the offset of the last one.
 
-        Sent again after an outage, a record may be in the log twice; every reader allows for that.
+        Sent again after a failure, a record may be in the log twice; every reader allows for that.
 
         Raises:
-            BadRecord: the brokers refuse a record for its size.
+            BadRecord: the brokers refuse a record for its size or its time.
             CannotGoOn: they refuse for another reason that waiting does not mend.
         """
-        return await self._patience.until_done(lambda: self._send(topic, partition, records))
+        delivery = Delivery(topic, partition, records)
+        return await self._patience.until_done(lambda: self._send(delivery))
 
     def _new_producer(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(
@@ -103,46 +114,49 @@ class RecordProducer:
     async def _connect(self) -> None:
         producer = self._new_producer()
         try:
-            await producer.start()
-        except KafkaError as error:
-            await producer.stop()
-            raise ServiceDown(f"Kafka cannot be reached: {error!r}") from error
-        self._connected = producer
-
-    async def _send(self, topic: str, partition: int, records: Sequence[OutRecord]) -> int:
-        batches = self._batches(records)
-        try:
-            sent = [await self._producer.send_batch(batch, topic, partition=partition) for batch in batches]
-            confirmed: list[RecordMetadata] = await asyncio.gather(*sent)
-        except (MessageSizeTooLargeError, RecordTooLargeError) as error:
-            raise BadRecord(Reason.TOO_LARGE, f"larger than {topic} accepts") from error
+            await asyncio.wait_for(producer.start(), REQUEST_TIMEOUT_MS / 1000)
+            self._connected = producer
         except _REFUSED as error:
-            raise CannotGoOn(f"Kafka refuses records for {topic}: {error!r}; run `chatlog check`") from error
+            raise CannotGoOn(f"Kafka refuses our producer: {error!r}; run `chatlog check`") from error
+        except (KafkaError, TimeoutError) as error:
+            raise ServiceDown(f"Kafka cannot be reached: {error!r}") from error
+        finally:
+            if self._connected is not producer:
+                await end_producer(producer)
+
+    async def _send(self, delivery: Delivery) -> int:
+        """Have the records confirmed; what was handed in by an earlier attempt only waits for that."""
+        producer = self._producer
+        if delivery.producer is not producer:
+            delivery.begin(producer)
+        try:
+            await delivery.hand_in()
+            return await delivery.confirmed(REQUEST_TIMEOUT_MS / 1000)
+        except KafkaTimeoutError as error:
+            raise ServiceDown(f"Kafka has taken no records for {delivery.topic} for a while") from error
+        except _TOO_LARGE as error:
+            await self._renew(producer)
+            raise BadRecord(Reason.TOO_LARGE, f"larger than {delivery.topic} accepts") from error
+        except InvalidTimestampError as error:
+            await self._renew(producer)
+            raise BadRecord(
+                Reason.TIMESTAMP_OUT_OF_RANGE, f"{delivery.topic} does not accept the record's timestamp"
+            ) from error
+        except _REFUSED as error:
+            raise CannotGoOn(
+                f"Kafka refuses records for {delivery.topic}: {error!r}; run `chatlog check`"
+            ) from error
+        except ProducerClosed:
+            # Renewed under our hands, because of another partition's batch.
+            await self._renew(producer)
+            return await self._send(delivery)
         except KafkaError as error:
-            if not error.retriable:
-                # An idempotent producer that lost its place in the sequence never finds it again.
-                await self._renew()
-            raise ServiceDown(f"Kafka does not take records for {topic}: {error!r}") from error
-        return int(confirmed[-1].offset) + int(batches[-1].record_count()) - 1
+            await self._renew(producer)
+            raise ServiceDown(f"Kafka does not take records for {delivery.topic}: {error!r}") from error
 
-    def _batches(self, records: Sequence[OutRecord]) -> list[Any]:
-        batches = [self._producer.create_batch()]
-        for record in records:
-            if not self._append(batches[-1], record):
-                batches.append(self._producer.create_batch())
-                self._append(batches[-1], record)
-        for batch in batches:
-            batch.close()
-        return batches
-
-    @staticmethod
-    def _append(batch: Any, record: OutRecord) -> bool:
-        appended = batch.append(
-            key=record.key, value=record.value, timestamp=record.timestamp_ms, headers=list(record.headers)
-        )
-        return appended is not None
-
-    async def _renew(self) -> None:
-        with suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(self._producer.stop(), REQUEST_TIMEOUT_MS / 1000)
-        await self._connect()
+    async def _renew(self, lost: AIOKafkaProducer) -> None:
+        """Connect anew in place of `lost`, unless that was done meanwhile."""
+        async with self._renewing:
+            if self._connected is lost:
+                await end_producer(lost)
+                await self._connect()

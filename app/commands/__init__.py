@@ -1,37 +1,56 @@
-"""The command `chatlog`: one module per subcommand; errors meant for people are one line, and exit 1 or 2."""
+"""The command `chatlog`: one module per subcommand; errors meant for people are one line, and exit 1 or 2.
+
+A subcommand's module is imported when it is asked for: Faust, Alembic and the rest take a second to load, and
+most commands need only one of them.
+"""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import click
 
-from app.commands.check import check
-from app.commands.dead_letters import dead_letters
-from app.commands.migrate import migrate
-from app.commands.topics import topics
-from app.commands.up import up
-from app.commands.worker import worker
-from app.database import DatabaseUnavailable
 from app.settings import ConfigurationError
-from app.topic_admin import KafkaUnavailable, TopicsUnfit
-from migrations import MigrationError
 
-#: What a person can mend outside of this program; everything else is a bug and shows its traceback.
-FOR_PEOPLE = (DatabaseUnavailable, KafkaUnavailable, TopicsUnfit, MigrationError)
+#: Each subcommand, where it is, and what it does. The name in the module has underscores.
+COMMANDS = {
+    "up": ("app.commands.up", "Run everything here, and watch sample conversations land."),
+    "worker": ("app.commands.worker", "Run a Faust worker with one role."),
+    "migrate": ("app.commands.migrate", "Bring the schema of DATABASE_URL to another version."),
+    "topics": ("app.commands.topics", "Create missing topics; report what differs."),
+    "check": ("app.commands.check", "Connect to everything, and say what is wrong."),
+    "dead-letters": ("app.commands.dead_letters", "See, replay and drop what could never be stored."),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class OnDemand(click.Group):
+    """A group that imports a subcommand when it is used, and lists all without importing any."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """Return the subcommands in the order in which one comes to need them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return a subcommand; None if there is no such."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of subcommands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(cls=OnDemand, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="chatlog")
 def cli() -> None:
     """Capture every visible chat message once, keep it in PostgreSQL, and look at it.
 
     Settings come from the environment and `.env`; README lists them.
     """
-
-
-for command in (up, worker, migrate, topics, check, dead_letters):
-    cli.add_command(command)
 
 
 def main() -> None:
@@ -41,6 +60,17 @@ def main() -> None:
     except ConfigurationError as error:
         click.echo(f"chatlog: {error}", err=True)
         sys.exit(2)
-    except FOR_PEOPLE as error:
+    except Exception as error:
+        if not _is_for_people(error):
+            raise
         click.echo(f"chatlog: {error}", err=True)
         sys.exit(1)
+
+
+def _is_for_people(error: Exception) -> bool:
+    """Tell an error that a person can mend, outside of this program, from a bug."""
+    from app.database import DatabaseUnavailable  # noqa: PLC0415
+    from app.topic_admin import KafkaUnavailable, TopicsUnfit  # noqa: PLC0415
+    from migrations import MigrationError  # noqa: PLC0415
+
+    return isinstance(error, DatabaseUnavailable | KafkaUnavailable | TopicsUnfit | MigrationError)

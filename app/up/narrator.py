@@ -74,13 +74,13 @@ class Narrator:
             while True:
                 # Asked before the look, so that the last look sees everything.
                 is_last = worked_off.done() or time.monotonic() > deadline
+                if worked_off.done():
+                    worked_off.result()
                 landed = await arrival.messages()
                 to_tell = [each for each in to_tell if not self._tell(each, landed, before, is_last=is_last)]
                 if is_last:
                     break
                 await asyncio.sleep(_POLL_S)
-            if worked_off.done():
-                worked_off.result()
         finally:
             worked_off.cancel()
         return [*_missing_messages(landed), *await self._wrong_dead_letters(arrival)]
@@ -140,7 +140,8 @@ class Narrator:
 
 
 def _sum(*counts: int | None) -> int | None:
-    return None if None in counts else sum(count or 0 for count in counts)
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _missing_messages(landed: Messages) -> list[str]:

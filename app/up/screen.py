@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from contextlib import contextmanager
@@ -45,7 +46,8 @@ class Screen:
     def __init__(self, console: Console | None = None) -> None:
         if console is None:
             # A terminal that cannot show a character shows a question mark instead of ending the run.
-            getattr(sys.stdout, "reconfigure", dict)(errors="replace")
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(errors="replace")
             console = Console(highlight=False)
         console.width = min(console.width, _MAX_WIDTH)
         self._console = console

@@ -48,12 +48,7 @@ class Services:
     @property
     def settings(self) -> Settings:
         """The settings with the addresses of what is embedded. PostgreSQL must have been started."""
-        return settings_of_run(
-            self._given,
-            self._directory,
-            embedded_kafka=self.kafka.bootstrap_servers if self.kafka else None,
-            embedded_database=self.postgres.url if self.postgres else None,
-        )
+        return self._settings(database_url=self.postgres.url if self.postgres else None)
 
     @property
     def embedded(self) -> list[EmbeddedKafka | EmbeddedPostgres]:
@@ -67,6 +62,14 @@ class Services:
             EmbeddedError, DatabaseUnavailable, MigrationError, KafkaUnavailable, TopicsUnfit: it cannot be.
         """
         await side_by_side(self._prepare_postgres(), self._prepare_kafka())
+
+    def _settings(self, database_url: str | None) -> Settings:
+        return settings_of_run(
+            self._given,
+            self._directory,
+            embedded_kafka=self.kafka.bootstrap_servers if self.kafka else None,
+            embedded_database=database_url,
+        )
 
     async def _prepare_postgres(self) -> None:
         if self.postgres is not None:
@@ -93,7 +96,8 @@ class Services:
         await self._make_topics()
 
     async def _make_topics(self) -> None:
-        settings = self.settings
+        # PostgreSQL may not have been started yet, and is not needed for this.
+        settings = self._settings(database_url=None)
         with self._screen.step("Making the topics") as step:
             reports = await ensure_topics(settings)
             await check_copartitioned(settings)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import orjson
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import SecretStr
 
 from app.database import connect
+from app.kafka import client_settings
 from app.settings import Role, Settings
 from app.topics import topics_of
 from tests.conversations import Conversations, conversations
@@ -134,7 +136,10 @@ async def test_capture_does_not_start_on_topics_that_cannot_be_joined(
     settings: Callable[..., Settings], system: Settings, workers: Workers
 ) -> None:
     odd = f"{topics_of(system).state.name}-odd"
-    await prepare(settings(topic_partitions=2, vlab_state_topic=odd))
+    admin = AIOKafkaAdminClient(**client_settings(system))
+    await admin.start()
+    await admin.create_topics([NewTopic(odd, num_partitions=2, replication_factor=1)])
+    await admin.close()
 
     refused = workers.start(Role.CAPTURE, settings(vlab_state_topic=odd))
 

@@ -148,6 +148,12 @@ def test_the_broken_record_is_kept_byte_for_byte() -> None:
     assert samples.expected().dead_letters == 1
 
 
+def test_there_are_as_many_records_as_the_readme_says() -> None:
+    counts = len(samples.events()), len(samples.states()), len(samples.expected().entries)
+
+    assert counts == (151, 111, 107)
+
+
 def test_the_samples_are_given_in_the_order_of_their_times() -> None:
     for records in (samples.events(), samples.states()):
         times = [record.timestamp_ms for record in records]

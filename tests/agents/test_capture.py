@@ -1,0 +1,164 @@
+"""The heart of it: every event is joined with its user's state before it, however the two topics are read."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents import capture
+from agents.join import DISORDER_MS
+from models.fields import TIMESTAMP_MAX_MS
+from tests import virtual_time
+from tests.agents.partition import Said, World, questions_before
+
+START_MS = 1_760_000_000_000
+#: A bound that short random histories reach.
+RUN_AHEAD = 6
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short_histories() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(capture, "RUN_AHEAD", RUN_AHEAD)
+        yield
+
+
+def records(
+    chance: random.Random, count: int, users: int, span_ms: int, *, late_ms: int, liars: float
+) -> list[Said]:
+    """Draw records of some users, in the order in which they come into the log.
+
+    Each comes up to `late_ms` after the time that it says.
+    """
+    drawn = []
+    for number in range(count):
+        made_ms = START_MS + chance.randrange(span_ms)
+        # Often at the very same time as others: before means strictly before.
+        made_ms -= made_ms % chance.choice([1, 1, 1000])
+        arrives_ms = made_ms + chance.randrange(late_ms + 1)
+        lies = chance.random() < liars
+        claimed_ms = chance.choice([TIMESTAMP_MAX_MS, made_ms + 3_600_000]) if lies else made_ms
+        drawn.append(Said(f"user-{chance.randrange(users)}", claimed_ms, arrives_ms, number, lies))
+    return sorted(drawn, key=lambda said: said.arrives_ms)
+
+
+async def one_run(
+    chance: random.Random, events: list[Said], states: list[Said], *, live: bool, kills: int
+) -> World:
+    """Have a worker read all records, killed now and then, and return when all is done."""
+    world = World(chance)
+    logs = [(world.events, Said.as_event, said) for said in events]
+    logs += [(world.states, Said.as_state, said) for said in states]
+    logs.sort(key=lambda each: each[2].arrives_ms)
+    if not live:
+        for log, encode, said in logs:
+            log.append(encode(said), said.arrives_ms)
+    world.start()
+
+    async def produce() -> None:
+        # The last part comes while the worker runs, ten times as fast as it did.
+        for number, (log, encode, said) in enumerate(logs):
+            if number > len(logs) // 3:
+                await asyncio.sleep((said.arrives_ms - logs[number - 1][2].arrives_ms) / 10_000)
+            log.append(encode(said), said.arrives_ms)
+
+    producing = asyncio.create_task(produce() if live else asyncio.sleep(0))
+    for _ in range(kills):
+        await asyncio.sleep(chance.uniform(0, 20))
+        await world.kill()
+        world.start()
+    await producing
+    await world.all_done()
+    await world.kill()
+    return world
+
+
+def check(world: World, events: list[Said], states: list[Said]) -> None:
+    expected = questions_before(events, states)
+    honest = {f"event {said.number}" for said in events if not said.lies}
+    produced: dict[str, set[str | None]] = {}
+    for entry in world.producer.entries:
+        produced.setdefault(entry["content"], set()).add(entry["question_ref"])
+    assert produced.keys() == expected.keys()
+    # The same answer each time, where an event was read twice.
+    assert {what: answers for what, answers in produced.items() if what in honest} == {
+        what: {expected[what]} for what in honest
+    }
+    assert world.dead_letters.buried == []
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    users=st.integers(1, 4),
+    counts=st.tuples(st.integers(0, 60), st.integers(0, 120)),
+    span_s=st.sampled_from([1, 30, 300, 7200]),
+    late=st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_after_a_lag_every_event_has_its_state(
+    seed: int, users: int, counts: tuple[int, int], span_s: int, late: bool
+) -> None:
+    """All is in the log, out of order as it may be, when the worker begins."""
+    chance = random.Random(seed)
+    late_ms = DISORDER_MS - 1 if late else 0
+    events = records(chance, counts[0], users, span_s * 1000, late_ms=late_ms, liars=0)
+    states = records(chance, counts[1], users, span_s * 1000, late_ms=late_ms, liars=0)
+    world = virtual_time.run(one_run(chance, events, states, live=False, kills=0))
+    check(world, events, states)
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    users=st.integers(1, 4),
+    counts=st.tuples(st.integers(0, 60), st.integers(0, 120)),
+    span_s=st.sampled_from([1, 30, 300, 7200]),
+)
+@settings(max_examples=200, deadline=None)
+def test_live_every_event_has_its_state(seed: int, users: int, counts: tuple[int, int], span_s: int) -> None:
+    """A state is in the log before any event that came of it; an event may come late."""
+    chance = random.Random(seed)
+    events = records(chance, counts[0], users, span_s * 1000, late_ms=DISORDER_MS - 1, liars=0)
+    states = records(chance, counts[1], users, span_s * 1000, late_ms=0, liars=0)
+    world = virtual_time.run(one_run(chance, events, states, live=True, kills=0))
+    check(world, events, states)
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    users=st.integers(1, 3),
+    counts=st.tuples(st.integers(1, 60), st.integers(1, 120)),
+    live=st.booleans(),
+    kills=st.integers(1, 5),
+)
+@settings(max_examples=200, deadline=None)
+def test_a_worker_that_is_killed_joins_what_it_reads_again_as_it_did_before(
+    seed: int, users: int, counts: tuple[int, int], live: bool, kills: int
+) -> None:
+    chance = random.Random(seed)
+    events = records(chance, counts[0], users, 300_000, late_ms=DISORDER_MS - 1, liars=0)
+    states = records(chance, counts[1], users, 300_000, late_ms=0 if live else DISORDER_MS - 1, liars=0)
+    world = virtual_time.run(one_run(chance, events, states, live=live, kills=kills))
+    check(world, events, states)
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    users=st.integers(1, 3),
+    counts=st.tuples(st.integers(1, 60), st.integers(1, 120)),
+    live=st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_records_that_claim_to_be_of_the_future_do_not_mislead_the_others(
+    seed: int, users: int, counts: tuple[int, int], live: bool
+) -> None:
+    chance = random.Random(seed)
+    late_ms = DISORDER_MS - 1
+    events = records(chance, counts[0], users, 300_000, late_ms=late_ms, liars=0.1)
+    states = records(chance, counts[1], users, 300_000, late_ms=0 if live else late_ms, liars=0.1)
+    world = virtual_time.run(one_run(chance, events, states, live=live, kills=0))
+    check(world, events, states)
