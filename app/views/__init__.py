@@ -81,7 +81,9 @@ class Views(Web):
                 f"WEB_PORT={port}: cannot listen on {bind} ({os.strerror(error.errno or 0)}); accepted: a "
                 "free port, another for each worker of a machine"
             ) from None
-        self.app.conf.canonical_url = URL.build(scheme="http", host=await self._address(bind), port=port)
+        found_at = URL.build(scheme="http", host=await self._address(bind), port=port)
+        if found_at != self.app.conf.canonical_url:
+            self.app.conf.canonical_url = found_at
         log.info("Look inside at %s", self.app.conf.canonical_url)
 
     async def _address(self, bind: str) -> str:
