@@ -34,14 +34,19 @@ CHATLOG = Path(sys.executable).with_name("chatlog")
 class WorkerProcess:
     """A worker that a test may stop in order, or kill."""
 
-    def __init__(self, role: Role, settings: Settings, directory: Path, number: int) -> None:
-        self.log = directory / f"{role}-{number}.log"
+    def __init__(self, role: Role, settings: Settings, log: Path, data_dir: Path) -> None:
+        self.log = log
+        self.data_dir = data_dir
         self.web_port = free_port()
         environment = {**os.environ, **as_environment(settings), "WEB_PORT": str(self.web_port)}
-        environment["DATA_DIR"] = str(directory / f"{role}-{number}")
-        with self.log.open("ab") as log:
+        environment["DATA_DIR"] = str(data_dir)
+        with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [CHATLOG, "worker", role], env=environment, stdout=log, stderr=log, start_new_session=True
+                [CHATLOG, "worker", role],
+                env=environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
 
     @property
@@ -81,8 +86,13 @@ class Workers:
         directory.mkdir(exist_ok=True)
         self.started: list[WorkerProcess] = []
 
-    def start(self, role: Role, settings: Settings | None = None) -> WorkerProcess:
-        worker = WorkerProcess(role, settings or self._settings, self._directory, len(self.started))
+    def start(
+        self, role: Role, settings: Settings | None = None, *, like: WorkerProcess | None = None
+    ) -> WorkerProcess:
+        """Start a worker with a data directory of its own, or with that of one that has ended."""
+        name = f"{role}-{len(self.started)}"
+        data_dir = like.data_dir if like else self._directory / name
+        worker = WorkerProcess(role, settings or self._settings, self._directory / f"{name}.log", data_dir)
         self.started.append(worker)
         return worker
 

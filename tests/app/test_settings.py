@@ -1,0 +1,143 @@
+"""Settings: what is refused, in which words; what is read; and that README tells all of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.settings import ConfigurationError, Role, Settings, load_settings
+from app.topics import topics_of
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture(autouse=True)
+def _somewhere_without_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "accepted"),
+    [
+        ("WEB_PORT", "many", "valid integer"),
+        ("WEB_PORT", "0", "greater than or equal to 1"),
+        ("WEB_PORT", "70000", "less than or equal to 65535"),
+        ("DATABASE_URL", "mysql://u:hidden@h/d", "postgresql"),
+        ("DATABASE_POOL_SIZE", "0", "greater than or equal to 1"),
+        ("KAFKA_SECURITY_PROTOCOL", "TLS", "'PLAINTEXT', 'SSL', 'SASL_PLAINTEXT' or 'SASL_SSL'"),
+        ("VLAB_ENV", "Prod!", "match"),
+        ("VLAB_CHAT_LOG_TOPIC", "no spaces", "match"),
+        ("TOPIC_PARTITIONS", "-1", "greater than or equal to 1"),
+        ("CHATLOG_ROLE", "export", "'capture' or 'persist'"),
+        ("TABLE_STORE", "redis", "'memory' or 'rocksdb'"),
+        ("LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("BATCH_MAX_WAIT_S", "-1", "greater than or equal to 0"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_name_with_what_is_accepted(
+    variable: str, value: str, accepted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    assert str(refused.value).startswith(f"{variable}: ")
+    assert accepted in str(refused.value)
+    assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"),
+        ({"KAFKA_SSL_CERTFILE": "client.pem"}, "KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE go together"),
+        ({"SESSION_TIMEOUT_S": "90"}, "SESSION_TIMEOUT_S must not be longer than REBALANCE_TIMEOUT_S"),
+        ({"WEB_HOST": "0.0.0.0"}, "set WEB_TOKEN, or use 127.0.0.1"),
+        ({"WEB_HOST": "0.0.0.0", "WEB_TOKEN": " "}, "set WEB_TOKEN, or use 127.0.0.1"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(
+    variables: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        load_settings()
+
+
+def test_several_wrong_values_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_PORT", "x")
+    monkeypatch.setenv("LOG_FORMAT", "y")
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    assert {line.partition(":")[0] for line in str(refused.value).splitlines()} == {"WEB_PORT", "LOG_FORMAT"}
+
+
+def test_dotenv_is_read_and_the_environment_counts_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("VLAB_ENV=staging\nWEB_PORT=7000\nSOMEBODY_ELSES=1\n", "utf-8")
+    monkeypatch.setenv("WEB_PORT", "7001")
+    settings = load_settings()
+    assert (settings.vlab_env, settings.web_port) == ("staging", 7001)
+
+
+def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:hidden@h/d")
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "hidden")
+    monkeypatch.setenv("WEB_TOKEN", "hidden")
+    settings = load_settings()
+    assert "hidden" not in repr(settings) + str(settings) + settings.model_dump_json()
+    assert settings.require_database_url() == "postgresql://u:hidden@h/d"
+
+
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_capture_is_off_without_its_topic(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if value is not None:
+        monkeypatch.setenv("VLAB_CHAT_LOG_TOPIC", value)
+    settings = load_settings()
+    assert not settings.capture_is_on
+    # Persist still knows where entries are.
+    assert topics_of(settings).chat_log.name == "vlab-local-chat-log"
+
+
+def test_topics_are_named_after_the_environment_or_as_one_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLAB_ENV", "prod")
+    monkeypatch.setenv("VLAB_STATE_TOPIC", "states-of-ours")
+    names = [spec.name for spec in topics_of(load_settings()).all()]
+    assert names == [
+        "vlab-prod-chat-events",
+        "states-of-ours",
+        "chatlog-capture-states-changelog",
+        "vlab-prod-chat-log",
+        "vlab-prod-dead-letters",
+        "vlab-exports",
+    ]
+
+
+def test_several_servers_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "one:9092, two:9092,")
+    assert load_settings().require_kafka() == ["one:9092", "two:9092"]
+
+
+def test_a_role_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATLOG_ROLE", "persist")
+    assert load_settings().chatlog_role is Role.PERSIST
+
+
+def test_readme_documents_every_variable_and_no_other() -> None:
+    table = README.read_text("utf-8").partition("## Settings")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    documented = {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row.split("|")[1])}
+    assert documented == {name.upper() for name in Settings.model_fields}
+
+
+def test_readme_tells_the_defaults() -> None:
+    table = README.read_text("utf-8").partition("## Settings")[2].partition("\n## ")[0]
+    for row in table.splitlines():
+        cells = [cell.strip() for cell in row.split("|")]
+        names = re.findall(r"`([A-Z_]+)`", cells[1]) if row.startswith("| `") else []
+        for name in names:
+            default = Settings.model_fields[name.lower()].default
+            if isinstance(default, int | float | Path) or (isinstance(default, str) and default):
+                told = float(cells[2]) if isinstance(default, int | float) else cells[2]
+                assert told == (default if isinstance(default, int | float) else str(default)), name
