@@ -5,11 +5,13 @@ Two agents share one worker, as events and states are co-partitioned: one feeds 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from agents.join import DISORDER_MS, RUN_AHEAD, PartitionJoin, clamp
+from app.topics import OUR_RECORD_MAX_BYTES
 from models.entries import ChatLogEntry, encode_entry
 from models.errors import BadRecord
 from models.states import as_of, decode_history, decode_state, encode_history, insert, trim
@@ -32,6 +34,14 @@ if TYPE_CHECKING:
     from sinks.producer import RecordProducer
 
     JoinOf = Callable[[int], PartitionJoin]
+    #: A record, the event in it, and the time in ms that it claims.
+    _Parsed = tuple[ConsumerRecord, Event, int | None]
+
+
+log = logging.getLogger(__name__)
+
+#: The most that is kept of one user's states: what the changelog takes, with room for the key and for Kafka.
+HISTORY_MAX_BYTES = OUR_RECORD_MAX_BYTES * 3 // 4
 
 
 class CaptureEvents:
@@ -65,36 +75,29 @@ class CaptureEvents:
         join = self._join_of(chunk.partition)
         bad: list[DeadLetter] = []
         parsed = self._parse(chunk, bad)
-        await join.wait_for_states(self._newest(parsed, slack_ms=DISORDER_MS))
+        await join.wait_for_states(_newest(parsed, slack_ms=DISORDER_MS))
         entries = self._extract(chunk.partition, parsed, bad)
         bad.extend(await self._hand_over(chunk.partition, entries))
         await self._dead_letters.bury(bad)
-        await join.note_events(self._newest(parsed), chunk.last_offset + 1)
+        await join.note_events(_newest(parsed), chunk.last_offset + 1)
 
-    def _parse(self, chunk: Chunk, bad: list[DeadLetter]) -> list[tuple[ConsumerRecord, Event]]:
-        parsed: list[tuple[ConsumerRecord, Event]] = []
+    def _parse(self, chunk: Chunk, bad: list[DeadLetter]) -> list[_Parsed]:
+        """Return each event that can be parsed, with the time that it claims."""
+        parsed: list[_Parsed] = []
         for record in chunk:
             try:
                 event = self._platform.parse_event(record.value)
             except BadRecord as error:
                 bad.append(dead_letter_of(record, error))
             else:
-                parsed.append((record, event))
+                parsed.append((record, event, self._platform.moment_of(event).timestamp))
         return parsed
 
-    def _newest(self, parsed: Sequence[tuple[ConsumerRecord, Event]], slack_ms: int = 0) -> float:
-        """Return the latest time that the events claim, as far as it is plausible."""
-        claimed = [(self._platform.moment_of(event).timestamp, record.timestamp) for record, event in parsed]
-        return max((clamp(ms, at, slack_ms) for ms, at in claimed if ms is not None), default=-math.inf)
-
     def _extract(
-        self,
-        partition: int,
-        parsed: Sequence[tuple[ConsumerRecord, Event]],
-        bad: list[DeadLetter],
+        self, partition: int, parsed: Sequence[_Parsed], bad: list[DeadLetter]
     ) -> list[tuple[ConsumerRecord, ChatLogEntry]]:
         entries = []
-        for record, event in parsed:
+        for record, event, _ in parsed:
             self.categories[self._platform.categorise(event)] += 1
             try:
                 entry = self._platform.extract_chat_log_entry(event, self._state_before(partition, event))
@@ -127,6 +130,14 @@ class CaptureEvents:
         return [dead_letter_of(record, error) for (record, _), error in refused]
 
 
+def _newest(parsed: Sequence[_Parsed], *, slack_ms: int = 0) -> float:
+    """Return the latest time that the events claim, as far as it is plausible."""
+    return max(
+        (clamp(ms, record.timestamp, slack_ms) for record, _, ms in parsed if ms is not None),
+        default=-math.inf,
+    )
+
+
 class FeedStates:
     """Keeps a short history of states per user in the state table."""
 
@@ -151,7 +162,7 @@ class FeedStates:
         events_were_done = False
 
         async def apply(next_offset: int) -> None:
-            await self._table.write(chunk.partition, {k: encode_history(h) for k, h in changes.items()})
+            await self._table.write(chunk.partition, {k: _encode_what_fits(h) for k, h in changes.items()})
             changes.clear()
             await join.note_states(newest_ms, next_offset)
 
@@ -183,3 +194,19 @@ class FeedStates:
             return changes[key]
         stored = self._table.read(partition, key)
         return () if stored is None else decode_history(stored)
+
+
+def _encode_what_fits(history: History) -> bytes:
+    """Encode a history, without its older states if it is larger than the changelog takes.
+
+    Better that this user's late events lack their states than that no state is stored any more.
+    """
+    encoded = encode_history(history)
+    while len(encoded) > HISTORY_MAX_BYTES and len(history) > 1:
+        log.warning(
+            "A user's states are too large to be kept; the older half is forgotten, needed or not",
+            extra={"states": len(history), "size_bytes": len(encoded), "limit_bytes": HISTORY_MAX_BYTES},
+        )
+        history = history[len(history) // 2 :]
+        encoded = encode_history(history)
+    return encoded

@@ -33,8 +33,8 @@ class Log:
 
     Attributes:
         end: asks the brokers for the offset after the last record.
-        done_to: the offset below which no record is worked on again. For events, what is committed: those that
-            are acknowledged and not committed are read again when the worker dies.
+        done_to: the offset below which no record is worked on again. For events, what is committed: those
+            that are acknowledged and not committed are read again when the worker dies.
     """
 
     end: Callable[[], Awaitable[int]]
@@ -100,7 +100,7 @@ class PartitionJoin:
         await self._notify()
 
     async def note_events(self, newest_ms: float, next_offset: int) -> None:
-        """Note that the events before `next_offset`, up to `newest_ms`, are joined and what came of them is safe."""
+        """Note that the events before `next_offset`, up to `newest_ms`, are entries in Kafka."""
         self._joined.append((next_offset, newest_ms))
         await self._notify()
 
@@ -116,9 +116,9 @@ class PartitionJoin:
 
 
 def clamp(claimed_ms: int, record_ms: int, slack_ms: int = 0) -> int:
-    """Return the time that a record claims, but no later than `slack_ms` after Kafka got it, where that is known.
+    """Return the time that a record claims, but no later than `slack_ms` after Kafka got it (-1: not known).
 
-    To wait, with slack: clocks differ, and to wait too long does no harm. To move a clock, without: else those
-    who rely on it would look too early.
+    To wait, with slack: clocks differ, and to wait too long does no harm. To move a clock, without: else who
+    relies on it looks too early.
     """
     return min(claimed_ms, record_ms + slack_ms) if record_ms >= 0 else claimed_ms

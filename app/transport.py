@@ -344,6 +344,11 @@ class ChunkConsumer(driver.Consumer):
         progress = self._progress.get(tp)
         return progress.low_water if progress and progress.low_water is not None else 0
 
+    def committed_to(self, tp: TP) -> int:
+        """Return the offset below which no record is read again, whoever takes over; 0 if it is not known."""
+        progress = self._progress.get(tp)
+        return progress.committed or 0 if progress else 0
+
     async def end_offset(self, tp: TP) -> int:
         """Ask the brokers for the offset after the last record; questions at one time share an answer.
 

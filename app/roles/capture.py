@@ -98,12 +98,11 @@ class CaptureWork:
 
     def _join_of(self, partition: int) -> PartitionJoin:
         if partition not in self._joins:
+            consumer: Any = self._app.consumer
+            states, events = TP(self.topics.state.name, partition), TP(self.topics.events.name, partition)
             self._joins[partition] = PartitionJoin(
-                states=self._log_of(TP(self.topics.state.name, partition)),
-                events=self._log_of(TP(self.topics.events.name, partition)),
+                states=Log(lambda: consumer.end_offset(states), lambda: consumer.done_to(states)),
+                # Acknowledged is not enough: what is not committed is read again after a crash.
+                events=Log(lambda: consumer.end_offset(events), lambda: consumer.committed_to(events)),
             )
         return self._joins[partition]
-
-    def _log_of(self, tp: TP) -> Log:
-        consumer: Any = self._app.consumer
-        return Log(end=lambda: consumer.end_offset(tp), done_to=lambda: consumer.done_to(tp))

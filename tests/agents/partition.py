@@ -18,6 +18,8 @@ import orjson
 from agents.capture import CaptureEvents, FeedStates
 from agents.join import Log, PartitionJoin
 from app.progress import Chunk
+from app.topics import OUR_RECORD_MAX_BYTES
+from models.errors import BadRecord, Reason
 from models.platforms import PLATFORMS
 from models.states import as_of, insert
 from tests import virtual_time
@@ -44,9 +46,12 @@ class Said:
     number: int
     #: Whether it claims what cannot be true. What such an event is joined with does not count.
     lies: bool = False
+    #: How much the bot knew.
+    md_bytes: int = 0
 
     def as_state(self) -> bytes:
-        state = {"question": f"q{self.number}", "md": {"pageid": "p", "n": self.number}, "forms": ["f"]}
+        md = {"pageid": "p", "notes": "x" * self.md_bytes}
+        state = {"question": f"q{self.number}", "md": md, "forms": ["f"]}
         return orjson.dumps({"userid": self.user, "updated": self.claimed_ms, "state_json": state})
 
     def as_event(self) -> bytes:
@@ -96,6 +101,7 @@ class Table:
 
     async def write(self, partition: int, changes: Mapping[bytes, bytes]) -> None:
         assert partition == PARTITION
+        assert all(len(row) < OUR_RECORD_MAX_BYTES for row in changes.values()), "the changelog refuses it"
         await asyncio.sleep(self._chance.choice([0, 0, 0.001, 0.2]))
         self.rows.update(changes)
 
@@ -105,11 +111,18 @@ class Producer:
 
     def __init__(self, chance: random.Random) -> None:
         self.entries: list[dict[str, Any]] = []
+        self.max_bytes = OUR_RECORD_MAX_BYTES
+        #: Cleared while the brokers are down.
+        self.up = asyncio.Event()
+        self.up.set()
         self._chance = chance
 
     async def send(self, topic: str, partition: int, records: Sequence[OutRecord]) -> int:
         assert (topic, partition) == ("chat-log", PARTITION)
         await asyncio.sleep(self._chance.choice([0, 0, 0.001, 0.2]))
+        await self.up.wait()
+        if any(len(record.value or b"") > self.max_bytes for record in records):
+            raise BadRecord(Reason.TOO_LARGE, "larger than chat-log accepts")
         self.entries.extend(orjson.loads(record.value or b"") for record in records)
         return len(self.entries) - 1
 
@@ -140,7 +153,7 @@ class World:
             states=Log(self._end_of(self.states), lambda: self.states.done_to),
             events=Log(self._end_of(self.events), lambda: self.events.committed),
         )
-        capture = CaptureEvents(
+        self.capture = CaptureEvents(
             PLATFORMS["messenger"],
             self.table,  # type: ignore[arg-type] # promises the same
             lambda _: join,
@@ -148,14 +161,18 @@ class World:
             "chat-log",
             self.dead_letters,  # type: ignore[arg-type] # promises the same
         )
-        feed = FeedStates(self.table, lambda _: join, self.dead_letters)  # type: ignore[arg-type] # as above
+        self.feed = FeedStates(
+            self.table,  # type: ignore[arg-type] # promises the same
+            lambda _: join,
+            self.dead_letters,  # type: ignore[arg-type] # promises the same
+        )
         for log in (self.events, self.states):
             log.done_to = log.committed
         self._tasks = [
             asyncio.create_task(work)
             for work in (
-                self._read(self.events, capture),
-                self._read(self.states, feed),
+                self._read(self.events, self.capture),
+                self._read(self.states, self.feed),
                 self._commit_now_and_then(),
             )
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -162,3 +163,144 @@ def test_records_that_claim_to_be_of_the_future_do_not_mislead_the_others(
     states = records(chance, counts[1], users, 300_000, late_ms=0 if live else late_ms, liars=0.1)
     world = virtual_time.run(one_run(chance, events, states, live=live, kills=0))
     check(world, events, states)
+
+
+def in_turn(count: int, every_ms: int, **fields: Any) -> list[Said]:
+    """Records of one user, at regular times."""
+    return [
+        Said("user-0", START_MS + number * every_ms, START_MS + number * every_ms, number, **fields)
+        for number in range(count)
+    ]
+
+
+async def started(events: list[Said], states: list[Said]) -> World:
+    world = World(random.Random(1))
+    for said in events:
+        world.events.append(said.as_event(), said.arrives_ms)
+    for said in states:
+        world.states.append(said.as_state(), said.arrives_ms)
+    world.start()
+    return world
+
+
+def test_states_do_not_run_ahead_of_events_that_cannot_be_joined_yet() -> None:
+    """The brokers do not take entries: nothing that the events still need is forgotten, nor piled up."""
+
+    async def test() -> World:
+        events, states = in_turn(40, 60_000), in_turn(400, 6_000)
+        world = World(random.Random(1))
+        for said in states:
+            world.states.append(said.as_state(), said.arrives_ms)
+        for said in events:
+            world.events.append(said.as_event(), said.arrives_ms)
+        world.producer.up.clear()
+        world.start()
+        await asyncio.sleep(600)
+        assert world.states.done_to < 400
+        assert world.producer.entries == []
+
+        world.producer.up.set()
+        await world.all_done()
+        check(world, events, states)
+        return world
+
+    virtual_time.run(test())
+
+
+def test_with_no_events_to_come_states_are_read_on_and_old_ones_forgotten() -> None:
+    async def test() -> None:
+        world = await started([], in_turn(1000, 1_000))
+        await world.all_done()
+        # As many as are kept in any case, and those of the last moments, which late events may need.
+        assert world.longest_history <= RUN_AHEAD + DISORDER_MS // 1_000 + 1
+
+    virtual_time.run(test())
+
+
+def test_a_user_whose_states_are_too_large_for_the_changelog_does_not_stop_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def test() -> None:
+        large = [replace(said, md_bytes=200_000) for said in in_turn(60, 1_000)]
+        other = [replace(said, user="other", number=100 + said.number) for said in in_turn(60, 1_000)]
+        # The chunk of both users' events waits for the last state, so that all of them are needed at once.
+        events = [replace(large[-1], md_bytes=0, claimed_ms=START_MS + 58_500), *other[5::7]]
+        world = await started(events, sorted([*large, *other], key=lambda said: said.arrives_ms))
+        await world.all_done()
+        check(world, events, [*large, *other])
+
+    virtual_time.run(test())
+    assert "too large to be kept" in caplog.text
+
+
+def test_what_is_no_event_or_state_is_a_dead_letter_and_its_neighbours_are_joined() -> None:
+    async def test() -> None:
+        events, states = in_turn(6, 60_000), in_turn(12, 30_000)
+        world = World(random.Random(1))
+        world.events.append(b"{", START_MS)
+        world.states.append(b"[]", START_MS)
+        for said in states:
+            world.states.append(said.as_state(), said.arrives_ms)
+        for said in events:
+            world.events.append(said.as_event(), said.arrives_ms)
+        # A message without a time cannot be a row, an empty value cannot be an event.
+        world.events.append(b'{"sender": {"id": "user-0"}, "message": {"text": "when?"}}', START_MS)
+        world.events.append(b"", START_MS)
+        world.states.append(b'{"userid": "user-0", "updated": "yesterday", "state_json": {}}', START_MS)
+        world.start()
+        await world.all_done()
+
+        buried = {(letter.topic, letter.offset): letter for letter in world.dead_letters.buried}
+        assert {place: str(letter.reason) for place, letter in buried.items()} == {
+            ("events", 0): "not_json",
+            ("events", 7): "missing_field",
+            ("events", 8): "empty",
+            ("states", 0): "not_an_object",
+            ("states", 13): "wrong_type",
+        }
+        assert buried["events", 0].value == b"{"
+        world.dead_letters.buried.clear()
+        check(world, events, states)
+        assert world.feed.states == 12
+        assert world.capture.entries == 6
+
+    virtual_time.run(test())
+
+
+def test_an_entry_that_the_chat_log_topic_does_not_take_is_a_dead_letter_of_its_event() -> None:
+    async def test() -> None:
+        events = in_turn(5, 60_000)
+        world = World(random.Random(1))
+        world.producer.max_bytes = 1_000
+        for said in events[:3]:
+            world.events.append(said.as_event(), said.arrives_ms)
+        large = replace(events[3], number=99).as_event().replace(b"event 99", b"x" * 2_000)
+        world.events.append(large, START_MS)
+        world.events.append(events[4].as_event(), START_MS)
+        world.start()
+        await world.all_done()
+        (letter,) = world.dead_letters.buried
+        assert (letter.topic, letter.offset, letter.value) == ("events", 3, large)
+        assert {entry["content"] for entry in world.producer.entries} == {f"event {n}" for n in (0, 1, 2, 4)}
+        assert world.capture.entries == 4
+
+    virtual_time.run(test())
+
+
+def test_every_event_is_counted_by_its_category() -> None:
+    async def test() -> None:
+        world = World(random.Random(1))
+        for raw in (
+            b'{"sender": {"id": "u"}, "timestamp": 1, "message": {"text": "hi"}}',
+            b'{"sender": {"id": "u"}, "timestamp": 2, "read": {"watermark": 1}}',
+            b'{"sender": {"id": "u"}, "timestamp": 3, "read": {"watermark": 2}}',
+            b'{"something": "new"}',
+        ):
+            world.events.append(raw, START_MS)
+        world.start()
+        await world.all_done()
+        assert world.capture.categories == {"text": 1, "watermark": 2, "other": 1}
+        assert len(world.producer.entries) == 1
+        assert world.dead_letters.buried == []
+
+    virtual_time.run(test())

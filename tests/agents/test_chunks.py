@@ -1,11 +1,11 @@
-"""Who acknowledges, and when: after the work on a chunk, never before, and never after something went wrong."""
+"""What is acknowledged, and when: a chunk, after the work on it, and never when something went wrong."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ from app.progress import Chunk
 from tests import virtual_time
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 
 def chunk(partition: int, first: int, count: int = 1) -> Chunk:
@@ -73,11 +73,13 @@ class Handler:
 class Running:
     """A runner at work on a stream."""
 
-    def __init__(self, handler: Handler, *chunks: Chunk, in_order: bool = False) -> None:
+    def __init__(
+        self, handler: Callable[[Chunk], Awaitable[None]], *chunks: Chunk, in_order: bool = False
+    ) -> None:
         self.stream = Stream(*chunks)
         self.failures: list[Exception] = []
         self.runner = ChunkRunner("test", handler, in_order=in_order, fail=self._fail)
-        self.task = asyncio.create_task(self.runner.run(self.stream))  # type: ignore[arg-type]  like a stream
+        self.task = asyncio.create_task(self.runner.run(cast("Any", self.stream)))
 
     async def _fail(self, error: Exception) -> None:
         self.failures.append(error)
@@ -253,7 +255,7 @@ def test_work_that_does_not_let_itself_be_cancelled_holds_a_release_up_no_longer
             raise
 
     async def test() -> None:
-        running = Running(stuck, chunk(0, 0))  # type: ignore[arg-type]  as a handler is called
+        running = Running(stuck, chunk(0, 0))
         await asyncio.sleep(0.5)
         await running.runner.release()
         assert virtual_time.now() == pytest.approx(0.5 + RELEASE_GRACE_S + CANCEL_S)

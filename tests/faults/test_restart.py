@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from pydantic import SecretStr
@@ -51,20 +51,47 @@ async def test_after_a_restart_every_message_finds_its_own_state(
     assert await contradictions(system) == []
 
 
-async def test_a_table_whose_changelog_was_trimmed_recovers_what_is_left(
+async def test_a_worker_killed_while_it_catches_up_joins_what_it_reads_again_as_before(
     system: Settings, workers: Workers
 ) -> None:
-    said = conversations(users=100, turns=10)
-    workers.start(Role.PERSIST)
-    first = workers.start(Role.CAPTURE)
+    """States are read far ahead of the events, and more was joined than committed when it dies."""
+    said = conversations(users=20, turns=150)
     await play(system, said, 0, len(said.events))
-    await eventually(lambda: all_there(system, said), 60)
+    hasty = system.model_copy(update={"chunk_max_records": 50, "commit_interval_s": 5.0})
+    first = workers.start(Role.CAPTURE, hasty)
+    await eventually(lambda: entries_are_at_least(system, 2_000), 60, "the first worker is at work")
+    first.kill()
+    workers.start(Role.CAPTURE, hasty, like=first)
+    workers.start(Role.PERSIST)
+
+    await eventually(lambda: all_there(system, said), 60, "every message is a row")
+    assert_as_expected(await rows_of(system), said)
+    assert await entries_in(system) > len(said.events), "nothing was read again"
+    assert await contradictions(system) == []
+
+
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+async def test_a_table_whose_changelog_was_trimmed_recovers_what_is_left(
+    system: Settings, workers: Workers, store: Literal["memory", "rocksdb"]
+) -> None:
+    keeping = system.model_copy(update={"table_store": store})
+    said = conversations(users=100, turns=10)
+    half = len(said.events) // 2
+    workers.start(Role.PERSIST)
+    first = workers.start(Role.CAPTURE, keeping)
+    await play(system, said, 0, half)
+    await eventually(lambda: rows_are_at_least(system, half), 60)
     assert first.stop() == 0
+    # Another machine goes on, so that what the first one has on its disk is older than all that is left.
+    second = workers.start(Role.CAPTURE, keeping)
+    await play(system, said, half, len(said.events))
+    await eventually(lambda: all_there(system, said), 60)
+    assert second.stop() == 0
 
     await trim(system, topics_of(system).state_changelog.name)
-    second = workers.start(Role.CAPTURE)
+    third = workers.start(Role.CAPTURE, keeping, like=first)
 
-    await eventually(second.is_ready, 30, "recovery does not wait for records that are gone")
+    await eventually(third.is_ready, 30, "recovery does not wait for records that are gone")
     last_word = conversations(users=1, turns=1, tag="last")
     await play(system, last_word, 0, len(last_word.events))
     await eventually(lambda: all_there(system, last_word), 30)
@@ -117,6 +144,22 @@ async def trim(system: Settings, topic: str) -> None:
         await admin.delete_records(everything)
     finally:
         await admin.close()
+
+
+async def entries_in(system: Settings) -> int:
+    """Ask how many records the chat-log topic has had."""
+    consumer = AIOKafkaConsumer(**client_settings(system))
+    await consumer.start()
+    try:
+        topic = topics_of(system).chat_log.name
+        ends = await consumer.end_offsets([TopicPartition(topic, p) for p in range(system.topic_partitions)])
+    finally:
+        await consumer.stop()
+    return sum(ends.values())
+
+
+async def entries_are_at_least(system: Settings, number: int) -> bool:
+    return await entries_in(system) >= number
 
 
 async def rows_are_at_least(system: Settings, number: int) -> bool:
