@@ -4,9 +4,11 @@ Nothing else reads the environment. A value that cannot be used stops the start 
 and what is accepted (`load_settings`). README documents each variable; a test keeps the two equal.
 """
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -41,17 +43,50 @@ def _empty_is_unset(value: object) -> object:
 
 
 def _check_postgres_url(value: SecretStr) -> SecretStr:
-    TypeAdapter(PostgresDsn).validate_python(value.get_secret_value())
+    url = value.get_secret_value()
+    try:
+        # A socket has no host in the URL; and of the schemes that pydantic knows, the driver knows two.
+        if "host=" not in urlsplit(url).query:
+            TypeAdapter(PostgresDsn).validate_python(url)
+        is_one = url.startswith(("postgresql://", "postgres://"))
+    except ValueError:
+        is_one = False
+    if not is_one:
+        # In words of our own: those of a library can quote a part of the URL.
+        raise ValueError(f"not the URL of a PostgreSQL database; accepted: {DATABASE_URL_FORM}")
     return value
 
 
-TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-OptionalTopicName = Annotated[TopicName | None, BeforeValidator(_empty_is_unset)]
+def _check_servers(servers: list[str]) -> list[str]:
+    for server in servers:
+        matched = _SERVER.fullmatch(server)
+        if not matched or not 0 < int(matched["port"]) < 65536:
+            # Not quoted: it may be a URL with a password.
+            raise ValueError(f"not servers; accepted: {SERVERS_FORM}")
+    return servers
+
+
+DATABASE_URL_FORM = "postgresql://user:password@host:port/database"
+SERVERS_FORM = "host:port, several separated by commas"
+_SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
+
+#: What Kafka allows as the name of a topic, a group or a member.
+KafkaName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+OptionalKafkaName = Annotated[KafkaName | None, BeforeValidator(_empty_is_unset)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_unset)]
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_unset)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_empty_is_unset)]
-Servers = Annotated[list[str], NoDecode, BeforeValidator(_split_on_commas)]
+Servers = Annotated[list[str], NoDecode, BeforeValidator(_split_on_commas), AfterValidator(_check_servers)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_postgres_url)]
+
+
+_TOPIC_VARIABLES = (
+    "vlab_chat_events_topic",
+    "vlab_state_topic",
+    "vlab_chat_log_topic",
+    "vlab_dead_letters_topic",
+    "vlab_exports_topic",
+)
 
 
 class Settings(BaseSettings):
@@ -81,11 +116,11 @@ class Settings(BaseSettings):
 
     # Topics
     vlab_env: str = Field(default="local", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
-    vlab_chat_events_topic: OptionalTopicName = None
-    vlab_state_topic: OptionalTopicName = None
-    vlab_chat_log_topic: OptionalTopicName = None
-    vlab_dead_letters_topic: OptionalTopicName = None
-    vlab_exports_topic: OptionalTopicName = None
+    vlab_chat_events_topic: OptionalKafkaName = None
+    vlab_state_topic: OptionalKafkaName = None
+    vlab_chat_log_topic: OptionalKafkaName = None
+    vlab_dead_letters_topic: OptionalKafkaName = None
+    vlab_exports_topic: OptionalKafkaName = None
     topic_partitions: int = Field(default=12, ge=1, le=10_000)
     topic_replication: int = Field(default=3, ge=1, le=10)
     topic_retention_days: int = Field(default=31, ge=1, le=3650)
@@ -93,7 +128,7 @@ class Settings(BaseSettings):
     # Consumer groups
     capture_group: str = Field(default="chatlog-capture", pattern=r"^[A-Za-z0-9._-]{1,200}$")
     persist_group: str = Field(default="scribble-chat-log", pattern=r"^[A-Za-z0-9._-]{1,200}$")
-    group_instance_id: OptionalText = None
+    group_instance_id: OptionalKafkaName = None
     rebalance_timeout_s: float = Field(default=60.0, ge=1, le=3600)
     session_timeout_s: float = Field(default=30.0, ge=1, le=3600)
 
@@ -129,6 +164,13 @@ class Settings(BaseSettings):
             raise ValueError("KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE go together: set both or neither")
         if self.session_timeout_s > self.rebalance_timeout_s:
             raise ValueError("SESSION_TIMEOUT_S must not be longer than REBALANCE_TIMEOUT_S")
+        if self.capture_group == self.persist_group:
+            raise ValueError("CAPTURE_GROUP and PERSIST_GROUP must differ: one group is one kind of work")
+        names = [name for variable in _TOPIC_VARIABLES if (name := getattr(self, variable)) is not None]
+        if len(names) > len(set(names)):
+            raise ValueError(
+                f"{', '.join(variable.upper() for variable in _TOPIC_VARIABLES)} must name different topics"
+            )
         if self.web_host not in {"127.0.0.1", "localhost", "::1"} and self.web_token is None:
             raise ValueError(
                 f"WEB_HOST={self.web_host} opens the web views to other machines: "
@@ -148,9 +190,7 @@ class Settings(BaseSettings):
             ConfigurationError: it is not set.
         """
         if self.database_url is None:
-            raise ConfigurationError(
-                "DATABASE_URL is not set; accepted: postgresql://user:password@host:port/database"
-            )
+            raise ConfigurationError(f"DATABASE_URL is not set; accepted: {DATABASE_URL_FORM}")
         return self.database_url.get_secret_value()
 
     def require_kafka(self) -> list[str]:
@@ -160,9 +200,7 @@ class Settings(BaseSettings):
             ConfigurationError: it is not set.
         """
         if not self.kafka_bootstrap_servers:
-            raise ConfigurationError(
-                "KAFKA_BOOTSTRAP_SERVERS is not set; accepted: host:port, several separated by commas"
-            )
+            raise ConfigurationError(f"KAFKA_BOOTSTRAP_SERVERS is not set; accepted: {SERVERS_FORM}")
         return self.kafka_bootstrap_servers
 
 
@@ -176,6 +214,10 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise ConfigurationError("\n".join(_explain(error))) from None
+    except (OSError, UnicodeDecodeError):
+        raise ConfigurationError(
+            f"{Path('.env').absolute()} cannot be read; accepted: a UTF-8 file with lines NAME=value"
+        ) from None
 
 
 def _explain(error: ValidationError) -> list[str]:
@@ -183,7 +225,12 @@ def _explain(error: ValidationError) -> list[str]:
     for problem in error.errors(include_url=False, include_input=False):
         if problem["loc"]:
             name = str(problem["loc"][0]).upper()
-            lines.setdefault(name, f"{name}: {problem['msg']}")
+            lines.setdefault(name, f"{name}: {_without_prefix(problem['msg'])}")
         else:
-            lines.setdefault(problem["msg"], problem["msg"].removeprefix("Value error, "))
+            lines.setdefault(problem["msg"], _without_prefix(problem["msg"]))
     return list(lines.values())
+
+
+def _without_prefix(message: str) -> str:
+    """Leave out what pydantic puts before messages of ours."""
+    return message.removeprefix("Value error, ")

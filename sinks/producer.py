@@ -61,13 +61,11 @@ class RecordProducer:
     Args:
         client: how to reach the brokers (bootstrap_servers, security).
         patience: waits while the brokers are down.
-        max_record_bytes: the largest record it may be given, with key and headers.
     """
 
-    def __init__(self, client: dict[str, Any], patience: Patience, *, max_record_bytes: int) -> None:
+    def __init__(self, client: dict[str, Any], patience: Patience) -> None:
         self._client = client
         self._patience = patience
-        self._max_record_bytes = max_record_bytes
         self._connected: AIOKafkaProducer | None = None
         #: Held while the producer is made anew, by the first who needs it.
         self._renewing = asyncio.Lock()
@@ -100,7 +98,6 @@ class RecordProducer:
             acks="all",
             enable_idempotence=True,
             max_batch_size=BATCH_BYTES,
-            max_request_size=self._max_record_bytes + BATCH_BYTES,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             linger_ms=0,
         )

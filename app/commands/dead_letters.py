@@ -24,7 +24,6 @@ from app.dead_letters import DeadLetterBox, Filter, Found, ReplayStopped, replay
 from app.kafka import client_settings
 from app.settings import load_settings
 from app.topic_admin import KafkaUnavailable, TopicsUnfit, partition_counts
-from app.topics import OUR_RECORD_MAX_BYTES
 from sinks.errors import SinkError
 from sinks.producer import RecordProducer
 from sinks.retrying import Patience
@@ -167,9 +166,7 @@ async def _replay(
 
 @asynccontextmanager
 async def _producer(settings: Settings) -> AsyncIterator[RecordProducer]:
-    producer = RecordProducer(
-        client_settings(settings), Patience("replay"), max_record_bytes=OUR_RECORD_MAX_BYTES
-    )
+    producer = RecordProducer(client_settings(settings), Patience("replay"))
     await producer.start()
     try:
         yield producer

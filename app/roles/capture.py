@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, cast
 
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from agents.capture import CaptureEvents, FeedStates
@@ -14,9 +16,10 @@ from app.roles import declare_agent
 from app.settings import ConfigurationError
 from app.table import StateTable
 from app.topic_admin import check_copartitioned
-from app.topics import OUR_RECORD_MAX_BYTES, topics_of
+from app.topics import topics_of
 from models.platforms import PLATFORMS
 from sinks.dead_letters import DeadLetterTopic
+from sinks.errors import ServiceDown
 from sinks.producer import RecordProducer
 from sinks.retrying import Patience
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from app.roles import Fail
     from app.settings import Settings
+    from app.transport import ChunkConsumer
 
 
 class CaptureWork:
@@ -44,9 +48,7 @@ class CaptureWork:
         #: What is looked at from outside: every part that may wait, and the topics that are read.
         self.patiences = (self.patience,)
         self.consumed = (self.topics.events.name, self.topics.state.name)
-        self._producer = RecordProducer(
-            client_settings(settings), self.patience, max_record_bytes=OUR_RECORD_MAX_BYTES
-        )
+        self._producer = RecordProducer(client_settings(settings), self.patience)
         self.table = StateTable(
             app, name="states", changelog=self.topics.state_changelog.name, producer=self._producer
         )
@@ -78,8 +80,8 @@ class CaptureWork:
 
     async def release(self) -> None:
         """Let go of all partitions: nothing is being worked on afterwards."""
-        await self._events.release()
-        await self._states.release()
+        # Side by side: together with the commit that follows they must end before the stop is cut off.
+        await asyncio.gather(self._events.release(), self._states.release())
         self._joins.clear()
 
     async def stop(self) -> None:
@@ -98,11 +100,23 @@ class CaptureWork:
 
     def _join_of(self, partition: int) -> PartitionJoin:
         if partition not in self._joins:
-            consumer: Any = self._app.consumer
+            consumer = cast("ChunkConsumer", self._app.consumer)
             states, events = TP(self.topics.state.name, partition), TP(self.topics.events.name, partition)
             self._joins[partition] = PartitionJoin(
-                states=Log(lambda: consumer.end_offset(states), lambda: consumer.done_to(states)),
+                states=Log(lambda: self._end_of(states), lambda: consumer.done_to(states)),
                 # Acknowledged is not enough: what is not committed is read again after a crash.
-                events=Log(lambda: consumer.end_offset(events), lambda: consumer.committed_to(events)),
+                events=Log(lambda: self._end_of(events), lambda: consumer.committed_to(events)),
             )
         return self._joins[partition]
+
+    async def _end_of(self, tp: TP) -> int:
+        """Ask for the end of a log, waiting while the brokers are down."""
+        consumer = cast("ChunkConsumer", self._app.consumer)
+
+        async def ask() -> int:
+            try:
+                return await consumer.end_offset(tp)
+            except KafkaError as error:
+                raise ServiceDown(f"Kafka does not tell where {tp.topic} ends: {error!r}") from error
+
+        return await self.patience.until_done(ask)

@@ -11,7 +11,7 @@ from app.database import create_pool
 from app.kafka import client_settings
 from app.roles import declare_agent
 from app.topic_admin import partition_counts
-from app.topics import OUR_RECORD_MAX_BYTES, topics_of
+from app.topics import topics_of
 from sinks.chat_log import ChatLogSink
 from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
 from sinks.partitions import keep_partitions_ahead
@@ -39,11 +39,7 @@ class PersistWork:
         self.patiences = (self.patience, burying, keeping)
         self.consumed = (self.topics.chat_log.name, self.topics.dead_letters.name)
         self._keeping = keeping
-        self._producer = RecordProducer(
-            client_settings(settings),
-            burying,
-            max_record_bytes=OUR_RECORD_MAX_BYTES,
-        )
+        self._producer = RecordProducer(client_settings(settings), burying)
         self._pool: asyncpg.Pool | None = None
         declare_agent(app, "persist", self.topics.chat_log.name, lambda: self._entries)
         declare_agent(
@@ -83,8 +79,8 @@ class PersistWork:
 
     async def release(self) -> None:
         """Let go of all partitions: nothing is being worked on afterwards."""
-        await self._entries.release()
-        await self._kept.release()
+        # Side by side: together with the commit that follows they must end before the stop is cut off.
+        await asyncio.gather(self._entries.release(), self._kept.release())
         await self.sink.abandon()
 
     async def stop(self) -> None:

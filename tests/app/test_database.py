@@ -87,7 +87,6 @@ async def test_without_an_url_the_variable_is_named() -> None:
         ({"path": "/no-such-database"}, "has no such database: create it, or correct DATABASE_URL"),
         ({"query": "connect_timeout=3"}, 'unrecognized configuration parameter "connect_timeout"; remove it'),
         ({"query": "sslmode=nonsense"}, "DATABASE_URL is not understood; accepted: postgresql://"),
-        ({"scheme": "postgresql+asyncpg"}, "DATABASE_URL is not understood; accepted: postgresql://"),
         ({"host": "no-such-host.invalid"}, "has an unknown host name: correct DATABASE_URL"),
     ],
 )

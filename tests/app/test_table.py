@@ -52,9 +52,7 @@ class Keeper:
         self.app.transport = ChunkTransport(
             self.app.conf.broker_consumer, self.app, limits=ChunkLimits(100, 1_000_000)
         )
-        self.producer = RecordProducer(
-            client_settings(settings), Patience("test"), max_record_bytes=OUR_RECORD_MAX_BYTES
-        )
+        self.producer = RecordProducer(client_settings(settings), Patience("test"))
         self.table = StateTable(self.app, name="states", changelog=self.changelog, producer=self.producer)
         self.app.tables.add(self.table)
         self.app.agent(self.app.topic(topics.state.name, schema=ChunkSchema()), name="idle")(self._idle)

@@ -185,9 +185,7 @@ async def test_a_frozen_broker_is_waited_for_and_a_stop_does_not_wait_with_it(
     monkeypatch.setattr(producer_module, "REQUEST_TIMEOUT_MS", 1_000)
     topic = await make_topic(dedicated_kafka.bootstrap_servers, "log")
     patience = Patience("test")
-    producer = RecordProducer(
-        {"bootstrap_servers": dedicated_kafka.bootstrap_servers}, patience, max_record_bytes=1_000_000
-    )
+    producer = RecordProducer({"bootstrap_servers": dedicated_kafka.bootstrap_servers}, patience)
     await producer.start()
     await producer.send(topic, 0, numbered(1))
     frozen = psutil.Process(dedicated_kafka.pid)
@@ -226,9 +224,7 @@ async def test_a_producer_that_has_lost_its_place_in_the_sequence_is_renewed_and
 
 async def test_starting_waits_for_a_broker_and_can_be_cancelled() -> None:
     patience = Patience("test")
-    producer = RecordProducer(
-        {"bootstrap_servers": f"127.0.0.1:{free_port()}"}, patience, max_record_bytes=1000
-    )
+    producer = RecordProducer({"bootstrap_servers": f"127.0.0.1:{free_port()}"}, patience)
     starting = asyncio.create_task(producer.start())
     await eventually(lambda: patience.waiting_since is not None)
     assert "Kafka cannot be reached" in str(patience.last_error)
@@ -239,7 +235,7 @@ async def test_starting_waits_for_a_broker_and_can_be_cancelled() -> None:
 
 
 async def test_a_producer_that_was_not_started_says_so() -> None:
-    producer = RecordProducer({}, Patience("test"), max_record_bytes=1000)
+    producer = RecordProducer({}, Patience("test"))
     with pytest.raises(RuntimeError, match="not started"):
         await producer.send("t", 0, numbered(1))
     await producer.stop()

@@ -57,9 +57,7 @@ async def records_in(server: str, topic: str, partition: int = 0) -> list[Consum
 @asynccontextmanager
 async def producing(server: str, patience: Patience | None = None) -> AsyncIterator[RecordProducer]:
     """A started producer."""
-    producer = RecordProducer(
-        {"bootstrap_servers": server}, patience or Patience("test"), max_record_bytes=4 * 1024 * 1024
-    )
+    producer = RecordProducer({"bootstrap_servers": server}, patience or Patience("test"))
     await producer.start()
     try:
         yield producer
