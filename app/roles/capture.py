@@ -94,7 +94,7 @@ class CaptureWork:
         return {
             "events_read": self._events.records_done,
             "entries": self.capture.entries,
-            "states": self._states.records_done,
+            "states": self.feed_states.states,
             "dead_letters": self.dead_letters.buried.total(),
         }
 

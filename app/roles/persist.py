@@ -70,12 +70,8 @@ class PersistWork:
         self._entries = ChunkRunner(
             "persist", Persist(self.sink, self.dead_letters), in_order=False, fail=self._fail
         )
-        self._kept = ChunkRunner(
-            "keep-dead-letters",
-            KeepDeadLetters(self.dead_letter_table),
-            in_order=False,
-            fail=self._fail,
-        )
+        self.keep_dead_letters = KeepDeadLetters(self.dead_letter_table)
+        self._kept = ChunkRunner("keep-dead-letters", self.keep_dead_letters, in_order=False, fail=self._fail)
 
     async def release(self) -> None:
         """Let go of all partitions: nothing is being worked on afterwards."""
@@ -101,4 +97,5 @@ class PersistWork:
             "refused": stats.refused,
             "dead_letters": self.dead_letters.buried.total(),
             "dead_letters_kept": self.dead_letter_table.stats.rows,
+            "foreign_dead_letters": self.keep_dead_letters.foreign,
         }

@@ -61,6 +61,7 @@ async def test_a_persist_worker_tells_what_it_did(system: Settings, workers: Wor
         "refused": 0,
         "dead_letters": 1,
         "dead_letters_kept": 1,
+        "foreign_dead_letters": 0,
     }
     assert overview["assignment"][topic] == [0, 1, 2, 3]
     assert overview["live"] == overview["ready"] == {"status": "ok", "reasons": []}
