@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING
 
 from agents.join import DISORDER_MS, RUN_AHEAD, PartitionJoin, clamp
 from app.topics import OUR_RECORD_MAX_BYTES
-from models.entries import ChatLogEntry, encode_entry
+from models.entries import encode_entry
 from models.errors import BadRecord
-from models.states import as_of, decode_history, decode_state, encode_history, insert, trim
+from models.states import (
+    EMPTY_HISTORY,
+    as_of,
+    decode_history,
+    decode_state,
+    encode_history,
+    insert,
+    trim,
+)
 from sinks.dead_letters import dead_letter_of
 from sinks.producer import OutRecord
 from sinks.splitting import write_or_split
@@ -27,15 +35,15 @@ if TYPE_CHECKING:
     from app.progress import Chunk
     from app.table import StateTable
     from models.dead_letters import DeadLetter
-    from models.events import Event
+    from models.events import Category, Event, Moment
     from models.platforms import Platform
-    from models.states import History, State
+    from models.states import History
     from sinks.dead_letters import DeadLetterTopic
     from sinks.producer import RecordProducer
 
     JoinOf = Callable[[int], PartitionJoin]
-    #: A record, the event in it, and the time in ms that it claims.
-    _Parsed = tuple[ConsumerRecord, Event, int | None]
+    #: A record, the event in it, what kind of event it is, and whose moment.
+    _Visible = tuple[ConsumerRecord, Event, Category, Moment]
 
 
 log = logging.getLogger(__name__)
@@ -74,55 +82,55 @@ class CaptureEvents:
         """Return when every event of `chunk` is an entry in Kafka, nothing, or a dead letter."""
         join = self._join_of(chunk.partition)
         bad: list[DeadLetter] = []
-        parsed = self._parse(chunk, bad)
-        await join.wait_for_states(_newest(parsed, slack_ms=DISORDER_MS))
-        entries = self._extract(chunk.partition, parsed, bad)
+        visible = self._find_visible(chunk, bad)
+        await join.wait_for_states(_newest(visible, slack_ms=DISORDER_MS))
+        entries = self._join(chunk.partition, visible, bad)
         bad.extend(await self._hand_over(chunk.partition, entries))
         await self._dead_letters.bury(bad)
-        await join.note_events(_newest(parsed), chunk.last_offset + 1)
+        await join.note_events(_newest(visible), chunk.last_offset + 1)
 
-    def _parse(self, chunk: Chunk, bad: list[DeadLetter]) -> list[_Parsed]:
-        """Return each event that can be parsed, with the time that it claims."""
-        parsed: list[_Parsed] = []
+    def _find_visible(self, chunk: Chunk, bad: list[DeadLetter]) -> list[_Visible]:
+        """Return the visible messages of `chunk`; count its events, and collect those that are bad."""
+        platform, categories = self._platform, self.categories
+        visible: list[_Visible] = []
         for record in chunk:
             try:
-                event = self._platform.parse_event(record.value)
+                event = platform.parse_event(record.value)
+                category = platform.categorise(event)
+                categories[category] += 1
+                moment = platform.moment_of(event, category)
             except BadRecord as error:
                 bad.append(dead_letter_of(record, error))
             else:
-                parsed.append((record, event, self._platform.moment_of(event).timestamp))
-        return parsed
+                if moment is not None:
+                    visible.append((record, event, category, moment))
+        return visible
 
-    def _extract(
-        self, partition: int, parsed: Sequence[_Parsed], bad: list[DeadLetter]
-    ) -> list[tuple[ConsumerRecord, ChatLogEntry]]:
+    def _join(
+        self, partition: int, visible: Sequence[_Visible], bad: list[DeadLetter]
+    ) -> list[tuple[ConsumerRecord, OutRecord]]:
+        """Return the entries, encoded: of each message with the state that its user had before it."""
+        entry_of, stored_of = self._platform.entry_of, self._table.reader(partition)
         entries = []
-        for record, event, _ in parsed:
-            self.categories[self._platform.categorise(event)] += 1
+        for record, event, category, moment in visible:
+            key = moment.userid.encode()
+            stored = stored_of(key)
+            state = as_of(decode_history(stored), moment.timestamp) if stored else {}
             try:
-                entry = self._platform.extract_chat_log_entry(event, self._state_before(partition, event))
+                entry = entry_of(event, category, moment, state)
             except BadRecord as error:
                 bad.append(dead_letter_of(record, error))
-                continue
-            if entry is not None:
-                entries.append((record, entry))
+            else:
+                entries.append((record, OutRecord(key, encode_entry(entry))))
         return entries
 
-    def _state_before(self, partition: int, event: Event) -> State:
-        userid, timestamp_ms = self._platform.moment_of(event)
-        if userid is None or timestamp_ms is None:
-            return {}
-        stored = self._table.read(partition, userid.encode())
-        return {} if stored is None else as_of(decode_history(stored), timestamp_ms)
-
     async def _hand_over(
-        self, partition: int, entries: Sequence[tuple[ConsumerRecord, ChatLogEntry]]
+        self, partition: int, entries: Sequence[tuple[ConsumerRecord, OutRecord]]
     ) -> list[DeadLetter]:
         """Produce the entries to the same partition number; return those that Kafka does not take."""
 
-        async def produce(some: Sequence[tuple[ConsumerRecord, ChatLogEntry]]) -> int:
-            records = [OutRecord(entry.userid.encode(), encode_entry(entry)) for _, entry in some]
-            await self._producer.send(self._chat_log_topic, partition, records)
+        async def produce(some: Sequence[tuple[ConsumerRecord, OutRecord]]) -> int:
+            await self._producer.send(self._chat_log_topic, partition, [entry for _, entry in some])
             return len(some)
 
         produced, refused = await write_or_split(entries, produce)
@@ -130,10 +138,10 @@ class CaptureEvents:
         return [dead_letter_of(record, error) for (record, _), error in refused]
 
 
-def _newest(parsed: Sequence[_Parsed], *, slack_ms: int = 0) -> float:
-    """Return the latest time that the events claim, as far as it is plausible."""
+def _newest(visible: Sequence[_Visible], *, slack_ms: int = 0) -> float:
+    """Return the latest time that the messages claim, as far as it is plausible."""
     return max(
-        (clamp(ms, record.timestamp, slack_ms) for record, _, ms in parsed if ms is not None),
+        (clamp(moment.timestamp, record.timestamp, slack_ms) for record, _, _, moment in visible),
         default=-math.inf,
     )
 
@@ -166,6 +174,8 @@ class FeedStates:
             changes.clear()
             await join.note_states(newest_ms, next_offset)
 
+        stored_of = self._table.reader(chunk.partition)
+        needed_from = join.needed_from
         for record in chunk:
             try:
                 state = decode_state(record.value)
@@ -173,13 +183,18 @@ class FeedStates:
                 bad.append(dead_letter_of(record, error))
                 continue
             key = state.userid.encode()
-            history = trim(insert(self._history(chunk.partition, key, changes), state), join.needed_from)
+            history = changes.get(key)
+            if history is None:
+                history = decode_history(stored) if (stored := stored_of(key)) else EMPTY_HISTORY
+            history = trim(insert(history, state), needed_from)
             while len(history) > RUN_AHEAD and not (join.events_wait_for_states or events_were_done):
                 events_were_done = await join.events_are_at_the_end()
                 if not events_were_done:
                     await apply(record.offset)
                     await join.wait_for_a_move()
-                    history = trim(history, join.needed_from)
+                    stored_of = self._table.reader(chunk.partition)
+                needed_from = join.needed_from
+                history = trim(history, needed_from)
             if events_were_done:
                 seen_ms = max(newest_ms, join.states_read_to)
                 history = trim(history, seen_ms - DISORDER_MS, keep=RUN_AHEAD)
@@ -188,12 +203,6 @@ class FeedStates:
         await apply(chunk.last_offset + 1)
         await self._dead_letters.bury(bad)
         self.states += len(chunk) - len(bad)
-
-    def _history(self, partition: int, key: bytes, changes: dict[bytes, History]) -> History:
-        if key in changes:
-            return changes[key]
-        stored = self._table.read(partition, key)
-        return () if stored is None else decode_history(stored)
 
 
 def _encode_what_fits(history: History) -> bytes:

@@ -17,7 +17,7 @@ from app.transport import ChunkSchema
 from sinks.producer import OutRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from faust.types import AppT, EventT
 
@@ -50,15 +50,16 @@ class StateTable(faust.Table[bytes, bytes]):
         self._changelog = changelog
         self._producer = producer
 
-    def read(self, partition: int, key: bytes) -> bytes | None:
-        """Return what is stored for `key`, which belongs to `partition`; None if nothing is."""
+    def reader(self, partition: int) -> Callable[[bytes], bytes | None]:
+        """Return the function that tells what is stored for a key of `partition`; None if nothing is.
+
+        To be asked for anew after every wait: a partition that is given up takes its store with it.
+        """
         store: Any = self.data
-        if hasattr(store, "_db_for_partition"):
-            # Faust's RocksDB store takes the partition from the current event; inspection has none.
-            value = store._db_for_partition(partition).get(key)  # noqa: SLF001
-        else:
-            value = store.data.get(key)
-        return None if value is None else bytes(value)
+        # Faust's RocksDB store takes the partition from the current event; inspection has none.
+        rows = store._db_for_partition(partition) if hasattr(store, "_db_for_partition") else store.data  # noqa: SLF001
+        read: Callable[[bytes], bytes | None] = rows.get
+        return read
 
     async def write(self, partition: int, changes: Mapping[bytes, bytes]) -> None:
         """Log `changes` and apply them; return when they are safe."""

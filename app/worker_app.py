@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import threading
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Objects made before Python looks for garbage in cycles (its default is 700). A chunk is thousands of
+#: objects and hardly a cycle: with the default, the search takes an eighth of capture's time.
+GARBAGE_THRESHOLD = 50_000
 #: A stop that takes longer is cut off: what was not acknowledged is read again by whoever takes over.
 STOP_DEADLINE_S = 9.0
 #: Exit status of a stop that was cut off.
@@ -94,6 +98,8 @@ class WorkerApp(faust.App):
 
         What a person has to mend ends the process in one line: nothing was begun yet.
         """
+        gc.set_threshold(GARBAGE_THRESHOLD)
+        gc.freeze()  # what was imported stays
         try:
             self.conf.datadir.mkdir(parents=True, exist_ok=True)
             await super().on_first_start()

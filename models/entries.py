@@ -33,7 +33,9 @@ class Direction(StrEnum):
     USER = "user"
 
 
-@dataclass(frozen=True, slots=True)
+# Neither frozen nor slotted, though nobody changes one: every message is built twice and encoded twice, and
+# that would take five times and twice as long.
+@dataclass
 class ChatLogEntry:
     """One visible message. The fields are the columns of `chat_log`, in their order.
 

@@ -31,7 +31,7 @@ class Category(StrEnum):
 
 
 class Moment(NamedTuple):
-    """Whose state an event needs, and as of when. None where the event doesn't say."""
+    """Whose state a visible message needs, and as of when (ms since 1970, UTC)."""
 
-    userid: str | None
-    timestamp: int | None
+    userid: str
+    timestamp: int

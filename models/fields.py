@@ -16,6 +16,8 @@ TIMESTAMP_MAX_MS = 253_402_300_799_999
 
 #: PostgreSQL refuses an index row of more than about 2,700 bytes. Two texts of this size and a timestamp fit.
 INDEXED_MAX_BYTES = 512
+#: No character takes more than four bytes, so the usual identifier need not be encoded to be measured.
+_SURELY_FITS = INDEXED_MAX_BYTES // 4
 
 # As PostgreSQL reads a UUID: hyphens are optional between groups of four digits, and so are braces.
 _UUID = re.compile(r"(\{)?(?:[0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}(?(1)\})")
@@ -43,6 +45,8 @@ def required_id(value: JSON, field: str) -> str:
     Raises:
         BadRecord: `missing_field` for null and '', `wrong_type`, `too_large`.
     """
+    if type(value) is str and 0 < len(value) <= _SURELY_FITS:
+        return value
     identifier = optional_indexed_id(value, field)
     if not identifier:
         raise BadRecord(Reason.MISSING_FIELD, f"{field}: missing or empty")
@@ -63,8 +67,7 @@ def optional_indexed_id(value: JSON, field: str) -> str | None:
 
 def fits_index(text: str) -> bool:
     """Tell whether the text is small enough for the table's indexes."""
-    # No character takes more than four bytes, so the usual identifier need not be encoded to be measured.
-    return len(text) <= INDEXED_MAX_BYTES // 4 or len(text.encode()) <= INDEXED_MAX_BYTES
+    return len(text) <= _SURELY_FITS or len(text.encode()) <= INDEXED_MAX_BYTES
 
 
 def optional_text(value: JSON, field: str) -> str | None:

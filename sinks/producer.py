@@ -10,8 +10,7 @@ idempotent producer, which every later batch of the partition falls into: then t
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -45,13 +44,12 @@ _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeE
 _REFUSED = (ClusterAuthorizationFailedError, InvalidTopicError, TopicAuthorizationFailedError)
 
 
-@dataclass(frozen=True, slots=True)
-class OutRecord:
+class OutRecord(NamedTuple):
     """A record to produce."""
 
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]] = field(default=())
+    headers: Sequence[tuple[str, bytes | None]] = ()
     timestamp_ms: int | None = None
 
 

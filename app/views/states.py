@@ -16,7 +16,7 @@ from faust.types import TP
 from yarl import URL
 
 from app.settings import Role
-from models.states import decode_history
+from models.states import decode_history, states_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +65,7 @@ def _owners(app: WorkerApp, work: CaptureWork) -> dict[int, str]:
 def _answer(app: WorkerApp, work: CaptureWork, userid: str, partition: int) -> web.Response:
     if app.health.look().recovery is not None:
         return _problem(503, "the state table is being restored; see /health/ready")
-    stored = work.table.read(partition, userid.encode())
+    stored = work.table.reader(partition)(userid.encode())
     if stored is None:
         return _problem(404, "no state is known of this user")
     may_see_all = app.settings.web_token is not None  # the guard let nobody else in
@@ -86,7 +86,7 @@ def describe(history: History, *, may_see_all: bool) -> list[dict[str, Any]]:
             "updated_at": _iso(updated),
             **(known if may_see_all else _without_md(known)),
         }
-        for updated, known in reversed(history)
+        for updated, known in reversed(tuple(states_in(history)))
     ]
 
 

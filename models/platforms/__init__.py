@@ -12,21 +12,24 @@ from models.states import State
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What a platform's module offers: four pure functions.
+    """What a platform's module offers: pure functions.
 
     Attributes:
         name: as settings and metrics call it.
         parse_event: a record's value to an event, clean enough to be stored; raises `BadRecord`.
         categorise: any event to its category; never raises.
-        moment_of: any event to whose state it needs and when; never raises.
-        extract_chat_log_entry: event and the person's state before it to an entry, or None when nothing
-            visible was said; raises `BadRecord` when the row would lack what it needs.
+        moment_of: event and its category to whose state it needs and as of when, or None when nothing visible
+            was said; raises `BadRecord` when that cannot be told.
+        entry_of: event, its category, its moment, and the person's state before it to an entry; raises
+            `BadRecord` when the row would lack what it needs.
+        extract_chat_log_entry: the three of them in one: event and state to an entry, None, or `BadRecord`.
     """
 
     name: str
     parse_event: Callable[[bytes | None], Event]
     categorise: Callable[[Event], Category]
-    moment_of: Callable[[Event], Moment]
+    moment_of: Callable[[Event, Category], Moment | None]
+    entry_of: Callable[[Event, Category, Moment, State], ChatLogEntry]
     extract_chat_log_entry: Callable[[Event, State], ChatLogEntry | None]
 
 
@@ -39,6 +42,7 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
                 messenger.parse_event,
                 messenger.categorise,
                 messenger.moment_of,
+                messenger.entry_of,
                 messenger.extract_chat_log_entry,
             ),
         )

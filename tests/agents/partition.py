@@ -21,7 +21,7 @@ from app.progress import Chunk
 from app.topics import OUR_RECORD_MAX_BYTES
 from models.errors import BadRecord, Reason
 from models.platforms import PLATFORMS
-from models.states import as_of, insert
+from models.states import as_of, decode_history, insert
 from tests import virtual_time
 
 if TYPE_CHECKING:
@@ -95,9 +95,9 @@ class Table:
         self.rows: dict[bytes, bytes] = {}
         self._chance = chance
 
-    def read(self, partition: int, key: bytes) -> bytes | None:
+    def reader(self, partition: int) -> Callable[[bytes], bytes | None]:
         assert partition == PARTITION
-        return self.rows.get(key)
+        return self.rows.get
 
     async def write(self, partition: int, changes: Mapping[bytes, bytes]) -> None:
         assert partition == PARTITION
@@ -204,7 +204,7 @@ class World:
             await handle(chunk)
             log.done_to = position
             self.longest_history = max(
-                [self.longest_history, *(len(orjson.loads(row)) for row in self.table.rows.values())]
+                [self.longest_history, *(len(decode_history(row)) for row in self.table.rows.values())]
             )
 
     async def _commit_now_and_then(self) -> None:

@@ -99,14 +99,14 @@ async def test_what_was_written_is_there_after_a_restart_on_another_machine(
         await keeper.table.write(0, second)
         await keeper.table.write(2, {b"\x00\xff": b"\x00"})
         expected = first | second
-        assert {key: keeper.table.read(0, key) for key in expected} == expected
+        assert {key: keeper.table.reader(0)(key) for key in expected} == expected
         logged = await records_in(topics.require_kafka()[0], keeper.changelog, 0)
         assert [(record.key, record.value) for record in logged] == [*first.items(), *second.items()]
 
     async with running(topics, store, tmp_path / "two") as keeper:
-        assert keeper.table.read(2, b"\x00\xff") == b"\x00"
-        assert keeper.table.read(0, b"nobody") is None
-        assert {key: keeper.table.read(0, key) for key in expected} == expected
+        assert keeper.table.reader(2)(b"\x00\xff") == b"\x00"
+        assert keeper.table.reader(0)(b"nobody") is None
+        assert {key: keeper.table.reader(0)(key) for key in expected} == expected
 
 
 async def test_a_disk_that_has_fallen_behind_catches_up(topics: Settings, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ async def test_a_disk_that_has_fallen_behind_catches_up(topics: Settings, tmp_pa
     async with running(topics, "rocksdb", tmp_path / "another's") as keeper:
         await keeper.table.write(1, {b"a": b"2", b"c": b"2"})
     async with running(topics, "rocksdb", tmp_path / "mine") as keeper:
-        assert [keeper.table.read(1, key) for key in (b"a", b"b", b"c")] == [b"2", b"1", b"2"]
+        assert [keeper.table.reader(1)(key) for key in (b"a", b"b", b"c")] == [b"2", b"1", b"2"]
 
 
 @pytest.mark.parametrize("store", ["memory", "rocksdb"])
@@ -124,10 +124,10 @@ async def test_what_cannot_be_logged_is_not_applied(topics: Settings, store: str
         await keeper.table.write(0, {b"a": b"1"})
         with pytest.raises(BadRecord):
             await keeper.table.write(0, {b"a": b"2", b"b": b"x" * (OUR_RECORD_MAX_BYTES + 1)})
-        assert keeper.table.read(0, b"a") == b"1"
-        assert keeper.table.read(0, b"b") is None
+        assert keeper.table.reader(0)(b"a") == b"1"
+        assert keeper.table.reader(0)(b"b") is None
         await keeper.table.write(0, {b"a": b"3"})
-        assert keeper.table.read(0, b"a") == b"3"
+        assert keeper.table.reader(0)(b"a") == b"3"
 
 
 async def test_nothing_is_logged_for_nothing(topics: Settings, tmp_path: Path) -> None:
@@ -147,5 +147,5 @@ async def test_a_tombstone_in_the_changelog_removes_the_key(
         await keeper.table.write(0, {b"a": b"1", b"b": b"1"})
         await keeper.producer.send(keeper.changelog, 0, [OutRecord(b"a", None)])
     async with running(topics, store, tmp_path / "two") as keeper:
-        assert keeper.table.read(0, b"a") is None
-        assert keeper.table.read(0, b"b") == b"1"
+        assert keeper.table.reader(0)(b"a") is None
+        assert keeper.table.reader(0)(b"b") == b"1"

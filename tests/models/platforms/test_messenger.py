@@ -346,20 +346,35 @@ def test_what_is_no_event_is_refused(raw: bytes | None, reason: Reason) -> None:
     [
         (text("hi"), Moment(USER, NOW)),
         (echo(), Moment(USER, NOW)),
-        (postback("get_started"), Moment(USER, NOW)),
-        (by_user(read={}), Moment(USER, NOW)),
-        (echo() | {"read": {}}, Moment(USER, NOW)),
-        (by_user(message={"is_echo": False}), Moment(USER, NOW)),
+        (postback("get_started"), None),
+        (by_user(read={}), None),
+        (echo() | {"read": {}}, None),
+        (by_user(message={"is_echo": False}), None),
         (text("hi") | {"sender": {"id": 111}}, Moment("111", NOW)),
-        (text("hi") | {"sender": {"id": ""}}, Moment(None, NOW)),
-        (text("hi") | {"sender": "U1"}, Moment(None, NOW)),
-        (text("hi") | {"timestamp": "soon"}, Moment(USER, None)),
-        (text("hi") | {"timestamp": -1}, Moment(USER, None)),
-        ({}, Moment(None, None)),
+        ({}, None),
     ],
 )
-def test_whose_state_an_event_needs_and_as_of_when(event: dict[str, Any], moment: Moment) -> None:
-    assert moment_of(parse_event(as_bytes(event))) == moment
+def test_whose_state_a_visible_message_needs_and_as_of_when(
+    event: dict[str, Any], moment: Moment | None
+) -> None:
+    parsed = parse_event(as_bytes(event))
+    assert moment_of(parsed, categorise(parsed)) == moment
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"sender": {"id": ""}}, Reason.MISSING_FIELD),
+        ({"sender": "U1"}, Reason.MISSING_FIELD),
+        ({"timestamp": "soon"}, Reason.WRONG_TYPE),
+        ({"timestamp": -1}, Reason.TIMESTAMP_OUT_OF_RANGE),
+    ],
+)
+def test_a_visible_message_of_no_moment_is_refused(changes: dict[str, Any], reason: Reason) -> None:
+    event = parse_event(as_bytes(text("hi") | changes))
+    with pytest.raises(BadRecord) as refused:
+        moment_of(event, categorise(event))
+    assert refused.value.reason is reason
 
 
 # Anything at all
@@ -412,7 +427,7 @@ def test_any_json_is_an_entry_that_survives_the_topic_or_nothing_or_a_bad_record
         assert (entry is not None) == (category in SPEAKING)
         if entry is not None:
             assert decode_entry(encode_entry(entry)) == entry
-            assert moment_of(parsed) == Moment(entry.userid, entry.timestamp)
+            assert moment_of(parsed, category) == Moment(entry.userid, entry.timestamp)
 
 
 @given(st.binary() | any_json.map(as_bytes))

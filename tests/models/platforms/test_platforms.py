@@ -18,7 +18,7 @@ def test_a_platform_takes_an_event_all_the_way_to_an_entry() -> None:
     platform = PLATFORMS["messenger"]
     event = platform.parse_event(b'{"sender":{"id":"U1"},"timestamp":1,"message":{"text":"hi"}}')
     assert platform.categorise(event) is Category.TEXT
-    assert platform.moment_of(event) == Moment("U1", 1)
+    assert platform.moment_of(event, Category.TEXT) == Moment("U1", 1)
     assert platform.extract_chat_log_entry(event, {}) == ChatLogEntry(
         "U1", None, 1, Direction.USER, "hi", None, None, None, "text", event, None
     )
