@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: How long work in flight may go on once the partitions are to be given up. Together with the commit
-#: (`app.transport.COMMIT_TIMEOUT_S`) it must stay far below the rebalance timeout and the stop deadline.
+#: How long work in flight may go on once the partitions are to be given up. Together with the commit that
+#: follows (`app.consumer_thread`) it must stay far below the rebalance timeout and the stop deadline.
 RELEASE_GRACE_S = 2.0
 #: How long work that was then cancelled may take to end: asyncpg tells the server of it, and a server that is
 #: frozen does not answer.

@@ -30,7 +30,7 @@ class Persist:
     async def __call__(self, chunk: Chunk) -> None:
         """Return when every record of `chunk` is a committed row or a dead letter."""
         entries: list[ChatLogEntry] = []
-        sources: dict[int, ConsumerRecord] = {}
+        records: list[ConsumerRecord] = []
         bad: list[DeadLetter] = []
         for record in chunk:
             try:
@@ -39,9 +39,10 @@ class Persist:
                 bad.append(dead_letter_of(record, error))
             else:
                 entries.append(entry)
-                sources[id(entry)] = record
-        refused = await self._sink.write(entries)
-        bad.extend(dead_letter_of(sources[id(entry)], error) for entry, error in refused)
+                records.append(record)
+        if refused := await self._sink.write(entries):
+            sources = {id(entry): record for entry, record in zip(entries, records, strict=True)}
+            bad.extend(dead_letter_of(sources[id(entry)], error) for entry, error in refused)
         await self._dead_letters.bury(bad)
 
 

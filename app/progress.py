@@ -104,6 +104,41 @@ class PartitionProgress:
         return mark
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where the reading of a partition begins.
+
+    Attributes:
+        position: the first offset to read.
+        committed: what counts as committed; None when nothing that is committed means anything.
+        expired: how many records between the two are gone.
+        remark: what an operator should know, "" when all is as usual.
+    """
+
+    position: int
+    committed: int | None
+    expired: int = 0
+    remark: str = ""
+
+
+def start_of(committed: int | None, beginning: int, end: int) -> Start:
+    """Decide where to begin, given the group's committed offset, and where the log begins and ends.
+
+    What was read before is read again where that is not known: the rows are there already.
+    """
+    if not committed:
+        if end == beginning:
+            return Start(beginning, None)
+        return Start(
+            beginning,
+            None,
+            remark="No committed offset: the group is new, or its offsets expired; all of the log is read",
+        )
+    if committed < beginning:
+        return Start(beginning, committed, expired=beginning - committed)
+    return Start(committed, committed)
+
+
 def cut(
     topic: str, partition: int, records: Sequence[ConsumerRecord], max_records: int, max_bytes: int
 ) -> Iterator[Chunk]:

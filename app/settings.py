@@ -101,7 +101,7 @@ class Settings(BaseSettings):
 
     # PostgreSQL
     database_url: Annotated[DatabaseUrl | None, BeforeValidator(_empty_is_unset)] = None
-    database_pool_size: int = Field(default=4, ge=1, le=100)
+    database_pool_size: int = Field(default=5, ge=1, le=100)
     database_timeout_s: float = Field(default=15.0, gt=0, le=300)
 
     # Kafka

@@ -5,26 +5,29 @@ event of a `Chunk`: up to `chunk_max_records` consecutive records of one partiti
 streams, groups, rebalances, tables and web views stay Faust's.
 
 It also owns what may be committed (`app.progress`), bounds what is in flight per partition and in all
-(back-pressure: a full partition is not polled until a chunk is acknowledged), and bounds every wait of a
-rebalance or a stop. Written against faust-streaming 0.15.3; tests/app/test_transport.py tells when another
-Faust breaks it.
+(back-pressure: a full partition is not polled until a chunk is acknowledged), bounds every wait of a
+rebalance or a stop, and says loudly when a log does not go on where it should. Written against
+faust-streaming 0.15.3; tests/app/test_transport.py tells when another Faust breaks it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from app.progress import Chunk, PartitionProgress, cut
+from app.consumer_thread import COMMIT_TIMEOUT_S, ChunkConsumerThread
+from app.end_offsets import EndOffsets
+from app.progress import Chunk, PartitionProgress, cut, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -42,11 +45,6 @@ BYTES_IN_FLIGHT = 64 * 1024 * 1024
 POLL_S = 0.25
 #: The same while a partition is left out because it is full: it must be polled again soon after it drains.
 POLL_WHILE_FULL_S = 0.02
-#: How long a broker may hold a fetch for lack of records. aiokafka has one fetch under way per broker, so a
-#: partition that was just emptied waits for it: with Faust's 1.5 s a few busy partitions crawl.
-FETCH_MAX_WAIT_MS = 50
-#: How long a commit may take before it is given up; the next one commits the same and more.
-COMMIT_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,58 +67,6 @@ class ChunkSchema(Schema[Any, Any]):
         return decode
 
 
-class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread with a commit that reports failure instead of crashing the worker."""
-
-    logger = logging.getLogger("faust.transport")
-
-    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
-        consumer = super()._create_worker_consumer(transport)
-        # Faust fixes the first and does not offer the second; both are read when the consumer starts.
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001
-        consumer._isolation_level = "read_committed"  # noqa: SLF001  what was rolled back was never said
-        return consumer
-
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        consumer = self._ensure_consumer()
-        assigned = consumer.assignment()
-        payload = {
-            TopicPartition(tp.topic, tp.partition): offset
-            for tp, offset in offsets.items()
-            if TopicPartition(tp.topic, tp.partition) in assigned
-        }
-        if not payload:
-            return False
-        try:
-            await asyncio.wait_for(consumer.commit(payload), COMMIT_TIMEOUT_S)
-        except (CommitFailedError, IllegalStateError):
-            log.info("Commit refused: the group has rebalanced; its records are read again")
-            return False
-        except (KafkaError, TimeoutError) as error:
-            log.warning("Commit failed, will be tried again", extra={"error": repr(error)})
-            return False
-        return True
-
-    async def end_offsets(self, tps: set[TP]) -> Mapping[TopicPartition, int]:
-        """Ask the brokers for the offset after the last record of each partition."""
-        question = self._ensure_consumer().end_offsets([TopicPartition(tp.topic, tp.partition) for tp in tps])
-        # Past the thread's method queue, where it would wait behind a poll or a commit.
-        future = asyncio.run_coroutine_threadsafe(question, self.thread_loop)
-        answer: Mapping[TopicPartition, int] = await asyncio.wrap_future(future)
-        return answer
-
-    def position_of(self, tp: TP) -> int | None:
-        """Return where fetching stands in a partition, beyond markers and gaps; None when not known."""
-        subscription = self._ensure_consumer()._subscription.subscription  # noqa: SLF001  no public, non-waiting way
-        if subscription is None or subscription.assignment is None:
-            return None
-        with suppress(KeyError, IllegalStateError, AssertionError):
-            state = subscription.assignment.state_value(TopicPartition(tp.topic, tp.partition))
-            if state is not None and state.has_valid_position:
-                return int(state.position)
-        return None
-
-
 class ChunkConsumer(driver.Consumer):
     """Delivers chunks, and commits of each partition no more than its low-water mark.
 
@@ -140,10 +86,10 @@ class ChunkConsumer(driver.Consumer):
         #: Set when an acknowledgement may have made room in a full partition.
         self._room = asyncio.Event()
         self.release_hooks: list[Callable[[], Awaitable[None]]] = []
-        # Questions for end offsets: those that wait, the answer they wait for, and the one under way.
-        self._asked: set[TP] = set()
-        self._answer: asyncio.Future[Mapping[TP, int]] | None = None
-        self._asking = asyncio.Lock()
+        #: Records that were deleted before they were read: retention is shorter than the lag.
+        self.expired: Counter[TP] = Counter()
+        self._gaps: dict[TP, tuple[int, int]] = {}
+        self._end_offsets = EndOffsets(self._thread.end_offsets)
 
     def _new_consumer_thread(self) -> ChunkConsumerThread:
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -205,7 +151,7 @@ class ChunkConsumer(driver.Consumer):
                 cut(tp.topic, tp.partition, records, self._limits.max_records, self._limits.max_bytes)
             )
             if self.app.topics.acks_enabled_for(tp.topic):
-                progress = self._progress.setdefault(tp, PartitionProgress())
+                progress = self._progress_from(tp, records[0].offset)
                 for chunk in cut_chunks:
                     progress.hand_out(chunk)
             chunks.extend(cut_chunks)
@@ -219,6 +165,49 @@ class ChunkConsumer(driver.Consumer):
         position = self._thread.position_of(tp) if progress else None
         if progress and position is not None:
             progress.skip_to(position)
+
+    def _progress_from(self, tp: TP, first_offset: int) -> PartitionProgress:
+        """Return the bookkeeping of a partition whose fetch begins at an offset, which may be an odd one."""
+        progress = self._progress.setdefault(tp, PartitionProgress())
+        expected = progress.position
+        if expected is None or first_offset == expected:
+            return progress
+        if first_offset < expected:
+            # The brokers did not have what was asked for, and aiokafka began anew.
+            log.warning(
+                "The log is shorter than what was read of it: it was made anew, and is read anew",
+                extra={"topic": tp.topic, "partition": tp.partition, "offset": first_offset},
+            )
+            progress = self._progress[tp] = PartitionProgress(position=first_offset)
+        else:
+            if not self._gaps:
+                self.add_future(self._look_into_gaps())
+            since, _ = self._gaps.get(tp, (expected, first_offset))
+            self._gaps[tp] = (since, first_offset)
+        return progress
+
+    async def _look_into_gaps(self) -> None:
+        """Tell expired records from markers and compaction: of these, the log begins before the gap."""
+        gaps, self._gaps = self._gaps, {}
+        try:
+            beginnings = await self.earliest_offsets(*gaps)
+        except KafkaError as error:
+            log.warning(
+                "Offsets are missing, and Kafka does not tell whether their records expired",
+                extra={"error": repr(error), "partitions": [f"{tp.topic}[{tp.partition}]" for tp in gaps]},
+            )
+            return
+        for tp, (since, first_offset) in gaps.items():
+            self._note_expired(tp, min(first_offset, beginnings[tp]) - since)
+
+    def _note_expired(self, tp: TP, records: int) -> None:
+        if records > 0:
+            self.expired[tp] += records
+            log.error(
+                "Records expired before they were read, and are lost to us: keep the topic's records longer, "
+                "or add workers",
+                extra={"topic": tp.topic, "partition": tp.partition, "records": records},
+            )
 
     async def _hand_over(self, chunk: Chunk) -> None:
         """Give the chunk to the streams; a flow that stops meanwhile gives up, as all is read again then."""
@@ -302,8 +291,8 @@ class ChunkConsumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Go back to the committed offsets; what was handed out before counts for nothing.
 
-        A partition without a committed offset goes back to where its log begins. aiokafka's
-        `seek_to_committed` leaves it where it stands, and Faust fetches before it seeks
+        A partition without a committed offset, or with one that expired, goes to where its log begins.
+        aiokafka's `seek_to_committed` leaves the first where it stands, and Faust fetches before it seeks
         (`Recovery.on_recovery_completed` resumes the partitions first): the records between were lost.
         """
         async with self._positions:
@@ -317,14 +306,18 @@ class ChunkConsumer(driver.Consumer):
         if not tps:
             return
         beginnings = await self.earliest_offsets(*tps)
-        uncommitted = {tp: beginnings[tp] for tp in tps if not self._committed_offset.get(tp)}
-        if uncommitted:
-            await super().seek_wait(uncommitted)
-        for tp in tps:
-            start = uncommitted.get(tp, self._committed_offset.get(tp))
-            self._progress[tp] = PartitionProgress(
-                position=start, committed=None if tp in uncommitted else start
-            )
+        ends = await self._thread.end_offsets(tps)
+        starts = {
+            tp: start_of(self._committed_offset.get(tp), beginnings[tp], ends[TopicPartition(*tp)])
+            for tp in tps
+        }
+        if moved := {tp: start.position for tp, start in starts.items() if start.position != start.committed}:
+            await super().seek_wait(moved)
+        for tp, start in starts.items():
+            self._progress[tp] = PartitionProgress(position=start.position, committed=start.committed)
+            self._note_expired(tp, start.expired)
+            if start.remark:
+                log.warning(start.remark, extra={"topic": tp.topic, "partition": tp.partition})
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek when no poll is under way (Faust's table recovery calls this)."""
@@ -350,21 +343,12 @@ class ChunkConsumer(driver.Consumer):
         return progress.committed or 0 if progress else 0
 
     async def end_offset(self, tp: TP) -> int:
-        """Ask the brokers for the offset after the last record; questions at one time share an answer.
+        """Ask the brokers for the offset after the last record.
 
         Raises:
             KafkaError: they do not answer.
         """
-        self._asked.add(tp)
-        if self._answer is None:
-            self._answer = asyncio.ensure_future(self._ask_end_offsets())
-        return (await asyncio.shield(self._answer))[tp]
-
-    async def _ask_end_offsets(self) -> Mapping[TP, int]:
-        async with self._asking:
-            asked, self._asked, self._answer = self._asked, set(), None
-            answer = await self._thread.end_offsets(asked)
-        return {TP(tp.topic, tp.partition): offset for tp, offset in answer.items()}
+        return await self._end_offsets.of(tp)
 
 
 class ChunkTransport(driver.Transport):

@@ -102,7 +102,7 @@ _DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
 def _direction(value: JSON) -> Direction:
-    direction = _DIRECTIONS.get(required_text(value, "direction"))
-    if direction is None:
-        raise BadRecord(Reason.UNKNOWN_VALUE, "direction: expected 'bot' or 'user'")
-    return direction
+    if type(value) is str and value in _DIRECTIONS:
+        return _DIRECTIONS[value]
+    required_text(value, "direction")
+    raise BadRecord(Reason.UNKNOWN_VALUE, "direction: expected 'bot' or 'user'")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sinks.retrying import Patience
 
 _INSERT = statement("insert_entries")
-_primary_key = attrgetter("key")
+_primary_key = attrgetter("userid", "timestamp", "direction")
 
 
 class ChatLogSink:

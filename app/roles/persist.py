@@ -60,7 +60,8 @@ class PersistWork:
             self.patience,
             max_entries=settings.batch_max_entries,
             max_wait_s=settings.batch_max_wait_s,
-            max_writes=max(1, settings.database_pool_size // 2),
+            # One connection is left for dead letters and partitions.
+            max_writes=max(1, settings.database_pool_size - 1),
         )
         self.dead_letters = DeadLetterTopic(
             self._producer, self.topics.dead_letters.name, counts[self.topics.dead_letters.name]

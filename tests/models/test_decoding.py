@@ -41,6 +41,9 @@ from tests.models.strategies import any_json, any_text, as_bytes, nested
         (b"1.5", Reason.NOT_AN_OBJECT),
         (b"true", Reason.NOT_AN_OBJECT),
         (nested(MAX_DEPTH + 1), Reason.TOO_DEEP),
+        # The shortest records of that depth: only objects, and hardly any.
+        (b'{"":' * MAX_DEPTH + b"{}" + b"}" * MAX_DEPTH, Reason.TOO_DEEP),
+        (b'{"":' + b"[" * (MAX_DEPTH - 1) + b"[]" + b"]" * (MAX_DEPTH - 1) + b"}", Reason.TOO_DEEP),
         (nested(254), Reason.TOO_DEEP),
         (nested(1_024), Reason.TOO_DEEP),
         (nested(1_025), Reason.TOO_DEEP),

@@ -1,0 +1,102 @@
+"""Faust's consumer thread: where aiokafka fetches, commits and tells positions, beside the event loop.
+
+It differs from Faust's in how long a fetch may wait, in reading only what was committed by transactions, and
+in that a failed commit is reported, not raised. What is fetched, and what is committed, `app.transport` says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from faust.transport.drivers import aiokafka as driver
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from faust.types import TP
+
+log = logging.getLogger(__name__)
+
+#: How long a broker may hold a fetch for lack of records. aiokafka has one fetch under way per broker, so a
+#: partition that was just emptied waits for it: with Faust's 1.5 s a few busy partitions crawl.
+FETCH_MAX_WAIT_MS = 50
+#: How long a commit may take before it is given up; the next one commits the same and more.
+COMMIT_TIMEOUT_S = 5.0
+#: How often it is said that commits fail, while they do.
+WARN_EVERY_S = 30.0
+
+
+class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread with a commit that reports failure instead of crashing the worker."""
+
+    logger = logging.getLogger("faust.transport")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: `time.monotonic()` of the last warning that commits fail; None while they succeed.
+        self._commit_warned_at: float | None = None
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust fixes the first and does not offer the second; both are read when the consumer starts.
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001
+        consumer._isolation_level = "read_committed"  # noqa: SLF001  what was rolled back was never said
+        return consumer
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        payload = {
+            TopicPartition(tp.topic, tp.partition): offset
+            for tp, offset in offsets.items()
+            if TopicPartition(tp.topic, tp.partition) in assigned
+        }
+        if not payload:
+            return False
+        try:
+            await asyncio.wait_for(consumer.commit(payload), COMMIT_TIMEOUT_S)
+        except (CommitFailedError, IllegalStateError):
+            log.info("Commit refused: the group has rebalanced; its records are read again")
+            return False
+        except (KafkaError, TimeoutError) as error:
+            self._note_failed_commit(error)
+            return False
+        if self._commit_warned_at is not None:
+            self._commit_warned_at = None
+            log.info("Kafka takes commits again")
+        return True
+
+    def _note_failed_commit(self, error: Exception) -> None:
+        """Say it once, and again while it goes on: a commit is tried every second."""
+        now = time.monotonic()
+        if self._commit_warned_at is None or now - self._commit_warned_at >= WARN_EVERY_S:
+            self._commit_warned_at = now
+            log.warning(
+                "Kafka takes no commit: it is tried again, and nothing is lost; check the brokers",
+                extra={"error": repr(error)},
+            )
+
+    async def end_offsets(self, tps: set[TP]) -> Mapping[TopicPartition, int]:
+        """Ask the brokers for the offset after the last record of each partition."""
+        question = self._ensure_consumer().end_offsets([TopicPartition(tp.topic, tp.partition) for tp in tps])
+        # Past the thread's method queue, where it would wait behind a poll or a commit.
+        future = asyncio.run_coroutine_threadsafe(question, self.thread_loop)
+        answer: Mapping[TopicPartition, int] = await asyncio.wrap_future(future)
+        return answer
+
+    def position_of(self, tp: TP) -> int | None:
+        """Return where fetching stands in a partition, beyond markers and gaps; None when not known."""
+        subscription = self._ensure_consumer()._subscription.subscription  # noqa: SLF001  no public, non-waiting way
+        if subscription is None or subscription.assignment is None:
+            return None
+        with suppress(KeyError, IllegalStateError, AssertionError):
+            state = subscription.assignment.state_value(TopicPartition(tp.topic, tp.partition))
+            if state is not None and state.has_valid_position:
+                return int(state.position)
+        return None
