@@ -13,10 +13,10 @@ COUNT := /^Collecting/ { printf "\r  fetched %d", ++n; fflush() } \
 RESOLVE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q
 
 .DEFAULT_GOAL := help
-.PHONY: help up venv test lint format lock package clean
+.PHONY: help up venv test test-faults soak bench lint format lock package clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: venv ## run the whole system here: Kafka, PostgreSQL, workers, sample conversations
 	@$(BIN)/chatlog up $(ARGS)
@@ -35,6 +35,18 @@ $(READY): $(LOCK) pyproject.toml
 
 test: venv ## run all tests (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-faults: venv ## break everything that can break, and account for every message (20 minutes)
+	@rm -f build/faults.json
+	@$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS); status=$$?; \
+		$(BIN)/python -m tests.faults.report && exit $$status
+
+MINUTES ?= 30
+soak: venv ## random faults under load for MINUTES=30 (ARGS="--seed N" for the same ones again)
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
+
+bench: venv ## measure against the baselines (QUICK=1: under 5 minutes; ARGS="--only persist" for a part)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
 
 lint: venv ## check style, types and the direction of imports
 	@$(BIN)/ruff check .
@@ -61,4 +73,4 @@ package: ## build the wheel, and try it with nothing but what the image holds
 	@rm -rf build
 
 clean: ## remove the environment and caches
-	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache benchmarks/out

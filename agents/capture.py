@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from agents.join import DISORDER_MS, RUN_AHEAD, PartitionJoin, clamp
 from app.topics import OUR_RECORD_MAX_BYTES
 from models.entries import encode_entry
-from models.errors import BadRecord
+from models.errors import BadRecord, Reason
 from models.states import (
     EMPTY_HISTORY,
     as_of,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from models.dead_letters import DeadLetter
     from models.events import Category, Event, Moment
     from models.platforms import Platform
-    from models.states import History
+    from models.states import History, StateRecord
     from sinks.dead_letters import DeadLetterTopic
     from sinks.producer import RecordProducer
 
@@ -178,7 +178,7 @@ class FeedStates:
         needed_from = join.needed_from
         for record in chunk:
             try:
-                state = decode_state(record.value)
+                state = _decode_what_fits(record.value)
             except BadRecord as error:
                 bad.append(dead_letter_of(record, error))
                 continue
@@ -203,6 +203,21 @@ class FeedStates:
         await apply(chunk.last_offset + 1)
         await self._dead_letters.bury(bad)
         self.states += len(chunk) - len(bad)
+
+
+def _decode_what_fits(raw: bytes | None) -> StateRecord:
+    """Decode a state that the changelog takes; one larger than that may come compressed.
+
+    Raises:
+        BadRecord: it cannot be used as a state.
+    """
+    state = decode_state(raw)
+    # Written again, a number like 1e15 grows, but no record four times.
+    if raw and len(raw) > HISTORY_MAX_BYTES // 4:
+        size_bytes = len(encode_history(insert(EMPTY_HISTORY, state)))
+        if size_bytes > HISTORY_MAX_BYTES:
+            raise BadRecord(Reason.TOO_LARGE, f"state_json: {size_bytes} bytes; {HISTORY_MAX_BYTES} are kept")
+    return state
 
 
 def _encode_what_fits(history: History) -> bytes:

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 #: Chunks a stream may hold before the consumer waits; the transport's own bound is the one that counts.
 STREAM_BUFFER_CHUNKS = 64
+#: Kafka's own default.
+HEARTBEAT_MAX_S = 3.0
+#: How long a request to the brokers may take (Faust's default).
+REQUEST_TIMEOUT_S = 90.0
+#: How often the brokers are asked what topics and partitions there are.
+METADATA_MAX_AGE_MS = 30_000
 
 
 def faust_settings(settings: Settings, role: Role) -> dict[str, Any]:
@@ -34,7 +40,12 @@ def faust_settings(settings: Settings, role: Role) -> dict[str, Any]:
         "broker_commit_interval": settings.commit_interval_s,
         "broker_rebalance_timeout": settings.rebalance_timeout_s,
         "broker_session_timeout": settings.session_timeout_s,
-        "broker_heartbeat_interval": settings.session_timeout_s / 5,
+        # A worker learns of a rebalance by its heartbeat, so a long session must not make it slow.
+        "broker_heartbeat_interval": min(settings.session_timeout_s / 5, HEARTBEAT_MAX_S),
+        # Faust insists that a session ends sooner than a request.
+        "broker_request_timeout": max(REQUEST_TIMEOUT_S, settings.session_timeout_s + 1),
+        # By default, a topic that was deleted and made again goes unnoticed for five minutes.
+        "consumer_metadata_max_age_ms": METADATA_MAX_AGE_MS,
         "stream_buffer_maxsize": STREAM_BUFFER_CHUNKS,
         # Before partitions are given up, `ChunkConsumer.wait_empty` runs; its waits are bounded.
         "stream_wait_empty": True,

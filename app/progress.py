@@ -112,28 +112,20 @@ class Start:
         position: the first offset to read.
         committed: what counts as committed; None when nothing that is committed means anything.
         expired: how many records between the two are gone.
-        remark: what an operator should know, "" when all is as usual.
     """
 
     position: int
     committed: int | None
     expired: int = 0
-    remark: str = ""
 
 
-def start_of(committed: int | None, beginning: int, end: int) -> Start:
-    """Decide where to begin, given the group's committed offset, and where the log begins and ends.
+def start_of(committed: int | None, beginning: int) -> Start:
+    """Decide where to begin, given the group's committed offset, and where the log begins.
 
     What was read before is read again where that is not known: the rows are there already.
     """
     if not committed:
-        if end == beginning:
-            return Start(beginning, None)
-        return Start(
-            beginning,
-            None,
-            remark="No committed offset: the group is new, or its offsets expired; all of the log is read",
-        )
+        return Start(beginning, None)
     if committed < beginning:
         return Start(beginning, committed, expired=beginning - committed)
     return Start(committed, committed)

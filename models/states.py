@@ -11,8 +11,7 @@ that an event takes is ever parsed; decoding whole histories was a third of what
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 import orjson
 
@@ -37,8 +36,7 @@ KEEP_STATES = 4
 _TIME_DIGITS = len(str(TIMESTAMP_MAX_MS))
 
 
-@dataclass(frozen=True, slots=True)
-class StateRecord:
+class StateRecord(NamedTuple):
     """One record of the state topic.
 
     Attributes:
@@ -73,11 +71,12 @@ def insert(history: History, record: StateRecord) -> History:
 
     Reading a record twice changes nothing, and the order of reading matters only between records of one time.
     """
-    made = b"%s %s" % (_time(record.updated), orjson.dumps(record.state))
-    if not history or history[-1] < _time(record.updated):
+    time = _time(record.updated)
+    made = b"%s %s" % (time, orjson.dumps(record.state))
+    if not history or history[-1] < time:
         return (*history, made)
-    index = bisect_left(history, _time(record.updated))
-    after = index + 1 if history[index].startswith(_time(record.updated)) else index
+    index = bisect_left(history, time)
+    after = index + 1 if history[index].startswith(time) else index
     return (*history[:index], made, *history[after:])
 
 
@@ -96,6 +95,8 @@ def trim(history: History, needed_from_ms: float, keep: int = KEEP_STATES) -> Hi
             the same before and after. -inf forgets nothing; inf means that no event waits.
         keep: how many states stay in any case.
     """
+    if len(history) <= keep:
+        return history
     forgettable = len(history) - unforgettable(history, needed_from_ms)
     return history[min(forgettable, max(0, len(history) - keep)) :]
 

@@ -41,6 +41,8 @@ class Delivery:
     def begin(self, producer: AIOKafkaProducer) -> None:
         """Start over, with all records."""
         self.producer = producer
+        for confirmation in self._confirmations:
+            confirmation.add_done_callback(_look_at)
         self._to_hand_in.clear()
         self._to_hand_in.extend(_batches(producer, self.records))
         self._confirmations.clear()
@@ -95,8 +97,7 @@ async def end_producer(producer: AIOKafkaProducer) -> None:
         await asyncio.wait({*left, asyncio.ensure_future(producer.client.close())}, timeout=0.1)
         left = {end for end in left if not end.done()}
     for end in ends - left:
-        if not end.cancelled():
-            end.exception()  # looked at, or asyncio reports it
+        _look_at(end)
 
 
 def _batches(producer: AIOKafkaProducer, records: Sequence[OutRecord]) -> Iterator[Any]:
@@ -110,6 +111,12 @@ def _batches(producer: AIOKafkaProducer, records: Sequence[OutRecord]) -> Iterat
             _append(batch, record)
     batch.close()
     yield batch
+
+
+def _look_at(done: asyncio.Future[Any]) -> None:
+    """Look at what nobody waits for any more, or asyncio reports it."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _append(batch: Any, record: OutRecord) -> bool:

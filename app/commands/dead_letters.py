@@ -166,7 +166,7 @@ async def _replay(
 
 @asynccontextmanager
 async def _producer(settings: Settings) -> AsyncIterator[RecordProducer]:
-    producer = RecordProducer(client_settings(settings), Patience("replay"))
+    producer = RecordProducer(client_settings(settings), Patience("replay"), compress=True)
     await producer.start()
     try:
         yield producer

@@ -45,10 +45,12 @@ class CaptureWork:
         self._fail = fail
         self.topics = topics_of(settings)
         self.patience = Patience("capture")
+        burying = Patience("dead letters")
         #: What is looked at from outside: every part that may wait, and the topics that are read.
-        self.patiences = (self.patience,)
+        self.patiences = (self.patience, burying)
         self.consumed = (self.topics.events.name, self.topics.state.name)
         self._producer = RecordProducer(client_settings(settings), self.patience)
+        self._burying_producer = RecordProducer(client_settings(settings), burying, compress=True)
         self.table = StateTable(
             app, name="states", changelog=self.topics.state_changelog.name, producer=self._producer
         )
@@ -62,8 +64,9 @@ class CaptureWork:
         settings, topics = self._settings, self.topics
         counts = await check_copartitioned(settings)
         await self._producer.start()
+        await self._burying_producer.start()
         dead_letters = DeadLetterTopic(
-            self._producer, topics.dead_letters.name, counts[topics.dead_letters.name]
+            self._burying_producer, topics.dead_letters.name, counts[topics.dead_letters.name]
         )
         self.dead_letters = dead_letters
         self.capture = CaptureEvents(
@@ -86,7 +89,7 @@ class CaptureWork:
 
     async def stop(self) -> None:
         """Disconnect. Idempotent."""
-        await self._producer.stop()
+        await asyncio.gather(self._producer.stop(), self._burying_producer.stop())
 
     @property
     def counters(self) -> dict[str, int]:

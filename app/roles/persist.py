@@ -39,7 +39,7 @@ class PersistWork:
         self.patiences = (self.patience, burying, keeping)
         self.consumed = (self.topics.chat_log.name, self.topics.dead_letters.name)
         self._keeping = keeping
-        self._producer = RecordProducer(client_settings(settings), burying)
+        self._producer = RecordProducer(client_settings(settings), burying, compress=True)
         self._pool: asyncpg.Pool | None = None
         declare_agent(app, "persist", self.topics.chat_log.name, lambda: self._entries)
         declare_agent(

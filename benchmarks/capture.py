@@ -1,0 +1,67 @@
+"""Events and states in Kafka → entries in Kafka: our worker and the idiom of the guides.
+
+Both topics are there before, with one state for every two events. The clock runs from the first record that a
+contender appends (entry or change of its table) to the last of either, so the states' share is in it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.settings import Role
+from app.topics import topics_of
+from benchmarks.clocks import appended, until_done
+from benchmarks.measuring import run_of
+from benchmarks.processes import DidNotFinish, baseline, worker
+from benchmarks.rounds import in_turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.backlog import Backlog
+    from benchmarks.measuring import Run
+    from benchmarks.services import Services
+
+PART = "capture"
+OURS, FAUST = "chatlog", "faust idiom"
+_SLOWEST_PER_S = 800
+_STARTS_WITHIN_S = 60
+
+
+async def compare(
+    services: Services, backlogs: dict[str, Backlog], rounds: int, note: Callable[[Run], None]
+) -> None:
+    """Run every contender once a round, in an order that turns with the round.
+
+    Args:
+        services: with the backlogs.
+        backlogs: of each contender. The slower one's may be shorter: speed does not depend on it.
+        rounds: how often.
+        note: told of each run.
+    """
+    for number in range(rounds):
+        for name in in_turn((OURS, FAUST), number):
+            note(await _run(services, backlogs[name], name, number))
+
+
+async def _run(services: Services, backlog: Backlog, name: str, number: int) -> Run:
+    settings = await services.fresh(
+        f"{PART}-{name.replace(' ', '-')}-{number}",
+        vlab_chat_events_topic=backlog.events,
+        vlab_state_topic=backlog.states,
+    )
+    topics = topics_of(settings)
+    started = (
+        worker(Role.CAPTURE, settings, services.directory)
+        if name == OURS
+        else baseline("capture_faust", [], settings, services.directory)
+    )
+    async with started as contender:
+        timeout_s = backlog.messages / _SLOWEST_PER_S + _STARTS_WITHIN_S
+        consumed = [backlog.events, backlog.states]
+        await until_done(services, settings.capture_group, consumed, [contender], timeout_s)
+    span = await appended(services, topics.chat_log.name, topics.state_changelog.name)
+    if span.total != backlog.messages:
+        raise DidNotFinish(f"{name} made {span.total:,} entries of {backlog.messages:,} events")
+    await services.drop_topics(topics.chat_log.name, topics.state_changelog.name)
+    return run_of(PART, name, span, [contender], number)

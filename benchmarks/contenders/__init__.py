@@ -1,0 +1,1 @@
+"""What we are measured against: programs that read the worker's settings from the environment."""

@@ -1,0 +1,47 @@
+"""Records → Kafka, as a backlog that waits before a contender starts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from aiokafka.partitioner import DefaultPartitioner
+
+from app.kafka import client_settings
+from benchmarks.services import PARTITIONS
+from sinks.producer import OutRecord, RecordProducer
+from sinks.retrying import Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Self
+
+    from app.settings import Settings
+    from benchmarks.workload import Keyed
+
+
+class Feeder:
+    """Produces records to the partitions that their keys say; an async context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._producer = RecordProducer(client_settings(settings), Patience("feeder"))
+        self._partition_of = DefaultPartitioner()
+
+    async def __aenter__(self) -> Self:
+        await self._producer.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._producer.stop()
+
+    async def feed(self, topic: str, records: Iterable[Keyed]) -> None:
+        """Return when the broker has all of `records`, in order within each partition."""
+        partitions = list(range(PARTITIONS))
+        by_partition: defaultdict[int, list[OutRecord]] = defaultdict(list)
+        for key, value in records:
+            by_partition[self._partition_of(key, partitions, partitions)].append(OutRecord(key, value))
+        for partition, out in by_partition.items():
+            await self._producer.send(topic, partition, out)

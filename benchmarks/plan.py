@@ -1,0 +1,125 @@
+"""What is measured in which order, and how much of it. How each part measures is its own module's matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.settings import Role
+from benchmarks import backlog, capture, end_to_end, memory, persist, scaling
+from benchmarks.rounds import in_turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from benchmarks.backlog import Backlog
+    from benchmarks.measuring import Run
+    from benchmarks.services import Services
+
+PARTS = ("persist", "capture", "e2e", "scaling", "memory")
+#: Without the memory, which takes an hour.
+DEFAULT_PARTS = PARTS[:-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured.
+
+    Attributes:
+        rounds: how often each contender runs: the results are medians.
+        messages: of the backlogs.
+        idiom_messages: of the backlog of capture's idiom, whose speed does not depend on it.
+        every_contender: also those that no goal is about.
+        latency_s: how long events are sent at a steady pace.
+        latency_rounds: how often.
+        scaling_messages: of the backlogs that one or two workers share.
+    """
+
+    rounds: int
+    messages: int
+    idiom_messages: int
+    every_contender: bool
+    latency_s: float
+    latency_rounds: int
+    scaling_messages: int
+
+
+FULL = Size(
+    rounds=3,
+    messages=200_000,
+    idiom_messages=40_000,
+    every_contender=True,
+    latency_s=30.0,
+    latency_rounds=3,
+    scaling_messages=100_000,
+)
+QUICK = Size(
+    rounds=3,
+    messages=60_000,
+    idiom_messages=10_000,
+    every_contender=False,
+    latency_s=8.0,
+    latency_rounds=1,
+    scaling_messages=30_000,
+)
+
+
+async def measure(
+    services: Services,
+    size: Size,
+    parts: Collection[str],
+    memory_messages: int,
+    note: Callable[[Run], None],
+) -> None:
+    """Measure the parts that are wanted.
+
+    Args:
+        services: running, and for nobody else.
+        size: how much.
+        parts: some of `PARTS`.
+        memory_messages: of the backlog for watching the memory.
+        note: told of each run when it has ended.
+    """
+    if {"persist", "capture", "e2e"} & set(parts):
+        await _compare(services, size, parts, note)
+    if "scaling" in parts:
+        await _scaling(services, size, note)
+    if "memory" in parts:
+        for role in Role:
+            note(await memory.measure(services, role, memory_messages))
+
+
+async def _compare(
+    services: Services, size: Size, parts: Collection[str], note: Callable[[Run], None]
+) -> None:
+    """Measure what reads one backlog again and again."""
+    everything = await backlog.make(services, "all", size.messages)
+    if "persist" in parts:
+        await persist.compare(services, everything, size, note)
+    if "capture" in parts:
+        few = await backlog.make(services, "few", size.idiom_messages)
+        backlogs = {capture.OURS: everything, capture.FAUST: few}
+        await capture.compare(services, backlogs, size.rounds, note)
+    if "e2e" in parts:
+        await _end_to_end(services, everything, size, note)
+
+
+async def _end_to_end(
+    services: Services, everything: Backlog, size: Size, note: Callable[[Run], None]
+) -> None:
+    for number in range(size.latency_rounds):
+        note(await end_to_end.latency(services, size.latency_s, number))
+    for number in range(size.rounds):
+        note(await end_to_end.throughput(services, everything, number))
+
+
+async def _scaling(services: Services, size: Size, note: Callable[[Run], None]) -> None:
+    messages = size.scaling_messages
+    for number in range(size.rounds):
+        for workers in in_turn((1, 2), number):
+            note(await scaling.measure(services, Role.CAPTURE, workers, messages, held=True, number=number))
+    if size.every_contender:
+        for number in range(size.rounds):
+            for role in Role:
+                for workers in in_turn((1, 2), number):
+                    note(await scaling.measure(services, role, workers, messages, held=False, number=number))

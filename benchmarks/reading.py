@@ -1,0 +1,223 @@
+"""`python -m benchmarks.reading`: how long the questions of the pages take on a table of many rows.
+
+Writes benchmarks/out/reading.json. A question's time is what its caller waits: from the call to all rows as
+Python objects. What is asked is in `benchmarks.questions`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+from rich.console import Console
+
+from benchmarks import results
+from benchmarks.big_table import big_table
+from benchmarks.machine import machine, versions
+from benchmarks.questions import FEW_SAMPLES, REPLAY, SAMPLES, SURVEY, newest_first, places_for
+from benchmarks.services import POSTGRES_SETTINGS
+from benchmarks.sql import statement
+from benchmarks.tables import (
+    SIZES_HEADER,
+    for_markdown,
+    for_terminal,
+    measured_on,
+    percentile,
+    size_lines,
+    terminal,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import asyncpg
+
+    from benchmarks.big_table import BigTable, Entries
+    from benchmarks.questions import Question
+
+NAME = "reading"
+MONTHS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How long a question took, in ms: asked first with nothing in memory, then all the same again.
+
+    Attributes:
+        rows: of an answer, in the middle.
+        first_ms: the first on a new connection, with planning; the plan is then kept.
+        pages: of 8 kB, that one asking touched, whether in memory or not.
+        partitions: that it looked into.
+    """
+
+    question: str
+    samples: int
+    rows: int
+    first_ms: float
+    cold_p50_ms: float
+    cold_p99_ms: float
+    warm_p50_ms: float
+    warm_p99_ms: float
+    limit_ms: float | None
+    pages: int
+    partitions: int
+
+
+@click.command()
+@click.option("--rows", type=click.IntRange(min=100_000), default=10_000_000, show_default=True)
+@click.option("--table", is_flag=True, help="Measure nothing: print the last results as Markdown.")
+def main(*, rows: int, table: bool) -> None:
+    """Measure how long the questions of the pages take on a table of many rows.
+
+    PostgreSQL is embedded, in a scratch directory: 10 million rows take 25 GB of disk while this runs.
+    """
+    if table:
+        try:
+            click.echo(_markdown(results.read(NAME)))
+        except FileNotFoundError:
+            raise click.ClickException("there are no such results yet: run this without --table") from None
+    else:
+        asyncio.run(_measure(rows, terminal()))
+
+
+async def _measure(rows: int, console: Console) -> None:
+    began, on = time.monotonic(), machine()
+
+    def say(line: str) -> None:
+        console.print(f"{time.monotonic() - began:5.0f} s  {line}", highlight=False)
+
+    async with big_table() as table:
+        await table.empty(months=MONTHS)
+        entries = await table.entries(rows, months=MONTHS)
+        await table.fill(entries, 0, rows, say)
+        say(f"{rows:,} rows in {MONTHS} months; now VACUUM")
+        await table.execute("VACUUM (ANALYZE) chat_log")
+        as_shipped = (*REPLAY, *SURVEY, *newest_first("as shipped", samples=FEW_SAMPLES))
+        answers = [await _ask(question, table, entries, rows, say) for question in as_shipped]
+        say("Now with an index for it")
+        await table.execute(statement("index_newest"))
+        with_index = newest_first("with chat_log_newest_idx", samples=SAMPLES)
+        answers += [await _ask(question, table, entries, rows, say) for question in with_index]
+        found = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - began),
+            "machine": on,
+            "versions": versions(await table.version()),
+            "settings": {"postgresql": POSTGRES_SETTINGS, "months": MONTHS, **asdict(entries)},
+            "rows": rows,
+            "answers": [asdict(answer) for answer in answers],
+            "sizes": await table.sizes(),
+        }
+    console.print(for_terminal(f"Reading from {rows:,} rows", _HEADER, list(_lines(found))))
+    console.print(f"Written to {results.write(NAME, found)}")
+
+
+async def _ask(
+    question: Question, table: BigTable, entries: Entries, rows: int, say: Callable[[str], None]
+) -> Answer:
+    places = await places_for(question, table, entries, rows)
+    # The first of them is for the connection, which has to learn of all the partitions.
+    first, *others = [question.arguments(place) for place in places]
+    query = statement(question.sql)
+    await table.forget()
+    connection = await table.connect()
+    try:
+        (first_ms,), _ = await _times(connection, query, [first])
+        cold_ms, sizes = await _times(connection, query, others)
+        warm_ms, _ = await _times(connection, query, others)
+        pages, partitions = await _effort(connection, query, others[0])
+    finally:
+        await connection.close()
+    answer = Answer(
+        question.name,
+        len(others),
+        round(median(sizes)),
+        round(first_ms, 2),
+        round(percentile(cold_ms, 50), 2),
+        round(percentile(cold_ms, 99), 2),
+        round(percentile(warm_ms, 50), 2),
+        round(percentile(warm_ms, 99), 2),
+        question.limit_ms,
+        pages,
+        partitions,
+    )
+    say(f"{question.name}: cold {answer.cold_p99_ms:g} ms, warm {answer.warm_p99_ms:g} ms (99 of 100)")
+    return answer
+
+
+async def _times(
+    connection: asyncpg.Connection[asyncpg.Record], query: str, calls: Sequence[tuple[object, ...]]
+) -> tuple[list[float], list[int]]:
+    """Ask one after another; return how long each took, in ms, and how many rows it gave."""
+    times, sizes = [], []
+    for arguments in calls:
+        began = time.perf_counter()
+        rows = await connection.fetch(query, *arguments)
+        times.append((time.perf_counter() - began) * 1000)
+        sizes.append(len(rows))
+    return times, sizes
+
+
+async def _effort(
+    connection: asyncpg.Connection[asyncpg.Record], query: str, arguments: tuple[object, ...]
+) -> tuple[int, int]:
+    """Return how many pages and partitions a query looks at."""
+    explained = await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}", *arguments)
+    plan = orjson.loads(explained)[0]["Plan"]
+    partitions = {node["Relation Name"] for node in _nodes(plan) if "Relation Name" in node}
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], len(partitions)
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from _nodes(below)
+
+
+_HEADER = (
+    "question",
+    "rows",
+    "pages",
+    "partitions",
+    "first ms",
+    "cold p50 ms",
+    "cold p99 ms",
+    "warm p50 ms",
+    "warm p99 ms",
+    "wanted p99 ms",
+    "reached",
+)
+
+
+def _lines(found: dict[str, Any]) -> Iterator[list[str]]:
+    for one in (Answer(**answer) for answer in found["answers"]):
+        wanted, reached = "", ""
+        if one.limit_ms is not None:
+            worst = max(one.cold_p99_ms, one.warm_p99_ms)
+            wanted, reached = f"< {one.limit_ms:g}", "yes" if worst < one.limit_ms else "NO"
+        times = (one.first_ms, one.cold_p50_ms, one.cold_p99_ms, one.warm_p50_ms, one.warm_p99_ms)
+        yield [
+            one.question,
+            f"{one.rows:,}",
+            f"{one.pages:,}",
+            str(one.partitions),
+            *(f"{ms:,.1f}" for ms in times),
+            wanted,
+            reached,
+        ]
+
+
+def _markdown(found: dict[str, Any]) -> str:
+    sizes = for_markdown(SIZES_HEADER, size_lines(found["sizes"], found["rows"]))
+    on = f"{found['rows']:,} rows in {MONTHS} monthly partitions. {measured_on(found)}"
+    return "\n\n".join([for_markdown(_HEADER, list(_lines(found))), sizes, on])
+
+
+if __name__ == "__main__":
+    main()

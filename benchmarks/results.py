@@ -1,0 +1,189 @@
+"""What a run of the benchmarks came to: ratios of medians against what is wanted, as JSON and as tables.
+
+What was measured is not touched here, only summed up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from rich.table import Table
+
+from app.settings import Role
+from benchmarks import capture, end_to_end, persist, scaling
+from benchmarks.measuring import Run, median_per_s
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+OUT = Path(__file__).parent / "out"
+#: The results of everything; those of some parts are named after them.
+LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A figure that has to be reached."""
+
+    name: str
+    what: str
+    wanted: str
+    met: Callable[[float], bool]
+
+
+GOALS = (
+    Goal("persist_vs_faust", "persist: ours / idiom of the guides", "≥ 3", lambda it: it >= 3),
+    Goal(
+        "persist_vs_plain",
+        "persist: ours / plain loop, best of 1, 2, 4 connections",
+        "≥ 0.9",
+        lambda it: it >= 0.9,
+    ),
+    Goal("persist_vs_copy", "persist: ours / COPY, 1,000 a batch", "≥ 0.9", lambda it: it >= 0.9),
+    Goal("capture_vs_faust", "capture: ours / idiom of the guides", "≥ 12", lambda it: it >= 12),
+    Goal(
+        "two_workers_vs_one",
+        "capture: two workers / one, each held to its share",
+        "≥ 1.6",
+        lambda it: it >= 1.6,
+    ),
+    Goal("e2e_p50_ms", "event to row at 500/s, median, ms", "< 150", lambda it: it < 150),
+    Goal("e2e_p99_ms", "event to row at 500/s, 99 of 100, ms", "< 500", lambda it: it < 500),
+    Goal("e2e_events_per_s", "event to row, from a backlog, events/s", "≥ 18,000", lambda it: it >= 18_000),
+    Goal("worker_peak_mb", "memory of one worker at most, MB", "< 300", lambda it: it < 300),
+)
+
+
+def ratios_of(runs: Sequence[Run]) -> dict[str, float]:
+    """Return the figures of `GOALS` as far as they were measured: of medians over the rounds."""
+    plain = persist.best_plain([run for run in runs if run.part == persist.PART])
+    one, two = scaling.name_of(Role.CAPTURE, 1), scaling.name_of(Role.CAPTURE, 2)
+    ratios = {
+        "persist_vs_faust": _ratio(runs, persist.PART, persist.OURS, persist.FAUST),
+        "persist_vs_plain": _ratio(runs, persist.PART, persist.OURS, plain),
+        "persist_vs_copy": _ratio(runs, persist.PART, persist.OURS, persist.COPY),
+        "capture_vs_faust": _ratio(runs, capture.PART, capture.OURS, capture.FAUST),
+        "two_workers_vs_one": _ratio(runs, scaling.HELD, two, one),
+        "e2e_p50_ms": _median_figure(runs, end_to_end.LATENCY, "p50_ms"),
+        "e2e_p99_ms": _median_figure(runs, end_to_end.LATENCY, "p99_ms"),
+        "e2e_events_per_s": median_per_s(runs, end_to_end.THROUGHPUT, end_to_end.OURS) or None,
+        "worker_peak_mb": max((run.peak_mb for run in runs if _is_ours(run)), default=None),
+    }
+    return {name: round(value, 2) for name, value in ratios.items() if value is not None}
+
+
+def write(name: str, results: dict[str, Any]) -> Path:
+    """Write the results of a run under a name; return where."""
+    OUT.mkdir(exist_ok=True)
+    path = OUT / f"{name}.json"
+    path.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    return path
+
+
+def read(name: str) -> dict[str, Any]:
+    """Return the last results of that name.
+
+    Raises:
+        FileNotFoundError: there was none.
+    """
+    results: dict[str, Any] = orjson.loads((OUT / f"{name}.json").read_bytes())
+    return results
+
+
+def goals_table(latest: dict[str, Any]) -> Table:
+    """Return what was reached, for a terminal."""
+    return _for_terminal("Reached", *_goals(latest))
+
+
+def runs_table(latest: dict[str, Any]) -> Table:
+    """Return the medians of all contenders, for a terminal."""
+    return _for_terminal("Medians", *_medians(latest))
+
+
+def markdown(latest: dict[str, Any]) -> str:
+    """Return both tables and what they were measured on, for docs/performance.md."""
+    machine, versions = latest["machine"], latest["versions"]
+    on = (
+        f"{machine['cores']} cores ({machine['processor']}), {machine['memory_gb']} GB, "
+        f"kernel {machine['kernel']}, " + ", ".join(f"{name} {version}" for name, version in versions.items())
+    )
+    return "\n\n".join(
+        [_for_markdown(*_goals(latest)), _for_markdown(*_medians(latest)), f"Measured on {on}."]
+    )
+
+
+Lines = list[tuple[str, ...]]
+
+
+def _goals(latest: dict[str, Any]) -> tuple[tuple[str, ...], Lines]:
+    found = latest["ratios"]
+    lines: Lines = []
+    for goal in GOALS:
+        if goal.name in found:
+            reached = "yes" if goal.met(found[goal.name]) else "NO"
+            lines.append((goal.name, goal.what, f"{found[goal.name]:,.6g}", goal.wanted, reached))
+    return ("figure", "what", "measured", "wanted", "reached"), lines
+
+
+def _medians(latest: dict[str, Any]) -> tuple[tuple[str, ...], Lines]:
+    lines: Lines = []
+    for runs in _by_contender([Run(**run) for run in latest["runs"]]):
+        figures = {name: median(run.figures[name] for run in runs) for name in runs[0].figures}
+        lines.append(
+            (
+                runs[0].part,
+                runs[0].contender,
+                str(len(runs)),
+                f"{runs[0].messages:,}",
+                f"{median(run.per_s for run in runs):,.0f}",
+                f"{median(run.cpu_s_per_1000 for run in runs) * 1000:,.1f}",
+                f"{max(run.peak_mb for run in runs):,.0f}",
+                ", ".join(f"{name} {value:,.6g}" for name, value in figures.items() if name != "seconds"),
+            )
+        )
+    header: tuple[str, ...] = (
+        "part",
+        "contender",
+        "runs",
+        "messages",
+        "per s",
+        "CPU ms per 1,000",
+        "peak MB",
+        "figures",
+    )
+    return header, lines
+
+
+def _by_contender(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    for key in dict.fromkeys((run.part, run.contender) for run in runs):
+        yield [run for run in runs if (run.part, run.contender) == key]
+
+
+def _is_ours(run: Run) -> bool:
+    return run.part not in {persist.PART, capture.PART} or run.contender == persist.OURS
+
+
+def _ratio(runs: Sequence[Run], part: str, ours: str, theirs: str) -> float | None:
+    over, under = median_per_s(runs, part, ours), median_per_s(runs, part, theirs)
+    return over / under if over and under else None
+
+
+def _median_figure(runs: Sequence[Run], part: str, name: str) -> float | None:
+    figures = [run.figures[name] for run in runs if run.part == part]
+    return median(figures) if figures else None
+
+
+def _for_terminal(title: str, header: tuple[str, ...], lines: Lines) -> Table:
+    table = Table(*header, title=title)
+    for line in lines:
+        table.add_row(*line)
+    return table
+
+
+def _for_markdown(header: tuple[str, ...], lines: Lines) -> str:
+    rows = [header, tuple("---" for _ in header), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
