@@ -50,6 +50,8 @@ log = logging.getLogger(__name__)
 
 #: The most that is kept of one user's states: what the changelog takes, with room for the key and for Kafka.
 HISTORY_MAX_BYTES = OUR_RECORD_MAX_BYTES * 3 // 4
+#: The most that a state alone may take: all that the changelog takes, but for the key and Kafka's own bytes.
+STATE_MAX_BYTES = OUR_RECORD_MAX_BYTES - 2048
 
 
 class CaptureEvents:
@@ -213,10 +215,10 @@ def _decode_what_fits(raw: bytes | None) -> StateRecord:
     """
     state = decode_state(raw)
     # Written again, a number like 1e15 grows, but no record four times.
-    if raw and len(raw) > HISTORY_MAX_BYTES // 4:
+    if raw and len(raw) > STATE_MAX_BYTES // 4:
         size_bytes = len(encode_history(insert(EMPTY_HISTORY, state)))
-        if size_bytes > HISTORY_MAX_BYTES:
-            raise BadRecord(Reason.TOO_LARGE, f"state_json: {size_bytes} bytes; {HISTORY_MAX_BYTES} are kept")
+        if size_bytes > STATE_MAX_BYTES:
+            raise BadRecord(Reason.TOO_LARGE, f"state_json: {size_bytes} bytes; {STATE_MAX_BYTES} are kept")
     return state
 
 

@@ -47,6 +47,8 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         # Faust fixes the first and does not offer the second; both are read when the consumer starts.
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001
         consumer._isolation_level = "read_committed"  # noqa: SLF001  what was rolled back was never said
+        # A full partition is not polled, on purpose; aiokafka would leave the group, and never come back.
+        consumer._max_poll_interval_ms = 2**31 - 1  # noqa: SLF001  as above
         return consumer
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
@@ -67,6 +69,8 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         except (KafkaError, TimeoutError) as error:
             self._note_failed_commit(error)
             return False
+        # Faust's watchdog looks at it.
+        self.tp_last_committed_at.update(dict.fromkeys(offsets, time.monotonic()))
         if self._commit_warned_at is not None:
             self._commit_warned_at = None
             log.info("Kafka takes commits again")

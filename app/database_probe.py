@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL for looking: whether it is there, and how many dead letters it keeps.
+"""One connection to PostgreSQL for looking: whether it is there, its dead letters, its partitions.
 
 Not from the pool of the sink: what looks must neither wait for what writes, nor hold it up.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -21,9 +23,25 @@ if TYPE_CHECKING:
 ANSWER_WITHIN_S = 3.0
 #: How long the totals are good for: counting reads the whole table.
 TOTALS_GOOD_FOR_S = 10.0
+#: How often `watch` looks at what is kept.
+WATCH_EVERY_S = 60.0
 
 _FAILURES = (DatabaseUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _TOTALS = statement("count_dead_letters_by_reason")
+_PARTITIONS = statement("look_at_partitions")
+
+
+@dataclass(frozen=True, slots=True)
+class Partitions:
+    """The partitions of chat_log.
+
+    Attributes:
+        months_ahead: how many months from now on have theirs; 0 when the present one has none.
+        default_rows: about how many rows are of months without one, and so in the default partition.
+    """
+
+    months_ahead: int
+    default_rows: int
 
 
 class DatabaseProbe:
@@ -32,6 +50,9 @@ class DatabaseProbe:
     Attributes:
         error: why the last check had no answer; None when it had one, or before the first. It names the
             kind of error only, because it is told to anyone who asks for the worker's health.
+        pending: dead letters in the table that were not replayed, by reason, as `watch` last saw them; None
+            before it did.
+        partitions: the same for the partitions of chat_log.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -40,16 +61,30 @@ class DatabaseProbe:
         self._one_at_a_time = asyncio.Lock()
         self._totals: dict[str, dict[str, int]] = {}
         self._totals_at = float("-inf")
+        self._watched_at = float("-inf")
         self.error: str | None = None
+        self.pending: dict[str, int] | None = None
+        self.partitions: Partitions | None = None
 
     async def check(self) -> None:
         """Ask whether PostgreSQL is there; see `error`."""
         try:
             await self._ask("SELECT 1")
         except _FAILURES as error:
-            self.error = type(error.__cause__ or error).__name__
+            lies_behind = error.__cause__ if isinstance(error, DatabaseUnavailable) else None
+            self.error = type(lies_behind or error).__name__
         else:
             self.error = None
+
+    async def watch(self) -> None:
+        """Look at what is kept, if that was long ago; what PostgreSQL does not tell stays as it was."""
+        if self.error is not None or time.monotonic() - self._watched_at < WATCH_EVERY_S:
+            return
+        self._watched_at = time.monotonic()
+        with suppress(*_FAILURES):
+            self.pending = {row["reason"]: row["pending"] for row in await self._ask(_TOTALS)}
+        with suppress(*_FAILURES):
+            self.partitions = Partitions(*(await self._ask(_PARTITIONS))[0])
 
     async def dead_letters(self) -> dict[str, dict[str, int]] | None:
         """Return how many dead letters the table keeps and how many were not replayed, by reason.

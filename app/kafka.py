@@ -8,10 +8,14 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any
 
+from app.kafka_connections import mend_connections
 from app.settings import ConfigurationError
 
 if TYPE_CHECKING:
     from app.settings import Settings
+
+# Faust's clients are among those that need it, and each process that has one imports this module.
+mend_connections()
 
 
 def client_settings(settings: Settings) -> dict[str, Any]:

@@ -164,11 +164,15 @@ class LagMonitor(Service):
 
     async def _note_failure(self, error: Exception) -> None:
         if self.error is None:
-            # On a fresh cluster the group does not exist until a worker has joined it.
-            level = logging.INFO if self._answered_at is None else logging.WARNING
-            log.log(
-                level, "Kafka does not tell the lag; the last answer is kept", extra={"error": repr(error)}
-            )
+            extra = {"error": repr(error)}
+            if self._answered_at is None:
+                # On a fresh cluster the group does not exist until a worker has joined it.
+                log.info("Kafka does not tell the lag yet", extra=extra)
+            else:
+                log.warning(
+                    "Kafka does not tell the lag, so the last answer is kept: see whether its brokers are up",
+                    extra=extra,
+                )
         self.error = type(error).__name__
         await self._offsets.close()
 
@@ -220,7 +224,7 @@ def _timestamps(
         chunk = progress[tp].oldest_in_flight if tp in progress else None
         if chunk is not None:
             known[tp] = chunk.records[0].timestamp
-        elif last is not None and last.oldest_ms is not None and last.committed == found.committed:
+        elif last is not None and last.oldest_ms is not None and last.next_offset == next_offset:
             known[tp] = last.oldest_ms
         else:
             wanted[tp] = next_offset

@@ -12,28 +12,22 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, cast
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    InfoMetricFamily,
-    SummaryMetricFamily,
-)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
+from app.role_metrics import by_label, capture_figures, database_figures, persist_figures
 from app.settings import Role
+from models.errors import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from prometheus_client import Metric
 
     from app.roles.capture import CaptureWork
     from app.roles.persist import PersistWork
+    from app.transport import ChunkConsumer
     from app.worker_app import WorkerApp
-    from sinks.stats import SinkStats
-
-#: Of the latest batches (`sinks.stats.WINDOW`).
-QUANTILES = (0.5, 0.95, 0.99)
 
 
 def registry_of(app: WorkerApp) -> CollectorRegistry:
@@ -65,15 +59,18 @@ class WorkerCollector(Collector):
             {"role": app.role.value, "group": app.lag.group, "version": version("chatlog")},
         )
         if app.role is Role.CAPTURE:
-            yield from _capture(cast("CaptureWork", app.work))
+            yield from capture_figures(cast("CaptureWork", app.work))
         else:
-            yield from _persist(cast("PersistWork", app.work))
-        yield _by_label(
-            "chatlog_dead_letters", "Records buried as dead letters.", "reason", app.work.dead_letters.buried
-        )
+            yield from persist_figures(cast("PersistWork", app.work))
+        buried = app.work.dead_letters.buried
+        # All reasons from the start: of a counter that begins at 1, Prometheus does not see the first step.
+        every = {reason.value: buried[reason] for reason in Reason}
+        yield by_label("chatlog_dead_letters", "Records buried as dead letters.", "reason", every)
         yield from self._services()
         yield from self._health()
         yield from self._lag()
+        if app.database is not None:
+            yield from database_figures(app.database)
 
     def _services(self) -> Iterator[Metric]:
         now = time.monotonic()
@@ -106,6 +103,11 @@ class WorkerCollector(Collector):
             "Changelog records to read before the state table is restored.",
             value=recovery.remaining if recovery else 0,
         )
+        yield CounterMetricFamily(
+            "chatlog_rebalances",
+            "How often the group gave out its partitions anew.",
+            value=self._app.rebalancing_count,
+        )
 
     def _lag(self) -> Iterator[Metric]:
         """Yield the lag of the whole group: every worker of a role tells the same, so take the maximum."""
@@ -125,6 +127,12 @@ class WorkerCollector(Collector):
         mine = GaugeMetricFamily(
             "chatlog_assigned", "1 where this worker reads the partition, else 0.", labels=labels
         )
+        expired = CounterMetricFamily(
+            "chatlog_records_expired",
+            "Records that were deleted before this worker read them: they are lost.",
+            labels=labels,
+        )
+        lost = cast("ChunkConsumer", self._app.consumer).expired
         assigned = self._app.assigned()
         for partition in lag.partitions:
             values = [partition.tp.topic, str(partition.tp.partition)]
@@ -133,77 +141,10 @@ class WorkerCollector(Collector):
             seconds.add_metric(values, math.nan if age_s is None else age_s)
             commit_age.add_metric(values, partition.commit_age_s(now))
             mine.add_metric(values, float(partition.tp in assigned))
-        yield from (messages, seconds, commit_age, mine)
+            expired.add_metric(values, lost[partition.tp])
+        yield from (messages, seconds, commit_age, mine, expired)
         yield GaugeMetricFamily(
             "chatlog_lag_answer_age_seconds",
             "How old the brokers' answer behind the lag is.",
             value=lag.age_s,
         )
-
-
-def _capture(work: CaptureWork) -> Iterator[Metric]:
-    counters = work.counters
-    yield _by_label("chatlog_events", "Raw events joined, by category.", "category", work.capture.categories)
-    yield CounterMetricFamily(
-        "chatlog_events_read", "Raw events of which everything is safe.", value=counters["events_read"]
-    )
-    yield CounterMetricFamily(
-        "chatlog_entries", "Entries handed over to the chat-log topic.", value=counters["entries"]
-    )
-    yield CounterMetricFamily("chatlog_states", "States put into the table.", value=counters["states"])
-
-
-def _persist(work: PersistWork) -> Iterator[Metric]:
-    stats = work.sink.stats
-    yield CounterMetricFamily(
-        "chatlog_records_read",
-        "Entries read of which everything is safe.",
-        value=work.counters["records_read"],
-    )
-    yield CounterMetricFamily("chatlog_rows", "Rows added to chat_log.", value=stats.rows)
-    yield CounterMetricFamily(
-        "chatlog_duplicates", "Entries whose row was there already.", value=stats.duplicates
-    )
-    yield CounterMetricFamily(
-        "chatlog_refused", "Entries that PostgreSQL refused for their content.", value=stats.refused
-    )
-    yield CounterMetricFamily(
-        "chatlog_dead_letters_kept",
-        "Dead letters copied to their table.",
-        value=work.counters["dead_letters_kept"],
-    )
-    yield from _batches(stats)
-
-
-def _batches(stats: SinkStats) -> Iterator[Metric]:
-    entries = stats.rows + stats.duplicates + stats.refused
-    yield _summary("chatlog_batch_entries", "Entries of a batch.", stats.batches, entries, stats.batch_sizes)
-    yield _summary(
-        "chatlog_write_duration_seconds",
-        "How long a batch took to write, waiting for PostgreSQL included.",
-        stats.batches,
-        stats.write_seconds_total,
-        stats.write_seconds,
-    )
-    if stats.last_write_at is not None:
-        yield GaugeMetricFamily(
-            "chatlog_last_write_timestamp_seconds",
-            "When a batch was last written.",
-            value=stats.last_write_at,
-        )
-
-
-def _summary(name: str, text: str, count: int, total: float, latest: Sequence[float]) -> Metric:
-    summary = SummaryMetricFamily(name, text, count_value=count, sum_value=total)
-    ranked = sorted(latest)
-    for quantile in QUANTILES:
-        value = ranked[math.ceil(quantile * len(ranked)) - 1] if ranked else math.nan
-        summary.add_sample(name, {"quantile": str(quantile)}, value)
-    return summary
-
-
-def _by_label(name: str, text: str, label: str, counts: dict[str, int]) -> Metric:
-    family = CounterMetricFamily(name, text, labels=[label])
-    for value, count in counts.items():
-        family.add_metric([value], count)
-    return family

@@ -7,7 +7,7 @@ streams, groups, rebalances, tables and web views stay Faust's.
 It also owns what may be committed (`app.progress`), bounds what is in flight per partition and in all
 (back-pressure: a full partition is not polled until a chunk is acknowledged), bounds every wait of a
 rebalance or a stop, and says loudly when a log does not go on where it should. Written against
-faust-streaming 0.15.3; tests/app/test_transport.py tells when another Faust breaks it.
+faust-streaming 0.15.3; tests/app/test_faust_contract.py tells when another Faust breaks it (docs/faust.md).
 """
 
 from __future__ import annotations
@@ -261,10 +261,12 @@ class ChunkConsumer(driver.Consumer):
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002  Faust's signature
         """Commit the low-water mark of every partition that has moved. False when nothing was committed."""
+        assigned = self.assignment()
         marks = {
             tp: mark
             for tp, progress in self._progress.items()
-            if (topics is None or tp in topics or tp.topic in topics)
+            if tp in assigned
+            and (topics is None or tp in topics or tp.topic in topics)
             and (mark := progress.committable()) is not None
         }
         if not marks:
@@ -287,12 +289,22 @@ class ChunkConsumer(driver.Consumer):
         for release in self.release_hooks:
             await release()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.commit(), COMMIT_TIMEOUT_S)
+            await asyncio.wait_for(self._commit_all(), COMMIT_TIMEOUT_S)
+
+    async def _commit_all(self) -> None:
+        """Commit what is acknowledged now: a commit under way knows only of what was before."""
+        await self.maybe_wait_for_commit_to_finish()
+        await self.commit()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Release and commit (Faust calls `wait_empty`), then forget the assignment."""
         await super().on_partitions_revoked(revoked)
         self._progress.clear()
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Take over partitions, paused: Faust makes them active, and pauses them only later."""
+        self._paused_partitions.update(assigned)
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
         """Go back to the committed offsets; what was handed out before counts for nothing.
@@ -303,6 +315,7 @@ class ChunkConsumer(driver.Consumer):
         """
         async with self._positions:
             self._progress.clear()
+            self._committed_offset.clear()
             await super().perform_seek()
             await self._begin_progress()
 

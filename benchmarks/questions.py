@@ -59,6 +59,10 @@ class Question:
     samples: int = SAMPLES
 
 
+def _is_talker(place: Place) -> bool:
+    return place.number % TALKERS_SHARE == TALKERS_SHARE - 1
+
+
 REPLAY = (
     Question(
         "conversation, whole",
@@ -70,21 +74,21 @@ REPLAY = (
     Question(
         "very long conversation, first page",
         "replay_page",
-        lambda place: _is_talker(place),
+        _is_talker,
         lambda place: (place.userid, _LONG_AGO, "", PAGE),
         REPLAY_MS,
     ),
     Question(
         "very long conversation, any page",
         "replay_page",
-        lambda place: _is_talker(place),
+        _is_talker,
         lambda place: (place.userid, place.timestamp, place.direction, PAGE),
         REPLAY_MS,
     ),
     Question(
         "very long conversation, whole",
         "replay_conversation",
-        lambda place: _is_talker(place),
+        _is_talker,
         lambda place: (place.userid,),
         None,
         FEW_SAMPLES,
@@ -157,7 +161,3 @@ async def places_for(question: Question, table: BigTable, entries: Entries, rows
         await connection.close()
     places = [Place(**entry) for entry in found]
     return [place for place in places if question.fits(place)][: question.samples]
-
-
-def _is_talker(place: Place) -> bool:
-    return place.number % TALKERS_SHARE == TALKERS_SHARE - 1

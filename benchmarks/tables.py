@@ -30,23 +30,20 @@ def measured_on(found: dict[str, Any]) -> str:
     """Say in a sentence when and on what the results of a run were measured."""
     machine, versions = found["machine"], found["versions"]
     return (
-        f"Measured on {found['at'][:10]} with PostgreSQL {versions['postgresql']}, asyncpg {versions['asyncpg']} "
-        f"and Python {versions['python']} on {machine['cores']} cores ({machine['processor']}), "
-        f"{machine['memory_gb']} GB."
+        f"Measured on {found['at'][:10]} with PostgreSQL {versions['postgresql']}, "
+        f"asyncpg {versions['asyncpg']} and Python {versions['python']} on {machine['cores']} cores "
+        f"({machine['processor']}), {machine['memory_gb']} GB."
     )
 
 
 def size_lines(sizes: dict[str, dict[str, int | None]], rows: int) -> list[list[str]]:
     """Return a line for the table and each of its indexes: bytes in all, bytes a row, pages to a leaf."""
-    lines = [
-        [
-            name,
-            f"{(size['bytes'] or 0) / 1e6:,.0f}",
-            f"{(size['bytes'] or 0) / rows:,.0f}",
-            str(size["depth"] or ""),
-        ]
-        for name, size in sizes.items()
-    ]
+    lines = []
+    for name, size in sizes.items():
+        size_bytes = size["bytes"] or 0
+        lines.append(
+            [name, f"{size_bytes / 1e6:,.0f}", f"{size_bytes / rows:,.0f}", str(size["depth"] or "")]
+        )
     total = sum(size["bytes"] or 0 for size in sizes.values())
     return [*lines, ["all", f"{total / 1e6:,.0f}", f"{total / rows:,.0f}", ""]]
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 #: The size of a batch on the wire; a record larger than it travels alone.
 BATCH_BYTES = 512 * 1024
+#: What a person can do about brokers that are away or refuse.
+REMEDY = "check the brokers and KAFKA_BOOTSTRAP_SERVERS, and the topics by `chatlog topics --dry-run`"
 #: What others may have compressed with, or less well.
 COMPRESSION = "zstd"
 #: How long the brokers may take to confirm before it counts as an outage (Faust's default is 1,200 s).
@@ -120,7 +122,7 @@ class RecordProducer:
         except _REFUSED as error:
             raise CannotGoOn(f"Kafka refuses our producer: {error!r}; run `chatlog check`") from error
         except (KafkaError, TimeoutError) as error:
-            raise ServiceDown(f"Kafka cannot be reached: {error!r}") from error
+            raise ServiceDown(f"Kafka cannot be reached: {error!r}; {REMEDY}") from error
         finally:
             if self._connected is not producer:
                 await end_producer(producer)
@@ -134,7 +136,9 @@ class RecordProducer:
             await delivery.hand_in()
             return await delivery.confirmed(REQUEST_TIMEOUT_MS / 1000)
         except KafkaTimeoutError as error:
-            raise ServiceDown(f"Kafka has taken no records for {delivery.topic} for a while") from error
+            raise ServiceDown(
+                f"Kafka has taken no records for {delivery.topic} for a while: {REMEDY}"
+            ) from error
         except _TOO_LARGE as error:
             await self._renew(producer)
             raise BadRecord(Reason.TOO_LARGE, f"larger than {delivery.topic} accepts") from error
@@ -153,7 +157,9 @@ class RecordProducer:
             return await self._send(delivery)
         except KafkaError as error:
             await self._renew(producer)
-            raise ServiceDown(f"Kafka does not take records for {delivery.topic}: {error!r}") from error
+            raise ServiceDown(
+                f"Kafka does not take records for {delivery.topic}: {error!r}; {REMEDY}"
+            ) from error
 
     async def _renew(self, lost: AIOKafkaProducer) -> None:
         """Connect anew in place of `lost`, unless that was done meanwhile."""

@@ -1,7 +1,8 @@
 """Retry while a service is down: with backoff and without end, as the partition waits meanwhile.
 
-What it waits for is reported once when it begins, again every half minute, and once when it is over; the
-state is kept for the web views and metrics.
+What it waits for is reported once when it begins, again every half minute, and once when it is over. A
+service that fails for a moment again and again is reported as often as one that is down: every half minute.
+The state is kept for the web views and metrics.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ Result = TypeVar("Result")
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
 REPORT_EVERY_S = 30.0
+#: An outage shorter than this, soon after another, is not reported by itself.
+BRIEF_S = 5.0
 
 
 class Patience:
@@ -44,7 +47,17 @@ class Patience:
         self.last_error: str | None = None
         self.waiting_since: float | None = None
         self._waiters: set[object] = set()
-        self._reported_at = 0.0
+        self._reported_at = float("-inf")
+        #: Whether the present outage was reported, so that its end is told.
+        self._reported = False
+
+    @property
+    def reason(self) -> str | None:
+        """Which service failed last and how, without details or addresses: what anyone may be told.
+
+        By convention, the message of a ServiceDown says so before its first colon.
+        """
+        return None if self.last_error is None else self.last_error.partition(": ")[0]
 
     async def until_done(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Run `work` until it no longer raises ServiceDown; any other error is the caller's."""
@@ -73,16 +86,18 @@ class Patience:
         self.retries += 1
         self.last_error = str(state.outcome.exception()) if state.outcome else None
         if self.waiting_since is None:
-            self.waiting_since = now
-        elif now - self._reported_at < REPORT_EVERY_S:
+            self.waiting_since, self._reported = now, False
+        waited_s = now - self.waiting_since
+        is_news = not self._reported and waited_s >= BRIEF_S
+        if not is_news and now - self._reported_at < REPORT_EVERY_S:
             return
-        self._reported_at = now
+        self._reported, self._reported_at = True, now
         log.warning(
             "Waiting for a service; nothing is lost, the partitions are held",
             extra={
                 "part": self.part,
                 "error": self.last_error,
-                "waiting_s": round(now - self.waiting_since, 1),
+                "waiting_s": round(waited_s, 1),
             },
         )
 
@@ -92,5 +107,5 @@ class Patience:
         if self.waiting_since is not None and not self._waiters:
             waited_s = round(time.monotonic() - self.waiting_since, 1)
             self.waiting_since = None
-            if done:
+            if done and self._reported:
                 log.info("The service is back", extra={"part": self.part, "waited_s": waited_s})

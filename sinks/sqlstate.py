@@ -1,7 +1,7 @@
-"""Tells by SQLSTATE who is to blame when PostgreSQL refuses: the record, the service, or us.
+"""Tells by SQLSTATE who is to blame when PostgreSQL refuses: the record, the service, or us; and what to do.
 
-The rule (class or code → verdict) is a table, so that a change is one line here and one row in its test.
-Source: PostgreSQL documentation, Appendix A, Error Codes.
+The rule (class or code → verdict, remedy) is a table, so that a change is one line here and one row in its
+test. Source: PostgreSQL documentation, Appendix A, Error Codes.
 """
 
 from __future__ import annotations
@@ -27,9 +27,22 @@ DRIVER_ERRORS = (
     OSError,
     TimeoutError,
 )
-#: Waiting helps: connections, resources, operator intervention, serialization, deadlock, lock timeout,
-#: system errors, and a server that is read-only or in recovery for now.
-WAIT = ("08", "53", "57P", "57014", "58", "40", "55P03", "55006", "25006", "25P03")
+#: Waiting helps; what else does, for a person. The first that fits, so the codes before their classes.
+WAIT = {
+    "25006": "it is read-only or a standby: promote it, or let DATABASE_URL name the primary",
+    "25P03": "it ends idle transactions: raise its idle_in_transaction_session_timeout",
+    "40": "writers get into each other's way, which passes; if it lasts, see who else writes",
+    "53100": "its disk is full: give it space",
+    "53200": "its memory is used up: see what else runs on it",
+    "53300": "no connection is left: lower DATABASE_POOL_SIZE, or raise its max_connections",
+    "53": "it lacks resources: see its log",
+    "55006": "something holds what we need: see pg_locks",
+    "55P03": "a lock is held: find who holds it with pg_blocking_pids()",
+    "57014": "a statement took longer than DATABASE_TIMEOUT_S: find who blocks it with pg_blocking_pids()",
+    "57P": "it stops, starts or ends sessions: see its log if that lasts",
+    "58": "its disk or its files fail: see its log",
+    "08": "the connection broke: see its log and the network",
+}
 #: The record is to blame: data exceptions, constraints, and limits it goes over (an index row, a field).
 RECORD = ("22", "23", "54")
 
@@ -49,15 +62,24 @@ def verdict(error: Exception) -> SinkError | BadRecord:
         return CannotGoOn(
             "DATABASE_URL is not understood: correct it; `chatlog check` says how it is written"
         )
-    return ServiceDown(f"PostgreSQL cannot be reached ({type(error).__name__}): {error}".rstrip(": "))
+    kind = type(error).__name__
+    # What a TimeoutError says is nothing: the server holds the connection, and does not answer.
+    if isinstance(error, TimeoutError):
+        return ServiceDown(f"PostgreSQL does not answer ({kind}): is it frozen, or the network cut?")
+    return ServiceDown(
+        f"PostgreSQL cannot be reached ({kind}): start it, or correct DATABASE_URL; {error}".rstrip("; ")
+    )
 
 
 def _of_sqlstate(code: str, error: asyncpg.PostgresError) -> SinkError | BadRecord:
     # The server's message can quote the row, so it is passed on only where it cannot hold content.
     if code.startswith(RECORD):
         return BadRecord(Reason.REJECTED_BY_DATABASE, f"{type(error).__name__} (SQLSTATE {code})")
-    if code.startswith(WAIT):
-        return ServiceDown(f"PostgreSQL refuses for now (SQLSTATE {code}): {error.args[0]}")
+    for known, remedy in WAIT.items():
+        if code.startswith(known):
+            return ServiceDown(
+                f"PostgreSQL refuses for now (SQLSTATE {code}): {remedy}; it says: {error.args[0]}"
+            )
     if code == "42P01":
         return CannotGoOn("A table is missing: run `chatlog migrate up` on this database")
     if code == "42501":

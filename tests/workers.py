@@ -21,7 +21,7 @@ from migrations.history import up
 from tests.services import as_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     import asyncpg
 
@@ -34,12 +34,14 @@ CHATLOG = Path(sys.executable).with_name("chatlog")
 class WorkerProcess:
     """A worker that a test may stop in order, or kill."""
 
-    def __init__(self, role: Role, settings: Settings, log: Path, data_dir: Path) -> None:
+    def __init__(
+        self, role: Role, settings: Settings, log: Path, data_dir: Path, extra: Mapping[str, str]
+    ) -> None:
         self.log = log
         self.data_dir = data_dir
         self.web_port = free_port()
         environment = {**os.environ, **as_environment(settings), "WEB_PORT": str(self.web_port)}
-        environment["DATA_DIR"] = str(data_dir)
+        environment |= {"DATA_DIR": str(data_dir), **extra}
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [CHATLOG, "worker", role],
@@ -52,6 +54,10 @@ class WorkerProcess:
     @property
     def running(self) -> bool:
         return self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     async def is_ready(self) -> bool:
         """Ask the worker itself, as an orchestrator does."""
@@ -67,6 +73,14 @@ class WorkerProcess:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait(10)
+
+    def freeze(self) -> None:
+        """Hold it as a machine does that swaps, or a virtual one that is moved: it notices nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on where it was frozen."""
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self, timeout_s: float = 15) -> int:
         """Stop in order; return the exit status."""
@@ -87,14 +101,32 @@ class Workers:
         self.started: list[WorkerProcess] = []
 
     def start(
-        self, role: Role, settings: Settings | None = None, *, like: WorkerProcess | None = None
+        self,
+        role: Role,
+        settings: Settings | None = None,
+        *,
+        like: WorkerProcess | None = None,
+        extra: Mapping[str, str] | None = None,
     ) -> WorkerProcess:
-        """Start a worker with a data directory of its own, or with that of one that has ended."""
+        """Start a worker with a data directory of its own, or with that of one that has ended.
+
+        Args:
+            role: what it does.
+            settings: instead of those of the system.
+            like: the one that has ended.
+            extra: variables of the environment that are no settings.
+        """
         name = f"{role}-{len(self.started)}"
         data_dir = like.data_dir if like else self._directory / name
-        worker = WorkerProcess(role, settings or self._settings, self._directory / f"{name}.log", data_dir)
+        log = self._directory / f"{name}.log"
+        worker = WorkerProcess(role, settings or self._settings, log, data_dir, extra or {})
         self.started.append(worker)
         return worker
+
+    def kill_all(self) -> None:
+        for worker in self.started:
+            if worker.running:
+                worker.kill()
 
     def logs(self) -> str:
         return "\n".join(f"== {worker.log.name}\n{worker.last_lines()}" for worker in self.started)
@@ -108,9 +140,7 @@ def workers_of(settings: Settings, directory: Path) -> Iterator[Workers]:
     finally:
         # pytest shows it when the test failed.
         sys.stdout.write(workers.logs())
-        for worker in workers.started:
-            if worker.running:
-                worker.kill()
+        workers.kill_all()
 
 
 async def prepare(settings: Settings) -> None:

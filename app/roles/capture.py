@@ -20,7 +20,7 @@ from app.topics import topics_of
 from models.platforms import PLATFORMS
 from sinks.dead_letters import DeadLetterTopic
 from sinks.errors import ServiceDown
-from sinks.producer import RecordProducer
+from sinks.producer import REMEDY, RecordProducer
 from sinks.retrying import Patience
 
 if TYPE_CHECKING:
@@ -120,6 +120,8 @@ class CaptureWork:
             try:
                 return await consumer.end_offset(tp)
             except KafkaError as error:
-                raise ServiceDown(f"Kafka does not tell where {tp.topic} ends: {error!r}") from error
+                raise ServiceDown(
+                    f"Kafka does not tell where {tp.topic} ends: {error!r}; {REMEDY}"
+                ) from error
 
         return await self.patience.until_done(ask)

@@ -30,7 +30,7 @@ from app.worker_app import cannot_start
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from app.health import Verdict
+    from app.verdicts import Verdict
     from app.worker_app import WorkerApp
 
 log = logging.getLogger(__name__)

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from faust.types import TP
 
-    from app.health import Verdict
     from app.lag import PartitionLag
     from app.roles.capture import CaptureWork
     from app.roles.persist import PersistWork
+    from app.verdicts import Verdict
     from app.views.rates import Rates
     from app.worker_app import WorkerApp
     from sinks.retrying import Patience

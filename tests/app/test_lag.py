@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from faust.types import TP
 
 from app.embedded import EmbeddedKafka
@@ -109,6 +109,25 @@ async def test_the_age_comes_from_the_record_at_the_commit(
 
         await commit(settings(), "some-group", {TP(topic, 0): 2})
         await lag.look()
+        assert lag.partitions[0].seconds(now_ms / 1000) == 30.0
+
+
+async def test_records_that_expired_no_longer_count_as_the_oldest(
+    settings: Callable[..., Settings], kafka_prefix: str
+) -> None:
+    topic = f"{kafka_prefix}-lag"
+    now_ms = round(time.time() * 1000)
+    times = [now_ms - 90_000, now_ms - 60_000, now_ms - 30_000]
+    async with (
+        topic_with_records(settings(), topic, partitions=1, records=3, times=times),
+        monitor(settings(), "some-group", [topic]) as lag,
+        admin(settings()) as client,
+    ):
+        await lag.look()
+        await client.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=2)})
+        await lag.look()
+
+        assert lag.partitions[0].messages == 1
         assert lag.partitions[0].seconds(now_ms / 1000) == 30.0
 
 

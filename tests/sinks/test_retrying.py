@@ -12,7 +12,7 @@ import pytest
 from models.errors import BadRecord, Reason
 from sinks import retrying
 from sinks.errors import CannotGoOn, ServiceDown
-from sinks.retrying import FIRST_WAIT_S, LONGEST_WAIT_S, REPORT_EVERY_S, Patience
+from sinks.retrying import BRIEF_S, FIRST_WAIT_S, LONGEST_WAIT_S, REPORT_EVERY_S, Patience
 from tests import virtual_time
 
 if TYPE_CHECKING:
@@ -166,13 +166,41 @@ def test_cancelling_works_at_once() -> None:
     assert virtual_time.run(test()) == 60
 
 
-def test_a_second_outage_is_reported_anew(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_second_outage_that_lasts_is_reported_anew(caplog: pytest.LogCaptureFixture) -> None:
     patience = Patience("test")
 
     async def test() -> None:
         await patience.until_done(Service(back_at_s=3).ask)
-        await patience.until_done(Service(back_at_s=virtual_time.now() + 3).ask)
+        await patience.until_done(Service(back_at_s=virtual_time.now() + 15).ask)
 
     with caplog.at_level(logging.INFO):
         virtual_time.run(test())
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING", "INFO"]
+    second = caplog.records[2].__dict__["waiting_s"]
+    assert BRIEF_S <= second <= BRIEF_S + LONGEST_WAIT_S + FIRST_WAIT_S
+
+
+def test_a_service_that_fails_for_a_moment_again_and_again_is_no_flood(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Two writers that deadlock every second, for hours."""
+    patience = Patience("test")
+
+    async def test() -> None:
+        while virtual_time.now() < 300:
+            await patience.until_done(Service(back_at_s=virtual_time.now() + 0.05).ask)
+            await asyncio.sleep(1)
+
+    with caplog.at_level(logging.INFO):
+        virtual_time.run(test())
+    assert patience.retries > 200
+    assert 9 <= [record.levelname for record in caplog.records].count("WARNING") <= 11
+    assert len(caplog.records) <= 22
+
+
+def test_the_reason_is_what_comes_before_the_details() -> None:
+    patience = Patience("test")
+    assert patience.reason is None
+
+    patience.last_error = "PostgreSQL cannot be reached (OSError): start it; 10.0.0.1: no route"
+    assert patience.reason == "PostgreSQL cannot be reached (OSError)"

@@ -60,6 +60,29 @@ def test_a_lost_connection_means_wait(error: Exception) -> None:
     assert isinstance(verdict(error), ServiceDown)
 
 
+@pytest.mark.parametrize("code", [code for code, expected, _ in CASES if expected is ServiceDown])
+def test_who_waits_is_told_which_service_and_what_to_do(code: str) -> None:
+    error = asyncpg.PostgresError.new({"C": code, "M": "said the server", "S": "ERROR"})
+    what, _, remedy = str(verdict(error)).partition(": ")
+    # The first part is told to anyone who asks for the worker's health.
+    assert what == f"PostgreSQL refuses for now (SQLSTATE {code})"
+    assert remedy.endswith("; it says: said the server")
+    assert len(remedy) > len("; it says: said the server")
+
+
+def test_the_remedy_is_that_of_the_code_rather_than_of_its_class() -> None:
+    full = asyncpg.PostgresError.new({"C": "53100", "M": "could not extend file", "S": "ERROR"})
+    assert "its disk is full" in str(verdict(full))
+
+
+def test_a_server_that_is_silent_is_told_from_one_that_is_not_there() -> None:
+    assert str(verdict(TimeoutError())).startswith("PostgreSQL does not answer (TimeoutError): ")
+    gone = str(verdict(ConnectionRefusedError(111, "Connect call failed ('10.0.0.1', 5432)")))
+    assert gone.partition(": ")[0] == "PostgreSQL cannot be reached (ConnectionRefusedError)"
+    assert "start it, or correct DATABASE_URL; [Errno 111]" in gone
+    assert str(verdict(ConnectionResetError())).endswith("start it, or correct DATABASE_URL")
+
+
 def test_a_url_that_cannot_be_used_is_nothing_to_wait_for() -> None:
     described = verdict(asyncpg.ClientConfigurationError("invalid DSN: postgresql://me:secret@"))
     assert isinstance(described, CannotGoOn)

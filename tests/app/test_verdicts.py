@@ -1,23 +1,29 @@
-"""When a worker counts as alive and as ready: the rules, over time."""
+"""When a worker counts as live and as ready: the rules, over time."""
 
 from dataclasses import replace
 
 import pytest
 from faust.types import TP
 
-from app.health import Facts, Recovery, Stall, Waiting, Watchdog, liveness, readiness
 from app.lag import PartitionLag
+from app.verdicts import BELIEVED_S, Facts, Recovery, Stall, Waiting, Watchdog, liveness, readiness
 
 MINE, ANOTHERS = TP("chat-log", 0), TP("chat-log", 1)
 WELL = Facts(
     was_assigned=True, rebalancing=False, recovery=None, waiting=(), kafka_silent_s=None, database_error=None
 )
-WAITS = replace(WELL, waiting=(Waiting("persist", 5.0, "down"),))
+WAITS = replace(
+    WELL, waiting=(Waiting("persist", 5.0, "PostgreSQL is down", "PostgreSQL is down: start it"),)
+)
 RESTORES = replace(WELL, recovery=Recovery(10, 20))
 
 
 def lag(tp: TP = MINE, *, advanced_at: float = 0.0, committed: int = 5, end: int = 10) -> PartitionLag:
     return PartitionLag(tp, 0, end, committed, None, advanced_at)
+
+
+def waiting(seconds: float) -> Waiting:
+    return Waiting("persist", seconds, "PostgreSQL is down", "PostgreSQL is down: start it")
 
 
 def watchdog() -> Watchdog:
@@ -64,12 +70,28 @@ def test_time_with_an_excuse_does_not_count(excuse: Facts) -> None:
     assert [stall.seconds for stall in dog.stalls([lag()], {MINE}, now=561.0)] == [61.0]
 
 
-def test_a_database_that_is_down_for_hours_is_no_reason_to_restart() -> None:
+@pytest.mark.parametrize(
+    "down",
+    [replace(WELL, database_error="ConnectionRefusedError"), replace(WELL, kafka_silent_s=60.0)],
+    ids=["database", "kafka"],
+)
+def test_a_service_that_is_down_for_hours_is_no_reason_to_restart(down: Facts) -> None:
     dog = watchdog()
     for second in range(10_000):
-        dog.note(WAITS, rebalances=1, now=float(second))
+        dog.note(replace(down, waiting=(waiting(second),)), rebalances=1, now=float(second))
 
     assert dog.stalls([lag()], {MINE}, now=10_000.0) == ()
+
+
+def test_a_part_that_waits_for_a_service_that_answers_others_is_restarted_in_the_end() -> None:
+    dog = watchdog()
+    stalled_from = None
+    for second in range(1_000):
+        dog.note(replace(WELL, waiting=(waiting(second),)), rebalances=1, now=float(second))
+        if stalled_from is None and dog.stalls([lag()], {MINE}, now=float(second)):
+            stalled_from = second
+
+    assert stalled_from == BELIEVED_S + 61
 
 
 def test_a_recovery_that_moves_is_given_all_the_time_it_takes() -> None:
@@ -117,7 +139,8 @@ def test_what_stalls_is_told_with_its_partition() -> None:
             replace(WELL, rebalancing=True, recovery=Recovery(1_500, 20_000)),
             ("the state table is being restored: 1,500 of 20,000 records remain",),
         ),
-        (WAITS, ("persist has waited 5 s for a service",)),
+        (replace(WELL, recovery=Recovery(0, 0)), ("the state table is being restored",)),
+        (WAITS, ("persist has waited 5 s: PostgreSQL is down",)),
         (replace(WELL, kafka_silent_s=16.2), ("Kafka has not answered for 16 s",)),
         (replace(WELL, database_error="OSError"), ("PostgreSQL cannot be used: OSError",)),
     ],

@@ -1,0 +1,105 @@
+"""What the chunk transport reads, and when it waits: bounds in bytes, gaps, odd records, Faust's watchdog."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app import transport
+from tests.app.readers import Reader, has_committed, numbered, running, said, with_partitions
+from tests.services import eventually
+from tests.workers import produce
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.settings import Settings
+
+
+@pytest.fixture
+async def one_partition(settings: Callable[..., Settings]) -> Settings:
+    return await with_partitions(settings, 1)
+
+
+async def test_as_many_bytes_as_may_be_in_flight_hold_all_partitions_until_some_are_acknowledged(
+    settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "BYTES_IN_FLIGHT", 5_000)
+    made = await with_partitions(settings, 2)
+    reader = Reader(made, acknowledge=False)
+    async with running(reader):
+        await eventually(reader.is_at_work, 30)
+        await produce(made, reader.topic, [(b"a", b"x" * 6_000)])
+        await eventually(lambda: len(reader.values()) == 1, 30)
+
+        others = [(str(n).encode(), b"y") for n in range(20)]
+        await produce(made, reader.topic, others)
+        with pytest.raises(AssertionError):
+            await eventually(lambda: len(reader.values()) > 1, 1)
+
+        reader.acknowledge = True
+        reader.release(*reader.events)
+        await eventually(lambda: len(reader.values()) == 21, 30)
+
+
+async def test_a_full_partition_does_not_hold_up_the_others(settings: Callable[..., Settings]) -> None:
+    made = await with_partitions(settings, 2)
+    reader = Reader(made, acknowledge=False, max_records=1)
+    async with running(reader):
+        await eventually(reader.is_at_work, 30)
+        await produce(made, reader.topic, [(b"a", str(number).encode()) for number in range(50)])
+        await eventually(lambda: len(reader.values()) == 50, 30)
+        full = reader.events[0].message.partition
+
+        await produce(made, reader.topic, [(str(number).encode(), b"other") for number in range(50)])
+
+        await eventually(lambda: reader.values().count(b"other") > 0, 10)
+        assert {event.message.partition for event in reader.events[50:]} == {1 - full}
+
+
+async def test_records_without_value_key_or_time_and_ones_larger_than_a_chunk_come_as_they_are(
+    one_partition: Settings,
+) -> None:
+    reader = Reader(one_partition)  # its chunks hold 10,000 bytes
+    large = b"x" * 50_000
+    await produce(one_partition, reader.topic, [(b"k", None), (None, b""), (b"k", large)])
+    async with running(reader):
+        await eventually(lambda: reader.values() == [None, b"", large], 30)
+        await eventually(lambda: has_committed(one_partition, 3), 10)
+    assert len(reader.chunks[-1]) == 1
+
+
+async def test_what_nobody_works_on_is_not_handed_out_again_while_it_waits(one_partition: Settings) -> None:
+    reader = Reader(one_partition, acknowledge=False, max_records=1)
+    await produce(one_partition, reader.topic, numbered(3))
+    async with running(reader):
+        await eventually(lambda: len(reader.values()) == 3, 30)
+        reader.release(reader.events[1])
+        reader.release(reader.events[1])
+        await produce(one_partition, reader.topic, numbered(range(3, 5)))
+        await eventually(lambda: len(reader.values()) == 5, 30)
+    assert reader.values() == said(5)
+
+
+async def test_faust_does_not_complain_that_nothing_is_committed_when_it_is(
+    one_partition: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its watchdog looks when the consumer's thread last committed, five minutes after the start."""
+    reader = Reader(one_partition, acknowledge=False, max_records=1)
+    await produce(one_partition, reader.topic, numbered(10))
+    async with running(reader):
+        await eventually(lambda: len(reader.values()) == 10, 30)
+        reader.release(*reader.events[:5])
+        await eventually(lambda: has_committed(one_partition, 5), 10)
+        # More than is read, as while catching up.
+        await produce(one_partition, reader.topic, numbered(100))
+        thread = reader.consumer._thread
+        await eventually(lambda: reader.consumer.highwater(reader.tp()) == 110, 30)
+        caplog.clear()
+        thread.time_started -= 3600
+
+        reader.consumer.verify_event_path(time.monotonic(), reader.tp())
+
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []

@@ -1,0 +1,62 @@
+"""One scrape of a worker of each role, at work, for all tests of this directory."""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.settings import Role
+from app.topics import topics_of
+from tests import services
+from tests.app.looking import metrics, ready
+from tests.conversations import conversations
+from tests.services import eventually
+from tests.workers import WorkerProcess, Workers, count, prepare, produce, workers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.settings import Settings
+    from tests.deploy.promql import Served
+
+
+@pytest.fixture(scope="session")
+def served(kafka: str, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Every metric that a worker of each role serves once it has worked, with its labels."""
+    env, directory = f"t-{secrets.token_hex(6)}", tmp_path_factory.mktemp("scrapes")
+    with services.fresh_database(postgres) as database_url:
+        system = services.settings_for_tests(env, kafka, database_url, directory)
+        try:
+            services.in_own_loop(prepare(system))
+            with workers_of(system, directory) as workers:
+                yield services.in_own_loop(_scrape(system, workers))
+        finally:
+            services.in_own_loop(services.remove_topics(kafka, env))
+
+
+async def _scrape(system: Settings, workers: Workers) -> Served:
+    said, topics = conversations(users=2, turns=2), topics_of(system)
+    await produce(system, topics.state.name, said.states)
+    await produce(system, topics.events.name, [*said.events, (b"u", b"no JSON")])
+    at_work = [workers.start(role) for role in Role]
+    for worker in at_work:
+        await ready(worker)
+    await eventually(lambda: _has_rows(system, len(said.expected)), 30)
+    persist = at_work[[*Role].index(Role.PERSIST)]
+    await eventually(lambda: _serves(persist, "chatlog_dead_letters_pending"), 30)
+    found: Served = defaultdict(list)
+    for worker in at_work:
+        for name, samples in (await metrics(worker)).items():
+            found[name] += [dict(labels) for labels in samples]
+    return dict(found)
+
+
+async def _has_rows(system: Settings, rows: int) -> bool:
+    return await count(system) >= rows
+
+
+async def _serves(worker: WorkerProcess, metric: str) -> bool:
+    return metric in await metrics(worker)

@@ -1,0 +1,102 @@
+"""docs/operations.md: a section for every alert, links that lead somewhere, limits as the code has them."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from agents.chunks import CANCEL_S, RELEASE_GRACE_S
+from app.consumer_thread import COMMIT_TIMEOUT_S
+from app.database_probe import ANSWER_WITHIN_S
+from app.health import ASK_DATABASE_EVERY_S
+from app.health_log import WORTH_A_LINE_S
+from app.lag import LOOK_EVERY_S, LOOK_LIMIT_S, STALE_AFTER_S
+from app.settings import Settings
+from app.worker_app import STOP_DEADLINE_S
+from sinks.batching import STOP_S
+from tests.deploy.rule_files import alerts
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "operations.md").read_text()
+HEADINGS = re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)
+DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}
+#: From the moment in which partitions are to be given up until they are.
+RELEASE_S = RELEASE_GRACE_S + CANCEL_S + STOP_S + COMMIT_TIMEOUT_S
+
+
+def anchor(heading: str) -> str:
+    """As the places that show Markdown make it."""
+    return re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+
+
+def sections() -> dict[str, str]:
+    parts = re.split(r"^### (.+)$", PAGE, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_every_alert_has_its_section_and_every_such_section_its_alert() -> None:
+    described = [heading for heading in HEADINGS if heading.startswith("Chatlog")]
+    assert len(described) == len(set(described))
+    assert set(described) == {alert.alert for alert in alerts()}
+
+
+@pytest.mark.parametrize("name", sorted({alert.alert for alert in alerts()}))
+def test_a_section_tells_what_it_means_where_to_look_what_to_do_and_when_it_is_over(name: str) -> None:
+    asked = re.findall(r"^\*\*(\w+(?: when)?):\*\*", sections()[name], re.MULTILINE)
+    assert asked == ["Means", "See", "Do", "Over when"]
+
+
+def test_every_runbook_leads_to_a_section() -> None:
+    anchors = {anchor(heading) for heading in HEADINGS}
+    assert {alert.annotations.runbook.rpartition("#")[2] for alert in alerts()} <= anchors
+
+
+def test_every_link_leads_somewhere() -> None:
+    anchors = {anchor(heading) for heading in HEADINGS}
+    for target in re.findall(r"\]\(([^)]+)\)", PAGE):
+        path, _, place = target.partition("#")
+        assert not path or (ROOT / "docs" / path).exists(), target
+        assert path or place in anchors, target
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)[`=]", PAGE))
+    assert named
+    assert {name.lower() for name in named} <= Settings.model_fields.keys()
+
+
+def test_the_page_tells_the_limits_as_they_are() -> None:
+    rows = re.findall(r"^\| [^|]* \| ([\d.]+) \| `([\w.]+)\.(\w+)` \|$", PAGE, re.MULTILINE)
+    assert len(rows) == 5
+    for told, module, name in rows:
+        assert getattr(importlib.import_module(module), name) == float(told), name
+    for name, told in re.findall(r"`([A-Z_]+)` \((\d+)\)", PAGE):
+        assert DEFAULTS[name.lower()] == float(told), name
+
+
+def test_a_stop_is_over_before_it_is_cut_off_and_that_before_anyone_kills() -> None:
+    assert RELEASE_S < STOP_DEADLINE_S < 10
+
+
+def test_a_worker_gives_up_its_partitions_before_the_group_goes_on_without_it() -> None:
+    assert DEFAULTS["rebalance_timeout_s"] > RELEASE_S
+    assert DEFAULTS["session_timeout_s"] <= DEFAULTS["rebalance_timeout_s"]
+
+
+def test_a_commit_that_fails_is_tried_again_before_its_partition_counts_as_stalled() -> None:
+    assert 2 * (COMMIT_TIMEOUT_S + DEFAULTS["commit_interval_s"]) < DEFAULTS["stalled_after_s"]
+
+
+def test_what_is_looked_at_is_known_before_it_counts_as_old() -> None:
+    assert LOOK_EVERY_S + LOOK_LIMIT_S <= STALE_AFTER_S < DEFAULTS["stalled_after_s"]
+    assert ASK_DATABASE_EVERY_S + ANSWER_WITHIN_S < WORTH_A_LINE_S
+
+
+def test_a_stalled_worker_is_restarted_before_a_person_is_woken() -> None:
+    (stalled,) = [alert for alert in alerts() if alert.alert == "ChatlogPartitionStalled"]
+    limit = re.search(r"> (\d+)$", stalled.expr)
+    assert limit is not None
+    assert 2 * DEFAULTS["stalled_after_s"] < float(limit[1])

@@ -1,0 +1,44 @@
+"""Holds up PostgreSQL in the middle of a worker's writes, so that a test can break something just then."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from tests.services import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from app.settings import Settings
+
+_WRITES_HELD_UP = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'chatlog-persist'
+      AND wait_event_type = 'Lock' AND query LIKE '%INSERT INTO chat_log%'
+"""
+
+
+class Lock:
+    """A lock on `chat_log` that keeps every writer waiting."""
+
+    def __init__(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        self._connection = connection
+
+    async def holds_up_a_write(self) -> None:
+        """Return when a worker has sent a batch, and waits for the lock."""
+        await eventually(lambda: self._connection.fetchval(_WRITES_HELD_UP), 30, "a batch is being written")
+
+
+@asynccontextmanager
+async def chat_log_locked(system: Settings) -> AsyncIterator[Lock]:
+    """Lock the table; what waits for it goes on at the end."""
+    connection = await asyncpg.connect(system.require_database_url())
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE chat_log IN ACCESS EXCLUSIVE MODE")
+            yield Lock(connection)
+    finally:
+        await connection.close()

@@ -1,0 +1,115 @@
+"""Workers that join, leave, or are taken for dead and come back: partitions move, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.settings import Role
+from app.topics import topics_of
+from tests.app.looking import ready
+from tests.conversations import conversations
+from tests.faults.cluster import ends, everything_is_committed
+from tests.faults.joined import assert_joined_as_expected
+from tests.faults.ledger import Ledger, entries, events_and_states
+from tests.faults.locking import chat_log_locked
+from tests.faults.messages import events_of, states_of
+from tests.services import eventually
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from tests.faults.report import FaultReport
+    from tests.workers import Workers
+
+MESSAGES = 20_000
+JOINS = 5
+
+
+@pytest.mark.long
+async def test_workers_join_and_leave_under_load(
+    system: Settings, workers: Workers, fault_report: FaultReport
+) -> None:
+    ledger, topics = Ledger(system), topics_of(system)
+    workers.start(Role.PERSIST)
+    workers.start(Role.CAPTURE)
+    statuses = []
+    with fault_report(f"a worker of each role joins and leaves under load, {JOINS} times", ledger) as fault:
+        for number in range(JOINS):
+            passers_by = [workers.start(Role.CAPTURE), workers.start(Role.PERSIST)]
+            events, states = events_and_states(MESSAGES // JOINS, f"{number}-")
+            await ledger.produce(topics.state.name, states)
+            await ledger.produce(topics.events.name, events)
+            for worker in passers_by:
+                await ready(worker)
+            statuses += await asyncio.gather(*(asyncio.to_thread(worker.stop, 12) for worker in passers_by))
+        fault.over()
+        await ledger.settle(90)
+
+    assert statuses == [0] * 2 * JOINS
+
+
+@pytest.mark.long
+async def test_a_persist_worker_sleeps_until_others_have_its_partitions_and_wakes_up(
+    system: Settings, workers: Workers, fault_report: FaultReport
+) -> None:
+    ledger, topic = Ledger(system), topics_of(system).chat_log.name
+    sleeper = workers.start(Role.PERSIST)
+    with fault_report("persist is frozen beyond its session, and wakes up", ledger) as fault:
+        await ready(sleeper)
+        async with chat_log_locked(system) as lock:
+            await ledger.produce(topic, entries(MESSAGES, "f"))
+            await lock.holds_up_a_write()
+            sleeper.freeze()
+        workers.start(Role.PERSIST)
+        await ledger.settle(90)
+        # Now it hears that its batches are written, and acknowledges them.
+        sleeper.thaw()
+        fault.over()
+        await ledger.produce(topic, entries(MESSAGES // 10, "after"))
+        await ready(sleeper)
+        await ledger.settle(60)
+        # An offset that the sleeper had in mind would set the group back, or beyond what was done.
+        await eventually(lambda: everything_is_committed(system, system.persist_group, topic), 30)
+        assert sleeper.stop() == 0
+
+
+@pytest.mark.long
+async def test_a_capture_worker_sleeps_until_others_have_its_partitions_and_wakes_up(
+    system: Settings, workers: Workers, fault_report: FaultReport
+) -> None:
+    """What it writes when it wakes up must not put back what others know of the users since."""
+    said = conversations(users=MESSAGES // 40, turns=20)
+    before_the_last_word = len(said.events) - 2_000
+    events, states = events_of(said), states_of(said)
+    ledger, topics = Ledger(system), topics_of(system)
+    # Small chunks, so that it is in the middle of the states for a while.
+    small = system.model_copy(update={"chunk_max_records": 100})
+    with fault_report("capture is frozen beyond its session, and wakes up", ledger) as fault:
+        await ledger.produce(topics.state.name, states)
+        await ledger.produce(topics.events.name, events[:before_the_last_word])
+        sleeper = workers.start(Role.CAPTURE, small)
+        await eventually(lambda: is_in_the_middle_of_the_states(system, len(states)), 60)
+        sleeper.freeze()
+        workers.start(Role.PERSIST)
+        successor = workers.start(Role.CAPTURE)
+        await ledger.settle(90)
+        sleeper.thaw()
+        fault.over()
+        await ready(sleeper)
+        # Whoever takes over now knows of the states what the changelog tells.
+        assert sleeper.stop() == 0
+        successor.kill()
+        workers.start(Role.CAPTURE)
+        await ledger.produce(topics.events.name, events[before_the_last_word:])
+        await ledger.settle(90)
+
+    await assert_joined_as_expected(system, said)
+
+
+async def is_in_the_middle_of_the_states(system: Settings, states: int) -> bool:
+    """Tell whether much of the states is in the changelog; it has less records, as a chunk's are merged."""
+    logged = sum((await ends(system, topics_of(system).state_changelog.name)).values())
+    assert logged < states * 3 / 4, "it was faster than the test"
+    return logged > states / 10

@@ -1,0 +1,161 @@
+"""A broker stops, crashes, hangs or takes no records: workers wait and say so, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.settings import Role
+from app.topic_admin import ensure_topics
+from app.topics import topics_of
+from app.worker_app import EXIT_CUT_OFF
+from tests.app.looking import get, ready
+from tests.faults.cluster import committed, delete_topic
+from tests.faults.ledger import Ledger, events_and_states
+from tests.faults.outage import complaints, is_ready_again, is_seen_to_wait, said
+from tests.services import eventually
+from tests.workers import count
+
+if TYPE_CHECKING:
+    from app.embedded import EmbeddedKafka
+    from app.settings import Settings
+    from tests.faults.report import FaultReport
+    from tests.workers import WorkerProcess, Workers
+
+MESSAGES = 5_000
+AWAY_S = 30.0
+#: After this long without an answer, a worker says that Kafka is silent.
+SILENCE_SEEN_WITHIN_S = 30
+#: Lines that an outage of half a minute may be worth; each part that notices it may say so once.
+FEW = 12
+#: After a crash, the controller lets its broker in when the old session has ended, and groups form anew.
+SETTLES_WITHIN_S = 120
+
+
+@pytest.mark.long
+async def test_a_broker_is_away_for_half_a_minute(
+    system_on_own_kafka: Settings,
+    workers_on_own_kafka: Workers,
+    dedicated_kafka: EmbeddedKafka,
+    fault_report: FaultReport,
+) -> None:
+    system, ledger = system_on_own_kafka, Ledger(system_on_own_kafka)
+    both = [workers_on_own_kafka.start(role) for role in (Role.CAPTURE, Role.PERSIST)]
+    with fault_report(f"a broker is stopped for {AWAY_S:.0f} s", ledger) as fault:
+        await at_work(system, ledger, both, "before")
+        await dedicated_kafka.stop()
+        since = time.monotonic()
+        await eventually(lambda: say_kafka_is_silent(both), SILENCE_SEEN_WITHIN_S)
+        await eventually(lambda: time.monotonic() > since + AWAY_S, AWAY_S + 5)
+        await dedicated_kafka.start()
+        fault.over()
+        await produce(system, ledger, "after")
+        await ledger.settle(SETTLES_WITHIN_S)
+
+    for worker in both:
+        await is_ready_again(worker)
+        assert worker.running
+        assert len(complaints(worker)) <= FEW, complaints(worker)
+
+
+async def test_a_broker_crashes_while_it_takes_records(
+    system_on_own_kafka: Settings,
+    workers_on_own_kafka: Workers,
+    dedicated_kafka: EmbeddedKafka,
+    fault_report: FaultReport,
+) -> None:
+    system, ledger = system_on_own_kafka, Ledger(system_on_own_kafka)
+    both = [workers_on_own_kafka.start(role) for role in (Role.CAPTURE, Role.PERSIST)]
+    with fault_report("kill -9 of the broker", ledger) as fault:
+        await at_work(system, ledger, both, "before")
+        meanwhile = asyncio.create_task(produce(system, ledger, "meanwhile"))
+        await eventually(lambda: has_rows(system), 60, "persist writes")
+        await dedicated_kafka.kill()
+        await dedicated_kafka.start()
+        fault.over()
+        await meanwhile
+        await ledger.settle(SETTLES_WITHIN_S)
+
+    for worker in both:
+        await is_ready_again(worker)
+
+
+@pytest.mark.long
+async def test_workers_stop_in_time_while_a_broker_hangs(
+    system_on_own_kafka: Settings,
+    workers_on_own_kafka: Workers,
+    dedicated_kafka: EmbeddedKafka,
+    fault_report: FaultReport,
+) -> None:
+    system, ledger = system_on_own_kafka, Ledger(system_on_own_kafka)
+    both = [workers_on_own_kafka.start(role) for role in (Role.CAPTURE, Role.PERSIST)]
+    with fault_report("SIGTERM of both roles while the broker is frozen", ledger) as fault:
+        await at_work(system, ledger, both, "before")
+        os.kill(dedicated_kafka.pid, signal.SIGSTOP)
+        since = time.monotonic()
+        # Whether it stops in order or is cut off: it has until then, and is not killed.
+        statuses = await asyncio.gather(*(asyncio.to_thread(worker.stop, 15) for worker in both))
+        stopped_in_s = time.monotonic() - since
+        os.kill(dedicated_kafka.pid, signal.SIGCONT)
+        for role in (Role.CAPTURE, Role.PERSIST):
+            workers_on_own_kafka.start(role)
+        fault.over()
+        await ledger.settle(SETTLES_WITHIN_S)
+
+    assert stopped_in_s < 10
+    assert set(statuses) <= {0, EXIT_CUT_OFF}
+
+
+@pytest.mark.long
+async def test_the_chat_log_topic_is_gone_for_a_while(
+    system: Settings, workers: Workers, fault_report: FaultReport
+) -> None:
+    topics, ledger = topics_of(system), Ledger(system)
+    worker = workers.start(Role.CAPTURE)
+    with fault_report("the chat-log topic is deleted, and made again", ledger) as fault:
+        await ready(worker)
+        await delete_topic(system, topics.chat_log.name)
+        await produce(system, ledger, "refused")
+        await is_seen_to_wait(worker, "capture")
+        assert sum((await committed(system, system.capture_group, topics.events.name)).values()) == 0
+        await ensure_topics(system)
+        workers.start(Role.PERSIST)
+        fault.over()
+        await ledger.settle(60)
+
+    await is_ready_again(worker)
+    assert len(said(worker, "WARNING", "Waiting for a service")) == 1
+
+
+async def at_work(system: Settings, ledger: Ledger, workers: list[WorkerProcess], tag: str) -> None:
+    """Return when all are ready, rows are there, and there is more to do."""
+    for worker in workers:
+        await ready(worker)
+    await produce(system, ledger, tag)
+    await eventually(lambda: has_rows(system), 60, "persist writes")
+
+
+async def produce(system: Settings, ledger: Ledger, tag: str) -> None:
+    topics = topics_of(system)
+    events, states = events_and_states(MESSAGES, tag)
+    await ledger.produce(topics.state.name, states)
+    await ledger.produce(topics.events.name, events)
+
+
+async def say_kafka_is_silent(workers: list[WorkerProcess]) -> bool:
+    for worker in workers:
+        assert worker.running, "the worker has ended"
+        assert (await get(worker, "/health/live")).status == 200
+        readiness = await get(worker, "/health/ready")
+        assert readiness.status == 503, "the worker says that it is ready"
+        assert "Kafka has not answered" in readiness.text, readiness.text
+    return True
+
+
+async def has_rows(system: Settings) -> bool:
+    return await count(system) > 0

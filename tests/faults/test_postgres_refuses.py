@@ -1,0 +1,246 @@
+"""PostgreSQL answers, and refuses: for now, for ever, or one row of many. The SQLSTATE says which."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import asyncpg
+import orjson
+import pytest
+from pydantic import SecretStr
+
+from app.settings import Role
+from app.topics import topics_of
+from models.errors import Reason
+from tests.app.looking import ready
+from tests.faults.ledger import Ledger, Message, entries
+from tests.faults.outage import complaints, is_ready_again, is_seen_to_wait, said, waits_said
+from tests.services import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from app.settings import Settings
+    from tests.faults.report import FaultReport
+    from tests.workers import Workers
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+MESSAGES = 6_000
+FOR_NOW = [
+    ("53100", "disk full"),
+    ("53200", "out of memory"),
+    ("58030", "I/O error"),
+    ("40001", "serialization failure"),
+    ("40P01", "deadlock detected"),
+]
+
+#: Refuses every write for which a condition is true.
+_REFUSE = """
+    CREATE SEQUENCE IF NOT EXISTS writes;
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF {condition} THEN
+            RAISE EXCEPTION 'refused by the test' USING ERRCODE = '{code}';
+        END IF;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER refuse BEFORE INSERT ON chat_log FOR EACH STATEMENT EXECUTE FUNCTION refuse();
+"""
+_RELENT = "DROP TRIGGER refuse ON chat_log"
+_REFUSE_COMMIT = """
+    CREATE FUNCTION refuse_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'refused by the test' USING ERRCODE = '40001';
+    END $$;
+    CREATE CONSTRAINT TRIGGER refuse_commit AFTER INSERT ON chat_log DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION refuse_commit();
+"""
+#: As a constraint does, it quotes the row, which is nobody's business but the row's readers'.
+_REFUSE_SOME = """
+    CREATE FUNCTION refuse_some() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.content LIKE 'unwanted%' THEN
+            RAISE EXCEPTION 'not %', NEW.content USING ERRCODE = '23514', DETAIL = NEW.content;
+        END IF;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER refuse_some BEFORE INSERT ON chat_log FOR EACH ROW EXECUTE FUNCTION refuse_some();
+"""
+_INSERT = """
+    INSERT INTO chat_log (userid, timestamp, direction, content)
+    VALUES ($1, to_timestamp($2::bigint / 1000.0), $3, '')
+"""
+_SOMEONE_WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid')"
+
+
+@pytest.fixture
+async def operator(system: Settings) -> AsyncIterator[Connection]:
+    """A connection with every right."""
+    connection = await asyncpg.connect(system.require_database_url())
+    yield connection
+    await connection.close(timeout=5)
+
+
+@pytest.mark.parametrize(("code", "what"), FOR_NOW, ids=[what for _, what in FOR_NOW])
+async def test_what_is_refused_for_now_is_written_later(
+    system: Settings, workers: Workers, operator: Connection, fault_report: FaultReport, code: str, what: str
+) -> None:
+    ledger, worker = Ledger(system), workers.start(Role.PERSIST)
+    with fault_report(f"PostgreSQL refuses: {what}", ledger) as fault:
+        await ready(worker)
+        await operator.execute(_REFUSE.format(condition="true", code=code))
+        await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, what))
+        await is_seen_to_wait(worker, "persist")
+        await operator.execute(_RELENT)
+        fault.over()
+        await ledger.settle(60)
+
+    await is_ready_again(worker)
+    assert len(waits_said(worker, "persist")) == len(complaints(worker)) == 1
+    assert code in waits_said(worker, "persist")[0]
+
+
+async def test_every_other_write_fails_to_serialize(
+    system: Settings, workers: Workers, operator: Connection, fault_report: FaultReport
+) -> None:
+    ledger, worker = Ledger(system), workers.start(Role.PERSIST)
+    with fault_report("every other write fails to serialize", ledger) as fault:
+        await ready(worker)
+        await operator.execute(_REFUSE.format(condition="nextval('writes') % 2 = 0", code="40001"))
+        # Many small batches, so that it goes wrong, and well again, many times a second.
+        for number in range(100):
+            await ledger.produce(topics_of(system).chat_log.name, entries(60, f"batch {number}"))
+        await ledger.settle(60)
+        assert await operator.fetchval("SELECT last_value FROM writes") > 40
+        fault.over()
+
+    await is_ready_again(worker)
+    assert 1 <= len(complaints(worker)) <= 3
+
+
+async def test_a_commit_fails_after_its_rows_were_taken(
+    system: Settings, workers: Workers, operator: Connection, fault_report: FaultReport
+) -> None:
+    ledger, worker = Ledger(system), workers.start(Role.PERSIST)
+    with fault_report("PostgreSQL refuses at commit", ledger) as fault:
+        await ready(worker)
+        await operator.execute(_REFUSE_COMMIT)
+        await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, "at commit"))
+        await is_seen_to_wait(worker, "persist")
+        await operator.execute("DROP TRIGGER refuse_commit ON chat_log")
+        fault.over()
+        await ledger.settle(60)
+
+    assert len(waits_said(worker, "persist")) == 1
+
+
+async def test_a_deadlock_with_another_writer(
+    system: Settings, workers: Workers, operator: Connection, fault_report: FaultReport
+) -> None:
+    # The worker finds the deadlock, not the other: it looks first, once the other waits for it as well.
+    name = urlsplit(system.require_database_url()).path.lstrip("/")
+    await operator.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '3s'")
+    await operator.execute("SET deadlock_timeout = '1h'")
+    messages = list(entries(100, "deadlock"))
+    keys = sorted(message.becomes for message in messages if isinstance(message.becomes, tuple))
+    patient = system.model_copy(update={"batch_max_wait_s": 2.0})
+    ledger, worker = Ledger(system), workers.start(Role.PERSIST, patient)
+    with fault_report("a deadlock with another writer", ledger) as fault:
+        await ready(worker)
+        other = operator.transaction()
+        await other.start()
+        await operator.execute(_INSERT, *keys[-1])
+        await ledger.produce(
+            topics_of(system).chat_log.name, [replace(message, partition=0) for message in messages]
+        )
+        await eventually(lambda: someone_waits(operator), 20, "the worker waits for the other")
+        await operator.execute(_INSERT, *keys[0])
+        await is_seen_to_wait(worker, "persist")
+        await other.rollback()
+        fault.over()
+        await ledger.settle(60)
+
+    assert "40P01" in waits_said(worker, "persist")[0]
+
+
+async def test_there_is_no_connection_left(
+    system: Settings, workers: Workers, operator: Connection, fault_report: FaultReport
+) -> None:
+    async with a_writer(system, operator) as (user, as_writer):
+        await operator.execute(f"ALTER ROLE {user} CONNECTION LIMIT 0")
+        ledger, worker = Ledger(system), workers.start(Role.PERSIST, as_writer)
+        with fault_report("PostgreSQL has no connection left", ledger) as fault:
+            await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, "no connection"))
+            await is_seen_to_wait(worker, "persist")
+            await operator.execute(f"ALTER ROLE {user} CONNECTION LIMIT -1")
+            fault.over()
+            await ledger.settle(60)
+
+        assert "53300" in waits_said(worker, "persist")[0]
+
+
+async def test_a_right_that_is_taken_away_stops_the_worker_with_what_to_do(
+    system: Settings, workers: Workers, operator: Connection, fault_report: FaultReport
+) -> None:
+    async with a_writer(system, operator) as (_, as_writer):
+        ledger, worker = Ledger(system), workers.start(Role.PERSIST, as_writer)
+        with fault_report("the right to write is taken away", ledger) as fault:
+            await ready(worker)
+            await operator.execute("REVOKE INSERT ON chat_log FROM chatlog_writer")
+            await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, "no right"))
+
+            assert worker.wait(30) != 0
+            assert said(worker, "grant it the role chatlog_writer")
+            await operator.execute("GRANT INSERT ON chat_log TO chatlog_writer")
+            workers.start(Role.PERSIST, as_writer)
+            fault.over()
+            await ledger.settle(60)
+
+
+async def test_a_row_that_a_constraint_refuses_is_a_dead_letter_among_rows(
+    system: Settings, workers: Workers, operator: Connection, fault_report: FaultReport
+) -> None:
+    await operator.execute(_REFUSE_SOME)
+    messages = list(entries(MESSAGES, "constraint"))
+    refused = {0, 999, 1_000, 2_500, 2_501, 2_502, MESSAGES - 1}
+    ledger, worker = Ledger(system), workers.start(Role.PERSIST)
+    with fault_report("a constraint refuses some rows", ledger):
+        await ledger.produce(
+            topics_of(system).chat_log.name,
+            [unwanted(message) if number in refused else message for number, message in enumerate(messages)],
+        )
+        await ledger.settle(60)
+
+    kept = await operator.fetch("SELECT detail, value FROM dead_letters")
+    assert len(kept) == len(refused)
+    assert {row["detail"] for row in kept} == {"CheckViolationError (SQLSTATE 23514)"}
+    assert not said(worker, "unwanted")
+
+
+@asynccontextmanager
+async def a_writer(system: Settings, operator: Connection) -> AsyncIterator[tuple[str, Settings]]:
+    """Give a user with no more rights than a worker needs, and settings with it."""
+    user = f"writer_{secrets.token_hex(4)}"
+    url = urlsplit(system.require_database_url())
+    await operator.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{user}' IN ROLE chatlog_writer")
+    try:
+        as_user = url._replace(netloc=f"{user}:{user}@{url.netloc.rpartition('@')[2]}").geturl()
+        yield user, system.model_copy(update={"database_url": SecretStr(as_user)})
+    finally:
+        # Its sessions may live on; without a password it cannot come back, and the role can go all the same.
+        await operator.execute(f"DROP ROLE {user}")
+
+
+async def someone_waits(operator: Connection) -> bool:
+    return bool(await operator.fetchval(_SOMEONE_WAITS))
+
+
+def unwanted(message: Message) -> Message:
+    """Give an entry the content that the constraint refuses."""
+    value = orjson.loads(message.value or b"") | {"content": "unwanted"}
+    return replace(message, value=orjson.dumps(value), becomes=Reason.REJECTED_BY_DATABASE)
