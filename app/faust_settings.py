@@ -41,7 +41,7 @@ def faust_settings(settings: Settings, role: Role) -> dict[str, Any]:
         "broker_rebalance_timeout": settings.rebalance_timeout_s,
         "broker_session_timeout": settings.session_timeout_s,
         # A worker learns of a rebalance by its heartbeat, so a long session must not make it slow.
-        "broker_heartbeat_interval": min(settings.session_timeout_s / 5, HEARTBEAT_MAX_S),
+        "broker_heartbeat_interval": heartbeat_interval_s(settings),
         # Faust insists that a session ends sooner than a request.
         "broker_request_timeout": max(REQUEST_TIMEOUT_S, settings.session_timeout_s + 1),
         # By default, a topic that was deleted and made again goes unnoticed for five minutes.
@@ -55,6 +55,11 @@ def faust_settings(settings: Settings, role: Role) -> dict[str, Any]:
         "web_port": settings.web_port,
         "logging_config": logging_config(settings),
     }
+
+
+def heartbeat_interval_s(settings: Settings) -> float:
+    """Return how often a worker tells its group that it is there."""
+    return min(settings.session_timeout_s / 5, HEARTBEAT_MAX_S)
 
 
 def _credentials(settings: Settings) -> Credentials | None:

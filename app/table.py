@@ -31,11 +31,29 @@ RECOVERY_CHUNKS = 2
 
 
 class StateTable(faust.Table[bytes, bytes]):
-    """bytes → bytes, partitioned as the topics that feed it, safe in its changelog when `write` returns."""
+    """bytes → bytes, partitioned as the topics that feed it, safe in its changelog when `write` returns.
+
+    Args:
+        app: the worker.
+        name: how Faust calls it.
+        changelog: the topic.
+        producer: writes to it.
+        merge: in recovery, what becomes of a value and one that was logged after it.
+        check_may_write: raises when the partitions may be another's by now.
+    """
 
     logger = logging.getLogger("faust.tables")
 
-    def __init__(self, app: AppT, *, name: str, changelog: str, producer: RecordProducer) -> None:
+    def __init__(
+        self,
+        app: AppT,
+        *,
+        name: str,
+        changelog: str,
+        producer: RecordProducer,
+        merge: Callable[[bytes, bytes], bytes],
+        check_may_write: Callable[[], None],
+    ) -> None:
         super().__init__(
             app,
             name=name,
@@ -49,6 +67,8 @@ class StateTable(faust.Table[bytes, bytes]):
         )
         self._changelog = changelog
         self._producer = producer
+        self._merge = merge
+        self._check_may_write = check_may_write
 
     def reader(self, partition: int) -> Callable[[bytes], bytes | None]:
         """Return the function that tells what is stored for a key of `partition`; None if nothing is.
@@ -62,9 +82,14 @@ class StateTable(faust.Table[bytes, bytes]):
         return read
 
     async def write(self, partition: int, changes: Mapping[bytes, bytes]) -> None:
-        """Log `changes` and apply them; return when they are safe."""
+        """Log `changes` and apply them; return when they are safe.
+
+        Raises:
+            CannotGoOn: the partitions may be another worker's.
+        """
         if not changes:
             return
+        self._check_may_write()
         records = [OutRecord(key, value) for key, value in changes.items()]
         last_offset = await self._producer.send(self._changelog, partition, records)
         tp = TP(self._changelog, partition)
@@ -75,7 +100,13 @@ class StateTable(faust.Table[bytes, bytes]):
         for event in batch:
             tp = event.message.tp
             chunk = cast("Chunk", event.value)
-            self._apply(_Change(tp, record.offset, record.key, record.value) for record in chunk)
+            stored_of = self.reader(tp.partition)
+            changes: dict[bytes, bytes | None] = {}
+            for record in chunk:
+                value = record.value
+                before = changes[record.key] if record.key in changes else stored_of(record.key)
+                changes[record.key] = self._merge(before, value) if before and value else value
+            self._apply(_Change(tp, chunk.last_offset, key, value) for key, value in changes.items())
 
     def _apply(self, changes: Iterable[_Change]) -> None:
         self.data.apply_changelog_batch(

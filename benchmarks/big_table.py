@@ -10,7 +10,6 @@ import asyncio
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -57,10 +56,6 @@ class Entries:
     def numbered(self, first: int, many: int) -> tuple[object, ...]:
         """Return the arguments with which `make_entries` makes some of them."""
         return first, many, self.begins_ms, self.step_ms, self.people, self.talkers
-
-    def at(self, number: int) -> datetime:
-        """Return the time of an entry."""
-        return datetime.fromtimestamp((self.begins_ms + round(number * self.step_ms)) / 1000, UTC)
 
 
 class BigTable:
@@ -114,14 +109,14 @@ class BigTable:
             months: of which each is as long as the calendar says.
             people: how many talk in turn; by default each says `MESSAGES_OF_ONE`.
         """
-        span = await self.fetch(
-            "SELECT (extract(epoch FROM begins) * 1000)::bigint AS begins_ms,"
-            " (extract(epoch FROM date_trunc('month', now()) + interval '1 month' - begins) * 1000)::bigint AS ms"
-            f" FROM (SELECT date_trunc('month', now()) - interval '{months - 1} months' AS begins)"
-        )
+        connection = await self.connect()
+        try:
+            begins, ends = await connection.fetchrow(statement("months"), months)
+        finally:
+            await connection.close()
         return Entries(
-            begins_ms=span[0]["begins_ms"],
-            step_ms=span[0]["ms"] / rows,
+            begins_ms=begins,
+            step_ms=(ends - begins) / rows,
             people=min(MAX_PEOPLE, people or max(1_000, rows // MESSAGES_OF_ONE)),
             talkers=max(1, rows // TALKERS_SHARE // MESSAGES_OF_A_TALKER),
         )

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
-from rich.console import Console
 
 from benchmarks import results
 from benchmarks.big_table import big_table
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import asyncpg
+    from rich.console import Console
 
     from benchmarks.big_table import BigTable, Entries
     from benchmarks.questions import Question

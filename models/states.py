@@ -107,6 +107,19 @@ def unforgettable(history: History, needed_from_ms: float) -> int:
     return len(history) - max(0, made_before - 1)
 
 
+def merge(kept: History, read: History) -> History:
+    """Return a history that was read back, with what one read before it knows and it does not.
+
+    Usually the one read later knows all. But a worker that was given up on may write once more what it knew,
+    after its successor. What is older than the one read later was forgotten on purpose.
+    """
+    if not kept:
+        return read
+    lines = {line[:_TIME_DIGITS]: line for line in kept if line >= read[0][:_TIME_DIGITS]}
+    lines |= {line[:_TIME_DIGITS]: line for line in read}
+    return tuple(lines[time] for time in sorted(lines))
+
+
 def states_in(history: History) -> Iterator[tuple[int, State]]:
     """Return the states with the time each was made, for people to look at."""
     return ((int(line[:_TIME_DIGITS]), _state(line)) for line in history)

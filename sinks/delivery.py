@@ -48,16 +48,23 @@ class Delivery:
         self._confirmations.clear()
         self._last_batch_records = int(self._to_hand_in[-1].record_count())
 
-    async def hand_in(self) -> None:
+    async def hand_in(self, timeout_s: float) -> None:
         """Give the producer the batches that it does not have yet, each when the one before it is on its way.
 
         Raises:
+            KafkaTimeoutError: it has not taken one so far; this may be called again.
             KafkaError: it does not take one; this may be called again.
         """
         while self._to_hand_in and self.producer is not None:
-            self._confirmations.append(
-                await self.producer.send_batch(self._to_hand_in[0], self.topic, partition=self.partition)
-            )
+            # A producer that is ended in another's send leaves this one waiting for metadata, for ever.
+            try:
+                async with asyncio.timeout(timeout_s):
+                    confirmation = await self.producer.send_batch(
+                        self._to_hand_in[0], self.topic, partition=self.partition
+                    )
+            except TimeoutError as error:
+                raise KafkaTimeoutError from error
+            self._confirmations.append(confirmation)
             self._to_hand_in.popleft()
 
     async def confirmed(self, timeout_s: float) -> int:

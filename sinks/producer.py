@@ -133,7 +133,7 @@ class RecordProducer:
         if delivery.producer is not producer:
             delivery.begin(producer)
         try:
-            await delivery.hand_in()
+            await delivery.hand_in(REQUEST_TIMEOUT_MS / 1000)
             return await delivery.confirmed(REQUEST_TIMEOUT_MS / 1000)
         except KafkaTimeoutError as error:
             raise ServiceDown(

@@ -1,4 +1,4 @@
-"""The statements of the benchmarks, one per file: what the pages of the product will ask, and the test data."""
+"""The statements of the benchmarks, one per file: what pages will ask, and the data to ask about."""
 
 from importlib.resources import files
 

@@ -4,7 +4,7 @@
 -- Ordinary people talk in waves, a thousand at a time, ten messages each; when all have talked, the first come
 -- again. So one person's messages lie far apart in the table, as they do when many talk at once. Every 50th entry
 -- is of one of a few people who never stop. A fifth of the people are in one huge survey, a fifth in surveys of a
--- hundred people, the others in forty of the middle.
+-- hundred people, the others in forty of the middle. Ten messages of a person share what the bot knew of them.
 CREATE FUNCTION make_entries(
     first bigint, many bigint, begins_ms bigint, step_ms double precision, people bigint, talkers bigint
 )
@@ -27,7 +27,8 @@ WITH
             begins_ms + (number * step_ms)::bigint AS at_ms,
             CASE WHEN talks_on THEN people + number / 50 % talkers
                  ELSE (ordinary / 10000 * 1000 + ordinary % 1000) % people END AS person,
-            CASE WHEN talks_on THEN number / 50 / talkers ELSE ordinary % 10000 / 1000 END AS turn
+            CASE WHEN talks_on THEN number / 50 / talkers ELSE ordinary % 10000 / 1000 END AS turn,
+            CASE WHEN talks_on THEN number / 50 / talkers / 10 ELSE ordinary / 10000 END AS visit
         FROM numbered
     ),
     said AS (
@@ -50,7 +51,7 @@ WITH
                 ELSE 'We went to the market road clinic on day ' || turn || ' 🙏🏾'
             END AS words,
             person,
-            turn
+            visit
         FROM spoken
     )
 SELECT
@@ -73,8 +74,8 @@ SELECT
     jsonb_build_object(
         'form', form,
         'pageid', page,
-        'startTime', begins_ms + turn / 10,
-        'seed', person * 7919 % 4294967296,
+        'startTime', 1700000000000 + visit * 100000 + person % 1000,
+        'seed', (person * 7919 + visit * 104729) % 4294967296,
         'surveyid', '0c9d4d0e-6f0a-4c6e-a9f3-' || lpad((person % 40)::text, 12, '0')
     )
 FROM said

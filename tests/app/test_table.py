@@ -15,6 +15,7 @@ from app.topic_admin import ensure_topics
 from app.topics import OUR_RECORD_MAX_BYTES, topics_of
 from app.transport import ChunkLimits, ChunkSchema, ChunkTransport
 from models.errors import BadRecord
+from sinks.errors import CannotGoOn
 from sinks.producer import OutRecord, RecordProducer
 from sinks.retrying import Patience
 from tests.services import eventually
@@ -52,10 +53,22 @@ class Keeper:
         self.app.transport = ChunkTransport(
             self.app.conf.broker_consumer, self.app, limits=ChunkLimits(100, 1_000_000)
         )
+        self.may_write = True
         self.producer = RecordProducer(client_settings(settings), Patience("test"))
-        self.table = StateTable(self.app, name="states", changelog=self.changelog, producer=self.producer)
+        self.table = StateTable(
+            self.app,
+            name="states",
+            changelog=self.changelog,
+            producer=self.producer,
+            merge=lambda kept, read: kept + read if read.startswith(b"late") else read,
+            check_may_write=self._check_may_write,
+        )
         self.app.tables.add(self.table)
         self.app.agent(self.app.topic(topics.state.name, schema=ChunkSchema()), name="idle")(self._idle)
+
+    def _check_may_write(self) -> None:
+        if not self.may_write:
+            raise CannotGoOn("others have its partitions")
 
     async def _idle(self, stream: Any) -> None:
         async for _ in stream.noack().events():
@@ -116,6 +129,28 @@ async def test_a_disk_that_has_fallen_behind_catches_up(topics: Settings, tmp_pa
         await keeper.table.write(1, {b"a": b"2", b"c": b"2"})
     async with running(topics, "rocksdb", tmp_path / "mine") as keeper:
         assert [keeper.table.reader(1)(key) for key in (b"a", b"b", b"c")] == [b"2", b"1", b"2"]
+
+
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+async def test_recovery_merges_what_was_logged_one_after_the_other(
+    topics: Settings, store: str, tmp_path: Path
+) -> None:
+    async with running(topics, store, tmp_path / "one") as keeper:
+        for value in (b"1", b"2", b"late"):
+            await keeper.table.write(0, {b"a": value})
+    async with running(topics, store, tmp_path / "two") as keeper:
+        assert keeper.table.reader(0)(b"a") == b"2late"
+
+
+async def test_nothing_is_logged_by_a_worker_whose_partitions_may_be_gone(
+    topics: Settings, tmp_path: Path
+) -> None:
+    async with running(topics, "memory", tmp_path) as keeper:
+        keeper.may_write = False
+        with pytest.raises(CannotGoOn):
+            await keeper.table.write(0, {b"a": b"1"})
+        assert keeper.table.reader(0)(b"a") is None
+        assert await records_in(topics.require_kafka()[0], keeper.changelog, 0) == []
 
 
 @pytest.mark.parametrize("store", ["memory", "rocksdb"])

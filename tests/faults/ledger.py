@@ -19,6 +19,15 @@ from app.database import connect
 from app.kafka import client_settings
 from models.errors import Reason
 from tests.faults.messages import Message, RowKey, entries, events_and_states
+from tests.faults.statements import (
+    COUNT_DEAD_LETTERS,
+    DOUBLED,
+    EXPECTED_ROWS,
+    LOST,
+    READ_DEAD_LETTERS,
+    READ_ROWS,
+    SCHEMA,
+)
 from tests.services import eventually
 
 if TYPE_CHECKING:
@@ -84,7 +93,7 @@ class Ledger:
         self._system = system
         # An empty name is a database of its own in memory, that moves to disk when it grows.
         self._book = sqlite3.connect("")
-        self._book.executescript(_SCHEMA)
+        self._book.executescript(SCHEMA)
         self.account_at_last: Account | None = None
         self.produced_at = time.monotonic()
         self.settled_at: float | None = None
@@ -134,7 +143,7 @@ class Ledger:
         Dead letters that were replayed do not count: what came of them is looked at in their stead.
         """
         await self._read_database()
-        lost, doubled = (self._book.execute(statement).fetchall() for statement in (_LOST, _DOUBLED))
+        lost, doubled = (self._book.execute(statement).fetchall() for statement in (LOST, DOUBLED))
         self.account_at_last = Account(
             self.messages(), len(lost), len(doubled), _named(lost), _named(doubled)
         )
@@ -166,11 +175,11 @@ class Ledger:
 
     async def _may_be_complete(self) -> bool:
         """Tell by mere numbers, which are cheap, whether it is worth to compare."""
-        rows = self._number(f"SELECT count(*) FROM ({_EXPECTED_ROWS})")
+        rows = self._number(f"SELECT count(*) FROM ({EXPECTED_ROWS})")
         letters = self._number("SELECT count(*) FROM sent WHERE reason IS NOT NULL")
         async with closing_connection(self._system) as connection:
             rows_there = await connection.fetchval("SELECT count(*) FROM chat_log")
-            letters_there = await connection.fetchval(_COUNT_DEAD_LETTERS)
+            letters_there = await connection.fetchval(COUNT_DEAD_LETTERS)
         found = f"{rows_there} of {rows} rows, {letters_there} of {letters} dead letters are there"
         assert rows_there >= rows, found
         assert letters_there >= letters, found
@@ -184,10 +193,10 @@ class Ledger:
     async def _read_database(self) -> None:
         self._book.executescript("DELETE FROM found_row; DELETE FROM found_letter;")
         async with closing_connection(self._system) as connection, connection.transaction():
-            rows = await connection.cursor(_READ_ROWS)
+            rows = await connection.cursor(READ_ROWS)
             while some := await rows.fetch(FETCH):
                 self._book.executemany("INSERT INTO found_row VALUES (?, ?, ?)", map(tuple, some))
-            letters = await connection.cursor(_READ_DEAD_LETTERS)
+            letters = await connection.cursor(READ_DEAD_LETTERS)
             while some := await letters.fetch(FETCH):
                 self._book.executemany("INSERT INTO found_letter VALUES (?, ?, ?, ?)", map(tuple, some))
 
@@ -226,45 +235,3 @@ async def closing_connection(system: Settings) -> AsyncIterator[asyncpg.Connecti
 
 def _named(lines: Sequence[tuple[str]]) -> tuple[str, ...]:
     return tuple(line for (line,) in lines[:NAMED])
-
-
-_SCHEMA = """
-    CREATE TABLE sent (
-        topic TEXT, partition INTEGER, "offset" INTEGER,
-        userid TEXT, timestamp INTEGER, direction TEXT,
-        reason TEXT
-    );
-    CREATE INDEX sent_place ON sent (topic, partition, "offset");
-    CREATE TABLE found_row (
-        userid TEXT, timestamp INTEGER, direction TEXT, PRIMARY KEY (userid, timestamp, direction)
-    ) WITHOUT ROWID;
-    CREATE TABLE found_letter (
-        topic TEXT, partition INTEGER, "offset" INTEGER, reason TEXT,
-        PRIMARY KEY (topic, partition, "offset")
-    ) WITHOUT ROWID;
-"""
-_EXPECTED_ROWS = "SELECT DISTINCT userid, timestamp, direction FROM sent WHERE userid IS NOT NULL"
-_READ_ROWS = "SELECT userid, (extract(epoch FROM timestamp) * 1000)::bigint, direction FROM chat_log"
-_READ_DEAD_LETTERS = 'SELECT topic, partition, "offset", reason FROM dead_letters WHERE replayed_at IS NULL'
-_COUNT_DEAD_LETTERS = "SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL"
-_LOST = f"""
-    SELECT format('row %s %d %s', userid, timestamp, direction) FROM (
-        {_EXPECTED_ROWS} EXCEPT SELECT userid, timestamp, direction FROM found_row
-    )
-    UNION ALL
-    SELECT format('dead letter %s[%d]@%d: %s', topic, partition, "offset", reason) FROM (
-        SELECT topic, partition, "offset", reason FROM sent WHERE reason IS NOT NULL
-        EXCEPT SELECT topic, partition, "offset", reason FROM found_letter
-    )
-"""
-#: A row or dead letter that nobody expected; so also a message that is both, as it should be one of them.
-_DOUBLED = f"""
-    SELECT format('row %s %d %s', userid, timestamp, direction) FROM (
-        SELECT userid, timestamp, direction FROM found_row EXCEPT {_EXPECTED_ROWS}
-    )
-    UNION ALL
-    SELECT format('dead letter %s[%d]@%d: %s', topic, partition, "offset", reason) FROM (
-        SELECT topic, partition, "offset", reason FROM found_letter
-        EXCEPT SELECT topic, partition, "offset", reason FROM sent WHERE reason IS NOT NULL
-    )
-"""

@@ -23,6 +23,7 @@ from models.states import (
     decode_state,
     encode_history,
     insert,
+    merge,
     states_in,
     trim,
     unforgettable,
@@ -261,6 +262,27 @@ def test_a_history_comes_back_as_it_was(states: list[tuple[int, dict[str, Any]]]
         history = insert(history, made_at(updated, state))
     assert decode_history(encode_history(history)) == history
     assert dict(states_in(history)) == dict(states)
+
+
+@pytest.mark.parametrize(
+    ("kept", "read", "merged"),
+    [
+        pytest.param([], [10], [10], id="the first"),
+        pytest.param([10, 20], [10, 20, 30], [10, 20, 30], id="one that knows more"),
+        pytest.param([10, 20, 30], [20, 30, 40], [20, 30, 40], id="one that has forgotten"),
+        pytest.param([20, 30, 40], [10, 20], [10, 20, 30, 40], id="one written late by a worker given up on"),
+        pytest.param([10, 30], [10, 20], [10, 20, 30], id="each knows what the other does not"),
+    ],
+)
+def test_a_history_read_back_loses_nothing_to_one_written_late(
+    kept: list[int], read: list[int], merged: list[int]
+) -> None:
+    assert merge(history_of(*kept), history_of(*read)) == history_of(*merged)
+
+
+def test_of_two_states_of_one_time_the_one_read_later_counts() -> None:
+    newer = insert(EMPTY_HISTORY, made_at(10, {"question": "newer"}))
+    assert merge(history_of(10), newer) == newer
 
 
 def test_the_deepest_state_fits_into_a_history() -> None:

@@ -239,3 +239,22 @@ async def test_a_producer_that_was_not_started_says_so() -> None:
     with pytest.raises(RuntimeError, match="not started"):
         await producer.send("t", 0, numbered(1))
     await producer.stop()
+
+
+async def test_a_send_that_waits_for_its_topic_outlives_the_producer_it_began_with(
+    kafka: str, kafka_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One partition's refused record renews the producer while another's send waits for metadata."""
+    monkeypatch.setattr(producer_module, "REQUEST_TIMEOUT_MS", 2_000)
+    known, missing = await make_topic(kafka, f"{kafka_prefix}-known"), f"{kafka_prefix}-missing"
+    patience = Patience("test")
+    async with producing(kafka, patience) as producer:
+        sending = asyncio.create_task(producer.send(missing, 0, numbered(3)))
+        await eventually(lambda: patience.waiting_since is not None, 20, "it waits for the topic")
+        too_large = OutRecord(b"k", b"x" * 2_000_000)
+        for _ in range(20):
+            with pytest.raises(BadRecord):
+                await producer.send(known, 0, [too_large])
+        await make_topic(kafka, missing)
+        await asyncio.wait_for(sending, 40)
+    assert [record.value for record in await records_in(kafka, missing, 0)] == [b"0", b"1", b"2"]
