@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -47,8 +48,8 @@ POLL_S = 0.25
 POLL_WHILE_FULL_S = 0.02
 
 
-#: After a poll that brought fewer records than this, the next one waits `GATHER_S`: at a trickle each record
-#: would otherwise be a chunk of its own, and a chunk costs half a millisecond whatever is in it.
+#: A poll that brings fewer records than this is followed by the next one `GATHER_S` after it began, not before:
+#: at a trickle each record would otherwise be a chunk of its own, at half a millisecond whatever is in it.
 FEW_RECORDS = 100
 GATHER_S = 0.01
 
@@ -111,11 +112,13 @@ class ChunkConsumer(driver.Consumer):
                     continue
                 ready, all_ready = self._ready_partitions()
                 if ready:
+                    next_poll_at = time.monotonic() + GATHER_S
                     async with self._positions:
                         chunks = await self._poll(ready, POLL_S if all_ready else POLL_WHILE_FULL_S)
                     for chunk in chunks:
                         await self._hand_over(chunk)
-                    await asyncio.sleep(GATHER_S if sum(map(len, chunks)) < FEW_RECORDS else 0)
+                    few = sum(map(len, chunks)) < FEW_RECORDS
+                    await asyncio.sleep(max(0, next_poll_at - time.monotonic()) if few else 0)
                 else:
                     await self._wait_for_room()
         except self.consumer_stopped_errors:

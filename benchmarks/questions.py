@@ -143,7 +143,7 @@ async def places_for(question: Question, table: BigTable, entries: Entries, rows
     """Choose places that a question can be asked about, the same ones every time.
 
     Args:
-        question: gets as many as it has samples, or all that were found.
+        question: gets as many as it has samples and one to begin with, or all that were found.
         table: with `make_entries`.
         entries: of the table.
         rows: how many it holds.
@@ -160,4 +160,4 @@ async def places_for(question: Question, table: BigTable, entries: Entries, rows
     finally:
         await connection.close()
     places = [Place(**entry) for entry in found]
-    return [place for place in places if question.fits(place)][: question.samples]
+    return [place for place in places if question.fits(place)][: question.samples + 1]

@@ -61,7 +61,15 @@ class Patience:
 
     async def until_done(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Run `work` until it no longer raises ServiceDown; any other error is the caller's."""
+        # To retry costs more than a send does, so it is only begun when there is something to retry.
+        try:
+            return await work()
+        except ServiceDown as error:
+            return await self._until_done_again(work, error)
+
+    async def _until_done_again(self, work: Callable[[], Awaitable[Result]], first: ServiceDown) -> Result:
         waiter = object()
+        earlier = [first]
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(ServiceDown),
             wait=wait_exponential_jitter(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S, jitter=FIRST_WAIT_S),
@@ -69,7 +77,8 @@ class Patience:
         )
 
         async def attempt() -> Result:
-            # tenacity awaits coroutine functions only, and `work` may be a lambda that makes a coroutine.
+            if earlier:  # the first attempt was made already
+                raise earlier.pop()
             return await work()
 
         done = False
