@@ -48,8 +48,8 @@ POLL_S = 0.25
 POLL_WHILE_FULL_S = 0.02
 
 
-#: A poll that brings fewer records than this is followed by the next one `GATHER_S` after it began, not before:
-#: at a trickle each record would otherwise be a chunk of its own, at half a millisecond whatever is in it.
+#: A poll that brings fewer records than this is followed by the next one `GATHER_S` after it began: at a
+#: trickle each record would otherwise be a chunk of its own, at half a millisecond whatever is in it.
 FEW_RECORDS = 100
 GATHER_S = 0.01
 

@@ -111,9 +111,10 @@ class BigTable:
         """
         connection = await self.connect()
         try:
-            begins, ends = await connection.fetchrow(statement("months"), months)
+            (span,) = await connection.fetch(statement("months"), months)
         finally:
             await connection.close()
+        begins, ends = span
         return Entries(
             begins_ms=begins,
             step_ms=(ends - begins) / rows,
