@@ -135,7 +135,7 @@ class Settings(BaseSettings):
     # Chunks and batches
     chunk_max_records: int = Field(default=1000, ge=1, le=100_000)
     chunk_max_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024)
-    batch_max_entries: int = Field(default=1000, ge=1, le=50_000)
+    batch_max_entries: int = Field(default=2000, ge=1, le=50_000)
     batch_max_wait_s: float = Field(default=0.02, ge=0, le=10)
     commit_interval_s: float = Field(default=1.0, gt=0, le=60)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError
 
 from app.database import connect
 from app.kafka import client_settings
@@ -208,15 +209,25 @@ class Ledger:
 @asynccontextmanager
 async def producing(system: Settings) -> AsyncIterator[AIOKafkaProducer]:
     """Give a producer whose records are in the log once, whatever happens to the brokers."""
-    producer = AIOKafkaProducer(
-        **client_settings(system),
-        acks="all",
-        enable_idempotence=True,
-        linger_ms=5,
-        max_batch_size=256 * 1024,
-        max_request_size=LARGEST_REQUEST_BYTES,
-    )
-    await producer.start()
+
+    async def connected() -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            **client_settings(system),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=5,
+            max_batch_size=256 * 1024,
+            max_request_size=LARGEST_REQUEST_BYTES,
+        )
+        try:
+            await producer.start()
+        except KafkaConnectionError as error:
+            # The fault may begin just now.
+            await producer.stop()
+            raise AssertionError(str(error)) from error
+        return producer
+
+    producer = await eventually(connected, 60, "the brokers can be reached")
     try:
         yield producer
     finally:
