@@ -157,7 +157,7 @@ FAULTS: tuple[Callable[[Scene], Awaitable[str]], ...] = (
 
 _TERMINATE = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE application_name = 'chatlog-persist' AND state = 'active'
+    WHERE application_name = 'chatlog-persist'
 """
 
 
