@@ -6,7 +6,6 @@ import asyncio
 import signal
 import sys
 import time
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -103,10 +102,8 @@ def _line(run: Run, after_s: float) -> str:
 
 def _end_in_order_on_sigterm() -> None:
     """Unwind on SIGTERM as on Ctrl-C: services stop, and nothing stays on the disk."""
-    task = asyncio.current_task()
-    with suppress(NotImplementedError):
-        if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    if (task := asyncio.current_task()) is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 if __name__ == "__main__":
