@@ -32,6 +32,7 @@ class Role(StrEnum):
 
     CAPTURE = "capture"
     PERSIST = "persist"
+    EXPORT = "export"
 
 
 def _split_on_commas(value: object) -> object:
@@ -66,6 +67,21 @@ def _check_servers(servers: list[str]) -> list[str]:
     return servers
 
 
+def _check_http_url(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_one = False
+    if not is_one or parts.username or parts.query or parts.fragment:
+        # Not quoted: it may hold a password.
+        raise ValueError(f"not a URL of a server; accepted: {HTTP_URL_FORM}")
+    return value.rstrip("/")
+
+
+HTTP_URL_FORM = "https://host:port/path, without a user or a password"
 DATABASE_URL_FORM = "postgresql://user:password@host:port/database"
 SERVERS_FORM = "host:port, several separated by commas"
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
@@ -74,7 +90,13 @@ _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})
 KafkaName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 OptionalKafkaName = Annotated[KafkaName | None, BeforeValidator(_empty_is_unset)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_unset)]
+BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+OptionalBucket = Annotated[BucketName | None, BeforeValidator(_empty_is_unset)]
+#: A key of HS256 shorter than its hash can be guessed from a token (RFC 7518, 3.2).
+SigningSecret = Annotated[SecretStr, Field(min_length=32)]
+OptionalSigningSecret = Annotated[SigningSecret | None, BeforeValidator(_empty_is_unset)]
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_unset)]
+OptionalUrl = Annotated[str | None, BeforeValidator(_empty_is_unset), AfterValidator(_check_http_url)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_empty_is_unset)]
 Servers = Annotated[list[str], NoDecode, BeforeValidator(_split_on_commas), AfterValidator(_check_servers)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_postgres_url)]
@@ -128,6 +150,7 @@ class Settings(BaseSettings):
     # Consumer groups
     capture_group: str = Field(default="chatlog-capture", pattern=r"^[A-Za-z0-9._-]{1,200}$")
     persist_group: str = Field(default="scribble-chat-log", pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    export_group: str = Field(default="chatlog-exporter", pattern=r"^[A-Za-z0-9._-]{1,200}$")
     group_instance_id: OptionalKafkaName = None
     rebalance_timeout_s: float = Field(default=60.0, ge=1, le=3600)
     session_timeout_s: float = Field(default=30.0, ge=1, le=3600)
@@ -142,6 +165,34 @@ class Settings(BaseSettings):
     # The state table of the capture role
     table_store: Literal["memory", "rocksdb"] = "memory"
     data_dir: Path = Path("chatlog-data")
+
+    # Object storage, where exports are kept: anything that speaks S3
+    storage_bucket: OptionalBucket = None
+    storage_endpoint: OptionalUrl = None
+    storage_public_endpoint: OptionalUrl = None
+    storage_region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]{1,63}$")
+    storage_access_key: OptionalSecret = None
+    storage_secret_key: OptionalSecret = None
+    storage_path_style: bool = False
+
+    # Exports
+    export_concurrency: int = Field(default=2, ge=1, le=32)
+    export_link_hours: float = Field(default=7.0, gt=0, le=7 * 24)
+    export_keep_days: int = Field(default=3, ge=1, le=3650)
+    export_keys: Literal["owner", "flat"] = "owner"
+    export_retry_s: float = Field(default=120.0, gt=0, le=3600)
+
+    # The API and its pages
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8000, ge=1, le=65535)
+    api_public_url: OptionalUrl = None
+    api_jwt_secret: OptionalSigningSecret = None
+    api_jwks_url: OptionalUrl = None
+    api_jwt_issuer: OptionalText = None
+    api_jwt_audience: OptionalText = None
+    api_jwt_email_claim: str = Field(default="email", min_length=1)
+    api_session_secret: OptionalSigningSecret = None
+    api_session_hours: float = Field(default=12.0, gt=0, le=24 * 30)
 
     # Faust web views and logs
     web_host: str = "127.0.0.1"
@@ -164,8 +215,12 @@ class Settings(BaseSettings):
             raise ValueError("KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE go together: set both or neither")
         if self.session_timeout_s > self.rebalance_timeout_s:
             raise ValueError("SESSION_TIMEOUT_S must not be longer than REBALANCE_TIMEOUT_S")
-        if self.capture_group == self.persist_group:
-            raise ValueError("CAPTURE_GROUP and PERSIST_GROUP must differ: one group is one kind of work")
+        if len({self.capture_group, self.persist_group, self.export_group}) < 3:
+            raise ValueError(
+                "CAPTURE_GROUP, PERSIST_GROUP and EXPORT_GROUP must differ: one group is one kind of work"
+            )
+        if (self.storage_access_key is None) != (self.storage_secret_key is None):
+            raise ValueError("STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY go together: set both or neither")
         names = [name for variable in _TOPIC_VARIABLES if (name := getattr(self, variable)) is not None]
         if len(names) > len(set(names)):
             raise ValueError(
@@ -202,6 +257,19 @@ class Settings(BaseSettings):
         if not self.kafka_bootstrap_servers:
             raise ConfigurationError(f"KAFKA_BOOTSTRAP_SERVERS is not set; accepted: {SERVERS_FORM}")
         return self.kafka_bootstrap_servers
+
+    def require_storage_bucket(self) -> str:
+        """Return STORAGE_BUCKET.
+
+        Raises:
+            ConfigurationError: it is not set.
+        """
+        if self.storage_bucket is None:
+            raise ConfigurationError(
+                "STORAGE_BUCKET is not set: exports have nowhere to go; accepted: the name of a bucket that "
+                "exists (see STORAGE_ENDPOINT, STORAGE_ACCESS_KEY, STORAGE_SECRET_KEY)"
+            )
+        return self.storage_bucket
 
 
 def load_settings() -> Settings:

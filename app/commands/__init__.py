@@ -17,8 +17,13 @@ from app.settings import ConfigurationError
 COMMANDS = {
     "up": ("app.commands.up", "Run everything here, and watch sample conversations land."),
     "worker": ("app.commands.worker", "Run a Faust worker with one role."),
+    "api": ("app.commands.api", "Serve the REST API and the web pages."),
+    "export": ("app.commands.export", "Write a survey's chat log or responses to a file."),
+    "token": ("app.commands.token", "Make a token or a sign-in link for the API."),
     "migrate": ("app.commands.migrate", "Bring the schema of DATABASE_URL to another version."),
     "topics": ("app.commands.topics", "Create missing topics; report what differs."),
+    "storage": ("app.commands.storage", "Check the object storage that exports go to."),
+    "backfill": ("app.commands.backfill", "Fill in what old rows lack."),
     "check": ("app.commands.check", "Connect to everything, and say what is wrong."),
     "dead-letters": ("app.commands.dead_letters", "See, replay and drop what could never be stored."),
 }
