@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from agents.join import DISORDER_MS, RUN_AHEAD, PartitionJoin, clamp
+from agents.join import AHEAD_MAX, DISORDER_MS, RUN_AHEAD, PartitionJoin, clamp
 from app.topics import OUR_RECORD_MAX_BYTES
 from models.entries import encode_entry
 from models.errors import BadRecord, Reason
@@ -168,14 +168,22 @@ class FeedStates:
         bad: list[DeadLetter] = []
         changes: dict[bytes, History] = {}
         newest_ms = -math.inf
+        #: Of the chunk: states that were read, and those of them that `join` knows of.
+        read = noted = 0
         #: Whether all events were joined at a time when this chunk was in the log already.
         events_were_done = False
 
         async def apply(next_offset: int) -> None:
+            nonlocal noted
             await self._table.write(chunk.partition, {k: _encode_what_fits(h) for k, h in changes.items()})
             changes.clear()
-            await join.note_states(newest_ms, next_offset)
+            news, noted = read - noted, read
+            await join.note_states(newest_ms, next_offset, news)
 
+        while join.states_ahead > AHEAD_MAX and not (join.events_wait_for_states or events_were_done):
+            events_were_done = await join.events_are_at_the_end()
+            if not events_were_done:
+                await join.wait_for_a_move()
         stored_of = self._table.reader(chunk.partition)
         needed_from = join.needed_from
         for record in chunk:
@@ -201,6 +209,7 @@ class FeedStates:
                 seen_ms = max(newest_ms, join.states_read_to)
                 history = trim(history, seen_ms - DISORDER_MS, keep=RUN_AHEAD)
             changes[key] = history
+            read += 1
             newest_ms = max(newest_ms, clamp(state.updated, record.timestamp))
         await apply(chunk.last_offset + 1)
         await self._dead_letters.bury(bad)

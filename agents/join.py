@@ -2,9 +2,9 @@
 
 Two topics are read side by side and either can run ahead. An event may be joined once its state partition
 has been read up to the event's time, or to where the partition ended when the event began to wait. States
-are not read on while a user's history would grow beyond `RUN_AHEAD`, unless the events wait for just that.
-So one side always goes on: states stop only while no event waits for them, and events that do not wait
-move the frontier that lets histories forget.
+are not read on while a user's history would grow beyond `RUN_AHEAD`, or `AHEAD_MAX` of the partition are
+ahead of the events, unless the events wait for just that. So one side always goes on: states stop only while
+no event waits for them, and events that do not wait move the frontier that lets histories forget.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 DISORDER_MS = 10_000
 #: States of one user, all still needed by events to come, at which the states wait for the events.
 RUN_AHEAD = 64
+#: The same for all users of a partition: what is needed by events to come is kept in memory. A quarter of a
+#: kilobyte each, and as many as events use up in the second between two commits.
+AHEAD_MAX = 10_000
 #: How often a waiting side looks whether the other has come to the end of its log.
 LOOK_S = 0.05
 
@@ -56,6 +59,9 @@ class PartitionJoin:
         #: Of each chunk of events that was joined and may be read again: the offset after it, and its time.
         self._joined: deque[tuple[int, float]] = deque()
         self._needed_from = -math.inf
+        #: Of each chunk of states that events may still need: how far states were read, and how many it had.
+        self._ahead: deque[tuple[float, int]] = deque()
+        self._states_ahead = 0
         self._moved = asyncio.Condition()
         #: The states up to this time are in the table, but for those that are out of order.
         self.states_read_to = -math.inf
@@ -85,6 +91,14 @@ class PartitionJoin:
             self._needed_from = max(self._needed_from, joined_ms - DISORDER_MS)
         return self._needed_from
 
+    @property
+    def states_ahead(self) -> int:
+        """How many states have been read that events to come may need, by whole chunks."""
+        needed_from = self.needed_from
+        while self._ahead and self._ahead[0][0] < needed_from:
+            self._states_ahead -= self._ahead.popleft()[1]
+        return self._states_ahead
+
     async def events_are_at_the_end(self) -> bool:
         """Whether every event that is in the log now has been worked on for good.
 
@@ -93,9 +107,11 @@ class PartitionJoin:
         """
         return self._events.done_to() >= await self._events.end()
 
-    async def note_states(self, newest_ms: float, next_offset: int) -> None:
-        """Note that the states before `next_offset`, up to the time `newest_ms`, are in the table."""
+    async def note_states(self, newest_ms: float, next_offset: int, states: int) -> None:
+        """Note that so many more states, before `next_offset` and up to `newest_ms`, are in the table."""
         self.states_read_to = max(self.states_read_to, newest_ms)
+        self._ahead.append((self.states_read_to, states))
+        self._states_ahead += states
         self._states_applied_to = max(self._states_applied_to, next_offset)
         await self._notify()
 

@@ -18,14 +18,15 @@ from tests import virtual_time
 from tests.agents.partition import Said, World, questions_before
 
 START_MS = 1_760_000_000_000
-#: A bound that short random histories reach.
-RUN_AHEAD = 6
+#: Bounds that short random histories reach.
+RUN_AHEAD, AHEAD_MAX = 6, 12
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _short_histories() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(capture, "RUN_AHEAD", RUN_AHEAD)
+        patch.setattr(capture, "AHEAD_MAX", AHEAD_MAX)
         yield
 
 
@@ -203,6 +204,29 @@ def test_states_do_not_run_ahead_of_events_that_cannot_be_joined_yet() -> None:
         await world.all_done()
         check(world, events, states)
         return world
+
+    virtual_time.run(test())
+
+
+def test_states_of_many_users_do_not_run_ahead_either() -> None:
+    """Each has few, but all of them are kept in memory until the events have been joined."""
+
+    async def test() -> None:
+        events, states = in_turn(40, 60_000), in_turn(400, 6_000)
+        states = [replace(said, user=f"user-{said.number % 100}") for said in states]
+        world = World(random.Random(1))
+        for said in states:
+            world.states.append(said.as_state(), said.arrives_ms)
+        for said in events:
+            world.events.append(said.as_event(), said.arrives_ms)
+        world.producer.up.clear()
+        world.start()
+        await asyncio.sleep(600)
+        assert world.states.done_to < 100
+
+        world.producer.up.set()
+        await world.all_done()
+        check(world, events, states)
 
     virtual_time.run(test())
 

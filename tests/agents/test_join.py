@@ -60,11 +60,11 @@ def test_an_event_waits_until_the_states_have_passed_its_time_by_the_disorder() 
         both = Both()
         event = waiting(both.join.wait_for_states(NOW_MS))
         assert await still_waits(event)
-        await both.join.note_states(NOW_MS, 10)
+        await both.join.note_states(NOW_MS, 10, 1)
         assert await still_waits(event)
-        await both.join.note_states(NOW_MS + DISORDER_MS - 1, 11)
+        await both.join.note_states(NOW_MS + DISORDER_MS - 1, 11, 1)
         assert await still_waits(event)
-        await both.join.note_states(NOW_MS + DISORDER_MS, 12)
+        await both.join.note_states(NOW_MS + DISORDER_MS, 12, 1)
         assert await goes_on(event)
 
     virtual_time.run(test())
@@ -73,7 +73,7 @@ def test_an_event_waits_until_the_states_have_passed_its_time_by_the_disorder() 
 def test_an_event_whose_states_have_been_read_does_not_wait_nor_ask() -> None:
     async def test() -> None:
         both = Both()
-        await both.join.note_states(NOW_MS + DISORDER_MS, 12)
+        await both.join.note_states(NOW_MS + DISORDER_MS, 12, 1)
         await both.join.wait_for_states(NOW_MS)
         assert virtual_time.now() == 0
         assert both.states.asked == 0
@@ -88,9 +88,9 @@ def test_an_event_waits_no_longer_than_to_the_end_that_the_states_had_when_it_be
         event = waiting(both.join.wait_for_states(NOW_MS))
         assert await still_waits(event)
         both.states.ends_at = 500  # more come, of no concern to it
-        await both.join.note_states(-math.inf, 19)
+        await both.join.note_states(-math.inf, 19, 1)
         assert await still_waits(event)
-        await both.join.note_states(-math.inf, 20)
+        await both.join.note_states(-math.inf, 20, 1)
         assert await goes_on(event)
         assert both.states.asked == 1
 
@@ -143,7 +143,7 @@ def test_states_are_told_that_events_wait_for_them_until_they_are_there() -> Non
         await asyncio.sleep(LOOK_S)
         told.append(both.join.events_wait_for_states)
         for read_to in (NOW_MS + DISORDER_MS - 1, NOW_MS + DISORDER_MS):
-            await both.join.note_states(read_to, 10)
+            await both.join.note_states(read_to, 10, 1)
             told.append(both.join.events_wait_for_states)
         assert told == [False, True, True, False]
         assert await goes_on(event)
@@ -182,8 +182,8 @@ def test_what_events_need_does_not_go_back_when_they_come_out_of_order() -> None
 def test_the_clock_of_the_states_does_not_go_back() -> None:
     async def test() -> None:
         both = Both()
-        await both.join.note_states(NOW_MS, 10)
-        await both.join.note_states(NOW_MS - 9_000, 9)
+        await both.join.note_states(NOW_MS, 10, 1)
+        await both.join.note_states(NOW_MS - 9_000, 9, 1)
         assert both.join.states_read_to == NOW_MS
 
     virtual_time.run(test())
@@ -222,7 +222,7 @@ def test_one_who_is_cancelled_while_waiting_leaves_the_others_waiting_well() -> 
         await asyncio.sleep(LOOK_S / 2)
         first.cancel()
         await asyncio.wait({first})
-        await both.join.note_states(NOW_MS + DISORDER_MS, 5)
+        await both.join.note_states(NOW_MS + DISORDER_MS, 5, 1)
         assert await goes_on(second)
 
     virtual_time.run(test())
