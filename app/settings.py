@@ -4,12 +4,16 @@ Nothing else reads the environment. A value that cannot be used stops the start 
 and what is accepted (`load_settings`). README documents each variable; a test keeps the two equal.
 """
 
+import difflib
+import os
 import re
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -101,6 +105,11 @@ OptionalPath = Annotated[Path | None, BeforeValidator(_empty_is_unset)]
 Servers = Annotated[list[str], NoDecode, BeforeValidator(_split_on_commas), AfterValidator(_check_servers)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_postgres_url)]
 
+
+#: Where a variable that is nearly one of ours is a mistake; elsewhere it may well be another program's.
+_CHECKED_PREFIXES = ("STORAGE_", "EXPORT_", "API_")
+#: How alike two names are of which one is the other misspelt, by difflib's measure.
+_CLOSE = 0.85
 
 _TOPIC_VARIABLES = (
     "vlab_chat_events_topic",
@@ -279,13 +288,25 @@ def load_settings() -> Settings:
         ConfigurationError: one line for each variable that cannot be used, never with its value.
     """
     try:
-        return Settings()
+        settings, named = Settings(), {*os.environ, *dotenv_values(".env")}
     except ValidationError as error:
         raise ConfigurationError("\n".join(_explain(error))) from None
     except (OSError, UnicodeDecodeError):
         raise ConfigurationError(
             f"{Path('.env').absolute()} cannot be read; accepted: a UTF-8 file with lines NAME=value"
         ) from None
+    if misspelt := list(_misspelt({name.upper() for name in named})):
+        raise ConfigurationError("\n".join(misspelt))
+    return settings
+
+
+def _misspelt(named: set[str]) -> Iterator[str]:
+    """Tell of variables that mean one of ours: an export must not go elsewhere than meant."""
+    ours = {name.upper() for name in Settings.model_fields}
+    for name in sorted(named - ours):
+        if name.startswith(_CHECKED_PREFIXES):
+            for meant in difflib.get_close_matches(name, sorted(ours - named), n=1, cutoff=_CLOSE):
+                yield f"{name}: not a setting; did you mean {meant}?"
 
 
 def _explain(error: ValidationError) -> list[str]:

@@ -45,7 +45,11 @@ def _somewhere_without_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("VLAB_ENV", "Prod!", "match"),
         ("VLAB_CHAT_LOG_TOPIC", "no spaces", "match"),
         ("TOPIC_PARTITIONS", "-1", "greater than or equal to 1"),
-        ("CHATLOG_ROLE", "export", "'capture' or 'persist'"),
+        ("CHATLOG_ROLE", "sink", "'capture', 'persist' or 'export'"),
+        ("STORAGE_BUCKET", "Ours", "match"),
+        ("STORAGE_ENDPOINT", "https://u:hidden@h", "https://host:port/path, without a user or a password"),
+        ("STORAGE_ENDPOINT", "s3.example", "https://host:port/path"),
+        ("API_JWT_SECRET", "hidden", "at least 32"),
         ("TABLE_STORE", "redis", "'memory' or 'rocksdb'"),
         ("LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("BATCH_MAX_WAIT_S", "-1", "greater than or equal to 0"),
@@ -68,7 +72,11 @@ def test_a_wrong_value_is_refused_by_its_name_with_what_is_accepted(
         ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"),
         ({"KAFKA_SSL_CERTFILE": "client.pem"}, "KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE go together"),
         ({"SESSION_TIMEOUT_S": "90"}, "SESSION_TIMEOUT_S must not be longer than REBALANCE_TIMEOUT_S"),
-        ({"CAPTURE_GROUP": "one", "PERSIST_GROUP": "one"}, "CAPTURE_GROUP and PERSIST_GROUP must differ"),
+        ({"CAPTURE_GROUP": "one", "PERSIST_GROUP": "one"}, "CAPTURE_GROUP, PERSIST_GROUP and EXPORT_GROUP"),
+        ({"STORAGE_ACCESS_KEY": "mine"}, "STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY go together"),
+        ({"STORAGE_BUKET": "ours"}, "STORAGE_BUKET: not a setting; did you mean STORAGE_BUCKET?"),
+        ({"STORAGE_ENDPOINT_URL": "http://s3"}, "did you mean STORAGE_ENDPOINT?"),
+        ({"EXPORT_LINK_HOUR": "7"}, "did you mean EXPORT_LINK_HOURS?"),
         (
             {"VLAB_CHAT_EVENTS_TOPIC": "one", "VLAB_CHAT_LOG_TOPIC": "one"},
             "VLAB_EXPORTS_TOPIC must name different topics",
@@ -84,6 +92,18 @@ def test_settings_that_do_not_go_together_are_refused(
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=re.escape(said)):
         load_settings()
+
+
+def test_a_misspelt_variable_in_dotenv_is_told_too() -> None:
+    Path(".env").write_text("STORAGE_BUCKETS=ours\n", "utf-8")
+    with pytest.raises(ConfigurationError, match="did you mean STORAGE_BUCKET"):
+        load_settings()
+
+
+def test_variables_of_other_programs_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("API_KEY", "EXPORT_DIR", "STORAGE_DRIVER", "WEB_PORTS"):
+        monkeypatch.setenv(name, "theirs")
+    load_settings()
 
 
 def test_several_wrong_values_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,5 +202,6 @@ def test_readme_tells_the_defaults() -> None:
         for name in names:
             default = Settings.model_fields[name.lower()].default
             if isinstance(default, int | float | Path) or (isinstance(default, str) and default):
-                told = float(cells[2]) if isinstance(default, int | float) else cells[2]
-                assert told == (default if isinstance(default, int | float) else str(default)), name
+                is_number = isinstance(default, int | float) and not isinstance(default, bool)
+                told = float(cells[2]) if is_number else cells[2]
+                assert told == (default if is_number else str(default).replace("False", "false")), name
