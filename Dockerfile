@@ -1,5 +1,5 @@
-# One image for workers, migrations and tasks: `docker run … worker persist`, `… migrate up`.
-# Embedded Kafka and PostgreSQL (`chatlog up`) are left out: they are for one machine without services.
+# One image for workers, the API, migrations and tasks: `docker run … worker persist`, `… api`, `… migrate up`.
+# Embedded Kafka, PostgreSQL and storage (`chatlog up`) are left out: they are for one machine without services.
 
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
@@ -29,10 +29,10 @@ ENV PATH=/opt/chatlog/bin:$PATH \
 USER 10001
 WORKDIR /var/lib/chatlog
 VOLUME /var/lib/chatlog
-EXPOSE 6066
-# A worker that makes no progress is restarted; WEB_PORT may move the port. Other commands end by themselves.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python", "-c", \
-    "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('WEB_PORT', '6066')}/health/live\", timeout=4)"]
+# A worker's web views, and the API.
+EXPOSE 6066 8000
+# A worker that makes no progress is restarted. Commands other than worker and api end by themselves.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "app.healthcheck"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["chatlog"]
 CMD ["--help"]
