@@ -51,8 +51,8 @@ _REFUSE = """
     END $$;
     CREATE TRIGGER refuse BEFORE INSERT ON chat_log FOR EACH STATEMENT EXECUTE FUNCTION refuse();
 """
-#: Locked as the writers lock it, the table before its partitions: DROP TRIGGER alone begins with a partition, which
-#: ends in a deadlock with a writer now and then.
+#: Locked as the writers lock it, the table before its partitions: DROP TRIGGER alone begins with a partition,
+#: which ends in a deadlock with a writer now and then.
 _DROP = "LOCK TABLE chat_log IN ACCESS EXCLUSIVE MODE; DROP TRIGGER {trigger} ON chat_log"
 _REFUSE_COMMIT = """
     CREATE FUNCTION refuse_commit() RETURNS trigger LANGUAGE plpgsql AS $$
