@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.findings import Finding, Level
+from app.rights_checks import check_rights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +30,25 @@ CHAT_LOG_COLUMNS = (
     ("metadata", "jsonb", False),
 )
 CHAT_LOG_KEY = ["userid", "timestamp", "direction"]
+
+#: What exports read; export_status they write as well.
+EXPORT_COLUMNS = {
+    "users": ("id", "email"),
+    "credentials": ("userid", "entity", "facebook_page_id"),
+    "surveys": ("id", "userid", "shortcode", "title", "survey_name", "created"),
+    "responses": (
+        *("parent_shortcode", "surveyid", "shortcode", "flowid", "userid", "question_ref", "question_idx"),
+        *("question_text", "response", "seed", "timestamp", "metadata", "pageid", "translated_response"),
+    ),
+    "export_status": (
+        *("id", "updated", "user_id", "survey_id", "status", "export_link", "source", "created", "options"),
+        *("published", "reason", "attempt", "lease_token", "lease_until", "rows_done", "rows_estimate"),
+        *("bytes_done", "object_key", "finished", "removed"),
+    ),
+}
+
+#: What this version gives when it inserts a row into export_status; the rest has to have defaults.
+_WRITTEN_TO_EXPORT_STATUS = ("user_id", "survey_id", "status", "export_link", "source", "options")
 
 _TABLES = "SELECT to_regclass('chat_log') IS NOT NULL AND to_regclass('dead_letters') IS NOT NULL"
 
@@ -64,19 +84,24 @@ WHERE NOT EXISTS (
 ORDER BY month
 """
 
-_MISSING_RIGHTS = """
-SELECT needed.what
-FROM (VALUES
-    ('INSERT into chat_log', has_table_privilege('chat_log', 'INSERT')),
-    ('SELECT from chat_log', has_table_privilege('chat_log', 'SELECT')),
-    ('INSERT into dead_letters', has_table_privilege('dead_letters', 'INSERT')),
-    ('SELECT from dead_letters', has_table_privilege('dead_letters', 'SELECT')),
-    ('DELETE from dead_letters', has_table_privilege('dead_letters', 'DELETE')),
-    ('UPDATE dead_letters.replayed_at', has_column_privilege('dead_letters', 'replayed_at', 'UPDATE')),
-    ('make partitions',
-        has_function_privilege(to_regprocedure('chat_log_make_partitions(integer, integer)'), 'EXECUTE'))
-) AS needed (what, has)
-WHERE needed.has IS NOT TRUE -- null: the function is missing
+# What exports read and write; in production the tables belong to others, who may have more columns.
+_MISSING_FOR_EXPORTS = """
+SELECT relation, to_regclass(relation) IS NOT NULL AS is_there, array_agg(name ORDER BY number) AS columns
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS needed (relation, name, number)
+WHERE NOT EXISTS (
+    SELECT FROM pg_attribute
+    WHERE attrelid = to_regclass(relation) AND attname = name AND NOT attisdropped
+)
+GROUP BY relation
+ORDER BY relation
+"""
+
+_REQUIRED_OF_EXPORTS = """
+SELECT attname::text
+FROM pg_attribute
+WHERE attrelid = to_regclass('export_status') AND attnum > 0 AND NOT attisdropped
+    AND attnotnull AND NOT atthasdef AND attidentity = '' AND attname <> ALL ($1::text[])
+ORDER BY attnum
 """
 
 
@@ -92,12 +117,14 @@ async def check_schema(connection: asyncpg.Connection[asyncpg.Record]) -> list[F
     key = await connection.fetchval(_KEY)
     has_default = await connection.fetchval(_HAS_DEFAULT_PARTITION)
     months = [row[0] for row in await connection.fetch(_MONTHS_WITHOUT_PARTITION)]
-    missing_rights = [row[0] for row in await connection.fetch(_MISSING_RIGHTS)]
-    user = await connection.fetchval("SELECT quote_ident(current_user)")
+    needed = [(table, column) for table, columns in EXPORT_COLUMNS.items() for column in columns]
+    missing = await connection.fetch(_MISSING_FOR_EXPORTS, *map(list, zip(*needed, strict=True)))
+    required = await connection.fetch(_REQUIRED_OF_EXPORTS, _WRITTEN_TO_EXPORT_STATUS)
     return [
         *_column_findings(columns, key),
         *_partition_findings(has_default, months),
-        _rights_finding(user, missing_rights),
+        *_export_findings(missing, [row[0] for row in required]),
+        *await check_rights(connection),
     ]
 
 
@@ -124,6 +151,23 @@ def _column_findings(columns: Sequence[asyncpg.Record], key: list[str] | None) -
         yield Finding("schema", Level.OK, "chat_log has its columns and primary key")
 
 
+def _export_findings(missing: Sequence[asyncpg.Record], required: list[str]) -> Iterator[Finding]:
+    for table in missing:
+        name = table["relation"]
+        if not table["is_there"]:
+            what = f"the table {name} is missing: exports need it"
+            mend = "chatlog migrate up, or let the search_path name its schema"
+        else:
+            what = f"{name} has no column {', '.join(table['columns'])}: exports need it"
+            mend = "chatlog migrate up; if that does not help, let the table's owner add it"
+        yield Finding("schema", Level.WRONG, what, mend)
+    for name in required:
+        what = f"export_status.{name} is required, and this version does not write it"
+        yield Finding("schema", Level.WRONG, what, f"ALTER TABLE export_status ALTER {name} SET DEFAULT ...")
+    if not missing and not required:
+        yield Finding("schema", Level.OK, "the tables of exports have their columns")
+
+
 def _partition_findings(has_default: bool, months: list[str]) -> Iterator[Finding]:
     if not has_default:
         yield Finding(
@@ -141,10 +185,3 @@ def _partition_findings(has_default: bool, months: list[str]) -> Iterator[Findin
         )
     if has_default and not months:
         yield Finding("schema", Level.OK, "chat_log has its partitions, this month's and the next among them")
-
-
-def _rights_finding(user: str, missing: list[str]) -> Finding:
-    if missing:
-        what = f"the user {user} may not {', '.join(missing)}"
-        return Finding("rights", Level.WRONG, what, f"GRANT chatlog_writer TO {user}")
-    return Finding("rights", Level.OK, f"the user {user} has the rights it needs")

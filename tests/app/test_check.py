@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -23,13 +24,16 @@ from app.topic_admin import ensure_topics
 from tests.services import as_environment, in_own_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from click.testing import Result
 
     from app.settings import Settings
 
     SettingsFor = Callable[..., Settings]
+
+
+LATEST = migrations.known_revisions()[-1]
 
 
 async def prepare(settings: Settings) -> None:
@@ -96,7 +100,20 @@ async def test_capture_that_is_off_is_a_note_with_the_variable(settings: Setting
         ),
         ("ALTER TABLE chat_log DROP CONSTRAINT chat_log_pkey", "the primary key of chat_log is not"),
         ("DROP TABLE chat_log_default", "chat_log has no default partition"),
-        ("UPDATE chatlog_schema_version SET version_num = '0001'", "at revision 0001, and 0002 is needed"),
+        (
+            "UPDATE chatlog_schema_version SET version_num = '0001'",
+            f"at revision 0001, and {LATEST} is needed",
+        ),
+        ("DROP TABLE responses", "the table responses is missing: exports need it"),
+        ("ALTER TABLE surveys DROP COLUMN title", "surveys has no column title: exports need it"),
+        (
+            "ALTER TABLE export_status DROP COLUMN published, DROP COLUMN reason",
+            "export_status has no column published, reason",
+        ),
+        (
+            "ALTER TABLE export_status ADD COLUMN mood varchar NOT NULL",
+            "export_status.mood is required, and this version does not write it",
+        ),
         ("DROP FUNCTION chat_log_make_partitions", "may not make partitions"),
     ],
 )
@@ -138,23 +155,80 @@ async def test_a_newer_schema_is_a_note(settings: SettingsFor) -> None:
     assert any("newer than this chatlog knows" in finding.message for finding in findings)
 
 
-async def test_the_writers_role_has_the_rights_it_needs_and_others_are_told_to_get_it(
-    settings: SettingsFor,
-) -> None:
-    await prepare(settings())
-    url = urlsplit(settings().require_database_url())
+@asynccontextmanager
+async def user_of(settings: Settings, *statements: str) -> AsyncIterator[tuple[str, Settings]]:
+    """Give a user of the database, and settings to connect as it, after statements with its name as `{}`."""
+    url = urlsplit(settings.require_database_url())
     user = url.path[1:]
     account = url._replace(netloc=f"{user}:pw@{url.netloc.rpartition('@')[2]}")
-    as_user = with_database(settings(), account.geturl())
-    await execute(settings(), f"CREATE ROLE {user} LOGIN PASSWORD 'pw'")
+    await execute(settings, f"CREATE ROLE {user} LOGIN PASSWORD 'pw'")
     try:
-        without = wrong(await run_checks(as_user))
-        await execute(settings(), f"GRANT chatlog_writer TO {user}")
-        with_role = wrong(await run_checks(as_user))
+        for statement in statements:
+            await execute(settings, statement.format(user))
+        yield user, with_database(settings, account.geturl())
     finally:
-        await execute(settings(), f"DROP ROLE {user}")
-    assert any(f"the user {user} may not INSERT into chat_log" in message for message in without)
-    assert with_role == []
+        await execute(settings, f"DROP OWNED BY {user}; DROP ROLE {user}")
+
+
+def rights(findings: list[Finding]) -> list[tuple[Level, str, str]]:
+    return [(found.level, found.message, found.mend) for found in findings if found.area == "rights"]
+
+
+async def test_a_user_who_may_do_everything_is_told_so_in_one_line(settings: SettingsFor) -> None:
+    await prepare(settings())
+    ((level, message, _),) = rights(await run_checks(settings()))
+    assert level is Level.OK
+    assert message.endswith("has the rights for worker persist, worker export, api, backfill")
+
+
+@pytest.mark.parametrize(
+    ("role", "part"),
+    [
+        ("chatlog_writer", "worker persist"),
+        ("chatlog_exporter", "worker export"),
+        ("chatlog_api", "api"),
+        ("chatlog_maintainer", "backfill"),
+    ],
+)
+async def test_a_member_of_a_role_has_the_rights_for_its_part_and_no_more(
+    settings: SettingsFor, role: str, part: str
+) -> None:
+    await prepare(settings())
+    async with user_of(settings(), f"GRANT {role} TO {{}}") as (user, as_user):
+        findings = await run_checks(as_user)
+    assert wrong(findings) == []
+    assert rights(findings) == [(Level.OK, f"the user {user} has the rights for {part}", "")]
+
+
+async def test_a_user_who_may_do_nothing_is_told_what_to_be_granted(settings: SettingsFor) -> None:
+    await prepare(settings())
+    async with user_of(settings(), "GRANT SELECT ON chatlog_schema_version TO {}") as (user, as_user):
+        ((level, message, mend),) = rights(await run_checks(as_user))
+    assert level is Level.WRONG
+    assert message.startswith(f"the user {user} may not INSERT into chat_log, ")
+    assert mend.startswith(f"GRANT chatlog_writer TO {user} (or chatlog_exporter for worker export, ")
+
+
+async def test_a_role_that_lacks_a_right_is_wrong_for_its_members(settings: SettingsFor) -> None:
+    await prepare(settings())
+    await execute(settings(), "REVOKE UPDATE (lease_until) ON export_status FROM chatlog_exporter")
+    async with user_of(settings(), "GRANT chatlog_exporter, chatlog_writer TO {}") as (_, as_user):
+        before = await run_checks(as_user)
+        await migrations.up(lambda: connect(settings()), say=lambda _: None)
+        after = await run_checks(as_user)
+    (message,) = wrong(before)
+    assert message.endswith("may not UPDATE (lease_until) of export_status: worker export needs it")
+    assert wrong(after) == []
+
+
+async def test_a_writer_who_may_not_look_surveys_up_is_told_what_that_means(settings: SettingsFor) -> None:
+    await prepare(settings())
+    await execute(settings(), "REVOKE SELECT ON surveys FROM chatlog_writer")
+    async with user_of(settings(), "GRANT chatlog_writer TO {}") as (_, as_user):
+        findings = await run_checks(as_user)
+    assert wrong(findings) == []
+    (note,) = [message for level, message, _ in rights(findings) if level is Level.NOTE]
+    assert note.startswith("rows are stored without a surveyid: ")
 
 
 async def test_what_is_down_is_told_and_holds_nothing_else_up(settings: SettingsFor) -> None:
@@ -211,7 +285,7 @@ class TestTheCommand:
         after = run(settings(), monkeypatch)
 
         assert {line[0] for line in before.output.splitlines()} == {"✓", "!", "✗"}
-        assert "✗ schema: not there, and 0002 is needed → chatlog migrate up" in before.output
+        assert f"✗ schema: not there, and {LATEST} is needed → chatlog migrate up" in before.output
         assert before.exit_code == 1
         assert {line[0] for line in after.output.splitlines()} == {"✓"}
         assert after.exit_code == 0

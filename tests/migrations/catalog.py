@@ -31,6 +31,11 @@ _PARTS = {
         SELECT concat_ws(' ', pg_get_functiondef(oid), proacl)
         FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
     """,
+    "triggers": """
+        SELECT pg_get_triggerdef(pg_trigger.oid) FROM pg_trigger
+        JOIN pg_class ON pg_class.oid = tgrelid AND NOT tgisinternal
+        WHERE relnamespace = current_schema()::regnamespace
+    """,
     "rights": """
         SELECT concat_ws(' ', oid::regclass, relacl) FROM pg_class
         WHERE relnamespace = current_schema()::regnamespace
@@ -49,3 +54,20 @@ _PARTS = {
 async def describe(connection: asyncpg.Connection[asyncpg.Record]) -> dict[str, list[str]]:
     """Return what is in the current schema, by kind, sorted."""
     return {kind: sorted(row[0] for row in await connection.fetch(query)) for kind, query in _PARTS.items()}
+
+
+async def shape_of_theirs(connection: asyncpg.Connection[asyncpg.Record]) -> dict[str, list[str]]:
+    """Return the same without what is ours alone, and without rights: granting and taking back leaves written
+    out in the catalogue what was implied before.
+    """
+    described = await describe(connection)
+    del described["rights"]
+    return {
+        kind: [line for line in lines if "chatlog_schema_version" not in line]
+        for kind, lines in described.items()
+    }
+
+
+async def contents(connection: asyncpg.Connection[asyncpg.Record], table: str) -> list[tuple[object, ...]]:
+    """Return all rows of a table, in a fixed order."""
+    return sorted((tuple(row) for row in await connection.fetch(f"SELECT * FROM {table}")), key=repr)

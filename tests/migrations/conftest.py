@@ -22,6 +22,16 @@ def open_connection(database_url: str) -> migrations.Connect:
 
 
 @pytest.fixture
+async def empty(
+    open_connection: migrations.Connect,
+) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A connection to a database that has nothing yet."""
+    connection = await open_connection()
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
 async def migrated(open_connection: migrations.Connect) -> migrations.Connect:
     """Connect to the test's database, which has the whole schema."""
     await migrations.up(open_connection, say=lambda _: None)

@@ -1,4 +1,4 @@
-"""How tests reach a database: as `chatlog migrate` does, as whom they please."""
+"""How tests reach a database and change it: as `chatlog migrate` does, as whom they please."""
 
 from functools import partial
 from urllib.parse import urlsplit
@@ -17,3 +17,13 @@ def connect_to(url: str, *, database: str | None = None, user: str | None = None
         parts = parts._replace(netloc=f"{user}:{user}@{parts.netloc.rpartition('@')[2]}")
     settings = Settings.model_validate({"database_url": parts.geturl()})
     return partial(connect, settings, statement_timeout_s=0)
+
+
+async def go_up(open_connection: migrations.Connect, revision: str = "head") -> None:
+    """Apply the changes up to a revision, without a word."""
+    await migrations.up(open_connection, revision, say=lambda _: None)
+
+
+async def go_down(open_connection: migrations.Connect, revision: str) -> None:
+    """Undo the changes after a revision, without a word."""
+    await migrations.down(open_connection, revision, say=lambda _: None)

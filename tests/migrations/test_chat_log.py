@@ -9,8 +9,11 @@ import pytest
 
 from app.schema_checks import CHAT_LOG_COLUMNS
 from models.fields import INDEXED_MAX_BYTES
+from tests.migrations.connecting import go_down, go_up
 
 if TYPE_CHECKING:
+    import migrations
+
     Database = asyncpg.Connection[asyncpg.Record]
 
 #: As the existing writer sends it.
@@ -80,6 +83,8 @@ async def test_the_indexes_are_the_contract(database: Database) -> None:
         'USING btree (userid, "timestamp") INCLUDE (content, question_ref) WHERE',
         'USING btree (shortcode, userid, "timestamp")',
         "USING gin (metadata)",
+        'USING btree (surveyid, userid, "timestamp", direction) WHERE (surveyid IS NOT NULL)',
+        'USING btree (shortcode, userid, "timestamp", direction) WHERE (surveyid IS NULL)',
     ):
         assert wanted in definitions
 
@@ -141,6 +146,57 @@ async def test_a_conversation_of_short_messages_is_answered_by_the_index_alone(d
         "AND octet_length(content) + coalesce(octet_length(question_ref), 0) <= 2000 ORDER BY timestamp"
     )
     assert any("Index Only Scan" in row[0] for row in plan)
+
+
+async def test_a_survey_is_read_in_order_without_sorting(database: Database) -> None:
+    for number in range(200):
+        await write(database, f"u{number % 7}", NOON + timedelta(days=number))
+    await database.execute("UPDATE chat_log SET shortcode = 'form'")
+    await database.execute(
+        "UPDATE chat_log SET surveyid = '00000000-0000-4000-8000-000000000001' WHERE userid < 'u4'"
+    )
+    await database.execute("SET enable_seqscan = off; SET enable_bitmapscan = off; ANALYZE chat_log")
+    query = (
+        "SELECT userid, timestamp, direction FROM ("
+        "SELECT * FROM chat_log WHERE surveyid = '00000000-0000-4000-8000-000000000001' UNION ALL "
+        "SELECT * FROM chat_log WHERE surveyid IS NULL AND shortcode = 'form'"
+        ") AS entry ORDER BY userid, timestamp, direction"
+    )
+    plan = "\n".join(row[0] for row in await database.fetch(f"EXPLAIN {query}"))
+    assert "Merge Append" in plan
+    assert "->  Sort" not in plan
+    rows = [tuple(row) for row in await database.fetch(query)]
+    assert rows == sorted(rows)
+    assert len(rows) == 200
+
+
+async def test_the_indexes_by_survey_can_be_made_beforehand_without_a_lock(
+    empty: Database, open_connection: migrations.Connect
+) -> None:
+    """As docs/operations.md says, under "Indexes of a large chat_log"."""
+    await go_up(open_connection, "0006")
+    await write(empty)
+    for name, on in (
+        ("survey", "(surveyid, userid, timestamp, direction) WHERE surveyid IS NOT NULL"),
+        ("no_survey", "(shortcode, userid, timestamp, direction) WHERE surveyid IS NULL"),
+    ):
+        await empty.execute(f"CREATE INDEX chat_log_{name}_idx ON ONLY chat_log {on}")
+        partitions = await empty.fetch(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'chat_log'::regclass"
+        )
+        for (partition,) in partitions:
+            await empty.execute(f"CREATE INDEX CONCURRENTLY {partition}_{name}_made ON {partition} {on}")
+            await empty.execute(f"ALTER INDEX chat_log_{name}_idx ATTACH PARTITION {partition}_{name}_made")
+
+    await go_up(open_connection)
+
+    indexes = await empty.fetch(
+        "SELECT indrelid::regclass::text AS of, indisvalid FROM pg_index WHERE indrelid IN ("
+        "SELECT relid FROM pg_partition_tree('chat_log')) AND pg_get_indexdef(indexrelid) LIKE '%surveyid%'"
+    )
+    assert all(index["indisvalid"] for index in indexes)
+    assert len(indexes) == 2 * len({index["of"] for index in indexes})
+    await go_down(open_connection, "0006")
 
 
 @pytest.mark.parametrize(

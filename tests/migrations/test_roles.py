@@ -6,7 +6,8 @@ import asyncpg
 import pytest
 
 import migrations
-from tests.migrations.connecting import connect_to
+from tests.migrations import theirs
+from tests.migrations.connecting import connect_to, go_down, go_up
 
 if TYPE_CHECKING:
     from app.embedded import EmbeddedPostgres
@@ -15,6 +16,23 @@ if TYPE_CHECKING:
 
 ENTRY = "INSERT INTO chat_log (userid, timestamp, direction, content) VALUES ('u', now(), 'user', '')"
 DEAD_LETTER = """INSERT INTO dead_letters (topic, partition, "offset", reason) VALUES ('t', 0, 0, 'r')"""
+EXPORT = (
+    "INSERT INTO export_status (user_id, survey_id, status, export_link, source, options, published) "
+    "VALUES ('ann@example.org', 'Name', 'Started', 'Not Found', 'chat_log', '{}', NULL)"
+)
+PAGES = "SELECT facebook_page_id, userid FROM credentials WHERE entity = 'facebook_page'"
+#: What `credentials` holds besides is secret.
+CLOSED_TO_ALL = (
+    "SELECT details FROM credentials",
+    "SELECT key FROM credentials",
+    "SELECT * FROM credentials",
+    "SELECT credentials FROM credentials",
+    "SELECT to_jsonb(credentials) FROM credentials",
+    "COPY credentials TO STDOUT",
+    "UPDATE credentials SET key = ''",
+    "DELETE FROM credentials",
+    "CREATE TABLE more (of_it int)",
+)
 
 WRITER_MAY = (
     ENTRY,
@@ -27,6 +45,8 @@ WRITER_MAY = (
     "DELETE FROM dead_letters WHERE id = 1",
     "SELECT chat_log_make_partitions(4, 4)",
     "SELECT * FROM chatlog_schema_version",
+    "SELECT id, userid, shortcode, created FROM surveys",
+    PAGES,
 )
 WRITER_MAY_NOT = (
     "UPDATE chat_log SET content = ''",
@@ -42,6 +62,120 @@ WRITER_MAY_NOT = (
     "DROP TABLE dead_letters",
     "UPDATE chatlog_schema_version SET version_num = '0'",
     "ALTER FUNCTION chat_log_make_partitions(integer, integer) SECURITY INVOKER",
+    "UPDATE chat_log SET surveyid = NULL",
+    "SELECT title FROM surveys",
+    "SELECT form FROM surveys",
+    "INSERT INTO surveys (userid, shortcode) VALUES (gen_random_uuid(), 's')",
+    *CLOSED_TO_ALL,
+    "SELECT * FROM users",
+    "SELECT * FROM responses",
+    "SELECT * FROM export_status",
+)
+EXPORTER_MAY = (
+    "SELECT * FROM chat_log",
+    "SELECT * FROM responses",
+    "SELECT id, email FROM users",
+    "SELECT id, userid, shortcode, title, survey_name, created FROM surveys",
+    PAGES,
+    "SELECT * FROM export_status",
+    "SELECT id FROM export_status FOR UPDATE SKIP LOCKED",
+    (
+        "UPDATE export_status SET lease_token = gen_random_uuid(), lease_until = now(), "
+        "attempt = attempt + 1, status = 'Querying', rows_done = 0, bytes_done = 0, rows_estimate = 1"
+    ),
+    (
+        "UPDATE export_status SET status = 'Finished', export_link = 'x', object_key = 'x', "
+        "finished = now(), reason = NULL, lease_token = NULL"
+    ),
+    "SELECT * FROM chatlog_schema_version",
+)
+EXPORTER_MAY_NOT = (
+    EXPORT,
+    "DELETE FROM export_status",
+    "TRUNCATE export_status",
+    "UPDATE export_status SET user_id = 'other@example.org'",
+    "UPDATE export_status SET survey_id = 'Other'",
+    "UPDATE export_status SET source = 'responses'",
+    "UPDATE export_status SET options = '{}'",
+    "UPDATE export_status SET published = NULL",
+    "UPDATE export_status SET removed = now()",
+    "UPDATE export_status SET id = gen_random_uuid()",
+    "UPDATE export_status SET updated = now()",
+    ENTRY,
+    "UPDATE chat_log SET content = ''",
+    "UPDATE chat_log SET surveyid = NULL",
+    "DELETE FROM chat_log",
+    "SELECT * FROM dead_letters",
+    DEAD_LETTER,
+    "SELECT chat_log_make_partitions(4, 4)",
+    "SELECT form FROM surveys",
+    "UPDATE surveys SET survey_name = ''",
+    "UPDATE responses SET response = ''",
+    "UPDATE users SET email = ''",
+    *CLOSED_TO_ALL,
+)
+API_MAY = (
+    EXPORT,
+    f"{EXPORT} RETURNING *",
+    "SELECT * FROM export_status",
+    "SELECT id FROM export_status WHERE published IS NULL FOR UPDATE SKIP LOCKED",
+    "UPDATE export_status SET published = now()",
+    (
+        "UPDATE export_status SET status = 'Started', published = NULL, lease_token = NULL, "
+        "lease_until = NULL, rows_done = 0, bytes_done = 0, finished = NULL, export_link = 'Not Found' "
+        "RETURNING *"
+    ),
+    "UPDATE export_status SET status = 'Failed', reason = 'Cancelled by its owner'",
+    "UPDATE export_status SET removed = now()",
+    "SELECT id, email FROM users",
+    "SELECT id, userid, shortcode, title, survey_name, created FROM surveys",
+    PAGES,
+    "SELECT count(*) FROM chat_log WHERE surveyid IS NULL AND shortcode = 's' AND pageid = 'p'",
+    "SELECT count(*) FROM responses WHERE surveyid = gen_random_uuid()",
+    "SELECT * FROM chatlog_schema_version",
+)
+API_MAY_NOT = (
+    "DELETE FROM export_status",
+    "TRUNCATE export_status",
+    "UPDATE export_status SET user_id = 'other@example.org'",
+    "UPDATE export_status SET survey_id = 'Other'",
+    "UPDATE export_status SET source = 'responses'",
+    "UPDATE export_status SET id = gen_random_uuid()",
+    "ALTER TABLE export_status DISABLE TRIGGER USER",
+    "SELECT content FROM chat_log",
+    "SELECT raw_payload FROM chat_log",
+    "SELECT metadata FROM chat_log",
+    "COPY chat_log TO STDOUT",
+    "SELECT * FROM chat_log_default",
+    "SELECT response FROM responses",
+    ENTRY,
+    "UPDATE chat_log SET surveyid = NULL",
+    "DELETE FROM chat_log",
+    "SELECT * FROM dead_letters",
+    "SELECT chat_log_make_partitions(4, 4)",
+    "SELECT form FROM surveys",
+    "UPDATE surveys SET survey_name = ''",
+    "DELETE FROM surveys",
+    "INSERT INTO users (email) VALUES ('new@example.org')",
+    "UPDATE users SET email = ''",
+    *CLOSED_TO_ALL,
+)
+MAINTAINER_MAY = (
+    "SELECT userid, timestamp, direction, shortcode, pageid FROM chat_log WHERE surveyid IS NULL",
+    "SELECT count(*) FROM chat_log WHERE surveyid IS NULL",
+    "UPDATE chat_log SET surveyid = gen_random_uuid() WHERE userid = 'u' AND surveyid IS NULL",
+    "SELECT id, userid, shortcode, created FROM surveys",
+    PAGES,
+)
+MAINTAINER_MAY_NOT = (
+    "SELECT content FROM chat_log",
+    "UPDATE chat_log SET content = ''",
+    "UPDATE chat_log SET userid = ''",
+    "DELETE FROM chat_log",
+    ENTRY,
+    "SELECT * FROM export_status",
+    "SELECT * FROM users",
+    *CLOSED_TO_ALL,
 )
 READER_MAY = ("SELECT * FROM chat_log", "SELECT * FROM chatlog_schema_version")
 READER_MAY_NOT = (
@@ -55,33 +189,74 @@ READER_MAY_NOT = (
     "DELETE FROM dead_letters",
     "SELECT chat_log_make_partitions(4, 4)",
     "SET ROLE chatlog_writer",
+    *CLOSED_TO_ALL,
+    "SELECT * FROM users",
+    "SELECT * FROM surveys",
+    "SELECT * FROM responses",
+    "SELECT * FROM export_status",
 )
+MAY = {
+    "chatlog_writer": WRITER_MAY,
+    "chatlog_exporter": EXPORTER_MAY,
+    "chatlog_api": API_MAY,
+    "chatlog_maintainer": MAINTAINER_MAY,
+    "chatlog_reader": READER_MAY,
+}
+MAY_NOT = {
+    "chatlog_writer": WRITER_MAY_NOT,
+    "chatlog_exporter": EXPORTER_MAY_NOT,
+    "chatlog_api": API_MAY_NOT,
+    "chatlog_maintainer": MAINTAINER_MAY_NOT,
+    "chatlog_reader": READER_MAY_NOT,
+}
+ROLES = set(MAY)
 
 
-@pytest.mark.parametrize(
-    ("role", "statement"),
-    [
-        *(("chatlog_writer", statement) for statement in WRITER_MAY),
-        *(("chatlog_reader", statement) for statement in READER_MAY),
-    ],
-)
-async def test_a_role_can_do_its_work(database: Database, role: str, statement: str) -> None:
+@pytest.mark.parametrize("role", sorted(ROLES))
+async def test_a_role_can_do_its_work(database: Database, role: str) -> None:
     await database.execute(f"SET ROLE {role}")
-    await database.execute(statement)
+    refused = [statement for statement in MAY[role] if await is_refused(database, statement)]
+    assert refused == []
 
 
-@pytest.mark.parametrize(
-    ("role", "statement"),
-    [
-        *(("chatlog_writer", statement) for statement in WRITER_MAY_NOT),
-        *(("chatlog_reader", statement) for statement in READER_MAY_NOT),
-    ],
-)
-async def test_a_role_can_do_no_more(database: Database, role: str, statement: str) -> None:
+@pytest.mark.parametrize("role", sorted(ROLES))
+async def test_a_role_can_do_no_more(database: Database, role: str) -> None:
+    # On older servers everybody may make tables in the schema public, which is none of our doing.
+    await database.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     # As the session's user, for SET ROLE would let a superuser back in.
     await database.execute(f"SET SESSION AUTHORIZATION {role}")
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+    allowed = [statement for statement in MAY_NOT[role] if not await is_refused(database, statement)]
+    assert allowed == []
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+async def test_on_tables_of_others_a_role_has_the_same_rights(
+    empty: Database, open_connection: migrations.Connect, role: str
+) -> None:
+    await empty.execute(theirs.TABLES + theirs.REDESIGNED_EXPORT_STATUS)
+    await go_up(open_connection)
+    await empty.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    await empty.execute(f"SET SESSION AUTHORIZATION {role}")
+    refused = [statement for statement in MAY[role] if await is_refused(empty, statement)]
+    allowed = [
+        statement
+        for statement in (*MAY_NOT[role], "SELECT password_hash FROM users", "SELECT settings FROM surveys")
+        if not await is_refused(empty, statement)
+    ]
+    assert (refused, allowed) == ([], [])
+
+
+async def is_refused(database: Database, statement: str) -> bool:
+    """Try a statement, for nothing, and tell whether the right to it is missing."""
+    transaction = database.transaction()
+    await transaction.start()
+    try:
         await database.execute(statement)
+    except asyncpg.InsufficientPrivilegeError:
+        return True
+    finally:
+        await transaction.rollback()
+    return False
 
 
 async def test_rows_in_every_partition_are_open_to_the_roles(database: Database) -> None:
@@ -140,7 +315,7 @@ class TestOnAServerOfItsOwn:
         await migrations.up(one, say=lambda _: None)
         await migrations.up(other, say=lambda _: None)
         await migrations.down(one, "base", say=lambda _: None)
-        assert await _roles(admin) == {"chatlog_reader", "chatlog_writer"}
+        assert await _roles(admin) == ROLES
 
         await migrations.down(other, "base", say=lambda _: None)
         assert await _roles(admin) == set()
@@ -168,15 +343,16 @@ class TestOnAServerOfItsOwn:
         said: list[str] = []
         await migrations.up(open_connection, say=said.append)
         warnings = [line for line in said if line.startswith("Warning: ")]
-        assert len(warnings) == 2
+        assert len(warnings) == len(ROLES)
         assert "role chatlog_writer is missing, and plain may not make it" in warnings[0]
         assert '"CREATE ROLE chatlog_writer NOLOGIN", then run chatlog migrate up again' in warnings[0]
         assert (await migrations.status(open_connection)).is_up_to_date
 
-        await admin.execute("CREATE ROLE chatlog_writer NOLOGIN; CREATE ROLE chatlog_reader NOLOGIN")
+        for role in ROLES:
+            await admin.execute(f"CREATE ROLE {role} NOLOGIN")
         said.clear()
         await migrations.up(open_connection, say=said.append)
-        assert said == ["Nothing to do: the schema is at 0002."]
+        assert said == [f"Nothing to do: the schema is at {migrations.known_revisions()[-1]}."]
         theirs = await open_connection()
         assert await theirs.fetchval("SELECT has_table_privilege('chatlog_writer', 'chat_log', 'INSERT')")
         assert await theirs.fetchval("SELECT has_table_privilege('chatlog_reader', 'chat_log', 'SELECT')")
@@ -184,7 +360,7 @@ class TestOnAServerOfItsOwn:
 
         # It did not make them, so it cannot drop them, and goes on.
         await migrations.down(open_connection, "base", say=said.append)
-        assert await _roles(admin) == {"chatlog_reader", "chatlog_writer"}
+        assert await _roles(admin) == ROLES
         await admin.close()
 
     async def test_an_owner_who_may_make_roles_makes_and_drops_them(
@@ -197,15 +373,59 @@ class TestOnAServerOfItsOwn:
 
         said: list[str] = []
         await migrations.up(open_connection, say=said.append)
-        assert await _roles(admin) == {"chatlog_reader", "chatlog_writer"}
+        assert await _roles(admin) == ROLES
         await migrations.down(open_connection, "base", say=said.append)
         assert await _roles(admin) == set()
         assert not [line for line in said if line.startswith("Warning")]
         await admin.close()
 
+    async def test_tables_of_others_are_for_their_owner_to_grant_who_is_told_how(
+        self, dedicated_postgres: EmbeddedPostgres
+    ) -> None:
+        admin = await asyncpg.connect(dedicated_postgres.url)
+        await admin.execute("CREATE ROLE plain LOGIN CREATEROLE PASSWORD 'plain'")
+        await admin.execute("CREATE SCHEMA chatlog AUTHORIZATION plain; CREATE SCHEMA hers")
+        await admin.execute("SET search_path = hers")
+        await admin.execute(theirs.TABLES)
+        url = f"{dedicated_postgres.url}?search_path=chatlog,hers"
+        await admin.execute("GRANT USAGE ON SCHEMA hers TO plain")
+        open_connection = connect_to(url, user="plain")
+
+        said: list[str] = []
+        await migrations.up(open_connection, say=said.append)
+        asked = [line.rpartition('run "')[2].removesuffix('"') for line in said if line.startswith("Warning")]
+        assert "GRANT USAGE ON SCHEMA hers TO chatlog_exporter" in asked
+        assert "GRANT SELECT (id, email) ON users TO chatlog_api" in asked
+
+        for statement in asked:
+            await admin.execute(statement)
+        said.clear()
+        await migrations.up(open_connection, say=said.append)
+        assert said == [f"Nothing to do: the schema is at {migrations.known_revisions()[-1]}."]
+        await admin.execute("SET search_path = chatlog, hers; SET SESSION AUTHORIZATION chatlog_exporter")
+        assert [statement for statement in EXPORTER_MAY if await is_refused(admin, statement)] == []
+        await admin.execute("RESET SESSION AUTHORIZATION")
+
+        # The rights of others' tables are theirs to take back; the roles stay as long.
+        await go_down(open_connection, "base")
+        assert await _roles(admin) == ROLES - {"chatlog_reader"}
+        await admin.close()
+
+    async def test_with_tables_of_others_the_owner_of_all_leaves_no_role_behind(
+        self, dedicated_postgres: EmbeddedPostgres
+    ) -> None:
+        admin = await asyncpg.connect(dedicated_postgres.url)
+        await admin.execute("CREATE SCHEMA hers; SET search_path = hers")
+        await admin.execute(theirs.TABLES + theirs.REDESIGNED_EXPORT_STATUS)
+        open_connection = connect_to(f"{dedicated_postgres.url}?search_path=public,hers")
+        await go_up(open_connection)
+        assert await _roles(admin) == ROLES
+        assert await admin.fetchval("SELECT has_schema_privilege('chatlog_api', 'hers', 'USAGE')")
+        await go_down(open_connection, "base")
+        assert await _roles(admin) == set()
+        await admin.close()
+
 
 async def _roles(admin: Database) -> set[str]:
-    rows = await admin.fetch(
-        "SELECT rolname FROM pg_roles WHERE rolname IN ('chatlog_reader', 'chatlog_writer')"
-    )
+    rows = await admin.fetch("SELECT rolname FROM pg_roles WHERE rolname LIKE 'chatlog!_%' ESCAPE '!'")
     return {row[0] for row in rows}
