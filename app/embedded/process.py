@@ -1,7 +1,7 @@
 """One child process: it ends with its parent, is stopped with a deadline, and killed with all its kin.
 
-Knows nothing of Kafka or PostgreSQL. The child is in a session of its own, so a Ctrl-C in the terminal
-reaches the parent alone, which then stops the child in good order.
+Knows nothing of what the child is. It is in a session of its own, so a Ctrl-C in the terminal reaches the
+parent alone, which then stops the child in good order.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class Process:
         log: Path,
         account: Account | None = None,
         death_signal: signal.Signals = signal.SIGKILL,
+        environment: Mapping[str, str] | None = None,
         inherited_fd: int,
     ) -> None:
         """Start the child.
@@ -54,11 +55,13 @@ class Process:
             directory: the child's working directory.
             log: the file its output is added to.
             account: the user to run it as, if not the present one.
+            environment: variables of its own; where a secret goes, as all can see the command.
             death_signal: what it gets when the parent dies (Linux).
             inherited_fd: an open file that the child and its children keep open.
         """
         self._log = log
         self._log_start = log.stat().st_size if log.exists() else 0
+        passed_on = {name: value for name, value in os.environ.items() if name == _PASSED_ON}
         user = f"{account.uid}:{account.gid}" if account else ""
         launcher = [
             sys.executable,
@@ -73,7 +76,7 @@ class Process:
             self._child = subprocess.Popen(  # noqa: S603 -- a command of ours, without a shell
                 [*launcher, *map(str, command)],
                 cwd=directory,
-                env=_ENVIRONMENT | {name: value for name, value in os.environ.items() if name == _PASSED_ON},
+                env=_ENVIRONMENT | passed_on | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

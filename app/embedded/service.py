@@ -1,12 +1,12 @@
 """The life of an embedded service: claim the directory, prepare it once, start, answer, stop or be killed.
 
-What is particular to Kafka or PostgreSQL is in the classes that derive from `Service`.
+What is particular to one of them is in the classes that derive from `Service`.
 """
 
 import asyncio
 import signal
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -149,7 +149,12 @@ class Service(ABC):
             self._claim.release()
             self._claim = None
 
-    def _spawn(self, command: Sequence[str | Path], account: Account | None = None) -> Process:
+    def _spawn(
+        self,
+        command: Sequence[str | Path],
+        account: Account | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Process:
         if self._claim is None:
             raise StartError(f"{self.name} has no claim on {self.directory}: use start()")
         return Process(
@@ -157,6 +162,7 @@ class Service(ABC):
             directory=self.directory,
             log=self.log,
             account=account,
+            environment=environment,
             death_signal=self._death_signal,
             inherited_fd=self._claim.fd,
         )

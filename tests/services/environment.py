@@ -36,6 +36,7 @@ def settings_for_tests(env: str, kafka: str, database_url: str, data_dir: Path, 
         "topic_replication": 1,
         "capture_group": f"{env}-capture",
         "persist_group": f"{env}-persist",
+        "export_group": f"{env}-export",
         # The shortest that brokers allow, so that a killed worker's partitions move on soon.
         "rebalance_timeout_s": 6,
         "session_timeout_s": 6,

@@ -1,12 +1,15 @@
-"""Where a broker and a database come from: for all tests of a session, or for one that may break them."""
+"""Where Kafka, PostgreSQL and object storage come from: for all tests, or for one that may break them."""
 
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 
-from app.embedded import EmbeddedKafka, EmbeddedPostgres, scratch_directory
+from app.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedStorage, scratch_directory
 from app.embedded.service import Service
+from sinks.object_storage import StorageSettings
 from tests.services.containers import docker_answers, kafka_container, postgres_container
+from tests.services.moto import moto_server
+from tests.services.storage import settings_of
 from tests.services.waiting import in_own_loop
 
 
@@ -24,6 +27,20 @@ def shared_postgres(named: str | None) -> Iterator[str]:
         yield named or _from_docker(stack, postgres_container) or stack.enter_context(_embedded_postgres())
 
 
+@contextmanager
+def shared_storage(named: StorageSettings | None) -> Iterator[StorageSettings]:
+    """Give object storage where buckets may be made: the one that is named, else embedded."""
+    with ExitStack() as stack:
+        yield named or stack.enter_context(_embedded_storage())
+
+
+@contextmanager
+def shared_moto() -> Iterator[StorageSettings]:
+    """Give moto's S3, for what the embedded one lacks: lifecycle rules. Its own process, all in memory."""
+    with moto_server() as endpoint:
+        yield StorageSettings("unused", endpoint, access_key="anyone", secret_key="anything", path_style=True)
+
+
 @asynccontextmanager
 async def dedicated_kafka() -> AsyncIterator[EmbeddedKafka]:
     """Give a broker that the test may kill, freeze and restart."""
@@ -38,6 +55,14 @@ async def dedicated_postgres() -> AsyncIterator[EmbeddedPostgres]:
     with scratch_directory() as directory:
         async with EmbeddedPostgres(directory / "postgres") as postgres:
             yield postgres
+
+
+@asynccontextmanager
+async def dedicated_storage() -> AsyncIterator[EmbeddedStorage]:
+    """Give an S3 server that the test may kill, freeze and restart."""
+    with scratch_directory() as directory:
+        async with EmbeddedStorage(directory / "storage") as storage:
+            yield storage
 
 
 def _from_docker(stack: ExitStack, container: Callable[[], AbstractContextManager[str]]) -> str | None:
@@ -64,6 +89,14 @@ def _embedded_postgres() -> Iterator[str]:
         postgres = EmbeddedPostgres(directory / "postgres")
         with _running(postgres):
             yield postgres.url
+
+
+@contextmanager
+def _embedded_storage() -> Iterator[StorageSettings]:
+    with scratch_directory() as directory:
+        storage = EmbeddedStorage(directory / "storage")
+        with _running(storage):
+            yield settings_of(storage)
 
 
 @contextmanager

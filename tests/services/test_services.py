@@ -9,8 +9,19 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from app.settings import Settings, load_settings
+from app.storage import storage_settings_of
 from app.topics import topics_of
-from tests.services import as_environment, eventually, fresh_database, remove_topics
+from sinks.object_storage import StorageSettings
+from tests.services import (
+    as_environment,
+    eventually,
+    fresh_bucket,
+    fresh_database,
+    in_own_loop,
+    remove_topics,
+    s3_client,
+    storage_overrides,
+)
 
 
 async def test_two_databases_know_nothing_of_each_other(postgres: str, database_url: str) -> None:
@@ -51,6 +62,8 @@ def test_all_names_in_the_settings_of_a_test_are_its_own(
     assert all(unique_env in topic.name for topic in topics_of(built).all())
     assert unique_env in built.capture_group
     assert unique_env in built.persist_group
+    assert unique_env in built.export_group
+    assert built.storage_bucket is None
     assert built.require_database_url() == database_url
     assert built.batch_max_entries == 7
     assert built.capture_is_on
@@ -64,6 +77,33 @@ def test_another_process_can_be_given_the_same_settings(
         monkeypatch.setenv(name, value)
 
     assert load_settings() == built
+
+
+def test_settings_can_be_given_a_bucket_of_the_tests_own(
+    settings: Callable[..., Settings], storage: StorageSettings
+) -> None:
+    assert storage_settings_of(settings(**storage_overrides(storage))) == storage
+
+
+def test_two_buckets_know_nothing_of_each_other_and_go_at_the_end(storage_server: StorageSettings) -> None:
+    async def put(bucket: StorageSettings) -> None:
+        async with s3_client(bucket) as client:
+            await client.put_object(Bucket=bucket.bucket, Key="exports/a.csv", Body=b"")
+
+    async def is_empty(bucket: StorageSettings) -> bool:
+        async with s3_client(bucket) as client:
+            return "Contents" not in await client.list_objects_v2(Bucket=bucket.bucket)
+
+    async def names() -> set[str]:
+        async with s3_client(storage_server) as client:
+            return {bucket["Name"] for bucket in (await client.list_buckets())["Buckets"]}
+
+    with fresh_bucket(storage_server) as first, fresh_bucket(storage_server) as second:
+        in_own_loop(put(first))
+        assert not in_own_loop(is_empty(first))
+        assert in_own_loop(is_empty(second))
+
+    assert not {first.bucket, second.bucket} & in_own_loop(names())
 
 
 def test_no_setting_comes_from_outside() -> None:

@@ -1,0 +1,39 @@
+"""`chatlog storage`: see to the object storage that exports go to."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+
+from app.findings import Finding, Level
+from app.settings import load_settings
+from app.storage_checks import check_storage
+
+_MARKS = {Level.OK: "✓", Level.NOTE: "!", Level.WRONG: "✗"}
+
+
+@click.group()
+def storage() -> None:
+    """See to the object storage that exports go to (STORAGE_BUCKET and the other STORAGE_… settings)."""
+
+
+@storage.command()
+@click.option("--set-lifecycle", is_flag=True, help="Add the rule that removes old exports, or mend it.")
+def check(*, set_lifecycle: bool) -> None:
+    """Write, read and delete a file, follow a link to it, and look for the rule that removes old exports.
+
+    Changes nothing but, with --set-lifecycle, that rule; other rules of the bucket stay. Exits with 1 if
+    something is wrong (✗); a note (!) is not.
+    """
+    findings = asyncio.run(check_storage(load_settings(), set_lifecycle=set_lifecycle))
+    for finding in findings:
+        click.echo(_line(finding))
+    if any(finding.level is Level.WRONG for finding in findings):
+        sys.exit(1)
+
+
+def _line(finding: Finding) -> str:
+    line = f"{_MARKS[finding.level]} {finding.area}: {finding.message}"
+    return f"{line} → {finding.mend}" if finding.mend else line
