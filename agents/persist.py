@@ -18,17 +18,23 @@ if TYPE_CHECKING:
     from models.entries import ChatLogEntry
     from sinks.chat_log import ChatLogSink
     from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
+    from sinks.survey_lookup import SurveyLookup
 
 
 class Persist:
-    """Stores the entries of a chunk, and buries the records that no row can hold."""
+    """Stores the entries of a chunk, and buries the records that no row can hold.
 
-    def __init__(self, sink: ChatLogSink, dead_letters: DeadLetterTopic) -> None:
+    An entry that does not say which survey it belongs to gets the one that its page and shortcode tell.
+    """
+
+    def __init__(self, sink: ChatLogSink, dead_letters: DeadLetterTopic, surveys: SurveyLookup) -> None:
         self._sink = sink
         self._dead_letters = dead_letters
+        self._surveys = surveys
 
     async def __call__(self, chunk: Chunk) -> None:
         """Return when every record of `chunk` is a committed row or a dead letter."""
+        surveyid_of = (await self._surveys.known()).surveyid_of
         entries: list[ChatLogEntry] = []
         records: list[ConsumerRecord] = []
         bad: list[DeadLetter] = []
@@ -38,6 +44,8 @@ class Persist:
             except BadRecord as error:
                 bad.append(dead_letter_of(record, error))
             else:
+                if entry.surveyid is None:
+                    entry.surveyid = surveyid_of(entry.pageid, entry.shortcode, entry.timestamp * 1000)
                 entries.append(entry)
                 records.append(record)
         if refused := await self._sink.write(entries):

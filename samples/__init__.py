@@ -1,14 +1,14 @@
 """A few complete survey conversations, as a bot's topics hold them, and what must come of them.
 
-For `chatlog up` and for tests. README.md says what each conversation shows. This module only reads: where the
-records are played to is the caller's matter.
+For `chatlog up` and for tests. README.md says what each conversation shows; `samples.surveys` whose they are.
+This module only reads: where the records are played to is the caller's matter.
 """
 
 from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -69,8 +69,9 @@ class Conversation:
         userid: the person's id, and the key of all records.
         events: in the order they came.
         states: in the order they were made.
-        expected: the rows that must come of it, in order.
+        expected: the rows that must come of it, in order, where nothing is known of surveys.
         dead_letters: how many of the events can never be stored.
+        looked_up: the survey of those rows that name a form but no survey, where `samples.surveys` are known.
     """
 
     name: str
@@ -81,6 +82,15 @@ class Conversation:
     states: tuple[SampleRecord, ...]
     expected: tuple[ExpectedRow, ...]
     dead_letters: int
+    looked_up: str | None
+
+    @property
+    def expected_with_surveys(self) -> tuple[ExpectedRow, ...]:
+        """The rows that must come of it where the surveys of the samples are in the database."""
+        return tuple(
+            replace(row, surveyid=self.looked_up) if row.shortcode and row.surveyid is None else row
+            for row in self.expected
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,7 @@ def _read(directory: Traversable, about: dict[str, Any]) -> Conversation:
         states=tuple(_records(directory / "states.jsonl", userid, "updated")),
         expected=tuple(_expected_row(line) for line in _lines(directory / "expected.jsonl")),
         dead_letters=about["dead_letters"],
+        looked_up=about.get("looked_up"),
     )
 
 

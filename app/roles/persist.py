@@ -17,6 +17,7 @@ from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
 from sinks.partitions import keep_partitions_ahead
 from sinks.producer import RecordProducer
 from sinks.retrying import Patience
+from sinks.survey_lookup import SurveyLookup
 
 if TYPE_CHECKING:
     import asyncpg
@@ -60,7 +61,7 @@ class PersistWork:
             self.patience,
             max_entries=settings.batch_max_entries,
             max_wait_s=settings.batch_max_wait_s,
-            # One connection is left for dead letters and partitions.
+            # One connection is left for dead letters, partitions and surveys.
             max_writes=max(1, settings.database_pool_size - 1),
         )
         self.dead_letters = DeadLetterTopic(
@@ -68,8 +69,10 @@ class PersistWork:
         )
         self.dead_letter_table = DeadLetterTable(self._pool, self._keeping)
         self._partitions = asyncio.create_task(keep_partitions_ahead(self._pool), name="partitions")
+        surveys = SurveyLookup(self._pool, self.patience)
+        self._fresh_surveys = asyncio.create_task(surveys.keep_fresh(), name="surveys")
         self._entries = ChunkRunner(
-            "persist", Persist(self.sink, self.dead_letters), in_order=False, fail=self._fail
+            "persist", Persist(self.sink, self.dead_letters, surveys), in_order=False, fail=self._fail
         )
         self.keep_dead_letters = KeepDeadLetters(self.dead_letter_table)
         self._kept = ChunkRunner("keep-dead-letters", self.keep_dead_letters, in_order=False, fail=self._fail)
@@ -85,6 +88,7 @@ class PersistWork:
         await self._producer.stop()
         if self._pool is not None:
             self._partitions.cancel()
+            self._fresh_surveys.cancel()
             self._pool.terminate()
 
     @property

@@ -18,7 +18,9 @@ from sinks.chat_log import ChatLogSink
 from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
 from sinks.errors import CannotGoOn
 from sinks.retrying import Patience
+from sinks.survey_lookup import SurveyLookup
 from tests.sinks.topics import make_topic, producing, records_in
+from tests.surveys import ANN, BENS, FIRST, MADE, SECOND, SURVEY, execute, make_surveys
 from tests.workers import count, rows_of
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ async def test_every_record_is_a_row_or_a_dead_letter_with_its_own_place(
     }
     async with producing(kafka) as producer:
         dead_letters = DeadLetterTopic(producer, topic, partitions=2)
-        await Persist(sink, dead_letters)(
+        await Persist(sink, dead_letters, SurveyLookup(pool, Patience("test")))(
             chunk([record(offset, value, headers=(("h", b"1"),)) for offset, value in values.items()])
         )
 
@@ -117,11 +119,43 @@ async def test_every_record_is_a_row_or_a_dead_letter_with_its_own_place(
 
 async def test_chunks_of_many_partitions_are_written_together(database: Settings, pool: asyncpg.Pool) -> None:
     sink = ChatLogSink(pool, Patience("test"), max_entries=10_000, max_wait_s=0.05, max_writes=2)
-    persist = Persist(sink, DeadLetterTopic(None, "nowhere", 1))  # type: ignore[arg-type] # nothing is buried
+    nowhere = DeadLetterTopic(None, "nowhere", 1)  # type: ignore[arg-type] # nothing is buried
+    persist = Persist(sink, nowhere, SurveyLookup(pool, Patience("test")))
     chunks = [chunk([record(n, entry(100 * c + n)) for n in range(20)]) for c in range(12)]
     await asyncio.gather(*(persist(each) for each in chunks))
     assert await count(database) == 240
     assert list(sink.stats.batch_sizes) == [240]
+
+
+async def test_an_entry_without_a_survey_gets_that_of_its_page_and_keeps_it_when_delivered_again(
+    database: Settings, pool: asyncpg.Pool
+) -> None:
+    await make_surveys(database)
+    sink = ChatLogSink(pool, Patience("test"), max_entries=100, max_wait_s=0.01, max_writes=2)
+    nowhere = DeadLetterTopic(None, "nowhere", 1)  # type: ignore[arg-type] # nothing is buried
+    said = {"shortcode": "form", "pageid": "page-of-ann"}
+    after_ms = round(MADE.timestamp() * 1000) + 1
+    messages = chunk(
+        [
+            record(0, entry(after_ms, userid="looked up", **said)),
+            record(1, entry(after_ms, userid="known", surveyid=BENS, **said)),
+            record(2, entry(after_ms, userid="without a form", pageid="page-of-ann")),
+            record(3, entry(after_ms - 1, userid="too early", **said)),
+        ]
+    )
+    expected = {"looked up": FIRST, "known": BENS, "without a form": None, "too early": None}
+
+    async def stored() -> dict[str, str | None]:
+        rows = (await rows_of(database)).values()
+        return {row["userid"]: row["surveyid"] and str(row["surveyid"]) for row in rows}
+
+    await Persist(sink, nowhere, SurveyLookup(pool, Patience("test")))(messages)
+    assert await stored() == expected
+
+    # By a worker that started after the survey had changed; the row is there already.
+    await execute(database, SURVEY, SECOND, ANN, "form", MADE)
+    await Persist(sink, nowhere, SurveyLookup(pool, Patience("test")))(messages)
+    assert await stored() == expected
 
 
 async def test_dead_letters_and_strangers_are_kept_under_their_places(
