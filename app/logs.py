@@ -34,6 +34,12 @@ FIELDS = (
     "partitions",
     "records",
     "seconds",
+    "export_id",
+    "attempt",
+    "bytes",
+    "method",
+    "route",
+    "status",
     "reasons",
 )
 

@@ -33,8 +33,8 @@ class Direction(StrEnum):
     USER = "user"
 
 
-# Neither frozen nor slotted: every message is built twice and encoded twice, and that would take five times and
-# twice as long. Nobody changes one but persist, which puts in a surveyid that was missing.
+# Neither frozen nor slotted: every message is built twice and encoded twice, and that would take five times
+# and twice as long. Nobody changes one but persist, which puts in a surveyid that was missing.
 @dataclass
 class ChatLogEntry:
     """One visible message. The fields are the columns of `chat_log`, in their order.

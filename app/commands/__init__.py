@@ -77,5 +77,8 @@ def _is_for_people(error: Exception) -> bool:
     from app.database import DatabaseUnavailable  # noqa: PLC0415
     from app.topic_admin import KafkaUnavailable, TopicsUnfit  # noqa: PLC0415
     from migrations import MigrationError  # noqa: PLC0415
+    from sinks.errors import SinkError  # noqa: PLC0415
 
-    return isinstance(error, DatabaseUnavailable | KafkaUnavailable | TopicsUnfit | MigrationError)
+    return isinstance(
+        error, DatabaseUnavailable | KafkaUnavailable | TopicsUnfit | MigrationError | SinkError
+    )

@@ -14,7 +14,9 @@ from app.settings import load_settings
 
 @click.command()
 @click.option(
-    "--once", is_flag=True, help="End by itself: with 0 when every sample has arrived, else with 1."
+    "--once",
+    is_flag=True,
+    help="End by itself: with 0 when every sample has arrived and can be exported, else with 1.",
 )
 @click.option(
     "--data",
@@ -33,11 +35,20 @@ from app.settings import load_settings
     metavar="PORT",
     help="The first port to try for the workers' web views (6066).",
 )
-def up(*, once: bool, data: Path | None, samples: bool | None, web_port: int | None) -> None:
-    """Run Kafka, PostgreSQL and the workers here, and watch sample conversations land.
+@click.option(
+    "--api-port",
+    type=click.IntRange(1024, 65_000),
+    metavar="PORT",
+    help="The first port to try for the API and its pages (8000).",
+)
+def up(
+    *, once: bool, data: Path | None, samples: bool | None, web_port: int | None, api_port: int | None
+) -> None:
+    """Run Kafka, PostgreSQL, storage, workers and API here, and watch sample conversations land.
 
-    Needs nothing installed: Kafka and PostgreSQL are real ones from Python packages, on this machine only.
-    KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL replace them. Runs until Ctrl-C, which stops everything.
+    Needs nothing installed: the services are real ones from Python packages, on this machine only.
+    KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL and STORAGE_BUCKET replace them. Prints a link to sign in by, and
+    runs until Ctrl-C, which stops everything.
     """
     settings = load_settings()
     # Imported here: the other commands do without all that this needs.
@@ -50,7 +61,7 @@ def up(*, once: bool, data: Path | None, samples: bool | None, web_port: int | N
 
     # What goes wrong is told as an error, or by a worker's log; what libraries log about it only confuses.
     logging.getLogger().addHandler(logging.NullHandler())
-    options = Options(once=once, data=data, samples=samples, web_port=web_port)
+    options = Options(once=once, data=data, samples=samples, web_port=web_port, api_port=api_port)
     try:
         sys.exit(asyncio.run(run(options, settings, Screen())))
     except (

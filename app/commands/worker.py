@@ -12,7 +12,9 @@ from app.settings import Role, load_settings
 def worker(role: str) -> None:
     """Run a Faust worker with one ROLE until it is stopped (SIGTERM, Ctrl-C).
 
-    capture: raw events and states in, entries out. persist: entries in, rows of chat_log out.
+    capture: raw events and states in, entries out. persist: entries in, rows of chat_log out. export: jobs
+    in, files in object storage out.
+
     The same as `CHATLOG_ROLE=ROLE faust -A app -L uvloop worker`. Run more of them to scale.
     """
     settings = load_settings()

@@ -1,0 +1,89 @@
+"""The API: exports and surveys by HTTP, beside the pages (`app.ui`), as one ASGI application.
+
+`create_app` wires the parts; each resource is a module with a router. It holds no state that another replica
+would need: any of them can answer any request.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from app import ui
+from app.api import exports, health, metrics, surveys
+from app.api.answers import AnswerHeaders
+from app.api.body_limit import BodyLimit
+from app.api.docs import DESCRIPTION, TAGS, TITLE, offer_docs
+from app.api.problems import answer_problems
+from app.api.request_log import RequestLog
+from app.auth import Authenticator
+from app.database import create_pool
+from app.export_files import ExportFiles
+from app.exports import ExportRows
+from app.outbox import Outbox
+from app.serving import Services
+from app.storage import open_storage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from app.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application; its parts connect when it starts, and end with it.
+
+    It starts whatever is down, says so (`/health/ready`), and answers when that is back.
+
+    Raises:
+        ConfigurationError: a setting is missing without which it could not do its work.
+    """
+    settings.require_database_url()
+    settings.require_kafka()
+    settings.require_storage_bucket()
+    registry = CollectorRegistry()
+    app = FastAPI(
+        title=TITLE,
+        version=version("chatlog"),
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        docs_url=None,
+        redoc_url=None,
+        # It would redirect to whatever host the request names.
+        redirect_slashes=False,
+        lifespan=lambda app: _running(app, settings, registry),
+    )
+    app.state.authenticator = Authenticator(settings)
+    app.state.registry = registry
+    app.state.metrics = metrics.RequestMetrics(registry)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestLog, metrics=app.state.metrics)
+    app.add_middleware(AnswerHeaders)
+    answer_problems(app)
+    # Pages first: /exports/create-chat-log is one of them.
+    for part in (ui, exports, surveys, health, metrics):
+        app.include_router(part.router)
+    offer_docs(app)
+    return app
+
+
+@asynccontextmanager
+async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry) -> AsyncIterator[None]:
+    pool = await create_pool(settings, application_name="chatlog-api", min_size=0)
+    outbox = Outbox(settings, pool)
+    try:
+        async with open_storage(settings) as storage, outbox:
+            rows = ExportRows(pool, on_request=outbox.wake)
+            files = ExportFiles(rows, storage, timedelta(hours=settings.export_link_hours))
+            app.state.services = Services(settings, pool, rows, files, outbox)
+            registry.register(metrics.OutboxMetrics(outbox))
+            yield
+    finally:
+        # A pool that is asked to close waits for its connections, for ever if the server is frozen.
+        pool.terminate()

@@ -1,0 +1,94 @@
+"""The figures of an API process in Prometheus' format: requests by route and status, and the outbox.
+
+With WEB_TOKEN they need it, as those of the workers do.
+"""
+
+import hmac
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from app.auth import NotSignedIn
+from app.outbox import Outbox
+from app.serving import Serving
+
+router = APIRouter(tags=["operation"])
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class RequestMetrics:
+    """Counts requests.
+
+    Args:
+        registry: what is asked for the figures.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "chatlog_api_requests",
+            "Requests answered",
+            ["method", "route", "status"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "chatlog_api_request_seconds",
+            "How long the answer of a request took to begin",
+            ["route"],
+            registry=registry,
+        )
+        self.event_streams = Gauge(
+            "chatlog_api_event_streams", "Clients that follow an export now", registry=registry
+        )
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request; methods are anything that a client makes up, and are told apart if known."""
+        self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+
+class OutboxMetrics:
+    """Tells how the outbox is, as it last saw.
+
+    Args:
+        outbox: the process's own.
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Return the figures (the interface of prometheus_client)."""
+        if self._outbox.pending is not None:
+            yield GaugeMetricFamily(
+                "chatlog_api_outbox_pending",
+                "Exports whose job is not in Kafka yet",
+                value=self._outbox.pending,
+            )
+        yield GaugeMetricFamily(
+            "chatlog_api_kafka_up", "Whether jobs can be sent", value=float(bool(self._outbox.is_well))
+        )
+
+
+def _event_streams(request: Request) -> Gauge:
+    requests: RequestMetrics = request.app.state.metrics
+    return requests.event_streams
+
+
+#: For signatures of routes: how many clients follow an export.
+EventStreams = Annotated[Gauge, Depends(_event_streams)]
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request, services: Serving) -> Response:
+    """Return the figures of this process."""
+    token = services.settings.web_token
+    presented = request.headers.get("authorization", "")
+    if token and not hmac.compare_digest(presented.encode(), f"Bearer {token.get_secret_value()}".encode()):
+        raise NotSignedIn("Send Authorization: Bearer and the value of WEB_TOKEN.")
+    registry: CollectorRegistry = request.app.state.registry
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)

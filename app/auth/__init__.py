@@ -1,0 +1,48 @@
+"""Who may ask for what: tokens for programs, sessions for the pages, and what keeps other sites out.
+
+The API and the pages use the same; neither looks into a token or a cookie itself.
+"""
+
+from app.auth.errors import AuthError, ForgedRequest, KeysUnavailable, NotSignedIn, SignInNeeded
+from app.auth.identity import Identity
+from app.auth.origin import own_path
+from app.auth.requests import (
+    CSRF_FIELD,
+    CSRF_HEADER,
+    SESSION_COOKIE,
+    Authenticator,
+    Owner,
+    PageOwner,
+    csrf_token,
+    end_session,
+    require_identity,
+    require_page_identity,
+    session_cookie_for,
+    session_of,
+    sign_in,
+)
+from app.auth.tokens import mint
+
+__all__ = [
+    "CSRF_FIELD",
+    "CSRF_HEADER",
+    "SESSION_COOKIE",
+    "AuthError",
+    "Authenticator",
+    "ForgedRequest",
+    "Identity",
+    "KeysUnavailable",
+    "NotSignedIn",
+    "Owner",
+    "PageOwner",
+    "SignInNeeded",
+    "csrf_token",
+    "end_session",
+    "mint",
+    "own_path",
+    "require_identity",
+    "require_page_identity",
+    "session_cookie_for",
+    "session_of",
+    "sign_in",
+]

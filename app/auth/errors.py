@@ -1,0 +1,31 @@
+"""Why someone is not let in. None of these says what the token or cookie holds."""
+
+from __future__ import annotations
+
+
+class AuthError(Exception):
+    """A request is not answered because of who asks, or how."""
+
+
+class NotSignedIn(AuthError):
+    """There is no token and no session, or one that does not count; the message says which, for people."""
+
+
+class SignInNeeded(AuthError):
+    """A page is asked for without a session: show the sign-in page, then this one.
+
+    Attributes:
+        back_to: the path to come back to; always one of our own.
+    """
+
+    def __init__(self, back_to: str) -> None:
+        super().__init__("Sign in to see this page.")
+        self.back_to = back_to
+
+
+class ForgedRequest(AuthError):
+    """A write with a session that the session's own pages did not send (CSRF)."""
+
+
+class KeysUnavailable(AuthError):
+    """API_JWKS_URL does not answer, so nobody can say whether a token is good: try again."""

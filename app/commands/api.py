@@ -1,0 +1,100 @@
+"""`chatlog api`: serve the REST API and the web pages."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging.config
+import signal
+import socket
+
+import click
+
+from app.settings import ConfigurationError, Settings, load_settings
+
+#: How long requests may take to end after SIGTERM; event streams end at once. With what the parts take to
+#: disconnect (the outbox 2 s), it is within the 10 s that containers are given.
+END_REQUESTS_S = 5
+_BACKLOG = 2048
+
+
+@click.command()
+@click.option("--host", help="Listen here instead of API_HOST.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Listen here instead of API_PORT.")
+def api(host: str | None, port: int | None) -> None:
+    """Serve the REST API (/docs) and the web pages until stopped (SIGTERM, Ctrl-C).
+
+    It starts whatever is down, and says so at /health/ready. Run more of them to scale.
+    """
+    given = {"api_host": host, "api_port": port}
+    settings = load_settings().model_copy(update={name: value for name, value in given.items() if value})
+    _check_address(settings)
+    from app.logs import logging_config  # noqa: PLC0415  what follows takes a second to import
+
+    logging.config.dictConfig(logging_config(settings))
+    import uvloop  # noqa: PLC0415
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    import uvicorn  # noqa: PLC0415
+
+    from app.api import create_app  # noqa: PLC0415
+    from app.serving import address_of  # noqa: PLC0415
+
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        # Lines of ours, without what is asked for; and an address of ours, whatever a request names.
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=END_REQUESTS_S,
+    )
+    # Not uvicorn's own lifespan, which shows a traceback where we have a message.
+    with _listen(settings.api_host, settings.api_port) as listening:
+        async with app.router.lifespan_context(app):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                # Uvicorn obeys them, and raises them again at its end: by then there is nothing left to do.
+                signal.signal(number, _was_obeyed)
+            click.echo(f"chatlog API: {address_of(settings)} (what it offers: {address_of(settings)}/docs)")
+            await uvicorn.Server(config).serve(sockets=[listening])
+
+
+def _was_obeyed(*_: object) -> None:
+    """Do nothing."""
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise ConfigurationError(
+            f"API_HOST={host}, API_PORT={port}: nothing can listen there ({said}); free it, or choose another"
+        ) from None
+
+
+def _check_address(settings: Settings) -> None:
+    """Make sure that who is beyond this machine is given addresses that we chose.
+
+    Raises:
+        ConfigurationError: requests could come by names that nobody named to us.
+    """
+    if settings.api_public_url is None and not _is_loopback(settings.api_host):
+        raise ConfigurationError(
+            f"API_HOST={settings.api_host} opens the API to other machines: set API_PUBLIC_URL to the "
+            "address that people use (https, where a proxy ends TLS), or use 127.0.0.1"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,51 @@
+"""What the API and the pages work with, one of each in a process, and how a route gets at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from app.export_files import ExportFiles
+    from app.exports import ExportRows
+    from app.outbox import Outbox
+    from app.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts behind the routes, while the application runs.
+
+    Attributes:
+        settings: of this process.
+        pool: connections to the database.
+        rows: the exports and surveys of owners.
+        files: the files of exports.
+        outbox: sends the jobs of exports to Kafka.
+    """
+
+    settings: Settings
+    pool: asyncpg.Pool[asyncpg.Record]
+    rows: ExportRows
+    files: ExportFiles
+    outbox: Outbox
+
+
+def address_of(settings: Settings) -> str:
+    """Return the URL that people reach us by, without a slash at its end. No request has a say in it."""
+    host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
+    return settings.api_public_url or f"http://{host}:{settings.api_port}"
+
+
+def services_of(request: Request) -> Services:
+    """Return the parts behind the routes."""
+    services: Services = request.app.state.services
+    return services
+
+
+#: For signatures of routes.
+Serving = Annotated[Services, Depends(services_of)]

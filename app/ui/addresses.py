@@ -1,0 +1,26 @@
+"""Where the pages are. A survey's name travels in the query, since it may hold anything, slashes too."""
+
+from urllib.parse import urlencode
+
+from models.exports import Source
+
+SIGN_IN = "/sign-in"
+SURVEYS = "/"
+TAB = "/surveys/export"
+FORMS = {Source.CHAT_LOG: "/exports/create-chat-log", Source.RESPONSES: "/exports/create-responses"}
+
+
+def tab(survey: str, page: int = 1) -> str:
+    """Return the address of a survey's Export tab."""
+    query = {"survey_name": survey} | ({"page": str(page)} if page > 1 else {})
+    return f"{TAB}?{urlencode(query)}"
+
+
+def form(source: str, survey: str) -> str:
+    """Return the address of the form by which an export is asked for with options."""
+    return f"{FORMS[Source(source)]}?{urlencode({'survey_name': survey})}"
+
+
+def sign_in(back_to: str) -> str:
+    """Return the address of the sign-in page that leads on to `back_to`."""
+    return f"{SIGN_IN}?{urlencode({'next': back_to})}"

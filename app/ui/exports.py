@@ -1,0 +1,178 @@
+"""A survey's Export tab, the forms that lead to it, and what can be done with an export there.
+
+Every write ends in going back to the tab, so that loading it again repeats nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from app.auth import PageOwner
+from app.exports import ExportRow, ExportRows, NoSuchSurvey, NotFailed, Survey
+from app.serving import Serving
+from app.ui import addresses
+from app.ui.export_forms import DEFAULTS, defaults_of, read_form
+from app.ui.export_views import ExportPage
+from app.ui.problems import PageRoute
+from app.ui.rendering import render
+from models.exports import ExportOptions, Source
+
+#: The same export asked for again so soon is a second click, not a second wish.
+SECOND_CLICK = timedelta(seconds=10)
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+SurveyName = Annotated[str, Query(min_length=1)]
+Page = Annotated[int, Query(ge=1)]
+_asking: WeakValueDictionary[tuple[str, str, Source], asyncio.Lock] = WeakValueDictionary()
+
+
+@router.get(addresses.TAB)
+async def tab(
+    request: Request, owner: PageOwner, serving: Serving, survey_name: SurveyName, page: Page = 1
+) -> Response:
+    """Show the exports of a survey, and how to ask for another."""
+    exports = await serving.rows.of_survey(owner.email, survey_name)
+    return render(
+        request,
+        "export_tab.html",
+        name=survey_name,
+        survey=await _survey_if_there(serving.rows, owner.email, survey_name),
+        page=ExportPage.of(exports, page),
+    )
+
+
+@router.post(addresses.TAB)
+async def export_responses(
+    owner: PageOwner, serving: Serving, survey_name: Annotated[str, Form(min_length=1)]
+) -> Response:
+    """Ask for the responses as most people want them."""
+    await _ask_once(serving.rows, owner.email, survey_name, Source.RESPONSES, defaults_of(Source.RESPONSES))
+    return _to(addresses.tab(survey_name))
+
+
+@router.get(addresses.FORMS[Source.CHAT_LOG])
+async def chat_log_form(
+    request: Request, owner: PageOwner, serving: Serving, survey_name: SurveyName
+) -> Response:
+    """Show what can be chosen for a chat log."""
+    return await _show_form(request, serving.rows, owner.email, survey_name, Source.CHAT_LOG)
+
+
+@router.get(addresses.FORMS[Source.RESPONSES])
+async def responses_form(
+    request: Request, owner: PageOwner, serving: Serving, survey_name: SurveyName
+) -> Response:
+    """Show what can be chosen for responses."""
+    return await _show_form(request, serving.rows, owner.email, survey_name, Source.RESPONSES)
+
+
+@router.post(addresses.FORMS[Source.CHAT_LOG])
+async def ask_for_chat_log(
+    request: Request, owner: PageOwner, serving: Serving, survey_name: SurveyName
+) -> Response:
+    """Ask for a chat log, or show what is wrong with the form."""
+    return await _take_form(request, serving.rows, owner.email, survey_name, Source.CHAT_LOG)
+
+
+@router.post(addresses.FORMS[Source.RESPONSES])
+async def ask_for_responses(
+    request: Request, owner: PageOwner, serving: Serving, survey_name: SurveyName
+) -> Response:
+    """Ask for responses, or show what is wrong with the form."""
+    return await _take_form(request, serving.rows, owner.email, survey_name, Source.RESPONSES)
+
+
+@router.post(addresses.TAB + "/{export_id}/cancel")
+async def cancel(
+    owner: PageOwner, serving: Serving, export_id: UUID, page: Annotated[int, Form(ge=1)] = 1
+) -> Response:
+    """End an export that is under way. One that has just finished keeps its file."""
+    return await _done(serving.rows.cancel(owner.email, export_id), page)
+
+
+@router.post(addresses.TAB + "/{export_id}/remove")
+async def remove(
+    owner: PageOwner, serving: Serving, export_id: UUID, page: Annotated[int, Form(ge=1)] = 1
+) -> Response:
+    """Delete the file of an export."""
+    return await _done(serving.files.remove(owner.email, export_id), page)
+
+
+@router.post(addresses.TAB + "/{export_id}/retry")
+async def retry(
+    owner: PageOwner, serving: Serving, export_id: UUID, page: Annotated[int, Form(ge=1)] = 1
+) -> Response:
+    """Begin a failed export again. One that is begun already, by another click, goes on."""
+    try:
+        return await _done(serving.rows.retry(owner.email, export_id), page)
+    except NotFailed:
+        return await _done(serving.rows.get(owner.email, export_id), page)
+
+
+async def _done(work: Awaitable[ExportRow], page: int) -> Response:
+    row = await work
+    return _to(addresses.tab(row.survey_id, page))
+
+
+async def _show_form(
+    request: Request, rows: ExportRows, owner: str, survey_name: str, source: Source
+) -> Response:
+    await rows.survey(owner, survey_name)
+    return render(request, "export_form.html", name=survey_name, source=source, form=DEFAULTS, errors={})
+
+
+async def _take_form(
+    request: Request, rows: ExportRows, owner: str, survey_name: str, source: Source
+) -> Response:
+    asked = read_form(source, await request.form())
+    if asked.options is None:
+        await rows.survey(owner, survey_name)
+        return render(
+            request,
+            "export_form.html",
+            status=HTTPStatus.UNPROCESSABLE_ENTITY,
+            name=survey_name,
+            source=source,
+            form=asked.form,
+            errors=asked.errors,
+        )
+    await _ask_once(rows, owner, survey_name, source, asked.options)
+    return _to(addresses.tab(survey_name))
+
+
+async def _ask_once(
+    rows: ExportRows, owner: str, survey_name: str, source: Source, options: ExportOptions
+) -> None:
+    """Ask for an export, unless the very same was asked for a moment ago and is not over.
+
+    Two clicks arrive within milliseconds, so they queue here. Should a balancer send them to two processes,
+    there may be two exports, of which one can be cancelled.
+    """
+    key = (owner, survey_name, source)
+    async with _asking.setdefault(key, asyncio.Lock()):
+        recent = datetime.now(UTC) - SECOND_CLICK
+        for row in await rows.of_survey(owner, survey_name):
+            same = row.source is source and row.options == options
+            if same and row.created > recent and not row.status.is_final:
+                return
+        await rows.request(owner, survey_name, source, options)
+
+
+async def _survey_if_there(rows: ExportRows, owner: str, name: str) -> Survey | None:
+    """Return the survey; None if it is gone and only exports of it are left."""
+    try:
+        return await rows.survey(owner, name)
+    except NoSuchSurvey:
+        return None
+
+
+def _to(address: str) -> Response:
+    return RedirectResponse(address, HTTPStatus.SEE_OTHER)

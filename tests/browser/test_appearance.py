@@ -1,0 +1,122 @@
+"""Every page in light and dark, on a phone and on a desk: no sideways scrolling, nothing for axe to find."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+
+from app.ui import addresses
+from models.exports import Source
+from tests.browser.reader import Reader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.async_api import Browser
+
+    from tests.browser.site import Owner, Site
+
+LONG_NAME = 'Endline / Kenya: "phase 2" استبيان 🩺 ' + "x" * 200
+
+
+async def add_exports(owner: Owner) -> None:
+    """Make one export of each kind, and then more than fit a page."""
+    now = datetime.now(UTC)
+    await owner.add_export(status="Started")
+    await owner.add_export(status="Querying", reason="The storage did not answer for 120 s.")
+    await owner.add_export(
+        status="Writing", rows_done=112_000, rows_estimate=250_000, bytes_done=38_400_000, source="responses"
+    )
+    await owner.add_export(status="Failed", reason="The storage refused the file: " + "y" * 200)
+    await owner.add_export(
+        status="Finished", finished=now, rows_done=1, options='{"wide": true}', source="responses"
+    )
+    await owner.add_export(status="Finished", finished=now, removed=now, bytes_done=1)
+    await owner.fetch_value(
+        "INSERT INTO export_status (user_id, survey_id, status, export_link, created) "
+        "SELECT $1, $2, 'Failed', 'Not Found', now() - make_interval(days => n) "
+        "FROM generate_series(1, 294) AS n",
+        owner.email,
+        owner.survey,
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_every_page_fits_and_can_be_used_by_everyone(
+    browser: Browser, site: Site, tmp_path: Path, scheme: Literal["light", "dark"], width: int
+) -> None:
+    owner = await site.new_owner(LONG_NAME)
+    nobody = await site.new_owner("Without exports")
+    await add_exports(owner)
+    pages = {
+        "sign-in": (None, addresses.SIGN_IN),
+        "surveys": (owner, f"{addresses.SURVEYS}?counted=yes"),
+        "tab": (owner, addresses.tab(owner.survey)),
+        "tab-last": (owner, addresses.tab(owner.survey, 12)),
+        "tab-empty": (nobody, addresses.tab(nobody.survey)),
+        "chat-log-form": (owner, addresses.form(Source.CHAT_LOG, owner.survey)),
+        "responses-form": (owner, addresses.form(Source.RESPONSES, owner.survey)),
+        "not-found": (owner, addresses.tab("no such survey")),
+    }
+    found: list[str] = []
+    for who in (None, owner, nobody):
+        async with Reader.at(
+            browser, who or owner, color_scheme=scheme, viewport={"width": width, "height": 900}
+        ) as reader:
+            if who:
+                await reader.sign_in()
+            for name, (visitor, address) in pages.items():
+                if visitor is who:
+                    await reader.page.goto(address)
+                    found += [f"{name}: {problem}" for problem in await problems_of(reader)]
+                    await reader.page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+            found += reader.complaints
+
+    assert found == []
+
+
+async def test_what_is_asked_and_what_is_wrong_can_be_used_by_everyone_too(
+    reader: Reader, tmp_path: Path
+) -> None:
+    page = reader.page
+    await reader.owner.add_export(status="Finished")
+    await reader.sign_in()
+    await reader.open_tab()
+    await page.get_by_role("button", name="Remove …").click()
+    found = await problems_of(reader)
+    await page.screenshot(path=tmp_path / "question.png")
+
+    await page.goto(addresses.form(Source.CHAT_LOG, reader.owner.survey))
+    await page.get_by_label("First day").fill("2026-10-02")
+    await page.get_by_label("Last day").fill("2026-10-01")
+    await page.get_by_role("button", name="Export Chat Log").click()
+    await page.get_by_role("alert").wait_for()
+    found += await problems_of(reader)
+    await page.screenshot(path=tmp_path / "mistake.png", full_page=True)
+
+    assert found == []
+
+
+async def test_who_wants_no_motion_gets_none(browser: Browser, owner: Owner) -> None:
+    await owner.add_export(status="Querying", created=datetime.now(UTC) - timedelta(minutes=1))
+    async with Reader.at(browser, owner, reduced_motion="reduce") as reader:
+        await reader.sign_in()
+        await reader.open_tab()
+        await reader.newest.locator("progress").wait_for()
+
+        assert await reader.page.evaluate("document.getAnimations().length") == 0
+
+
+async def problems_of(reader: Reader) -> list[str]:
+    """Return what is wrong with a page for anyone."""
+    overflow = await reader.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    problems = [f"{overflow} px too wide"] if overflow > 0 else []
+    results = await Axe().run(reader.page)
+    return problems + [
+        f"{violation['id']}: {violation['nodes'][0]['html'][:200]}"
+        for violation in results.response["violations"]
+    ]

@@ -1,0 +1,123 @@
+"""What the table says of an export."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.exports import ExportRow
+from app.ui.export_views import EXPORTS_A_PAGE, ExportPage, ExportView
+from models.entries import Direction
+from models.exports import NO_LINK, Compression, ExportOptions, Format, Source, Status
+
+NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
+
+
+def row(number: int = 0, **changes: Any) -> ExportRow:
+    values: dict[str, Any] = {
+        "id": UUID(int=number),
+        "user_id": "ana@example.org",
+        "survey_id": "Baseline",
+        "status": Status.STARTED,
+        "source": Source.CHAT_LOG,
+        "options": ExportOptions(),
+        "export_link": NO_LINK,
+        "reason": None,
+        "rows_done": 0,
+        "rows_estimate": None,
+        "bytes_done": 0,
+        "object_key": None,
+        "created": NOW - timedelta(seconds=number),
+        "updated": NOW,
+        "finished": None,
+        "removed": None,
+    }
+    return ExportRow(**values | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "percent", "said"),
+    [
+        ({}, None, "waiting for its turn"),
+        ({"status": Status.QUERYING}, None, "looking for the rows"),
+        (
+            {"status": Status.WRITING, "rows_done": 1200, "bytes_done": 4_000},
+            None,
+            "1,200 rows, 4.0 kB",
+        ),
+        (
+            {"status": Status.WRITING, "rows_done": 50, "rows_estimate": 200, "bytes_done": 0},
+            25,
+            "50 of about 200 rows, 0 bytes",
+        ),
+        (
+            {"status": Status.WRITING, "rows_done": 300, "rows_estimate": 200, "bytes_done": 9},
+            99,
+            "300 of about 200 rows, 9 bytes",
+        ),
+        (
+            {"status": Status.FINISHED, "rows_done": 1, "finished": NOW + timedelta(seconds=75)},
+            None,
+            "1 row, after 1 min 15 s",
+        ),
+        ({"status": Status.FINISHED}, None, ""),
+        ({"status": Status.FAILED}, None, ""),
+    ],
+)
+def test_progress_is_said_as_far_as_it_is_known(
+    changes: dict[str, Any], percent: int | None, said: str
+) -> None:
+    view = ExportView(row(**changes))
+
+    assert (view.percent, view.progress_in_words) == (percent, said)
+
+
+def test_options_are_said_as_they_were_chosen() -> None:
+    options = ExportOptions(
+        include_metadata=True,
+        since=datetime(2026, 10, 1, tzinfo=UTC),
+        until=datetime(2026, 11, 1, tzinfo=UTC),
+        direction=Direction.USER,
+        compression=Compression.GZIP,
+        safe_cells=True,
+    )
+
+    assert ExportView(row(options=options)).options_in_words == (
+        "CSV, gzip · metadata · what people wrote · from 2026-10-01 through 2026-10-31 · safe cells"
+    )
+
+
+def test_bounds_that_are_no_whole_days_are_said_to_the_second() -> None:
+    options = ExportOptions(format=Format.PARQUET, until=datetime(2026, 11, 1, 8, 30, tzinfo=UTC))
+
+    assert ExportView(row(options=options)).options_in_words == "Parquet · until 2026-11-01T08:30:00Z"
+
+
+def test_an_earlier_reason_is_shown_only_while_it_is_tried_again() -> None:
+    assert ExportView(row(reason="It broke.")).earlier_reason == "It broke."
+    assert ExportView(row(reason="It broke.", status=Status.FAILED)).earlier_reason is None
+
+
+def test_three_hundred_exports_are_shown_in_parts_newest_first() -> None:
+    rows = [row(number) for number in range(300)]
+
+    first, last = ExportPage.of(rows, 1), ExportPage.of(rows, 12)
+
+    assert [view.id.int for view in first.exports] == list(range(EXPORTS_A_PAGE))
+    assert last.exports[-1].id.int == 299
+    assert (first.total, first.last) == (300, 12)
+
+
+def test_a_part_that_does_not_exist_is_the_nearest_one() -> None:
+    assert ExportPage.of([row()], 99).number == 1
+    assert ExportPage.of([], 1).exports == ()
+
+
+def test_screen_readers_hear_of_quarters_not_of_every_row() -> None:
+    def news(done: int) -> str:
+        running = row(status=Status.WRITING, rows_done=done, rows_estimate=100)
+        return ExportPage.of([running], 1).news
+
+    assert news(26) == news(49) == "Chat Log: Writing, 25 percent."
+    assert news(50) == "Chat Log: Writing, 50 percent."
