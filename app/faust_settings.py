@@ -25,7 +25,11 @@ METADATA_MAX_AGE_MS = 30_000
 
 def faust_settings(settings: Settings, role: Role) -> dict[str, Any]:
     """Return the arguments of `faust.App` for a worker of `role`."""
-    group = settings.capture_group if role is Role.CAPTURE else settings.persist_group
+    group = {
+        Role.CAPTURE: settings.capture_group,
+        Role.PERSIST: settings.persist_group,
+        Role.EXPORT: settings.export_group,
+    }[role]
     return {
         "id": group,
         "broker": [f"kafka://{server}" for server in settings.require_kafka()],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from mode import Service
@@ -53,6 +54,9 @@ class Watched(Protocol):
 
     def assigned(self) -> set[TP]:
         """Return its partitions."""
+
+    def alive_at(self, tp: TP) -> float:
+        """Return when the work in hand of a partition last showed life, by `time.monotonic()`."""
 
 
 class HasPatience(Protocol):
@@ -103,7 +107,12 @@ class HealthMonitor(Service):
         lag = self._app.lag
         facts = self._collect(now)
         self._watchdog.note(facts, self._app.rebalancing_count, now)
-        stalls = self._watchdog.stalls(lag.partitions, self._app.assigned(), now)
+        # Work that lives counts like a commit that moves: one job may take hours.
+        partitions = [
+            replace(partition, advanced_at=max(partition.advanced_at, self._app.alive_at(partition.tp)))
+            for partition in lag.partitions
+        ]
+        stalls = self._watchdog.stalls(partitions, self._app.assigned(), now)
         if stalls and not self.stalls:
             log.error("The worker stands still", extra={"error": "; ".join(liveness(stalls).reasons)})
         self.stalls = stalls

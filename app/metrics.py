@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
-from app.role_metrics import by_label, capture_figures, database_figures, persist_figures
+from app.role_metrics import by_label, capture_figures, database_figures, export_figures, persist_figures
 from app.settings import Role
 from models.errors import Reason
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from app.roles.capture import CaptureWork
+    from app.roles.export import ExportWork
     from app.roles.persist import PersistWork
     from app.transport import ChunkConsumer
     from app.worker_app import WorkerApp
@@ -58,10 +59,13 @@ class WorkerCollector(Collector):
             "What this process is.",
             {"role": app.role.value, "group": app.lag.group, "version": version("chatlog")},
         )
-        if app.role is Role.CAPTURE:
-            yield from capture_figures(cast("CaptureWork", app.work))
-        else:
-            yield from persist_figures(cast("PersistWork", app.work))
+        match app.role:
+            case Role.CAPTURE:
+                yield from capture_figures(cast("CaptureWork", app.work))
+            case Role.PERSIST:
+                yield from persist_figures(cast("PersistWork", app.work))
+            case Role.EXPORT:
+                yield from export_figures(cast("ExportWork", app.work))
         buried = app.work.dead_letters.buried
         # All reasons from the start: of a counter that begins at 1, Prometheus does not see the first step.
         every = {reason.value: buried[reason] for reason in Reason}

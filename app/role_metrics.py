@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
 
+from agents.export_run import Failure
 from models.errors import Reason
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from app.database_probe import DatabaseProbe
     from app.roles.capture import CaptureWork
+    from app.roles.export import ExportWork
     from app.roles.persist import PersistWork
     from sinks.stats import SinkStats
 
@@ -62,6 +65,50 @@ def persist_figures(work: PersistWork) -> Iterator[Metric]:
         value=work.counters["foreign_dead_letters"],
     )
     yield from _batches(stats)
+
+
+def export_figures(work: ExportWork) -> Iterator[Metric]:
+    """Translate what an export worker does and has done."""
+    stats, runs, now = work.attempts.stats, work.exports.runs.values(), time.monotonic()
+    yield CounterMetricFamily(
+        "chatlog_jobs_read", "Export jobs read of which the row is final.", value=work.counters["jobs_read"]
+    )
+    yield GaugeMetricFamily("chatlog_exports_running", "Exports that are made here now.", value=len(runs))
+    yield GaugeMetricFamily(
+        "chatlog_exports_waiting",
+        "Export jobs in hand that wait for their turn, or for another worker that has them.",
+        value=work.exports.waiting,
+    )
+    yield GaugeMetricFamily(
+        "chatlog_export_standstill_seconds",
+        "How long the slowest export has had no new row or byte; 0 when none is made.",
+        value=max((now - run.moved_at for run in runs), default=0.0),
+    )
+    yield CounterMetricFamily(
+        "chatlog_exports_finished", "Exports of which the file is there.", value=stats.finished
+    )
+    # All reasons from the start, as for dead letters.
+    failed = {failure.value: stats.failed[failure] for failure in Failure}
+    yield by_label("chatlog_exports_failed", "Exports that failed.", "reason", failed)
+    yield CounterMetricFamily(
+        "chatlog_exports_lost",
+        "Attempts that were cancelled by the owner, or taken over by another worker.",
+        value=stats.lost,
+    )
+    yield CounterMetricFamily(
+        "chatlog_exports_interrupted",
+        "Attempts that began anew, as the database went away or storage lost a half of the file.",
+        value=stats.interrupted,
+    )
+    yield CounterMetricFamily("chatlog_export_rows", "Rows in files that are finished.", value=stats.rows)
+    yield CounterMetricFamily("chatlog_export_bytes", "Bytes in files that are finished.", value=stats.bytes)
+    yield _summary(
+        "chatlog_export_duration_seconds",
+        "How long a file took to make, without the wait for its turn.",
+        stats.finished,
+        stats.seconds_total,
+        stats.seconds,
+    )
 
 
 def database_figures(database: DatabaseProbe) -> Iterator[Metric]:

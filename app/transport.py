@@ -56,10 +56,12 @@ GATHER_S = 0.01
 
 @dataclass(frozen=True, slots=True)
 class ChunkLimits:
-    """How large a chunk may be."""
+    """How large a chunk may be, and how many there may be."""
 
     max_records: int = 1000
     max_bytes: int = 4 * 1024 * 1024
+    #: Of one partition, with the agents at once.
+    in_flight: int = CHUNKS_IN_FLIGHT_PER_PARTITION
 
 
 class ChunkSchema(Schema[Any, Any]):
@@ -137,8 +139,7 @@ class ChunkConsumer(driver.Consumer):
         ready = {
             tp
             for tp in active
-            if tp not in self._progress
-            or self._progress[tp].chunks_in_flight < CHUNKS_IN_FLIGHT_PER_PARTITION
+            if tp not in self._progress or self._progress[tp].chunks_in_flight < self._limits.in_flight
         }
         return ready, len(ready) == len(active)
 
@@ -264,6 +265,8 @@ class ChunkConsumer(driver.Consumer):
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002  Faust's signature
         """Commit the low-water mark of every partition that has moved. False when nothing was committed."""
+        if not self._progress:
+            return False  # and perhaps the consumer's thread never started, which then knows no assignment
         assigned = self.assignment()
         marks = {
             tp: mark

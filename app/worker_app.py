@@ -17,6 +17,7 @@ from app.faust_settings import faust_settings
 from app.health import HealthMonitor
 from app.lag import LagMonitor
 from app.roles.capture import CaptureWork
+from app.roles.export import ExportWork
 from app.roles.persist import PersistWork
 from app.settings import ConfigurationError, Role, Settings
 from app.topic_admin import KafkaUnavailable, TopicsUnfit
@@ -42,10 +43,23 @@ EXIT_CANNOT_START = 1
 #: Errors whose message says what to do; anything else is a bug, and shows its traceback.
 FOR_PEOPLE = (ConfigurationError, DatabaseUnavailable, KafkaUnavailable, TopicsUnfit, OSError)
 
-_WORK: dict[Role, type[CaptureWork] | type[PersistWork]] = {
+#: Chunks of one partition of the exports topic that may be in hand, each a single job: a job may take hours,
+#: and those behind it must not wait for it.
+JOBS_IN_HAND_PER_PARTITION = 1000
+#: Roles that are of no use without PostgreSQL.
+USES_DATABASE = {Role.PERSIST, Role.EXPORT}
+
+_WORK: dict[Role, type[CaptureWork | PersistWork | ExportWork]] = {
     Role.CAPTURE: CaptureWork,
     Role.PERSIST: PersistWork,
+    Role.EXPORT: ExportWork,
 }
+
+
+def _limits(settings: Settings, role: Role) -> ChunkLimits:
+    if role is Role.EXPORT:
+        return ChunkLimits(1, settings.chunk_max_bytes, JOBS_IN_HAND_PER_PARTITION)
+    return ChunkLimits(settings.chunk_max_records, settings.chunk_max_bytes)
 
 
 def cannot_start(reason: object) -> SystemExit:
@@ -67,14 +81,14 @@ class WorkerApp(faust.App):
         self.transport = ChunkTransport(
             self.conf.broker_consumer,
             self,
-            limits=ChunkLimits(settings.chunk_max_records, settings.chunk_max_bytes),
+            limits=_limits(settings, role),
         )
-        self.work: CaptureWork | PersistWork = _WORK[role](self, settings, self.fail)
+        self.work: CaptureWork | PersistWork | ExportWork = _WORK[role](self, settings, self.fail)
         self.began_at = time.monotonic()
         self.lag = LagMonitor(
             settings, self.conf.id, self.work.consumed, lambda: cast("Any", self.consumer).progress()
         )
-        self.database = DatabaseProbe(settings) if role is Role.PERSIST else None
+        self.database = DatabaseProbe(settings) if role in USES_DATABASE else None
         self.health = HealthMonitor(self, self.database)
 
     @property
@@ -85,6 +99,13 @@ class WorkerApp(faust.App):
     def assigned(self) -> set[TP]:
         """Return the partitions of the role's topics that the group gave this worker."""
         return {tp for tp in self.assignor.assigned_actives() if tp.topic in self.work.consumed}
+
+    def alive_at(self, tp: TP) -> float:
+        """Return when the work in hand of a partition last showed life, by `time.monotonic()`.
+
+        A commit that moves shows it as well, and is all there is to see of work that does not take long.
+        """
+        return self.work.alive_at(tp.partition) if isinstance(self.work, ExportWork) else float("-inf")
 
     def on_init_dependencies(self) -> Iterable[Any]:
         """Return what starts with the worker: what watches it first, so that its start can be seen."""

@@ -107,6 +107,7 @@ class Views(Web):
             "/api/overview": self._overview,
             "/api/lag": self._lag,
             "/api/sink": self._sink,
+            "/api/exports": self._exports,
             "/api/dead-letters": self._dead_letters,
             "/api/state/{userid}": self._state,
             "/metrics": self._metrics,
@@ -125,6 +126,13 @@ class Views(Web):
 
     async def _sink(self, _: web.Request) -> web.Response:
         return web.json_response(snapshot.sink(self._worker, self._rates))
+
+    async def _exports(self, _: web.Request) -> web.Response:
+        found = snapshot.exports(self._worker)
+        if found is None:
+            problem = {"error": f"a {self._worker.role.value} worker makes no exports; ask an export worker"}
+            return web.json_response(problem, status=404)
+        return web.json_response(found)
 
     async def _dead_letters(self, _: web.Request) -> web.Response:
         return web.json_response(await snapshot.dead_letters(self._worker))

@@ -27,6 +27,7 @@ async def page(app: WorkerApp, rates: Rates) -> web.Response:
         overview=snapshot.overview(app),
         lag=snapshot.lag(app),
         sink=snapshot.sink(app, rates),
+        exports=snapshot.exports(app),
         dead_letters=await snapshot.dead_letters(app),
     )
     return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": _POLICY})
@@ -53,6 +54,13 @@ def number(value: float | None) -> str:
     return f"{value:,.1f}" if abs(value) < 100 and value % 1 else f"{value:,.0f}"
 
 
+def size(size_bytes: float) -> str:
+    """Say a size for a person: `312 bytes`, `4.2 kB`, `1,204 MB`."""
+    if size_bytes < 1000:
+        return f"{size_bytes:.0f} bytes"
+    return f"{number(size_bytes / 1000)} kB" if size_bytes < 1e6 else f"{number(size_bytes / 1e6)} MB"
+
+
 def milliseconds(seconds: float) -> str:
     """Say a short time for a person: `3.4 ms`."""
     return f"{number(seconds * 1000)} ms"
@@ -72,7 +80,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters |= {"duration": duration, "number": number, "milliseconds": milliseconds}
+_ENVIRONMENT.filters |= {"duration": duration, "number": number, "milliseconds": milliseconds, "size": size}
 _STYLE, _SCRIPT = (_ENVIRONMENT.get_template(name).render() for name in ("page.css", "page.js"))
 _ENVIRONMENT.globals |= {"style": Markup(_STYLE), "script": Markup(_SCRIPT)}  # noqa: S704  our own files
 _TEMPLATE = _ENVIRONMENT.get_template("page.html")

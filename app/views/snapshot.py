@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from app.lag import PartitionLag
     from app.roles.capture import CaptureWork
+    from app.roles.export import ExportWork
     from app.roles.persist import PersistWork
     from app.verdicts import Verdict
     from app.views.rates import Rates
@@ -104,7 +105,7 @@ def sink(app: WorkerApp, rates: Rates) -> Snapshot:
             for patience in app.work.patiences
         ],
     }
-    if not _captures(app):
+    if app.role is Role.PERSIST:
         stats = _persist(app).sink.stats
         found |= {
             "batches": stats.batches,
@@ -113,6 +114,40 @@ def sink(app: WorkerApp, rates: Rates) -> Snapshot:
             "last_write": _iso(stats.last_write_at),
         }
     return found
+
+
+def exports(app: WorkerApp) -> Snapshot | None:
+    """Return the exports that are made here now, the longest first; None if the role makes none.
+
+    By id and kind: whose they are, and of which survey, is for their owners to see, not for operators.
+    """
+    if app.role is not Role.EXPORT:
+        return None
+    work, now = cast("ExportWork", app.work), time.monotonic()
+    stats = work.attempts.stats
+    return {
+        "concurrency": app.settings.export_concurrency,
+        "waiting": work.exports.waiting,
+        "duration_s": percentiles(stats.seconds),
+        "failed": dict(stats.failed.most_common()),
+        "interrupted": stats.interrupted,
+        "lost": stats.lost,
+        "running": [
+            {
+                "id": str(run.job.export_id),
+                "source": run.job.source.value,
+                "format": run.job.options.format.value,
+                "status": run.status.value,
+                "attempt": run.attempt,
+                "rows": run.progress.rows,
+                "estimate": run.estimate,
+                "bytes": run.progress.bytes,
+                "seconds": round(now - run.began_at, 1),
+                "standstill_s": round(now - run.moved_at, 1),
+            }
+            for run in sorted(work.exports.runs.values(), key=lambda run: run.began_at)
+        ],
+    }
 
 
 async def dead_letters(app: WorkerApp) -> Snapshot:

@@ -20,15 +20,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from app.settings import Settings
+    from sinks.object_storage import StorageSettings
     from tests.deploy.promql import Served
 
 
 @pytest.fixture(scope="session")
-def served(kafka: str, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(
+    kafka: str, postgres: str, storage_server: StorageSettings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
     """Every metric that a worker of each role serves once it has worked, with its labels."""
     env, directory = f"t-{secrets.token_hex(6)}", tmp_path_factory.mktemp("scrapes")
     with services.fresh_database(postgres) as database_url:
-        system = services.settings_for_tests(env, kafka, database_url, directory)
+        system = services.settings_for_tests(
+            env, kafka, database_url, directory, **services.storage_overrides(storage_server)
+        )
         try:
             services.in_own_loop(prepare(system))
             with workers_of(system, directory) as workers:

@@ -55,7 +55,7 @@ def test_an_alert_links_to_its_own_section() -> None:
 def test_a_role_without_a_worker_is_an_alert_for_each_role() -> None:
     absent = {alert.labels.role: alert.expr for alert in ALERTS if alert.alert == "ChatlogWorkerAbsent"}
     assert absent == {
-        role: f'absent(chatlog_worker_info{{role="{role}"}})' for role in ("capture", "persist")
+        role: f'absent(chatlog_worker_info{{role="{role}"}})' for role in ("capture", "persist", "export")
     }
 
 

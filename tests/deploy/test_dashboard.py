@@ -68,7 +68,16 @@ def test_panels_lie_on_the_grid_and_not_on_each_other() -> None:
 
 def test_it_shows_all_that_an_operator_looks_for() -> None:
     rows = [panel["title"] for panel in PANELS if panel["type"] == "row"]
-    assert rows == ["Overview", "Capture", "Persist", "Dead letters", "Services", "Process", "Partitions"]
+    assert rows == [
+        "Overview",
+        "Capture",
+        "Persist",
+        "Exports",
+        "Dead letters",
+        "Services",
+        "Process",
+        "Partitions",
+    ]
     assert not any(panel["collapsed"] for panel in PANELS if panel["type"] == "row")
 
 

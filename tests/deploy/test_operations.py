@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from agents.chunks import CANCEL_S, RELEASE_GRACE_S
+from agents.export import LET_GO_S
+from agents.export_attempt import Pace
 from app.consumer_thread import COMMIT_TIMEOUT_S
 from app.database_probe import ANSWER_WITHIN_S
 from app.health import ASK_DATABASE_EVERY_S
@@ -17,6 +19,7 @@ from app.lag import LOOK_EVERY_S, LOOK_LIMIT_S, STALE_AFTER_S
 from app.settings import Settings
 from app.worker_app import STOP_DEADLINE_S
 from sinks.batching import STOP_S
+from sinks.export_log import LEASE
 from tests.deploy.rule_files import alerts
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +27,7 @@ PAGE = (ROOT / "docs" / "operations.md").read_text()
 HEADINGS = re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)
 DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}
 #: From the moment in which partitions are to be given up until they are.
-RELEASE_S = RELEASE_GRACE_S + CANCEL_S + STOP_S + COMMIT_TIMEOUT_S
+RELEASE_S = RELEASE_GRACE_S + CANCEL_S + max(STOP_S, LET_GO_S) + COMMIT_TIMEOUT_S
 
 
 def anchor(heading: str) -> str:
@@ -70,7 +73,7 @@ def test_every_setting_that_is_named_exists() -> None:
 
 def test_the_page_tells_the_limits_as_they_are() -> None:
     rows = re.findall(r"^\| [^|]* \| ([\d.]+) \| `([\w.]+)\.(\w+)` \|$", PAGE, re.MULTILINE)
-    assert len(rows) == 5
+    assert len(rows) == 6
     for told, module, name in rows:
         assert getattr(importlib.import_module(module), name) == float(told), name
     for name, told in re.findall(r"`([A-Z_]+)` \((\d+)\)", PAGE):
@@ -79,6 +82,12 @@ def test_the_page_tells_the_limits_as_they_are() -> None:
 
 def test_a_stop_is_over_before_it_is_cut_off_and_that_before_anyone_kills() -> None:
     assert RELEASE_S < STOP_DEADLINE_S < 10
+
+
+def test_a_lease_outlives_two_heartbeats_that_failed() -> None:
+    pace = Pace()
+    assert 3 * pace.heartbeat_s + pace.margin_s < LEASE.total_seconds()
+    assert LEASE.total_seconds() <= 60
 
 
 def test_a_worker_gives_up_its_partitions_before_the_group_goes_on_without_it() -> None:

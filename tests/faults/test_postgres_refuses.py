@@ -197,7 +197,7 @@ async def test_a_right_that_is_taken_away_stops_the_worker_with_what_to_do(
             await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, "no right"))
 
             assert worker.wait(30) != 0
-            assert said(worker, "grant it the role chatlog_writer")
+            assert said(worker, "The database user lacks a right: `chatlog check` tells which role")
             await operator.execute("GRANT INSERT ON chat_log TO chatlog_writer")
             workers.start(Role.PERSIST, as_writer)
             fault.over()

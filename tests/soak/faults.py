@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from app.settings import Role
 from tests.embedded.processes import family_of
 from tests.services import eventually
+from tests.soak.crew import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -75,7 +75,7 @@ async def freeze_a_worker(scene: Scene) -> str:
 
 
 async def let_a_worker_join_and_leave(scene: Scene) -> str:
-    worker = scene.crew.join(scene.chance.choice(list(Role)))
+    worker = scene.crew.join(scene.chance.choice(ROLES))
     seconds = await scene.a_while()
     await is_up(worker)
     status = await scene.crew.leave(worker)

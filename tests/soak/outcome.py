@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from app.settings import Role
+from tests.soak.crew import ROLES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,7 +70,7 @@ class Outcome:
             recovery = "never" if fault.recovery_s is None else f"{fault.recovery_s:.1f}"
             table.add_row(f"{fault.at_s:.0f}", fault.what, recovery, fault.problem)
         console.print(table)
-        for role in Role:
+        for role in ROLES:
             memory = self.peaks.memory_bytes[role] / MEGABYTE
             console.print(f"{role}: peak {memory:.0f} MB a worker, peak lag {self.peaks.lag[role]} messages")
         console.print(

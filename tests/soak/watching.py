@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from app.settings import Role
 from app.topics import topics_of
 from tests.faults.cluster import committed, ends
+from tests.soak.crew import ROLES
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -27,8 +28,8 @@ AWAY = (KafkaError, OSError, TimeoutError)
 class Peaks:
     """The most that was seen of each role: resident memory of one worker, messages its group was behind."""
 
-    memory_bytes: dict[Role, int] = field(default_factory=lambda: dict.fromkeys(Role, 0))
-    lag: dict[Role, int] = field(default_factory=lambda: dict.fromkeys(Role, 0))
+    memory_bytes: dict[Role, int] = field(default_factory=lambda: dict.fromkeys(ROLES, 0))
+    lag: dict[Role, int] = field(default_factory=lambda: dict.fromkeys(ROLES, 0))
 
 
 class Watch:

@@ -1,0 +1,296 @@
+"""Exports while things break: each becomes one file that equals the table, or a reason for its owner."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import SecretStr
+
+from app.settings import Role
+from tests.app.looking import get, metrics, ready
+from tests.exporting import (
+    Asked,
+    ask,
+    download,
+    is_in,
+    keys_in_file,
+    keys_in_table,
+    make_survey,
+    row_of,
+    send,
+)
+from tests.faults.outage import is_ready_again, is_seen_to_wait, said
+from tests.services import eventually, settings_for_tests, storage_overrides
+from tests.services.storage import settings_of
+from tests.workers import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import asyncpg
+
+    from app.embedded import EmbeddedPostgres, EmbeddedStorage
+    from app.settings import Settings
+    from tests.faults.report import FaultReport
+    from tests.workers import WorkerProcess, Workers
+
+#: 160 MB of messages: some seconds of work.
+MANY, SIZE = 50_000, 100
+#: A dead worker's exports are taken over within this, by the lease of 45 s and two looks.
+TAKEN_OVER_S = 75
+
+
+@pytest.fixture
+async def system(
+    unique_env: str,
+    kafka: str,
+    kafka_prefix: str,  # removes the topics
+    database_url: str,
+    dedicated_storage: EmbeddedStorage,
+    tmp_path: Path,
+) -> Settings:
+    """Settings of a system whose storage the test may break."""
+    made = settings_for_tests(
+        unique_env,
+        kafka,
+        database_url,
+        tmp_path,
+        export_retry_s=5.0,
+        **storage_overrides(settings_of(dedicated_storage)),
+    )
+    await prepare(made)
+    return made
+
+
+async def test_a_worker_makes_files_shows_how_far_it_is_and_stops_in_time(
+    system: Settings, workers: Workers
+) -> None:
+    await make_survey(system, 5_000, size=SIZE)
+    worker = workers.start(Role.EXPORT, system.model_copy(update={"web_token": SecretStr("token")}))
+    exports = [await ask(system), await ask(system, compression="gzip"), await ask(system, format="parquet")]
+    await send(system, *exports, exports[0])
+    for export in exports:
+        await becomes(system, export, "Finished", 60)
+    await file_is_the_table(system, exports[0])
+
+    token = {"Authorization": "Bearer token"}
+    found = await metrics(worker, **token)
+    assert found["chatlog_exports_finished_total"][()] == 3
+    assert found["chatlog_export_rows_total"][()] == 15_000
+    page = (await get(worker, "/", **token)).text
+    assert "None is made here now" in page
+    told = (await get(worker, "/api/exports", **token)).text
+    assert '"running": []' in told
+    assert "example.org" not in page + told + worker.log.read_text()
+    await eventually(lambda: all_is_committed(worker, token), 20)
+    assert worker.stop() == 0
+
+
+async def test_a_stopped_worker_leaves_its_export_to_the_next_at_once(
+    system: Settings, workers: Workers, dedicated_storage: EmbeddedStorage
+) -> None:
+    await make_survey(system, MANY, size=SIZE)
+    export, first = await ask(system), workers.start(Role.EXPORT)
+    await ready(first)
+    await send(system, export)
+    with frozen(dedicated_storage):
+        await becomes(system, export, "Writing", 30)
+        began_at = time.monotonic()
+        assert first.stop() == 0
+        assert time.monotonic() - began_at < 10
+    row = await is_in(system, export, "Started")
+    assert (row["lease_token"], row["attempt"]) == (None, 0)
+    workers.start(Role.EXPORT)
+    await becomes(system, export, "Finished", 60)
+    await file_is_the_table(system, export)
+
+
+@pytest.mark.long
+async def test_a_worker_is_killed_in_the_middle(
+    system: Settings, workers: Workers, dedicated_storage: EmbeddedStorage
+) -> None:
+    await make_survey(system, MANY, size=SIZE)
+    export, victim = await ask(system), workers.start(Role.EXPORT)
+    await ready(victim)
+    await send(system, export)
+    with frozen(dedicated_storage):
+        await becomes(system, export, "Writing", 30)
+        victim.kill()
+    killed_at = time.monotonic()
+    workers.start(Role.EXPORT)
+    row = await becomes(system, export, "Finished", TAKEN_OVER_S)
+    assert row["attempt"] == 2
+    assert time.monotonic() - killed_at < TAKEN_OVER_S
+    await file_is_the_table(system, export)
+
+
+@pytest.mark.long
+async def test_a_worker_that_is_frozen_comes_back_too_late_to_change_anything(
+    system: Settings, workers: Workers, dedicated_storage: EmbeddedStorage
+) -> None:
+    await make_survey(system, MANY, size=SIZE)
+    export, late = await ask(system), workers.start(Role.EXPORT)
+    await ready(late)
+    await send(system, export)
+    with frozen(dedicated_storage):
+        await becomes(system, export, "Writing", 30)
+        late.freeze()
+    workers.start(Role.EXPORT)
+    await becomes(system, export, "Finished", TAKEN_OVER_S + 30)
+    before = await row_of(system, export)
+    late.thaw()
+    await eventually(lambda: said(late, "is not ours any more"), 30)
+    assert await row_of(system, export) == before
+    await file_is_the_table(system, export)
+
+
+async def test_storage_that_is_down_is_a_reason_and_the_sink_is_untouched(
+    system: Settings, workers: Workers, dedicated_storage: EmbeddedStorage, fault_report: FaultReport
+) -> None:
+    await make_survey(system, MANY, size=SIZE)
+    export, worker = await ask(system), workers.start(Role.EXPORT)
+    await ready(worker)
+    await dedicated_storage.kill()
+    await send(system, export)
+    row = await becomes(system, export, "Failed", 60)
+    assert row["reason"].startswith("The storage did not take the file: object storage cannot be reached")
+    assert row["reason"].endswith("; try again, or tell the operator")
+    assert "127.0.0.1" not in row["reason"]
+    assert (await get(worker, "/health/live")).status == 200
+    assert (await metrics(worker))["chatlog_exports_failed_total"][("reason", "storage"),] == 1
+
+    await dedicated_storage.start()
+    again = await ask(system)
+    await send(system, again)
+    await becomes(system, again, "Finished", 60)
+    await file_is_the_table(system, again)
+
+
+@pytest.mark.long
+async def test_storage_that_freezes_in_the_middle_is_waited_for(
+    system: Settings, workers: Workers, dedicated_storage: EmbeddedStorage
+) -> None:
+    patient = system.model_copy(update={"export_retry_s": 60.0, "stalled_after_s": 13.0})
+    await make_survey(system, MANY, size=SIZE)
+    export, worker = await ask(system), workers.start(Role.EXPORT, patient)
+    await ready(worker)
+    await send(system, export)
+    with frozen(dedicated_storage):
+        await becomes(system, export, "Writing", 30)
+        frozen_at = time.monotonic()
+        # Longer than a partition may stand still: but the export lives.
+        await eventually(lambda: time.monotonic() > frozen_at + 25, 40)
+        assert (await get(worker, "/health/live")).status == 200
+        running = (await get(worker, "/api/exports")).json["running"]
+        assert [run["id"] for run in running] == [str(export.id)]
+        assert str(export.id) in (await get(worker, "/")).text
+    await becomes(system, export, "Finished", 60)
+    assert (await row_of(system, export))["attempt"] == 1
+    await file_is_the_table(system, export)
+
+
+async def test_postgres_crashes_in_the_middle_and_starts_again(
+    system: Settings,
+    workers: Workers,
+    dedicated_postgres: EmbeddedPostgres,
+    dedicated_storage: EmbeddedStorage,
+) -> None:
+    elsewhere = system.model_copy(update={"database_url": SecretStr(dedicated_postgres.url)})
+    await prepare(elsewhere)
+    await make_survey(elsewhere, MANY, size=SIZE)
+    export, worker = await ask(elsewhere), workers.start(Role.EXPORT, elsewhere)
+    await ready(worker)
+    await send(elsewhere, export)
+    with frozen(dedicated_storage):
+        await becomes(elsewhere, export, "Writing", 30)
+        await dedicated_postgres.stop("immediate")
+    await is_seen_to_wait(worker, "export")
+    await dedicated_postgres.start()
+    await becomes(elsewhere, export, "Finished", 90)
+    await file_is_the_table(elsewhere, export)
+    await is_ready_again(worker)
+
+
+async def test_a_rebalance_does_not_begin_an_export_anew(
+    system: Settings, workers: Workers, dedicated_storage: EmbeddedStorage
+) -> None:
+    await make_survey(system, MANY, size=SIZE)
+    patient = system.model_copy(update={"export_retry_s": 120.0})
+    exports = [await ask(system) for _ in range(2)]
+    first = workers.start(Role.EXPORT, patient)
+    await ready(first)
+    await send(system, *exports)
+    with frozen(dedicated_storage):
+        for export in exports:
+            await becomes(system, export, "Writing", 30)
+        others = [workers.start(Role.EXPORT, patient) for _ in range(3)]
+        for other in others:
+            await ready(other)
+    for export in exports:
+        row = await becomes(system, export, "Finished", 60)
+        assert row["attempt"] == 1
+        await file_is_the_table(system, export)
+    assert (await metrics(first))["chatlog_exports_finished_total"][()] == 2
+
+
+async def test_a_worker_whose_storage_is_down_at_the_start_says_so_and_waits(
+    system: Settings, workers: Workers, dedicated_storage: EmbeddedStorage
+) -> None:
+    await make_survey(system, 100)
+    await dedicated_storage.kill()
+    export, worker = await ask(system), workers.start(Role.EXPORT)
+    await send(system, export)
+    await is_seen_to_wait(worker, "storage")
+    assert (await row_of(system, export))["status"] == "Started"
+    await dedicated_storage.start()
+    await becomes(system, export, "Finished", 60)
+    await is_ready_again(worker)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"storage_bucket": None}, "STORAGE_BUCKET is not set"),
+        ({"storage_bucket": "no-such-bucket"}, "correct STORAGE_BUCKET"),
+        ({"storage_secret_key": SecretStr("not-the-secret")}, "STORAGE_SECRET_KEY"),
+    ],
+    ids=["no bucket", "another bucket", "wrong key"],
+)
+async def test_a_worker_with_wrong_storage_settings_does_not_start(
+    system: Settings, workers: Workers, wrong: dict[str, object], told: str
+) -> None:
+    worker = workers.start(Role.EXPORT, system.model_copy(update=wrong))
+    assert worker.wait(60) != 0
+    assert told in worker.last_lines()
+    assert "Traceback" not in worker.last_lines()
+
+
+async def becomes(system: Settings, export: Asked, status: str, limit_s: float) -> asyncpg.Record:
+    """Return the row once it has that status."""
+    return await eventually(lambda: is_in(system, export, status), limit_s)
+
+
+async def all_is_committed(worker: WorkerProcess, token: dict[str, str]) -> bool:
+    return sum((await metrics(worker, **token))["chatlog_lag_messages"].values()) == 0
+
+
+async def file_is_the_table(system: Settings, export: Asked) -> None:
+    row = await is_in(system, export, "Finished")
+    assert keys_in_file(await download(row["export_link"])) == await keys_in_table(system)
+    assert (row["reason"], row["lease_token"]) == (None, None)
+
+
+@contextmanager
+def frozen(service: EmbeddedStorage) -> Iterator[None]:
+    """Stop a server, which keeps its connections and says nothing any more."""
+    os.kill(service.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(service.pid, signal.SIGCONT)
