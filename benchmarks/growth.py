@@ -51,7 +51,13 @@ _UNUSED = 1_000_000_000
 PEOPLE = (1_000, MAX_PEOPLE)
 #: Made for this, then dropped; the others are dropped after it, until only the primary key is left.
 NEWEST_INDEX = "chat_log_newest_idx"
-INDEXES = ("chat_log_metadata_idx", "chat_log_conversation_idx", "chat_log_shortcode_idx")
+INDEXES = (
+    "chat_log_metadata_idx",
+    "chat_log_conversation_idx",
+    "chat_log_shortcode_idx",
+    "chat_log_no_survey_idx",
+    "chat_log_survey_idx",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,9 @@ from models.errors import BadRecord, Reason
 
 #: What `export_link` holds while there is no file.
 NO_LINK = "Not Found"
-#: The most an object's key may take of the survey's name, in bytes; S3 allows 1,024 in all.
-_NAME_MAX_BYTES = 400
+#: The most a key or a file's name may take of the survey's name, in bytes. What keeps objects as files allows
+#: 255 between two slashes.
+_NAME_MAX_BYTES = 200
 
 
 class Source(StrEnum):
@@ -195,7 +196,7 @@ def file_name(survey: str, source: Source, options: ExportOptions) -> str:
     What no file system takes (slashes, control characters) becomes `_`; anything else stays, emoji too.
     """
     name = "".join(char if char.isprintable() and char not in '/\\:*?"<>|' else "_" for char in survey)
-    return _cut(name.strip(". ") or "survey", _NAME_MAX_BYTES // 2) + _ending(source, options)
+    return _cut(name.strip(". ") or "survey", _NAME_MAX_BYTES) + _ending(source, options)
 
 
 def object_key(owner: str, export_id: UUID, survey: str, source: Source, options: ExportOptions) -> str:

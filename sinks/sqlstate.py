@@ -84,6 +84,6 @@ def _of_sqlstate(code: str, error: asyncpg.PostgresError) -> SinkError | BadReco
         return CannotGoOn("A table is missing: run `chatlog migrate up` on this database")
     if code == "42501":
         return CannotGoOn(
-            f"The database user may not write: grant it the role chatlog_writer (SQLSTATE {code})"
+            f"The database user lacks a right: `chatlog check` tells which role to grant it (SQLSTATE {code})"
         )
     return CannotGoOn(f"PostgreSQL refuses (SQLSTATE {code}): {error.args[0]}; run `chatlog check`")

@@ -1,4 +1,4 @@
-"""The settings of a run, and how a worker process gets them.
+"""The settings of a run, and how its processes get them.
 
 What is embedded replaces what settings say of it. The rest stays as the person has it.
 """
@@ -6,7 +6,9 @@ What is embedded replaces what settings say of it. The rest stays as the person 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+import secrets
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import SecretStr
 
@@ -29,8 +31,33 @@ _EMBEDDED_KAFKA = {
 }
 
 
+class StorageAddress(Protocol):
+    """Where an embedded storage is, and its keys."""
+
+    @property
+    def endpoint(self) -> str:
+        """The server's URL."""
+
+    @property
+    def bucket(self) -> str:
+        """The name of the bucket."""
+
+    @property
+    def access_key(self) -> str:
+        """Who we are."""
+
+    @property
+    def secret_key(self) -> str:
+        """What we sign with."""
+
+
 def settings_of_run(
-    settings: Settings, directory: Path, *, embedded_kafka: str | None, embedded_database: str | None
+    settings: Settings,
+    directory: Path,
+    *,
+    embedded_kafka: str | None = None,
+    embedded_database: str | None = None,
+    embedded_storage: StorageAddress | None = None,
 ) -> Settings:
     """Return the settings with what is embedded put in, and capture turned on.
 
@@ -39,25 +66,53 @@ def settings_of_run(
         directory: where the workers may keep files.
         embedded_kafka: the bootstrap server, if Kafka is embedded.
         embedded_database: the URL, if PostgreSQL is embedded.
+        embedded_storage: the storage, if it is embedded.
     """
     values: dict[str, Any] = {"data_dir": directory / "tables"}
+    if settings.api_jwt_secret is None:
+        values["api_jwt_secret"] = _secret_of_this_process()
     if "log_format" not in settings.model_fields_set:
         values["log_format"] = "text"
     if embedded_kafka is not None:
         values |= _EMBEDDED_KAFKA | {"kafka_bootstrap_servers": [embedded_kafka]}
     if embedded_database is not None:
         values["database_url"] = SecretStr(embedded_database)
+    if embedded_storage is not None:
+        values |= _of_storage(embedded_storage)
     changed = settings.model_copy(update=values)
     # Capture is off while its topic isn't named.
     return changed.model_copy(update={"vlab_chat_log_topic": topics_of(changed).chat_log.name})
 
 
 def environment_of_worker(settings: Settings, web_port: int) -> dict[str, str]:
-    """Return the environment of a worker process that must read the same settings."""
-    ours = _as_environment(settings) | {"WEB_PORT": str(web_port), "CHATLOG_ROLE": ""}
+    """Return the environment of a worker process that must read the same settings, but for its port."""
+    return environment_of(settings.model_copy(update={"web_port": web_port}))
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment of a process that must read the same settings."""
+    ours = _as_environment(settings) | {"CHATLOG_ROLE": ""}
     # Names are read without regard to case, so another spelling of ours must not stand beside it.
     others = {name: value for name, value in os.environ.items() if name.upper() not in ours}
     return others | ours
+
+
+@cache
+def _secret_of_this_process() -> SecretStr:
+    """Make a secret for tokens: it ends with the run, and with it the links that were printed."""
+    return SecretStr(secrets.token_urlsafe(32))
+
+
+def _of_storage(storage: StorageAddress) -> dict[str, Any]:
+    return {
+        "storage_bucket": storage.bucket,
+        "storage_endpoint": storage.endpoint,
+        "storage_public_endpoint": None,
+        "storage_region": "us-east-1",
+        "storage_access_key": SecretStr(storage.access_key),
+        "storage_secret_key": SecretStr(storage.secret_key),
+        "storage_path_style": True,
+    }
 
 
 def _as_environment(settings: Settings) -> dict[str, str]:

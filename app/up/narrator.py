@@ -133,10 +133,17 @@ class Narrator:
         total_s = time.monotonic() - self._started_at
         first = f"first conversation after {self._first_told_s:.1f} s, " if self._first_told_s else ""
         self._screen.say(f"{first}all after {total_s:.1f} s")
-        for line in missing:
+        self._judge(missing, "Every sample arrived.")
+
+    def tell_exports(self, wrong: Sequence[str]) -> None:
+        """Print what is wrong with the exports of a sample survey."""
+        self._judge(wrong, "The files hold what the tables do.")
+
+    def _judge(self, wrong: Sequence[str], right: str) -> None:
+        for line in wrong:
             self._screen.say(Text.assemble(("✗ ", "red"), line))
-        if not missing:
-            self._screen.say(Text.assemble(("✓ ", "green"), "Every sample arrived."))
+        if not wrong:
+            self._screen.say(Text.assemble(("✓ ", "green"), right))
 
 
 def _sum(*counts: int | None) -> int | None:

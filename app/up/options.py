@@ -22,12 +22,14 @@ class Options:
         data: where to keep the data; None for a temporary directory.
         samples: whether to play them; None to play them unless this is production.
         web_port: the first port to try for the web views; None for what settings say.
+        api_port: the same for the API.
     """
 
     once: bool = False
     data: Path | None = None
     samples: bool | None = None
     web_port: int | None = None
+    api_port: int | None = None
 
     def plays_samples_into(self, settings: Settings) -> bool:
         """Tell whether samples are to be played into the services that `settings` name."""

@@ -5,25 +5,31 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from app.database import server_of
 from app.settings import Role
+from app.up.api import Api
 from app.up.directory import run_directory
 from app.up.errors import UpFailed
+from app.up.export_check import ExportCheck
 from app.up.log_tail import LogTail
 from app.up.narrator import Narrator
-from app.up.ports import claim_web_port
+from app.up.ports import claim_port
+from app.up.sample_owners import load_owners
 from app.up.services import Services
 from app.up.side_by_side import side_by_side
 from app.up.stopping import Stopping
 from app.up.workers import Worker
+from samples.surveys import owners
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     from app.embedded.service import Service
     from app.settings import Settings
+    from app.up.child import Child
     from app.up.directory import RunDirectory
     from app.up.options import Options
     from app.up.screen import Screen
@@ -63,7 +69,7 @@ class _Run:
         self._running: list[Part] = []
 
     async def to_the_end(self) -> int:
-        """Start everything, do what was asked for, stop everything: workers, then Kafka, then PostgreSQL."""
+        """Start everything, do what was asked for, stop everything: the API, workers, then services."""
         async with AsyncExitStack() as stack:
             directory = await stack.enter_async_context(run_directory(self._options.data))
             services = Services(self._given, directory.path, self._screen)
@@ -72,63 +78,81 @@ class _Run:
                     stack.push_async_callback(self._stopping.end, service)
                 await services.start()
                 self._running += [EmbeddedPart(service, directory) for service in services.embedded]
-                workers = self._workers(services.settings, directory)
-                stack.push_async_callback(self._end, services, workers)
-                return await self._while_all_live(self._use(services, workers, directory))
+                processes = self._processes(services.settings, directory)
+                stack.push_async_callback(self._end, services, *processes.workers.values())
+                # Before them, so that nobody asks for what no worker is there to do.
+                stack.push_async_callback(self._end, services, processes.api)
+                return await self._while_all_live(self._use(services, processes, directory))
             finally:
                 self._stopping.begin()
                 self._screen.say("Stopping ... (Ctrl-C stops at once)")
 
-    def _workers(self, settings: Settings, directory: RunDirectory) -> dict[Role, Worker]:
+    def _processes(self, settings: Settings, directory: RunDirectory) -> Processes:
         workers: dict[Role, Worker] = {}
         first = wanted = self._options.web_port or settings.web_port
         for role in Role:
-            port = claim_web_port(first)
+            port = claim_port(first, option="--web-port")
             if port.number != wanted:
                 self._screen.say(
                     f"! Port {wanted} is taken: the {role} worker's web view is on {port.number}"
                 )
             workers[role] = Worker(role, settings, port, directory)
             first, wanted = port.number + 1, wanted + 1
-        return workers
+        wanted = self._options.api_port or settings.api_port
+        port = claim_port(wanted, option="--api-port")
+        if port.number != wanted:
+            self._screen.say(f"! Port {wanted} is taken: the API is on {port.number}")
+        return Processes(workers, Api(settings, port, directory))
 
-    async def _use(self, services: Services, workers: Mapping[Role, Worker], directory: RunDirectory) -> int:
-        await side_by_side(*(self._start(role, worker) for role, worker in workers.items()))
-        missing = await self._play(services, workers)
+    async def _use(self, services: Services, processes: Processes, directory: RunDirectory) -> int:
+        plays = self._plays_samples(services)
+        # What belongs to others is not ours to fill.
+        has_owners = plays and services.postgres is not None
+        if has_owners:
+            await load_owners(services.settings)
+        await side_by_side(*(self._start(process) for process in processes.all()))
+        missing = await self._play(services, processes, has_owners=has_owners) if plays else []
         if self._options.once:
             return 1 if missing else 0
         self._screen.say("")
-        self._screen.say_table(_addresses(services, workers, directory))
+        self._screen.say_table(_addresses(services, processes, directory, has_owners=has_owners))
         self._screen.say("Running until Ctrl-C.", "bold")
         until_stopped: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         return await until_stopped
 
-    async def _start(self, role: Role, worker: Worker) -> None:
-        with self._screen.step(f"Starting the {role} worker") as step:
-            await worker.launch()
-            self._running.append(worker)
-            await worker.until_ready()
-            step.done = f"The {role} worker is ready: {worker.url}"
+    async def _start(self, process: Child) -> None:
+        what = process.name.replace("The ", "the ", 1)
+        with self._screen.step(f"Starting {what}") as step:
+            await process.launch()
+            self._running.append(process)
+            await process.until_ready()
+            step.done = f"{process.name} is ready: {process.url}"
 
-    async def _play(self, services: Services, workers: Mapping[Role, Worker]) -> list[str]:
+    def _plays_samples(self, services: Services) -> bool:
         # What is embedded is nobody's production, whatever VLAB_ENV says.
-        some_are_real = len(services.embedded) < 2
-        if not self._options.plays_samples_into(self._given if some_are_real else services.settings):
-            if self._options.samples is None:
-                self._screen.say(
-                    f"! VLAB_ENV is {self._given.vlab_env}: no samples are played; --samples plays them"
-                )
-            return []
+        some_are_real = services.kafka is None or services.postgres is None
+        plays = self._options.plays_samples_into(self._given if some_are_real else services.settings)
+        if not plays and self._options.samples is None:
+            self._screen.say(
+                f"! VLAB_ENV is {self._given.vlab_env}: no samples are played; --samples plays them"
+            )
+        return plays
+
+    async def _play(self, services: Services, processes: Processes, *, has_owners: bool) -> list[str]:
         narrator = Narrator(services.settings, self._screen, self._started_at)
         missing = await narrator.narrate()
-        capture, persist = [await workers[role].counters() for role in (Role.CAPTURE, Role.PERSIST)]
+        capture, persist = [await processes.workers[role].counters() for role in (Role.CAPTURE, Role.PERSIST)]
         narrator.sum_up(capture, persist, missing)
+        if self._options.once and has_owners:
+            wrong = await ExportCheck(services.settings, processes.api, self._screen).run()
+            narrator.tell_exports(wrong)
+            missing += wrong
         return missing
 
-    async def _end(self, services: Services, workers: Mapping[Role, Worker]) -> None:
-        # Without its services, a worker would wait for them until its deadline.
+    async def _end(self, services: Services, *processes: Child) -> None:
+        # Without its services, a process would wait for them until its deadline.
         in_vain = not all(service.running for service in services.embedded)
-        await self._stopping.end(*workers.values(), at_once=in_vain)
+        await self._stopping.end(*processes, at_once=in_vain)
 
     async def _while_all_live(self, work: Coroutine[None, None, int]) -> int:
         """Do the work, unless a part dies meanwhile."""
@@ -152,6 +176,18 @@ class _Run:
         # Services come first: a worker may have ended because of them.
         for part in self._running:
             part.check()
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """The processes of ours in a run."""
+
+    workers: Mapping[Role, Worker]
+    api: Api
+
+    def all(self) -> list[Child]:
+        """Return every one."""
+        return [*self.workers.values(), self.api]
 
 
 class Part(Protocol):
@@ -184,12 +220,25 @@ class EmbeddedPart:
             raise UpFailed(f"{self._service.name} ended by itself. {self._log.told(with_path=self._is_kept)}")
 
 
-def _addresses(services: Services, workers: Mapping[Role, Worker], directory: RunDirectory) -> dict[str, str]:
+def _addresses(
+    services: Services, processes: Processes, directory: RunDirectory, *, has_owners: bool
+) -> dict[str, str]:
     settings = services.settings
     database_url = settings.require_database_url()
-    return {f"{role} worker": worker.url for role, worker in workers.items()} | {
-        # A password is shown only if it was made for this machine alone.
-        "PostgreSQL": f"psql {database_url}" if services.postgres else server_of(database_url),
-        "Kafka": ",".join(settings.require_kafka()),
-        "logs": str(directory.logs),
-    }
+    return (
+        {"sign in": _sign_in(processes.api, has_owners=has_owners), "API": f"{processes.api.url}/docs"}
+        | {f"{role} worker": worker.url for role, worker in processes.workers.items()}
+        | {
+            # A password is shown only if it was made for this machine alone.
+            "PostgreSQL": f"psql {database_url}" if services.postgres else server_of(database_url),
+            "Kafka": ",".join(settings.require_kafka()),
+            "storage": f"{settings.storage_endpoint or 'S3'}, bucket {settings.require_storage_bucket()}",
+            "logs": str(directory.logs),
+        }
+    )
+
+
+def _sign_in(api: Api, *, has_owners: bool) -> str:
+    if has_owners:
+        return api.sign_in_link(owners()[0].email)
+    return "set API_JWT_SECRET before; then `chatlog token --link EMAIL` makes a link for an owner"

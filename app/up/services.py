@@ -1,4 +1,4 @@
-"""Kafka and PostgreSQL for one run: embedded, unless settings name real ones; with schema and topics."""
+"""Kafka, PostgreSQL and storage for one run: embedded, unless settings name real ones; schema and topics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import migrations
 from app.database import connect, server_of
-from app.embedded import EmbeddedKafka, EmbeddedPostgres, FetchProgress
+from app.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedStorage, FetchProgress
 from app.topic_admin import check_copartitioned, ensure_topics
 from app.topic_differences import TopicState
 from app.up.environment import settings_of_run
@@ -25,12 +25,13 @@ _TELL_EVERY_S = 2.0
 
 
 class Services:
-    """The two services of a run.
+    """The services of a run.
 
     Attributes:
-        settings: how everything in the run reaches them; complete once both have started.
+        settings: how everything in the run reaches them; complete once all have started.
         kafka: the embedded broker, or None where settings name one.
         postgres: the embedded server, or None where settings name one.
+        storage: the embedded server, or None where settings name a bucket.
     """
 
     def __init__(self, settings: Settings, directory: Path, screen: Screen) -> None:
@@ -42,18 +43,19 @@ class Services:
             else EmbeddedKafka(directory / "kafka", on_fetch=self._tell_fetching)
         )
         self.postgres = EmbeddedPostgres(directory / "postgres") if settings.database_url is None else None
+        self.storage = EmbeddedStorage(directory / "storage") if settings.storage_bucket is None else None
         self._kafka_step: Step | None = None
         self._given, self._directory = settings, directory
 
     @property
     def settings(self) -> Settings:
-        """The settings with the addresses of what is embedded. PostgreSQL must have been started."""
-        return self._settings(database_url=self.postgres.url if self.postgres else None)
+        """The settings with the addresses of what is embedded, which must have been started."""
+        return self._settings(self.postgres, self.storage)
 
     @property
-    def embedded(self) -> list[EmbeddedKafka | EmbeddedPostgres]:
+    def embedded(self) -> list[EmbeddedKafka | EmbeddedStorage | EmbeddedPostgres]:
         """The services to stop, in that order."""
-        return [service for service in (self.kafka, self.postgres) if service is not None]
+        return [service for service in (self.kafka, self.storage, self.postgres) if service is not None]
 
     async def start(self) -> None:
         """Start what is embedded, side by side, and bring schema and topics to where the workers need them.
@@ -61,14 +63,15 @@ class Services:
         Raises:
             EmbeddedError, DatabaseUnavailable, MigrationError, KafkaUnavailable, TopicsUnfit: it cannot be.
         """
-        await side_by_side(self._prepare_postgres(), self._prepare_kafka())
+        await side_by_side(self._prepare_postgres(), self._prepare_kafka(), self._prepare_storage())
 
-    def _settings(self, database_url: str | None) -> Settings:
+    def _settings(self, postgres: EmbeddedPostgres | None, storage: EmbeddedStorage | None) -> Settings:
         return settings_of_run(
             self._given,
             self._directory,
             embedded_kafka=self.kafka.bootstrap_servers if self.kafka else None,
-            embedded_database=database_url,
+            embedded_database=postgres.url if postgres else None,
+            embedded_storage=storage,
         )
 
     async def _prepare_postgres(self) -> None:
@@ -79,7 +82,8 @@ class Services:
         await self._migrate()
 
     async def _migrate(self) -> None:
-        settings = self.settings
+        # The storage may not have been started yet, and is not needed for this.
+        settings = self._settings(self.postgres, storage=None)
         with self._screen.step("Migrating the database") as step:
             # No limit on statements: waiting for another migration and moving rows take their time.
             connector = partial(connect, settings, application_name="chatlog-up", statement_timeout_s=0)
@@ -96,8 +100,8 @@ class Services:
         await self._make_topics()
 
     async def _make_topics(self) -> None:
-        # PostgreSQL may not have been started yet, and is not needed for this.
-        settings = self._settings(database_url=None)
+        # The others may not have been started yet, and are not needed for this.
+        settings = self._settings(postgres=None, storage=None)
         with self._screen.step("Making the topics") as step:
             reports = await ensure_topics(settings)
             await check_copartitioned(settings)
@@ -106,6 +110,12 @@ class Services:
             step.done = f"{len(reports)} topics{where}, {made} of them new"
             if not all(report.is_fit for report in reports):
                 step.done += "; some are not as they should be: `chatlog topics` says how to mend them"
+
+    async def _prepare_storage(self) -> None:
+        if self.storage is not None:
+            with self._screen.step("Starting the storage") as step:
+                await self.storage.start()
+                step.done = f"The storage runs on 127.0.0.1:{self.storage.port}"
 
     def _tell_fetching(self, progress: FetchProgress) -> None:
         text = (

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 #: The command beside the interpreter that runs the tests.
 CHATLOG = Path(sys.executable).with_name("chatlog")
-#: A busy machine takes a few times the 15 s that an idle one does.
-TIMEOUT_S = 120.0
+#: A busy machine takes a few times the 20 s that an idle one does.
+TIMEOUT_S = 180.0
 
 
 class Up:

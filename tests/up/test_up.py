@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import html
 import signal
+import socket
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import aiohttp
 import asyncpg
 import pytest
+from yarl import URL
 
 import samples
-from app.embedded import EmbeddedPostgres
+from app.embedded import EmbeddedPostgres, free_port
+from app.settings import Settings
+from app.up.sample_owners import load_owners
+from samples.surveys import owners, responses
 from tests.services import as_environment, eventually
+from tests.sinks.conftest import migrate
 from tests.up.running import Up, lives
 from tests.workers import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from app.settings import Settings
+#: Two runs one after the other, on a busy machine.
+pytestmark = pytest.mark.timeout(600)
 
 ROWS = """
 SELECT userid, pageid, (extract(epoch FROM timestamp) * 1000)::bigint AS timestamp, direction, message_type,
@@ -42,7 +52,9 @@ async def test_every_sample_arrives_and_played_again_adds_no_row(
     data = service_directory / "data"
     first = up("--once", "--data", str(data))
     assert await first.until_ended() == 0
-    assert await _rows(data) == {row.key: row for each in samples.conversations() for row in each.expected}
+    assert await _rows(data) == {
+        row.key: row for each in samples.conversations() for row in each.expected_with_surveys
+    }
 
     second = up("--once", "--data", str(data))
     assert await second.until_ended() == 0
@@ -55,6 +67,16 @@ async def test_every_sample_arrives_and_played_again_adds_no_row(
         assert run.counted("entries captured") == rows
         assert run.counted("dead letters") == samples.expected().dead_letters
         assert "السلام عليكم" in run.output
+        assert (
+            "✓ Exported the chat log of “المساعدة النقدية / Cash transfer 2025”: Finished, 15 rows"
+            in run.output
+        )
+        assert (
+            "✓ Exported the responses of “المساعدة النقدية / Cash transfer 2025”: Finished, 5 rows"
+            in run.output
+        )
+    async with _database(data) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM responses") == len(responses())
 
 
 async def test_ctrl_c_stops_everything_and_leaves_nothing(
@@ -63,8 +85,8 @@ async def test_ctrl_c_stops_everything_and_leaves_nothing(
     run = up()
     await run.until_printed("Running until Ctrl-C")
     family = run.family()
-    # Kafka, PostgreSQL with its helpers, two workers.
-    assert len(family) >= 4
+    # Kafka, PostgreSQL with its helpers, the storage, three workers, the API.
+    assert len(family) >= 7
 
     status = await run.stop_by(signal.SIGINT)
 
@@ -73,10 +95,52 @@ async def test_ctrl_c_stops_everything_and_leaves_nothing(
     assert not list((service_directory / "scratch").iterdir())
 
 
+async def test_the_printed_link_signs_in_as_the_owner_of_the_samples(up: Callable[..., Up]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free_port()))
+        taken.listen()
+        wanted = taken.getsockname()[1]
+        run = up("--api-port", str(wanted))
+        await run.until_printed("Running until Ctrl-C")
+    (link,) = [line.split()[-1] for line in run.output.splitlines() if line.startswith("sign in ")]
+    page, _, token = link.partition("#token=")
+
+    assert f"! Port {wanted} is taken: the API is on {URL(page).port}" in run.output
+    # The cookie of an address instead of a name is kept only by who says so.
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+        form = {"token": token, "next": "/surveys"}
+        async with browser.post(page, data=form) as answer:
+            shown = html.unescape(await answer.text())
+    assert all(survey.name in shown for survey in owners()[0].surveys)
+    assert "Kazi Pulse" not in shown
+    assert await run.stop_by(signal.SIGTERM) == 0
+
+
+async def test_an_export_that_lacks_rows_is_told(up: Callable[..., Up], service_directory: Path) -> None:
+    data = service_directory / "data"
+    async with EmbeddedPostgres(data / "postgres") as postgres:
+        settings = Settings(_env_file=None, database_url=postgres.url)  # type: ignore[call-arg,arg-type] # pydantic's
+        await migrate(settings)
+        await load_owners(settings)
+        connection = await asyncpg.connect(postgres.url)
+        # So the messages that the survey's export is to hold belong to another one.
+        await connection.execute(
+            "UPDATE surveys SET survey_name = 'Other' WHERE id = 'c7e4b6a1-0d58-4f3c-9b27-5a86d19f40e3'"
+        )
+        await connection.close()
+
+    run = up("--once", "--data", str(data))
+
+    assert await run.until_ended() == 1
+    assert "✓ Every sample arrived." in run.output
+    assert "Cash transfer 2025” has 0 rows, the table 15" in run.output
+
+
 async def test_killed_with_9_it_takes_its_children_along(up: Callable[..., Up]) -> None:
     run = up("--no-samples")
     await run.until_printed("Starting the persist worker")
-    await eventually(lambda: any("persist" in part for each in run.family() for part in each.cmdline()))
+    ours = {"capture", "persist", "export", "api"}
+    await eventually(lambda: ours <= {part for each in run.family() for part in each.cmdline()})
     family = run.family()
 
     await run.kill()
@@ -153,11 +217,18 @@ async def test_what_keeps_it_from_starting_is_told_in_one_line(
 
 
 async def _rows(data: Path) -> dict[samples.Key, samples.ExpectedRow]:
-    """Return what is in chat_log while nobody else is."""
+    """Return what is in chat_log."""
+    async with _database(data) as connection:
+        rows = [samples.ExpectedRow(**row) for row in await connection.fetch(ROWS)]
+    return {row.key: row for row in rows}
+
+
+@asynccontextmanager
+async def _database(data: Path) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """Connect to the database of a run while there is none."""
     async with EmbeddedPostgres(data / "postgres") as postgres:
         connection = await asyncpg.connect(postgres.url)
         try:
-            rows = [samples.ExpectedRow(**row) for row in await connection.fetch(ROWS)]
+            yield connection
         finally:
             await connection.close()
-    return {row.key: row for row in rows}
