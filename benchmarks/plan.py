@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.settings import Role
-from benchmarks import backlog, capture, end_to_end, memory, persist, scaling
+from benchmarks import backlog, capture, end_to_end, exports, memory, persist, scaling
 from benchmarks.rounds import in_turn
 
 if TYPE_CHECKING:
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from benchmarks.measuring import Run
     from benchmarks.services import Services
 
-PARTS = ("persist", "capture", "e2e", "scaling", "memory")
+PARTS = ("persist", "capture", "e2e", "scaling", "exports", "memory")
 #: Without the memory, which takes an hour.
 DEFAULT_PARTS = PARTS[:-1]
+#: The roles that read a backlog of messages.
+_CONSUMERS = (Role.CAPTURE, Role.PERSIST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Size:
         latency_s: how long events are sent at a steady pace.
         latency_rounds: how often.
         scaling_messages: of the backlogs that one or two workers share.
+        export_rows: of the surveys that are exported, fewer before more.
     """
 
     rounds: int
@@ -42,6 +45,7 @@ class Size:
     latency_s: float
     latency_rounds: int
     scaling_messages: int
+    export_rows: tuple[int, ...]
 
 
 FULL = Size(
@@ -52,6 +56,7 @@ FULL = Size(
     latency_s=30.0,
     latency_rounds=3,
     scaling_messages=100_000,
+    export_rows=(250_000, 1_000_000),
 )
 QUICK = Size(
     rounds=3,
@@ -61,6 +66,7 @@ QUICK = Size(
     latency_s=8.0,
     latency_rounds=1,
     scaling_messages=30_000,
+    export_rows=(80_000,),
 )
 
 
@@ -84,8 +90,10 @@ async def measure(
         await _compare(services, size, parts, note)
     if "scaling" in parts:
         await _scaling(services, size, note)
+    if "exports" in parts:
+        await exports.compare(services, size, note)
     if "memory" in parts:
-        for role in Role:
+        for role in _CONSUMERS:
             note(await memory.measure(services, role, memory_messages))
 
 
@@ -120,6 +128,6 @@ async def _scaling(services: Services, size: Size, note: Callable[[Run], None]) 
             note(await scaling.measure(services, Role.CAPTURE, workers, messages, held=True, number=number))
     if size.every_contender:
         for number in range(size.rounds):
-            for role in Role:
+            for role in _CONSUMERS:
                 for workers in in_turn((1, 2), number):
                     note(await scaling.measure(services, role, workers, messages, held=False, number=number))

@@ -99,6 +99,22 @@ class Contender:
                 await asyncio.sleep(SAMPLE_S)
         raise DidNotFinish(f"{self.name} was not ready within {READY_S:.0f} s:\n{self.last_lines()}")
 
+    async def finished(self, timeout_s: float) -> str:
+        """Return what it said last, when it has ended well.
+
+        Raises:
+            DidNotFinish: it ended otherwise, or not in time.
+        """
+        try:
+            await asyncio.wait_for(self._process.wait(), timeout_s)
+        except TimeoutError:
+            raise DidNotFinish(
+                f"{self.name} was not done within {timeout_s:.0f} s:\n{self.last_lines()}"
+            ) from None
+        if self._process.returncode:
+            self.check()
+        return self.last_lines()
+
     def last_lines(self) -> str:
         """Return the end of what it logged."""
         return self._log.read_text("utf-8", errors="replace")[-2000:]

@@ -14,7 +14,8 @@ import orjson
 from rich.table import Table
 
 from app.settings import Role
-from benchmarks import capture, end_to_end, persist, scaling
+from benchmarks import capture, end_to_end, exports, persist, scaling
+from benchmarks.contenders.exporting import CSV, GZIP, PARQUET
 from benchmarks.measuring import Run, median_per_s
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ GOALS = (
     Goal("e2e_p50_ms", "event to row at 500/s, median, ms", "< 150", lambda it: it < 150),
     Goal("e2e_p99_ms", "event to row at 500/s, 99 of 100, ms", "< 500", lambda it: it < 500),
     Goal("e2e_events_per_s", "event to row, from a backlog, events/s", "≥ 18,000", lambda it: it >= 18_000),
+    Goal("export_file_vs_copy", "export: CSV to a file / \\copy", "≥ 0.9", lambda it: it >= 0.9),
+    Goal("export_s3_vs_copy", "export: CSV to S3 / \\copy to a file", "≥ 0.7", lambda it: it >= 0.7),
+    Goal("export_vs_pandas", "export: CSV to a file / pandas to a file", "≥ 4", lambda it: it >= 4),
+    Goal("export_s3_vs_pandas", "export: CSV to S3 / pandas to a file", "≥ 4", lambda it: it >= 4),
+    Goal("export_csv_peak_mb", "export: memory at most, CSV and CSV.gz, MB", "< 120", lambda it: it < 120),
+    Goal("export_parquet_peak_mb", "export: memory at most, Parquet, MB", "< 350", lambda it: it < 350),
     Goal("worker_peak_mb", "memory of one worker at most, MB", "< 300", lambda it: it < 300),
 )
 
@@ -71,6 +78,12 @@ def ratios_of(runs: Sequence[Run]) -> dict[str, float]:
         "e2e_p50_ms": _median_figure(runs, end_to_end.LATENCY, "p50_ms"),
         "e2e_p99_ms": _median_figure(runs, end_to_end.LATENCY, "p99_ms"),
         "e2e_events_per_s": median_per_s(runs, end_to_end.THROUGHPUT, end_to_end.OURS) or None,
+        "export_file_vs_copy": exports.ratio(runs, exports.name_of(CSV, exports.FILE), exports.COPY),
+        "export_s3_vs_copy": exports.ratio(runs, exports.name_of(CSV, exports.S3), exports.COPY),
+        "export_vs_pandas": exports.ratio(runs, exports.name_of(CSV, exports.FILE), exports.PANDAS),
+        "export_s3_vs_pandas": exports.ratio(runs, exports.name_of(CSV, exports.S3), exports.PANDAS),
+        "export_csv_peak_mb": exports.peak_mb(runs, (CSV, GZIP)),
+        "export_parquet_peak_mb": exports.peak_mb(runs, (PARQUET,)),
         "worker_peak_mb": max((run.peak_mb for run in runs if _is_ours(run)), default=None),
     }
     return {name: round(value, 2) for name, value in ratios.items() if value is not None}
@@ -164,6 +177,8 @@ def _by_contender(runs: Sequence[Run]) -> Iterator[list[Run]]:
 
 
 def _is_ours(run: Run) -> bool:
+    if exports.is_one(run):
+        return False
     return run.part not in {persist.PART, capture.PART} or run.contender == persist.OURS
 
 

@@ -1,0 +1,59 @@
+"""Ours: a survey's chat log to a file, as `chatlog export` does, or to object storage, as the workers do."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import uvloop
+
+from app.commands.export_file import NewFile
+from app.database import connect
+from app.settings import load_settings
+from app.storage import open_storage
+from benchmarks.contenders.exporting import CSV, GZIP, OWNER, PARQUET, SURVEY, tell
+from models.exports import Compression, ExportOptions, Format, Source
+from sinks.export_stream import Export, Progress, content_type_of, write_export
+
+_EVERYTHING = ExportOptions(include_metadata=True, include_raw_payload=True)
+_OPTIONS = {
+    CSV: _EVERYTHING,
+    GZIP: _EVERYTHING.model_copy(update={"compression": Compression.GZIP}),
+    PARQUET: _EVERYTHING.model_copy(update={"format": Format.PARQUET}),
+}
+settings = load_settings()
+
+
+async def main(format_: str, target: str, path: str) -> None:
+    """Export once, and say how that was."""
+    export = Export(OWNER, SURVEY, Source.CHAT_LOG, _OPTIONS[format_])
+    progress = Progress()
+    began = time.perf_counter()
+    if target == "file":
+        await _to_file(export, progress, Path(path))
+    else:
+        await _to_storage(export, progress)
+    tell(progress.rows, time.perf_counter() - began, progress.bytes)
+
+
+async def _to_file(export: Export, progress: Progress, path: Path) -> None:
+    connection = await connect(settings, statement_timeout_s=0)
+    async with NewFile(path, replace=True) as file:
+        await write_export(connection, export, file.write, progress)
+    await connection.close()
+
+
+async def _to_storage(export: Export, progress: Progress) -> None:
+    connection = await connect(settings, statement_timeout_s=0)
+    async with open_storage(settings) as storage:
+        key, content_type = "exports/bench/file", content_type_of(export.options)
+        async with storage.upload(key, content_type=content_type, file_name="file") as upload:
+            await write_export(connection, export, upload.write, progress)
+            await upload.complete()
+        await storage.delete(key)
+    await connection.close()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(*sys.argv[1:]))

@@ -1,0 +1,77 @@
+"""Which rows belong to a survey of an owner: the scope of an export.
+
+A row says it by its `surveyid`; one that has none, by its shortcode, and only if its page is the owner's.
+How the rows are read and written is not decided here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sinks.sql import statement
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    import asyncpg
+
+_SURVEYIDS = statement("export_surveyids")
+_ERAS = statement("export_eras")
+
+
+class ExportImpossible(Exception):
+    """This export can never be made, however often it is tried; the message is for its owner."""
+
+
+class NoSuchSurvey(ExportImpossible):
+    """The owner has no survey of that name; another owner may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Era:
+    """While a shortcode of the owner meant this survey: rows without a `surveyid` are told by it.
+
+    Attributes:
+        shortcode: what the rows have.
+        pages: of which pages; never one where the shortcode may be another owner's.
+        since: rows later than this; None if the shortcode never meant another survey before.
+        until: rows not later than this; None if it still means this one.
+    """
+
+    shortcode: str
+    pages: tuple[str, ...]
+    since: datetime | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The rows of a survey: those with one of its ids, and those of its eras that have none."""
+
+    surveyids: tuple[UUID, ...]
+    eras: tuple[Era, ...]
+
+
+async def scope_of(connection: asyncpg.Connection[asyncpg.Record], owner: str, survey: str) -> Scope:
+    """Return what belongs to a survey.
+
+    Args:
+        connection: of a role that may read `users`, `surveys` and whose page is whose.
+        owner: the email address, exactly.
+        survey: its name; all versions and translations have the same.
+
+    Raises:
+        NoSuchSurvey: this owner has none of that name.
+    """
+    surveyids = [row["id"] for row in await connection.fetch(_SURVEYIDS, owner, survey)]
+    if not surveyids:
+        raise NoSuchSurvey(
+            f'This owner has no survey named "{survey}": was it renamed, or is it spelt otherwise?'
+        )
+    eras = [
+        Era(row["shortcode"], tuple(row["pages"]), row["since"], row["until"])
+        for row in await connection.fetch(_ERAS, owner, survey)
+    ]
+    return Scope(tuple(surveyids), tuple(eras))
