@@ -27,7 +27,7 @@ $(READY): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "chatlog needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@echo "Installing about 90 packages into $(VENV), once:"
+	@echo "Installing about 160 packages into $(VENV), once:"
 	@{ $(PIP) install --require-hashes --no-deps -r $(LOCK) || touch $(VENV)/.failed; } | awk '$(COUNT)'
 	@! rm $(VENV)/.failed 2>/dev/null
 	@$(PIP) install --no-deps --no-build-isolation -q -e .

@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.settings import Role
+from app.topics import topics_of
 from tests.app.looking import get, metrics, ready
 from tests.exporting import (
     Asked,
@@ -24,10 +25,11 @@ from tests.exporting import (
     row_of,
     send,
 )
+from tests.faults.messages import entries
 from tests.faults.outage import is_ready_again, is_seen_to_wait, said
 from tests.services import eventually, settings_for_tests, storage_overrides
 from tests.services.storage import settings_of
-from tests.workers import prepare
+from tests.workers import count, prepare, produce
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,11 +39,12 @@ if TYPE_CHECKING:
 
     from app.embedded import EmbeddedPostgres, EmbeddedStorage
     from app.settings import Settings
-    from tests.faults.report import FaultReport
     from tests.workers import WorkerProcess, Workers
 
 #: 160 MB of messages: some seconds of work.
 MANY, SIZE = 50_000, 100
+#: Written by persist meanwhile.
+MESSAGES = 4_000
 #: A dead worker's exports are taken over within this, by the lease of 45 s and two looks.
 TAKEN_OVER_S = 75
 
@@ -151,14 +154,19 @@ async def test_a_worker_that_is_frozen_comes_back_too_late_to_change_anything(
 
 
 async def test_storage_that_is_down_is_a_reason_and_the_sink_is_untouched(
-    system: Settings, workers: Workers, dedicated_storage: EmbeddedStorage, fault_report: FaultReport
+    system: Settings, workers: Workers, dedicated_storage: EmbeddedStorage
 ) -> None:
     await make_survey(system, MANY, size=SIZE)
     export, worker = await ask(system), workers.start(Role.EXPORT)
     await ready(worker)
+    sink = workers.start(Role.PERSIST)
     await dedicated_storage.kill()
     await send(system, export)
+    said_meanwhile = [(m.key, m.value) for m in entries(MESSAGES, "beside an export")]
+    await produce(system, topics_of(system).chat_log.name, said_meanwhile)
     row = await becomes(system, export, "Failed", 60)
+    await eventually(lambda: has_rows(system, MANY + MESSAGES), 60)
+    assert sink.running
     assert row["reason"].startswith("The storage did not take the file: object storage cannot be reached")
     assert row["reason"].endswith("; try again, or tell the operator")
     assert "127.0.0.1" not in row["reason"]
@@ -294,3 +302,7 @@ def frozen(service: EmbeddedStorage) -> Iterator[None]:
         yield
     finally:
         os.kill(service.pid, signal.SIGCONT)
+
+
+async def has_rows(system: Settings, rows: int) -> bool:
+    return await count(system) == rows
