@@ -12,6 +12,9 @@ COUNT := /^Collecting/ { printf "\r  fetched %d", ++n; fflush() } \
 # Versions and hashes for every platform and Python we support, and no address to fetch them from.
 RESOLVE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q
 
+# Most tests wait more than they compute. Those of faults are about time, and are run one after another.
+SIDE_BY_SIDE = $(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/faults
+
 .DEFAULT_GOAL := help
 .PHONY: help up venv test test-faults soak bench lint format lock package clean
 
@@ -33,8 +36,8 @@ $(READY): $(LOCK) pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation -q -e .
 	@touch $@
 
-test: venv ## run all tests (ARGS="-k name" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+test: venv ## run all tests, or some: ARGS="tests/models -k name"
+	@$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(SIDE_BY_SIDE) && $(BIN)/python -m pytest tests/faults)
 
 test-faults: venv ## break everything that can break, and account for every message (20 minutes)
 	@rm -f build/faults.json

@@ -116,7 +116,7 @@ async def exported(
 
 def cells(file: bytes) -> list[list[str]]:
     """Read a CSV file, the header included."""
-    csv.field_size_limit(len(file) + 1)
+    csv.field_size_limit(max(len(file) + 1, csv.field_size_limit()))
     return list(csv.reader(io.StringIO(file.decode(), newline="")))
 
 

@@ -18,9 +18,10 @@ from pydantic import SecretStr
 
 from app.database import connect
 from models.exports import ExportOptions, Source
-from sinks import export_stream
+from sinks import export_copy
 from sinks.errors import CannotGoOn, ServiceDown
-from sinks.export_stream import BLOCK_BYTES, Export, Progress, write_export
+from sinks.export_copy import BLOCK_BYTES, BLOCKS_AHEAD
+from sinks.export_stream import Export, Progress, write_export
 from tests.services import eventually, settings_for_tests
 from tests.sinks.conftest import migrate
 from tests.sinks.exporting import BEGIN, World, cells, exported
@@ -144,7 +145,7 @@ async def test_who_writes_slowly_holds_up_postgresql_and_not_the_memory(
     writing = asyncio.create_task(write_export(connection, EXPORT, write, progress))
     await until_it_stands_still(progress)
     # One that is written, those that wait, and one that is put together.
-    assert progress.rows < (export_stream.BLOCKS_AHEAD + 3) * 2 * BLOCK_BYTES / PAYLOAD
+    assert progress.rows < (BLOCKS_AHEAD + 3) * 2 * BLOCK_BYTES / PAYLOAD
     go_on.set()
     await writing
     await connection.close()
@@ -236,7 +237,7 @@ async def test_a_server_that_says_nothing_any_more_is_given_up(
     await fill(filling, 10_000)
     await filling.close()
     connection = await connect(settings, statement_timeout_s=0)
-    monkeypatch.setattr(export_stream, "SILENCE_S", 2.0)
+    monkeypatch.setattr(export_copy, "SILENCE_S", 2.0)
     server = psutil.Process(connection.get_server_pid())
 
     async def write(data: bytes) -> None:

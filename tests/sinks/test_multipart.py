@@ -380,6 +380,6 @@ def test_ten_thousand_parts_hold_the_largest_file_there_can_be() -> None:
     sizes = [part_bytes(number) for number in range(1, 10_001)]
 
     assert sum(sizes) > 5 * 1024 * 1024 * MIB
-    assert max(sizes) < 5 * 1024 * MIB
+    assert max(sizes) <= 5 * 1024 * MIB
     assert sizes == sorted(sizes)
-    assert sum(sizes[:1000]) == 1000 * FIRST_PART_BYTES
+    assert set(sizes[:900]) == {FIRST_PART_BYTES}
