@@ -184,36 +184,13 @@ async def started(events: list[Said], states: list[Said]) -> World:
     return world
 
 
-def test_states_do_not_run_ahead_of_events_that_cannot_be_joined_yet() -> None:
+@pytest.mark.parametrize(("users", "read_at_most"), [(1, 400), (100, 100)], ids=["of one user", "of many"])
+def test_states_do_not_run_ahead_of_events_that_cannot_be_joined_yet(users: int, read_at_most: int) -> None:
     """The brokers do not take entries: nothing that the events still need is forgotten, nor piled up."""
-
-    async def test() -> World:
-        events, states = in_turn(40, 60_000), in_turn(400, 6_000)
-        world = World(random.Random(1))
-        for said in states:
-            world.states.append(said.as_state(), said.arrives_ms)
-        for said in events:
-            world.events.append(said.as_event(), said.arrives_ms)
-        world.producer.up.clear()
-        world.start()
-        await asyncio.sleep(600)
-        assert world.states.done_to < 400
-        assert world.producer.entries == []
-
-        world.producer.up.set()
-        await world.all_done()
-        check(world, events, states)
-        return world
-
-    virtual_time.run(test())
-
-
-def test_states_of_many_users_do_not_run_ahead_either() -> None:
-    """Each has few, but all of them are kept in memory until the events have been joined."""
 
     async def test() -> None:
         events, states = in_turn(40, 60_000), in_turn(400, 6_000)
-        states = [replace(said, user=f"user-{said.number % 100}") for said in states]
+        states = [replace(said, user=f"user-{said.number % users}") for said in states]
         world = World(random.Random(1))
         for said in states:
             world.states.append(said.as_state(), said.arrives_ms)
@@ -222,7 +199,8 @@ def test_states_of_many_users_do_not_run_ahead_either() -> None:
         world.producer.up.clear()
         world.start()
         await asyncio.sleep(600)
-        assert world.states.done_to < 100
+        assert world.states.done_to < read_at_most
+        assert world.producer.entries == []
 
         world.producer.up.set()
         await world.all_done()
