@@ -356,7 +356,9 @@ async def test_a_late_worker_that_lost_its_lease_changes_neither_row_nor_file(
     await asyncio.wait_for(first, 20)
     assert await row_of(database, export) == before
     await file_is_the_table(database, export)
-    assert (late.stats.finished, late.stats.lost, successor.stats.finished) == (0, 1, 1)
+    assert (late.stats.finished, successor.stats.finished) == (0, 1)
+    # More than once if its heart was just beating when it was frozen: it then tries to have the job again.
+    assert late.stats.lost >= 1
 
 
 async def test_a_partition_that_is_given_up_leaves_the_export_running_and_the_next_owner_waits_for_it(
@@ -457,7 +459,8 @@ async def test_a_job_that_never_ends_is_given_up(
 async def test_a_session_that_is_cut_off_in_the_middle_is_begun_anew(
     database: Settings, pool: asyncpg.Pool, worker: Worker
 ) -> None:
-    await make_survey(database, MANY, size=SIZE)
+    # More than all buffers between PostgreSQL and the gate take.
+    await make_survey(database, 5 * MANY, size=SIZE)
     export = await ask(database)
     gate = worker.gate()
     work = asyncio.create_task(worker.exports(chunk_of(export)))
