@@ -72,7 +72,7 @@ package: ## build the wheel, and try it with nothing but what the image holds
 	@build/make/bin/pip wheel --disable-pip-version-check -q --no-deps --no-build-isolation -w dist .
 	@$(PYTHON) -m venv build/image && build/image/bin/pip install --disable-pip-version-check -q --require-hashes --no-deps -r requirements/runtime.lock
 	@build/image/bin/pip install --disable-pip-version-check -q --no-deps --no-index dist/*.whl
-	@cd build && image/bin/chatlog --version && image/bin/python -c 'import app.worker, app.commands, migrations'
+	@cd build && image/bin/chatlog --version && image/bin/python -c 'import app.worker, app.commands, app.api, migrations'
 	@rm -rf build
 
 clean: ## remove the environment and caches
