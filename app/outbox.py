@@ -25,6 +25,9 @@ from sinks.delivery import end_producer
 from sinks.sqlstate import DRIVER_ERRORS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
     import asyncpg
 
     from app.settings import Settings
@@ -41,6 +44,7 @@ FROZEN_AFTER = "15s"
 _TAKE = statement("take_unpublished")
 _MARK = statement("mark_published")
 _COUNT = statement("count_unpublished")
+_REFUSE = statement("refuse_unpublished")
 
 
 class Outbox:
@@ -112,10 +116,16 @@ class Outbox:
             rows = await connection.fetch(_TAKE)
             if not rows:
                 return False
+            jobs, no_jobs = _jobs_of(rows)
             async with asyncio.timeout(KAFKA_WITHIN_S):
-                sent = [await producer.send(self._topic, **_record_of(row)) for row in rows]
+                sent = [await producer.send(self._topic, **job) for job in jobs]
                 await asyncio.gather(*sent)
             await connection.execute(_MARK, [row["id"] for row in rows])
+            if no_jobs:
+                await connection.execute(_REFUSE, no_jobs)
+                log.error(
+                    "Exports that this version cannot ask for have failed", extra={"records": len(no_jobs)}
+                )
             return True
 
     async def _connected(self) -> AIOKafkaProducer:
@@ -149,6 +159,17 @@ class Outbox:
             )
         if error is None and was_well is False:
             log.info("Jobs of exports are sent again", extra={"topic": self._topic})
+
+
+def _jobs_of(rows: Sequence[asyncpg.Record]) -> tuple[list[dict[str, Any]], list[UUID]]:
+    """Return the records of the rows, and the ids of those that are none: one must not hold up the rest."""
+    jobs, no_jobs = [], []
+    for row in rows:
+        try:
+            jobs.append(_record_of(row))
+        except ValueError:  # an unknown source or option: another version's, or another program's
+            no_jobs.append(row["id"])
+    return jobs, no_jobs
 
 
 def _record_of(row: asyncpg.Record) -> dict[str, Any]:

@@ -111,6 +111,18 @@ async def test_two_processes_send_each_job_once_and_also_what_another_one_left(
     assert set(found.values()) == {1}
 
 
+async def test_a_row_that_no_job_can_be_made_of_fails_and_does_not_hold_up_the_rest(
+    client: httpx.AsyncClient, system: Settings
+) -> None:
+    odd = await add_export(system, ANA, published=None, source="moods")
+
+    asked = await ask(client, system)
+
+    await eventually(lambda: are_published(system, [str(odd), asked]))
+    assert (await row_of(system, odd))["status"] == "Failed"
+    assert await ids_in_kafka(system) == {UUID(asked).hex: 1}
+
+
 async def test_exports_are_taken_while_kafka_is_down_and_their_jobs_follow(
     api_settings: Callable[..., Settings],
     system: Settings,  # the same database, prepared
