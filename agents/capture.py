@@ -16,11 +16,11 @@ from models.entries import encode_entry
 from models.errors import BadRecord, Reason
 from models.states import (
     EMPTY_HISTORY,
-    as_of,
     decode_history,
     decode_state,
     encode_history,
     insert,
+    states_at_once,
     trim,
 )
 from sinks.dead_letters import dead_letter_of
@@ -112,12 +112,13 @@ class CaptureEvents:
         self, partition: int, visible: Sequence[_Visible], bad: list[DeadLetter]
     ) -> list[tuple[ConsumerRecord, OutRecord]]:
         """Return the entries, encoded: of each message with the state that its user had before it."""
-        entry_of, stored_of = self._platform.entry_of, self._table.reader(partition)
+        entry_of = self._platform.entry_of
+        # Nothing is waited for below, so no history changes.
+        state_of = states_at_once(self._table.reader(partition))
         entries = []
         for record, event, category, moment in visible:
             key = moment.userid.encode()
-            stored = stored_of(key)
-            state = as_of(decode_history(stored), moment.timestamp) if stored else {}
+            state = state_of(key, moment.timestamp)
             try:
                 entry = entry_of(event, category, moment, state)
             except BadRecord as error:

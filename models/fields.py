@@ -6,6 +6,7 @@ stored, or raises `BadRecord`. Which fields a record has is the record's own mod
 
 import re
 import uuid
+from functools import lru_cache
 
 from models import JSON
 from models.decoding import json_type
@@ -16,12 +17,15 @@ TIMESTAMP_MAX_MS = 253_402_300_799_999
 
 #: PostgreSQL refuses an index row of more than about 2,700 bytes. Two texts of this size and a timestamp fit.
 INDEXED_MAX_BYTES = 512
-#: No character takes more than four bytes, so the usual identifier need not be encoded to be measured.
-_SURELY_FITS = INDEXED_MAX_BYTES // 4
+#: Characters that fit into them for certain, as none takes more than four bytes: the usual identifier need
+#: not be encoded to be measured.
+SURELY_FITS = INDEXED_MAX_BYTES // 4
 
 # As PostgreSQL reads a UUID: hyphens are optional between groups of four digits, and so are braces.
 _UUID = re.compile(r"(\{)?(?:[0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}(?(1)\})")
-_CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UUID_MAX_LENGTH = 41
+#: As PostgreSQL writes one.
+CANONICAL_UUID = r"\A[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z"
 
 
 def optional_id(value: JSON, field: str) -> str | None:
@@ -45,7 +49,7 @@ def required_id(value: JSON, field: str) -> str:
     Raises:
         BadRecord: `missing_field` for null and '', `wrong_type`, `too_large`.
     """
-    if type(value) is str and 0 < len(value) <= _SURELY_FITS:
+    if type(value) is str and 0 < len(value) <= SURELY_FITS:
         return value
     identifier = optional_indexed_id(value, field)
     if not identifier:
@@ -67,7 +71,7 @@ def optional_indexed_id(value: JSON, field: str) -> str | None:
 
 def fits_index(text: str) -> bool:
     """Tell whether the text is small enough for the table's indexes."""
-    return len(text) <= _SURELY_FITS or len(text.encode()) <= INDEXED_MAX_BYTES
+    return len(text) <= SURELY_FITS or len(text.encode()) <= INDEXED_MAX_BYTES
 
 
 def optional_text(value: JSON, field: str) -> str | None:
@@ -126,11 +130,15 @@ def optional_uuid(value: JSON, field: str) -> str | None:
         return None
     if type(value) is not str:
         raise BadRecord(Reason.WRONG_TYPE, f"{field}: expected a string, got {json_type(value)}")
-    if _CANONICAL_UUID.fullmatch(value):
-        return value
-    if _UUID.fullmatch(value):
-        return str(uuid.UUID(value))
+    if len(value) <= _UUID_MAX_LENGTH and (canonical := _canonical_uuid(value)):
+        return canonical
     raise BadRecord(Reason.BAD_UUID, f"{field}: not a UUID")
+
+
+# Every message of a survey brings the same one.
+@lru_cache(maxsize=1024)
+def _canonical_uuid(value: str) -> str | None:
+    return str(uuid.UUID(value)) if _UUID.fullmatch(value) else None
 
 
 def _describe(value: JSON) -> str:

@@ -10,8 +10,7 @@ import time
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-import orjson
-
+from models.entries import encode_entries
 from sinks.batching import Batcher
 from sinks.splitting import write_or_split
 from sinks.sql import statement
@@ -83,7 +82,7 @@ class ChatLogSink:
 
     async def _insert(self, entries: Sequence[ChatLogEntry]) -> int:
         try:
-            status = await self._pool.execute(_INSERT, orjson.dumps(entries).decode())
+            status = await self._pool.execute(_INSERT, encode_entries(entries).decode())
         except DRIVER_ERRORS as error:
             raise verdict(error) from None  # the chain could quote the row
         return int(status.rpartition(" ")[2])

@@ -12,13 +12,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import asyncpg
-import orjson
 import uvloop
 
 from app.settings import load_settings
 from app.topics import topics_of
 from benchmarks.contenders.reading import Reader
-from models.entries import decode_entry
+from models.entries import decode_entry, encode_entries
 from sinks.sql import statement
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ async def _persist(reader: Reader, partitions: list[TopicPartition]) -> None:
         records, read_to = await reader.read(partitions, BATCH)
         entries = [decode_entry(record.value) for record in records]
         entries.sort(key=attrgetter("key"))
-        await connection.execute(INSERT, orjson.dumps(entries).decode())
+        await connection.execute(INSERT, encode_entries(entries).decode())
         reader.done_to.update(read_to)
 
 

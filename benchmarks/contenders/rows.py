@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import msgspec
 import orjson
 
 if TYPE_CHECKING:
@@ -45,5 +46,6 @@ def row_of(entry: ChatLogEntry) -> tuple[object, ...]:
     )
 
 
-def _json(value: JSON) -> str | None:
-    return None if value is None else orjson.dumps(value).decode()
+def _json(value: JSON | msgspec.Raw) -> str | None:
+    text = bytes(value) if isinstance(value, msgspec.Raw) else orjson.dumps(value)
+    return None if text == b"null" else text.decode()

@@ -1,7 +1,7 @@
 """The chat-log topic's records: what is accepted, what is refused, and that nothing changes on the way."""
 
+import json
 from contextlib import suppress
-from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.decoding import MAX_DEPTH
-from models.entries import ChatLogEntry, Direction, decode_entry, encode_entry
+from models.entries import ChatLogEntry, Direction, decode_entry, encode_entries, encode_entry
 from models.errors import BadRecord, Reason
 from models.fields import INDEXED_MAX_BYTES, TIMESTAMP_MAX_MS
+from models.text import clean_json as cleaned
+from tests.models.columns import COLUMNS, values
 from tests.models.strategies import any_json, as_bytes, clean_json, clean_text, nested
 
 LEAST: dict[str, Any] = {"userid": "U1", "timestamp": 1_700_000_000_000, "direction": "user", "content": "hi"}
@@ -39,7 +41,7 @@ def record(**changes: Any) -> bytes:
 
 
 def test_the_fields_are_the_columns_of_the_table_in_order() -> None:
-    assert [field.name for field in fields(ChatLogEntry)] == [
+    assert list(COLUMNS) == [
         "userid",
         "pageid",
         "timestamp",
@@ -85,13 +87,22 @@ def test_an_entry_is_encoded_by_name_with_the_timestamp_in_ms_and_the_survey_as_
 
 @given(entries)
 def test_an_entry_comes_back_as_it_was(entry: ChatLogEntry) -> None:
-    assert decode_entry(encode_entry(entry)) == entry
+    assert values(decode_entry(encode_entry(entry))) == values(entry)
+
+
+@given(st.lists(entries, max_size=5))
+def test_a_list_of_entries_is_encoded_as_each_of_them(some: list[ChatLogEntry]) -> None:
+    decoded = [decode_entry(encode_entry(entry)) for entry in some]
+    each = [orjson.loads(encode_entry(entry)) for entry in some]
+    assert orjson.loads(encode_entries(some)) == each
+    assert orjson.loads(encode_entries(decoded)) == each
 
 
 def test_the_least_record_is_an_entry_with_the_rest_null() -> None:
-    assert decode_entry(record()) == ChatLogEntry(
+    least = ChatLogEntry(
         "U1", None, 1_700_000_000_000, Direction.USER, "hi", None, None, None, None, None, None
     )
+    assert values(decode_entry(record())) == values(least)
 
 
 def test_the_key_is_the_primary_key() -> None:
@@ -141,7 +152,7 @@ def test_the_key_is_the_primary_key() -> None:
     ],
 )
 def test_what_any_producer_may_write(changes: dict[str, Any], field: str, expected: Any) -> None:
-    assert getattr(decode_entry(record(**changes)), field) == expected
+    assert values(decode_entry(record(**changes)))[field] == expected
 
 
 @pytest.mark.parametrize(
@@ -203,7 +214,8 @@ def test_what_is_no_object_is_refused(raw: bytes | None) -> None:
 
 def test_every_event_that_can_be_read_can_be_read_inside_an_entry() -> None:
     inside = record(raw_payload=orjson.loads(nested(MAX_DEPTH)))
-    assert decode_entry(encode_entry(decode_entry(inside))) == decode_entry(inside)
+    again = encode_entry(decode_entry(inside))
+    assert values(decode_entry(again)) == values(decode_entry(inside))
     with pytest.raises(BadRecord) as refused:
         decode_entry(record(raw_payload=orjson.loads(nested(MAX_DEPTH + 1))))
     assert refused.value.reason is Reason.TOO_DEEP
@@ -212,13 +224,55 @@ def test_every_event_that_can_be_read_can_be_read_inside_an_entry() -> None:
 @given(
     st.fixed_dictionaries(
         {},
-        optional={
-            field.name: st.sampled_from([LEAST.get(field.name), "", 1, None]) | any_json
-            for field in fields(ChatLogEntry)
-        },
+        optional={name: st.sampled_from([LEAST.get(name), "", 1, None]) | any_json for name in COLUMNS},
     )
 )
 def test_any_object_is_an_entry_or_a_bad_record(value: dict[str, Any]) -> None:
     with suppress(BadRecord):
         entry = decode_entry(as_bytes(value))
-        assert decode_entry(encode_entry(entry)) == entry
+        assert values(decode_entry(encode_entry(entry))) == values(entry)
+
+
+UNTEXTUAL = (
+    b"\xff",
+    b"\xed\xa0\x80",
+    b"\xc0\xaf",
+    b"\xf4\x90\x80\x80",
+    b"\x00",
+    b"\t",
+    b"\x7f",
+    b"\xe2\x80\xa8",
+)
+ESCAPES = (rb"\u0000", rb"\\u0000", rb"\ud83d", rb"\ud83d\ude00", rb"\x", rb"\u12", b"\\")
+NUMBERS = (b"1e5", b"1E+400", b"01", b"-", b"-0", b"1.", b".5", b"NaN", b"1e", b"12345678901234567890123")
+MARKS = (b'"', b"}", b"]", b"{}", b",", b":", b"nul", b" ")
+
+
+@given(entries, st.integers(0), st.sampled_from([*UNTEXTUAL, *ESCAPES, *NUMBERS, *MARKS]))
+def test_a_record_with_anything_in_it_is_stored_clean_or_refused(
+    entry: ChatLogEntry, place: int, odd: bytes
+) -> None:
+    raw = encode_entry(entry)
+    place %= len(raw) + 1
+    broken = raw[:place] + odd + raw[place:]
+    try:
+        decoded = decode_entry(broken)
+    except BadRecord:
+        return
+    stored = encode_entries([decoded])
+    assert rb"\u0000" not in stored.replace(rb"\\", b"")
+    (found,) = json.loads(stored.decode())
+    said = cleaned(json.loads(broken.decode()))
+    assert isinstance(said, dict)
+    assert {name: nearly(found[name]) for name in COLUMNS} == {
+        name: nearly(said.get(name)) for name in COLUMNS
+    }
+
+
+def nearly(value: Any) -> Any:
+    """The value with numbers beyond 64 bits as the nearest float, which they may have become."""
+    if isinstance(value, dict):
+        return {name: nearly(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [nearly(inner) for inner in value]
+    return float(value) if type(value) is int and not -(2**63) <= value < 2**64 else value
