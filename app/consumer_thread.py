@@ -1,7 +1,8 @@
 """Faust's consumer thread: where aiokafka fetches, commits and tells positions, beside the event loop.
 
-It differs from Faust's in how long a fetch may wait, in reading only what was committed by transactions, and
-in that a failed commit is reported, not raised. What is fetched, and what is committed, `app.transport` says.
+It differs from Faust's in how long a fetch may wait, in reading only what was committed by transactions, in
+waiting for a coordinator that does not know the offsets yet, and in that a failed commit is reported, not
+raised. What is fetched, and what is committed, `app.transport` says.
 """
 
 from __future__ import annotations
@@ -10,14 +11,24 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import (
+    CommitFailedError,
+    GroupLoadInProgressError,
+    IllegalStateError,
+    KafkaError,
+    NoError,
+    for_code,
+)
+from aiokafka.protocol.commit import OffsetFetchRequest
 from faust.transport.drivers import aiokafka as driver
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from faust.types import TP
 
@@ -41,6 +52,13 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         super().__init__(*args, **kwargs)
         #: `time.monotonic()` of the last warning that commits fail; None while they succeed.
         self._commit_warned_at: float | None = None
+
+    async def on_start(self) -> None:
+        """Start the consumer, and have it heed what its coordinator says."""
+        await super().on_start()
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001  aiokafka offers no other place
+        if isinstance(coordinator, GroupCoordinator):
+            coordinator._send_req = partial(_heed_error, coordinator, coordinator._send_req)  # noqa: SLF001
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -104,3 +122,22 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
             if state is not None and state.has_valid_position:
                 return int(state.position)
         return None
+
+
+async def _heed_error(
+    coordinator: GroupCoordinator, send: Callable[[Any], Awaitable[Any]], request: Any
+) -> Any:
+    """Send a request to the coordinator; raise the error of an answer about offsets as a whole.
+
+    aiokafka overlooks it, and takes what comes with it, nothing, for a group that never committed: who asked
+    while the coordinator was starting or moving read all of the log again. What is raised, it tries again.
+    """
+    response = await send(request)
+    if isinstance(request, OffsetFetchRequest):
+        # The first version of the answer has errors by partition only, which aiokafka heeds.
+        error = for_code(getattr(response, "error_code", NoError.errno))
+        if error is not NoError:
+            if error is not GroupLoadInProgressError:
+                coordinator.coordinator_dead()
+            raise error("the coordinator does not tell the committed offsets")
+    return response

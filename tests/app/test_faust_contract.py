@@ -99,6 +99,7 @@ OVERRIDES: dict[type, dict[str, str]] = {
         "_commit": "(self, offsets)",
         "_create_worker_consumer": "(self, transport)",
         "logger": "",
+        "on_start": "(self)",
     },
     ChunkConsumer: {
         "_drain_messages": "(self, fetcher)",
@@ -225,8 +226,9 @@ TOUCHED: list[tuple[type, Iterable[str]]] = [
     (Message, ("acked", "generation_id", "tp", "value")),
     (
         aiokafka.AIOKafkaConsumer,
-        ("_fetch_max_wait_ms", "_isolation_level", "_max_poll_interval_ms", "_subscription"),
+        ("_coordinator", "_fetch_max_wait_ms", "_isolation_level", "_max_poll_interval_ms", "_subscription"),
     ),
+    (group_coordinator.GroupCoordinator, ("_send_req", "coordinator_dead")),
     (subscription_state.SubscriptionState, ("subscription",)),
     (subscription_state.Subscription, ("assignment",)),
     (subscription_state.TopicPartitionState, ("has_valid_position", "position")),
@@ -290,6 +292,8 @@ READ: list[tuple[type, str, str]] = [
     (aiokafka.AIOKafkaConsumer, "seek_to_committed", "5bf7c60fd74d"),
     (group_coordinator.GroupCoordinator, "_on_join_prepare", "52c9c084bcf7"),
     (group_coordinator.GroupCoordinator, "_heartbeat_routine", "dae65a48ddd1"),
+    (driver.AIOKafkaConsumerThread, "on_start", "35dffc498997"),
+    (group_coordinator.GroupCoordinator, "_do_fetch_commit_offsets", "54aca976d4ea"),
     (aiokafka.AIOKafkaProducer, "stop", "597b79e1d380"),
 ]
 

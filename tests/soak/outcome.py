@@ -59,9 +59,10 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        """Whether nothing was lost, doubled or wrong, and every fault was recovered from."""
+        """Whether nothing was lost, doubled, wrong or taken back, and every fault was recovered from."""
         recovered = all(fault.recovery_s is not None and not fault.problem for fault in self.faults)
-        return self.account.settled and not self.wrongly_joined and recovered
+        onward = not any(self.peaks.gone_back.values())
+        return self.account.settled and not self.wrongly_joined and recovered and onward
 
     def show(self, console: Console) -> bool:
         """Print it; return whether it is good."""
@@ -72,7 +73,10 @@ class Outcome:
         console.print(table)
         for role in ROLES:
             memory = self.peaks.memory_bytes[role] / MEGABYTE
-            console.print(f"{role}: peak {memory:.0f} MB a worker, peak lag {self.peaks.lag[role]} messages")
+            console.print(
+                f"{role}: peak {memory:.0f} MB a worker, peak lag {self.peaks.lag[role]} messages, "
+                f"committed offsets went back by {self.peaks.gone_back[role]} at most"
+            )
         console.print(
             f"ended by themselves, and started again: {', '.join(self.ended_by_themselves) or 'none'}"
         )

@@ -1,4 +1,5 @@
-"""What a soak looks at while it runs: how much memory the workers take, and how far they are behind."""
+"""What a soak looks at while it runs: how much memory the workers take, how far they are behind, whether they
+read again what was done."""
 
 from __future__ import annotations
 
@@ -26,10 +27,17 @@ AWAY = (KafkaError, OSError, TimeoutError)
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """The most that was seen of each role: resident memory of one worker, messages its group was behind."""
+    """The most that was seen of each role.
+
+    Attributes:
+        memory_bytes: what was resident of one worker.
+        lag: messages its group was behind.
+        gone_back: messages of one partition that its group committed again as not done.
+    """
 
     memory_bytes: dict[Role, int] = field(default_factory=lambda: dict.fromkeys(ROLES, 0))
     lag: dict[Role, int] = field(default_factory=lambda: dict.fromkeys(ROLES, 0))
+    gone_back: dict[Role, int] = field(default_factory=lambda: dict.fromkeys(ROLES, 0))
 
 
 class Watch:
@@ -45,6 +53,8 @@ class Watch:
             Role.PERSIST: (system.persist_group, topics.chat_log.name),
         }
         self.peaks = Peaks()
+        #: How far each group had come in each partition.
+        self._reached: dict[Role, dict[int, int]] = {role: {} for role in ROLES}
 
     async def run(self) -> None:
         """Look again and again, until this is cancelled."""
@@ -77,3 +87,7 @@ class Watch:
             done = await committed(self._system, group, topic)
             lag = sum((await ends(self._system, topic)).values()) - sum(done.values())
             self.peaks.lag[role] = max(self.peaks.lag[role], lag)
+            reached = self._reached[role]
+            back = max(reached.get(partition, 0) - offset for partition, offset in done.items())
+            self.peaks.gone_back[role] = max(self.peaks.gone_back[role], back)
+            reached.update({n: max(offset, reached.get(n, 0)) for n, offset in done.items()})
