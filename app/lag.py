@@ -61,11 +61,11 @@ class PartitionLag:
     @property
     def next_offset(self) -> int:
         """Where the group goes on."""
-        return _next_offset(self.committed, self.beginning)
+        return _next_offset(self.committed, self.beginning, self.end)
 
     @property
     def messages(self) -> int:
-        """How many offsets the group has still to go; markers and gaps count like records."""
+        """How many offsets of those that were there when asked are not done; gaps count like records."""
         return max(0, self.end - self.next_offset)
 
     def seconds(self, now_s: float) -> float | None:
@@ -143,6 +143,7 @@ class LagMonitor(Service):
             await self._note_failure(error)
             return
         self.partitions = compare(offsets, before, known, time.monotonic())
+        self._note_what_is_read_again(before)
         self._answered_at = time.monotonic()
         if self.error is not None:
             self.error = None
@@ -161,6 +162,23 @@ class LagMonitor(Service):
         while not self.should_stop:
             await self.look()
             await self.sleep(LOOK_EVERY_S)
+
+    def _note_what_is_read_again(self, before: Mapping[TP, PartitionLag]) -> None:
+        """Say why the lag has jumped, when it has for that."""
+        again = {
+            lag.tp: min(last.next_offset, lag.end) - lag.next_offset
+            for lag in self.partitions
+            if (last := before.get(lag.tp)) is not None and lag.next_offset < last.next_offset
+        }
+        if again:
+            log.warning(
+                "The group's offsets went back, and records are read again: "
+                "they were reset or expired, or the topic was made anew",
+                extra={
+                    "partitions": [f"{tp.topic}[{tp.partition}]" for tp in again],
+                    "records": sum(again.values()),
+                },
+            )
 
     async def _note_failure(self, error: Exception) -> None:
         if self.error is None:
@@ -217,20 +235,28 @@ def _timestamps(
     known: dict[TP, int] = {}
     wanted: dict[TP, int] = {}
     for tp, found in offsets.items():
-        next_offset = _next_offset(found.committed, found.beginning)
+        next_offset = _next_offset(found.committed, found.beginning, found.end)
         if next_offset >= found.end:
             continue
         last = before.get(tp)
         chunk = progress[tp].oldest_in_flight if tp in progress else None
-        if chunk is not None:
+        # What is in flight here may be done elsewhere already, if this worker slept through a rebalance.
+        if chunk is not None and chunk.last_offset >= next_offset:
             known[tp] = chunk.records[0].timestamp
-        elif last is not None and last.oldest_ms is not None and last.next_offset == next_offset:
+        elif (
+            last is not None and last.oldest_ms is not None and _is_same_record(last, next_offset, found.end)
+        ):
             known[tp] = last.oldest_ms
         else:
             wanted[tp] = next_offset
     return known, wanted
 
 
-def _next_offset(committed: int | None, beginning: int) -> int:
-    """Return where the group goes on: what it never read may have expired meanwhile."""
-    return beginning if committed is None else max(committed, beginning)
+def _is_same_record(last: PartitionLag, next_offset: int, end: int) -> bool:
+    """Tell whether the next record is the one of the last look; a log that was made anew is shorter."""
+    return last.next_offset == next_offset and last.end <= end
+
+
+def _next_offset(committed: int | None, beginning: int, end: int) -> int:
+    """Return where the group goes on: what it never read may have expired, or the log been made anew."""
+    return beginning if committed is None or committed > end else max(committed, beginning)

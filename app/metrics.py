@@ -114,7 +114,11 @@ class WorkerCollector(Collector):
         )
 
     def _lag(self) -> Iterator[Metric]:
-        """Yield the lag of the whole group: every worker of a role tells the same, so take the maximum."""
+        """Yield the lag of the whole group: every worker of a role tells the same, so take the maximum.
+
+        What is too old to tell how things are is left out: of a worker that alone cannot reach Kafka, it
+        would be the maximum for as long as that lasts.
+        """
         lag, now, now_s = self._app.lag, time.monotonic(), time.time()
         labels = ["topic", "partition"]
         messages = GaugeMetricFamily(
@@ -140,10 +144,11 @@ class WorkerCollector(Collector):
         assigned = self._app.assigned()
         for partition in lag.partitions:
             values = [partition.tp.topic, str(partition.tp.partition)]
-            messages.add_metric(values, partition.messages)
-            age_s = partition.seconds(now_s)
-            seconds.add_metric(values, math.nan if age_s is None else age_s)
-            commit_age.add_metric(values, partition.commit_age_s(now))
+            if not lag.is_stale:
+                messages.add_metric(values, partition.messages)
+                age_s = partition.seconds(now_s)
+                seconds.add_metric(values, math.nan if age_s is None else age_s)
+                commit_age.add_metric(values, partition.commit_age_s(now))
             mine.add_metric(values, float(partition.tp in assigned))
             expired.add_metric(values, lost[partition.tp])
         yield from (messages, seconds, commit_age, mine, expired)

@@ -69,22 +69,30 @@ class GroupOffsets:
     async def ask(self) -> dict[TP, Offsets]:
         """Return the offsets of every partition of the topics, whoever reads it.
 
+        The commits are of a later moment than the ends: what lies between the two was there, and is not done.
+        A commit past its end is of a log that was longer.
+
         Raises:
             KafkaError, OSError, TimeoutError: the brokers do not answer; `close`, then ask again.
         """
         admin, consumer = await self._connected()
         if time.monotonic() - self._partitions_asked_at >= PARTITIONS_EVERY_S:
             self._partitions = await self._find_partitions(admin)
-            self._partitions_asked_at = time.monotonic()
+            if {tp.topic for tp in self._partitions} == self._topics:
+                self._partitions_asked_at = time.monotonic()
         if not self._partitions:
             return {}
-        # Committed first: what is committed meanwhile then makes the lag seem larger, never negative.
+        # The ends first: what comes in while a broker is slow, or away, would otherwise count as lag.
+        ends = await consumer.end_offsets(self._partitions)
+        beginnings = await consumer.beginning_offsets(self._partitions)
         committed = await admin.list_consumer_group_offsets(self._group, partitions=self._partitions)
         if set(committed) != set(self._partitions):
             # The client overlooks an error of the response as a whole.
             raise GroupCoordinatorNotAvailableError(f"no answer about the group {self._group}")
-        beginnings = await consumer.beginning_offsets(self._partitions)
-        ends = await consumer.end_offsets(self._partitions)
+        if past := [tp for tp in self._partitions if committed[tp].offset > ends[tp]]:
+            # Most often of records that came in since; if not, the end says so when it is asked again.
+            again = await consumer.end_offsets(past)
+            ends |= {tp: min(again[tp], committed[tp].offset) for tp in past}
         return {
             tp: Offsets(
                 beginning=beginnings[tp],

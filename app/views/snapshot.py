@@ -80,7 +80,7 @@ def lag(app: WorkerApp) -> Snapshot:
                 "topic": topic,
                 "messages": sum(partition.messages for partition in partitions),
                 "seconds": _oldest([partition.seconds(now_s) for partition in partitions]),
-                "commit_age_s": _oldest([partition.commit_age_s(now) for partition in partitions]),
+                "commit_age_s": round(max(partition.commit_age_s(now) for partition in partitions), 1),
                 "partitions": [_partition(partition, mine, now, now_s) for partition in partitions],
             }
             for topic, partitions in by_topic.items()
@@ -179,8 +179,9 @@ def _partition(partition: PartitionLag, mine: set[TP], now: float, now_s: float)
 
 
 def _oldest(seconds: Sequence[float | None]) -> float | None:
+    """Return the most of them; None if one is not known, which may be more."""
     known = [some for some in seconds if some is not None]
-    return round(max(known), 1) if known else None
+    return round(max(known), 1) if len(known) == len(seconds) else None
 
 
 def _waiting_since(patience: Patience) -> str | None:
