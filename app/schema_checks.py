@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.findings import Finding, Level
+from app.index_checks import check_indexes
 from app.rights_checks import check_rights
 
 if TYPE_CHECKING:
@@ -120,10 +121,13 @@ async def check_schema(connection: asyncpg.Connection[asyncpg.Record]) -> list[F
     needed = [(table, column) for table, columns in EXPORT_COLUMNS.items() for column in columns]
     missing = await connection.fetch(_MISSING_FOR_EXPORTS, *map(list, zip(*needed, strict=True)))
     required = await connection.fetch(_REQUIRED_OF_EXPORTS, _WRITTEN_TO_EXPORT_STATUS)
+    missing_columns = {table["relation"]: table["columns"] for table in missing}
+    missing_columns["chat_log"] = {name for name, _, _ in CHAT_LOG_COLUMNS} - {row["name"] for row in columns}
     return [
         *_column_findings(columns, key),
         *_partition_findings(has_default, months),
         *_export_findings(missing, [row[0] for row in required]),
+        *await check_indexes(connection, missing_columns),
         *await check_rights(connection),
     ]
 

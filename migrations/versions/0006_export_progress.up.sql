@@ -1,3 +1,24 @@
+-- Columns of these names that others have made mean something else: ours would be written over theirs.
+DO
+$do$
+DECLARE
+    theirs text;
+BEGIN
+    SELECT string_agg(attname::text, ', ' ORDER BY attnum)
+    INTO theirs
+    FROM pg_attribute
+    WHERE attrelid = 'export_status'::regclass AND NOT attisdropped
+      AND attname = ANY (ARRAY ['created', 'options', 'published', 'reason', 'attempt', 'lease_token', 'lease_until',
+                                'rows_done', 'rows_estimate', 'bytes_done', 'object_key', 'finished', 'removed']);
+    IF theirs IS NOT NULL THEN
+        RAISE EXCEPTION 'the table export_status that is here has %, which chatlog adds with a meaning of its own: let '
+            'the owner of each rename it (ALTER TABLE export_status RENAME COLUMN ... TO ...), or drop it if nobody '
+            'needs it, and run this again', theirs
+            USING ERRCODE = 'duplicate_column';
+    END IF;
+END
+$do$;
+
 -- What an export needs besides what others know of it: with defaults or nullable, as others insert rows too.
 ALTER TABLE export_status
     ADD COLUMN created timestamptz NOT NULL DEFAULT now(),

@@ -276,6 +276,27 @@ async def test_a_table_of_this_name_that_is_something_else_is_refused(
     assert await describe(empty) == before
 
 
+@pytest.mark.parametrize("their_shape", [theirs.FIRST_EXPORT_STATUS, theirs.REDESIGNED_EXPORT_STATUS])
+async def test_columns_of_theirs_with_our_names_are_refused_by_name_until_they_are_renamed(
+    empty: Database, open_connection: migrations.Connect, their_shape: str
+) -> None:
+    await empty.execute(
+        theirs.TABLES + their_shape + "ALTER TABLE export_status ADD COLUMN options text DEFAULT 'theirs',"
+        "ADD COLUMN finished boolean"
+    )
+    before, rows = await describe(empty), await contents(empty, "export_status")
+    with pytest.raises(migrations.MigrationError, match=r"has options, finished, which .* rename it"):
+        await go_up(open_connection)
+    assert await describe(empty) == before
+    assert await contents(empty, "export_status") == rows
+
+    await empty.execute("ALTER TABLE export_status RENAME COLUMN options TO their_options")
+    await empty.execute("ALTER TABLE export_status DROP COLUMN finished")
+    await go_up(open_connection)
+    found = await empty.fetch("SELECT options, their_options FROM export_status")
+    assert {tuple(row) for row in found} == {("{}", "theirs")}
+
+
 async def test_what_was_not_yet_sent_fails_on_the_way_back_rather_than_wait_for_ever(
     migrated: migrations.Connect, database: Database
 ) -> None:
