@@ -7,36 +7,41 @@ it `app.export_files`, to send the job `app.outbox`: a row that is asked for her
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import asyncpg
-import orjson
 
+from app.export_rows import COUNT_UP_TO, Counts, ExportRow, Survey, kept_options
 from app.sql import statement
-from models.exports import ExportOptions, Source, Status
 from sinks.sqlstate import DRIVER_ERRORS, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
     from uuid import UUID
 
-#: Counts stop here: a page shows "1,000+" rather than wait for a number.
-COUNT_UP_TO = 1000
-#: And here, if even that takes long: then there is no count.
+    from app.export_rows import Place
+    from models.exports import ExportOptions, Source
+
+#: If counting takes longer, there is no count.
 COUNT_WITHIN_MS = 1500
 #: A person waits; so it includes the wait for a free connection.
 ANSWER_WITHIN_S = 15.0
+#: The same asked for again so soon is a second click, not a second wish.
+SECOND_CLICK = timedelta(seconds=10)
 
 _INSERT = statement("insert_export")
+_QUEUE = statement("queue_requests")
 _FIND = statement("find_export")
-_FIND_ALL = statement("find_exports")
+_FIND_SOME = statement("find_exports")
+_FIND_PAGE = statement("find_export_page")
+_FIND_LATEST = statement("find_latest_exports")
+_COUNT_EXPORTS = statement("count_exports")
 _CANCEL = statement("cancel_export")
 _RETRY = statement("retry_export")
 _REMOVE = statement("remove_export")
 _SURVEYS = statement("find_surveys")
-_COUNT = statement("count_survey_rows")
+_COUNT_ROWS = statement("count_survey_rows")
 
 
 class NoSuchSurvey(Exception):
@@ -49,94 +54,6 @@ class NoSuchExport(Exception):
 
 class NotFailed(Exception):
     """Only an export that failed can be tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExportRow:
-    """An export, as its row says.
-
-    Attributes:
-        id: its own, however often it is tried.
-        user_id: the owner's email address.
-        survey_id: the survey's name. (Both names are those of the system before.)
-        status: how far it is.
-        source: what is exported.
-        options: what of it, and how it is written.
-        export_link: a link that works for some hours, or `models.exports.NO_LINK`.
-        reason: why it failed, for the owner; may be of an earlier attempt while it is tried again.
-        rows_done: how many rows are written, of about `rows_estimate`.
-        rows_estimate: None before it is known.
-        bytes_done: how much is stored.
-        object_key: where the file is kept; None before it is.
-        created: when it was asked for.
-        updated: when anything of it changed.
-        finished: when the file was complete.
-        removed: when its owner removed the file.
-    """
-
-    id: UUID
-    user_id: str
-    survey_id: str
-    status: Status
-    source: Source
-    options: ExportOptions
-    export_link: str
-    reason: str | None
-    rows_done: int
-    rows_estimate: int | None
-    bytes_done: int
-    object_key: str | None
-    created: datetime
-    updated: datetime
-    finished: datetime | None
-    removed: datetime | None
-
-    @classmethod
-    def of(cls, record: asyncpg.Record) -> Self:
-        """Read a row; of its other columns none is an owner's business."""
-        values = {name: record[name] for name in cls.__dataclass_fields__}
-        return cls(
-            **values
-            | {
-                "status": Status(record["status"]),
-                "source": Source(record["source"]),
-                "options": _options_of(record["options"]),
-                # Rows of the system before may lack it.
-                "updated": record["updated"] or record["created"],
-            }
-        )
-
-    @property
-    def has_file(self) -> bool:
-        """Whether there was a file to download, and its owner has not removed it."""
-        return self.status is Status.FINISHED and self.removed is None
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """A survey of an owner: its versions and translations are one, by its name.
-
-    Attributes:
-        name: what it is asked for by.
-        title: of its newest version.
-        shortcodes: of all versions.
-        created: when its first version was made.
-        versions: how many there are.
-    """
-
-    name: str
-    title: str | None
-    shortcodes: tuple[str, ...]
-    created: datetime
-    versions: int
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How much there is of a survey: exact below `COUNT_UP_TO`, which stands for "as many or more"."""
-
-    chat_log: int
-    responses: int
 
 
 class ExportRows:
@@ -159,12 +76,30 @@ class ExportRows:
         Raises:
             NoSuchSurvey: the owner has none of this name.
         """
-        kept = orjson.dumps(options.model_dump(mode="json", exclude_defaults=True)).decode()
-        record = _storable(survey) and await self._row(_INSERT, owner, survey, source.value, kept)
+        values = (owner, survey, source.value, kept_options(options))
+        record = _storable(survey) and await self._row(_INSERT, *values, timedelta(0))
         if not record:
             raise NoSuchSurvey
         self._on_request()
         return ExportRow.of(record)
+
+    async def request_once(self, owner: str, survey: str, source: Source, options: ExportOptions) -> None:
+        """Ask for an export as `request` does, unless this is a second click, whichever process it comes to.
+
+        Raises:
+            NoSuchSurvey: the owner has none of this name.
+        """
+        if not _storable(survey):
+            raise NoSuchSurvey
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                record = await self._insert_in_turn(owner, survey, source.value, kept_options(options))
+        except DRIVER_ERRORS as error:
+            raise verdict(error) from error
+        if record is None:
+            await self.survey(owner, survey)
+        else:
+            self._on_request()
 
     async def get(self, owner: str, export_id: UUID) -> ExportRow:
         """Return one export.
@@ -177,20 +112,37 @@ class ExportRows:
             raise NoSuchExport
         return ExportRow.of(record)
 
-    async def of_owner(self, owner: str) -> list[ExportRow]:
-        """Return all exports, the one that changed last first."""
-        return [ExportRow.of(record) for record in await self._rows(_FIND_ALL, owner, None)]
+    async def of_owner(self, owner: str, *, limit: int, after: Place | None = None) -> list[ExportRow]:
+        """Return so many exports, the one that changed last first, or those after a place in that order."""
+        return await self._some(owner, None, limit, after)
 
-    async def of_survey(self, owner: str, survey: str) -> list[ExportRow]:
-        """Return the exports of a survey, the one that changed last first; also of one that is gone since.
+    async def of_survey(
+        self, owner: str, survey: str, *, limit: int, after: Place | None = None
+    ) -> list[ExportRow]:
+        """Return the same of one survey; also of one that is gone since.
 
         Raises:
             NoSuchSurvey: the owner has none of this name, and no export of one.
         """
-        records = _storable(survey) and await self._rows(_FIND_ALL, owner, survey)
-        if not records:
+        rows = await self._some(owner, survey, limit, after) if _storable(survey) else []
+        if not rows and not await self.count_of(owner, survey):
             await self.survey(owner, survey)
-        return [ExportRow.of(record) for record in records or ()]
+        return rows
+
+    async def page_of(self, owner: str, survey: str, *, size: int, number: int) -> list[ExportRow]:
+        """Return a page of a survey's exports, the newest first; the first page is 1."""
+        records = await self._rows(_FIND_PAGE, owner, survey, size, (number - 1) * size)
+        return [ExportRow.of(record) for record in records]
+
+    async def count_of(self, owner: str, survey: str) -> int:
+        """Return how many exports of a survey there are, also of one that is gone since."""
+        record = await self._row(_COUNT_EXPORTS, owner, survey) if _storable(survey) else None
+        return record["count"] if record else 0
+
+    async def latest_of(self, owner: str) -> dict[str, ExportRow]:
+        """Return the newest export of each survey, by the survey's name."""
+        rows = [ExportRow.of(record) for record in await self._rows(_FIND_LATEST, owner)]
+        return {row.survey_id: row for row in rows}
 
     async def cancel(self, owner: str, export_id: UUID) -> ExportRow:
         """End an export that is not over; return it as it is then. One that is over stays as it is.
@@ -211,7 +163,7 @@ class ExportRows:
         record = await self._row(_RETRY, owner, export_id)
         if record is None:
             row = await self.get(owner, export_id)
-            raise NotFailed(f"Only a failed export can be tried again; this one is {row.status.value}.")
+            raise NotFailed(f"Only a failed export can be tried again; this one is {row.status}.")
         self._on_request()
         return ExportRow.of(record)
 
@@ -233,11 +185,11 @@ class ExportRows:
         record = _storable(name) and await self._row(_SURVEYS, owner, name)
         if not record:
             raise NoSuchSurvey
-        return _survey_of(record)
+        return Survey.of(record)
 
     async def surveys_of(self, owner: str) -> list[Survey]:
         """Return the owner's surveys, newest first."""
-        return [_survey_of(record) for record in await self._rows(_SURVEYS, owner, None)]
+        return [Survey.of(record) for record in await self._rows(_SURVEYS, owner, None)]
 
     async def counts_of(self, owner: str) -> dict[str, Counts]:
         """Return how much there is of each survey, by name; nothing if that cannot be said soon."""
@@ -250,10 +202,19 @@ class ExportRows:
             raise verdict(error) from error
         return {record["survey_name"]: Counts(record["chat_log"], record["responses"]) for record in records}
 
+    async def _insert_in_turn(self, owner: str, survey: str, *values: str) -> asyncpg.Record | None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_QUEUE, owner, survey)
+            return await connection.fetchrow(_INSERT, owner, survey, *values, SECOND_CLICK)
+
     async def _count(self, owner: str) -> list[asyncpg.Record]:
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             await connection.execute(f"SET LOCAL statement_timeout = {COUNT_WITHIN_MS}")
-            return await connection.fetch(_COUNT, owner, COUNT_UP_TO)
+            return await connection.fetch(_COUNT_ROWS, owner, COUNT_UP_TO)
+
+    async def _some(self, owner: str, survey: str | None, limit: int, after: Place | None) -> list[ExportRow]:
+        place = (after.updated, after.id) if after else (None, None)
+        return [ExportRow.of(record) for record in await self._rows(_FIND_SOME, owner, survey, *place, limit)]
 
     async def _row(self, query: str, *arguments: object) -> asyncpg.Record | None:
         return next(iter(await self._rows(query, *arguments)), None)
@@ -265,18 +226,6 @@ class ExportRows:
                 return await self._pool.fetch(query, *arguments)
         except DRIVER_ERRORS as error:
             raise verdict(error) from error
-
-
-def _survey_of(record: asyncpg.Record) -> Survey:
-    codes = tuple(code for code in record["shortcodes"] if code is not None)
-    return Survey(record["survey_name"], record["title"], codes, record["created"], record["versions"])
-
-
-def _options_of(kept: str) -> ExportOptions:
-    """Read options; what a newer version may have written beside ours is left out."""
-    values: dict[str, Any] = orjson.loads(kept)
-    known = {name: value for name, value in values.items() if name in ExportOptions.model_fields}
-    return ExportOptions.model_validate(known)
 
 
 def _storable(name: str) -> bool:

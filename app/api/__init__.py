@@ -80,7 +80,12 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
     try:
         async with open_storage(settings) as storage, outbox:
             rows = ExportRows(pool, on_request=outbox.wake)
-            files = ExportFiles(rows, storage, timedelta(hours=settings.export_link_hours))
+            files = ExportFiles(
+                rows,
+                storage,
+                link_good_for=timedelta(hours=settings.export_link_hours),
+                kept_for=timedelta(days=settings.export_keep_days),
+            )
             app.state.services = Services(settings, pool, rows, files, outbox)
             registry.register(metrics.OutboxMetrics(outbox))
             yield

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from prometheus_client import Gauge
 
-    from app.exports import ExportRow, ExportRows
+    from app.export_rows import ExportRow
+    from app.exports import ExportRows
 
 #: A row says how far it is about once a second.
 LOOK_EVERY_S = 1.0
@@ -90,7 +91,7 @@ async def _events(rows: ExportRows, row: ExportRow, stopping: anyio.Event) -> As
             yield ServerSentEvent(
                 progress.model_dump_json(), event="progress", id=event_id(row), retry=RECONNECT_AFTER_MS
             )
-        if row.status.is_final or time.monotonic() > until:
+        if row.is_final or time.monotonic() > until:
             return
         with anyio.move_on_after(LOOK_EVERY_S):
             await stopping.wait()

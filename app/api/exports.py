@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from app.api.events import EVENT_SCHEMA, event_id, progress_events
 from app.api.metrics import EventStreams
+from app.api.parts import LINKED, PART_MAX, After, Limit, cut, place_of
 from app.api.problems import responses
 from app.api.representations import Export, ExportRequest
 from app.auth import Owner
@@ -37,16 +38,33 @@ async def ask_for_an_export(
     return Export.of(row)
 
 
-@router.get("/status")
-async def list_your_exports(owner: Owner, services: Serving) -> list[Export]:
-    """Return all of your exports, the one that changed last first."""
-    return [Export.of(row) for row in await services.rows.of_owner(owner.email)]
+@router.get("/status", responses=LINKED)
+async def list_your_exports(
+    owner: Owner, services: Serving, response: Response, limit: Limit = PART_MAX, after: After = None
+) -> list[Export]:
+    """Return your exports, the one that changed last first; where there are many, in parts.
+
+    One that changes meanwhile is at the front again: begin anew to see it.
+    """
+    rows = await services.rows.of_owner(owner.email, limit=limit + 1, after=place_of(after))
+    return [Export.of(row) for row in cut(rows, limit, response, "/exports/status")]
 
 
-@router.get("/status/survey", responses=responses(404))
-async def list_a_surveys_exports(survey: SurveyName, owner: Owner, services: Serving) -> list[Export]:
-    """Return your exports of one survey, the one that changed last first."""
-    return [Export.of(row) for row in await services.rows.of_survey(owner.email, survey)]
+@router.get("/status/survey", responses=LINKED | responses(404))
+async def list_a_surveys_exports(
+    survey: SurveyName,
+    owner: Owner,
+    services: Serving,
+    response: Response,
+    limit: Limit = PART_MAX,
+    after: After = None,
+) -> list[Export]:
+    """Return your exports of one survey, the one that changed last first; where there are many, in parts.
+
+    One that changes meanwhile is at the front again: begin anew to see it.
+    """
+    rows = await services.rows.of_survey(owner.email, survey, limit=limit + 1, after=place_of(after))
+    return [Export.of(row) for row in cut(rows, limit, response, "/exports/status/survey", survey=survey)]
 
 
 @router.get("/{export_id:uuid}", responses=responses(404))
@@ -111,7 +129,7 @@ async def follow_an_export(
 ) -> Response:
     """Follow the progress of one of your exports as server-sent events."""
     row = await services.rows.get(owner.email, export_id)
-    if row.status.is_final and last_event_id == event_id(row):
+    if row.is_final and last_event_id == event_id(row):
         # The one answer after which a browser does not connect again.
         return Response(status_code=204)
     return progress_events(services.rows, row, streams)

@@ -94,6 +94,11 @@ async def _answer(request: Request, error: Exception) -> Response:
     if isinstance(error, _SERVICE_DOWN):
         log.warning("A service does not do what a request needs", extra={"error": str(error)})
         return _say(request, 503, "A service that this needs is away: try again in a moment.")
+    if isinstance(error, FileGone) and ui.wants_page(request):
+        return ui.gone_page(request, error.row, str(error))
+    if isinstance(error, NotSignedIn) and ui.wants_page(request):
+        # What the error says is how a program lets itself in.
+        return _say(request, 401, "")
     status, said = next(answer for kind, answer in _ANSWERS.items() if isinstance(error, kind))
     return _say(request, status, said or str(error))
 

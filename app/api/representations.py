@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from app.exports import COUNT_UP_TO, Counts, ExportRow, Survey
+from app.export_rows import COUNT_UP_TO, Counts, ExportRow, Survey
 from models.exports import NO_LINK, ExportOptions, Source, Status
 
 
@@ -32,6 +32,16 @@ class ExportRequest(ExportOptions):
             raise ValueError("not a time; accepted: such as 2026-11-01T00:00:00Z")  # noqa: TRY004  for pydantic
         return value
 
+    @field_validator("since", "until")
+    @classmethod
+    def _is_in_the_calendar(cls, value: datetime | None) -> datetime | None:
+        if value is not None:
+            try:
+                value.astimezone(UTC)
+            except OverflowError:
+                raise ValueError("not within the years 1 to 9999 in UTC") from None
+        return value
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         self.check_fits(self.export_type)
@@ -49,7 +59,7 @@ class Progress(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
-    status: Status
+    status: Status | str = Field(description="How far it is; text of their own in rows of other programs.")
     rows_done: int = Field(description="Rows written so far.")
     rows_estimate: int | None = Field(description="Rows to expect; null before that is known.")
     bytes_done: int = Field(description="Bytes stored so far.")
@@ -66,9 +76,9 @@ class Export(Progress):
         description=f"A link to the file that works for some hours, or `{NO_LINK}`. "
         "`/exports/{id}/download` makes a new one as long as there is a file."
     )
-    source: Source
+    source: Source | str = Field(description="What is exported; text of their own in rows of other programs.")
     created: datetime = Field(description="When it was asked for.")
-    options: ExportOptions
+    options: ExportOptions | None = Field(description="Null if it is another version's, and not known here.")
     finished: datetime | None = Field(description="When the file was complete.")
     removed: datetime | None = Field(description="When its owner removed the file.")
 

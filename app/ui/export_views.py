@@ -11,11 +11,11 @@ from models.entries import Direction
 from models.exports import Compression, ExportOptions, Format, Source, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from app.exports import ExportRow
+    from app.export_rows import ExportRow
 
 EXPORTS_A_PAGE = 25
 #: Screen readers are told of every quarter, not of every second.
@@ -25,9 +25,15 @@ _FORMATS = {Format.CSV: "CSV", Format.JSONL: "JSON Lines", Format.PARQUET: "Parq
 
 @dataclass(frozen=True, slots=True)
 class ExportView:
-    """An export as the table shows it."""
+    """An export as the table shows it.
+
+    Attributes:
+        row: the export.
+        is_gone: whether the storage no longer has its file.
+    """
 
     row: ExportRow
+    is_gone: bool = False
 
     @property
     def id(self) -> UUID:
@@ -35,12 +41,13 @@ class ExportView:
         return self.row.id
 
     @property
-    def source(self) -> Source:
-        """What is exported."""
-        return self.row.source
+    def source(self) -> str:
+        """What is exported, as people call it; rows of other programs may have words of their own."""
+        source = self.row.source
+        return source.label if isinstance(source, Source) else source
 
     @property
-    def status(self) -> Status:
+    def status(self) -> str:
         """How far it is."""
         return self.row.status
 
@@ -67,22 +74,34 @@ class ExportView:
     @property
     def has_file(self) -> bool:
         """Whether there is a file to download."""
-        return self.row.has_file
+        return self.row.has_file and not self.is_gone
 
     @property
     def is_live(self) -> bool:
-        """Whether something still happens by itself."""
-        return not self.status.is_final and self.removed is None
+        """Whether something still happens by itself, of which we know how it goes on."""
+        return self.is_open and isinstance(self.row.status, Status)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not over, and can be cancelled."""
+        return not self.row.is_final and self.removed is None
+
+    @property
+    def can_be_repeated(self) -> bool:
+        """Whether the same can be asked for again: there was a file, and is none any more."""
+        row = self.row
+        is_known = isinstance(row.source, Source) and row.options is not None
+        return is_known and row.status == Status.FINISHED and not self.has_file
 
     @property
     def earlier_reason(self) -> str | None:
         """Why an earlier attempt failed, while another one runs."""
-        return self.reason if self.is_live else None
+        return self.reason if self.is_open else None
 
     @property
     def percent(self) -> int | None:
         """How far the writing is, 0 to 99; None while that is not known. An estimate may be exceeded."""
-        if self.status is not Status.WRITING or not self.row.rows_estimate:
+        if self.status != Status.WRITING or not self.row.rows_estimate:
             return None
         return min(99, self.row.rows_done * 100 // self.row.rows_estimate)
 
@@ -106,20 +125,25 @@ class ExportView:
     def format_in_words(self) -> str:
         """How the file is written: `CSV, gzip`."""
         options = self.row.options
+        if options is None:
+            return ""
         gzip = ", gzip" if options.compression is Compression.GZIP else ""
         return _FORMATS[options.format] + gzip
 
     @property
     def options_in_words(self) -> str:
         """What of the survey is in it, and how it is written."""
-        return " · ".join([self.format_in_words, *_contents(self.row.options)])
+        options = self.row.options
+        if options is None:
+            return "with options that are not known here"
+        return " · ".join([self.format_in_words, *_contents(options)])
 
     @property
     def news(self) -> str:
         """What a screen reader says of it; changes seldom."""
         if self.percent is None:
-            return f"{self.source.label}: {self.status}."
-        return f"{self.source.label}: {self.status}, {self.percent // _NEWS_EVERY_PERCENT * 25} percent."
+            return f"{self.source}: {self.status}."
+        return f"{self.source}: {self.status}, {self.percent // _NEWS_EVERY_PERCENT * 25} percent."
 
     def _result_in_words(self) -> str:
         # An export of the system before has no such figures.
@@ -147,13 +171,12 @@ class ExportPage:
     total: int
 
     @classmethod
-    def of(cls, rows: Sequence[ExportRow], number: int) -> ExportPage:
-        """Return one page of `rows`; the nearest there is, if there is none of that number."""
-        newest_first = sorted(rows, key=lambda row: (row.created, row.id), reverse=True)
-        last = max(1, -(-len(rows) // EXPORTS_A_PAGE))
-        number = min(max(1, number), last)
-        shown = newest_first[(number - 1) * EXPORTS_A_PAGE : number * EXPORTS_A_PAGE]
-        return cls(tuple(map(ExportView, shown)), number, last, len(rows))
+    def of(
+        cls, shown: Sequence[ExportRow], number: int, total: int, gone: Collection[UUID] = ()
+    ) -> ExportPage:
+        """Return the page of that number, which has the exports `shown`; the files of those `gone` are."""
+        views = tuple(ExportView(row, row.id in gone) for row in shown)
+        return cls(views, number, _last_page(total), total)
 
     @property
     def is_live(self) -> bool:
@@ -166,6 +189,15 @@ class ExportPage:
         return " ".join(
             export.news for place, export in enumerate(self.exports) if export.is_live or place == 0
         )
+
+
+def nearest_page(number: int, total: int) -> int:
+    """Return the number of a page, or of the nearest one there is."""
+    return min(max(1, number), _last_page(total))
+
+
+def _last_page(total: int) -> int:
+    return max(1, -(-total // EXPORTS_A_PAGE))
 
 
 def _contents(options: ExportOptions) -> list[str]:
@@ -191,7 +223,7 @@ def _dates(options: ExportOptions) -> str:
 def _end(until: datetime) -> str:
     """Say the end of the dates: a whole day is in it, as people say it."""
     text = words.machine_readable(until)
-    if text.endswith("T00:00:00Z"):
+    if text.endswith("T00:00:00Z") and not text.startswith("0001-01-01"):
         return f"through {_moment(until - timedelta(days=1))}"
     return f"until {text}"
 

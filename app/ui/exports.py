@@ -3,35 +3,29 @@
 Every write ends in going back to the tab, so that loading it again repeats nothing.
 """
 
-import asyncio
 from collections.abc import Awaitable
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app.auth import PageOwner
-from app.exports import ExportRow, ExportRows, NoSuchSurvey, NotFailed, Survey
+from app.export_rows import ExportRow, Survey
+from app.exports import ExportRows, NoSuchSurvey, NotFailed
 from app.serving import Serving
 from app.ui import addresses
 from app.ui.export_forms import DEFAULTS, defaults_of, read_form
-from app.ui.export_views import ExportPage
+from app.ui.export_views import EXPORTS_A_PAGE, ExportPage, nearest_page
 from app.ui.problems import PageRoute
 from app.ui.rendering import render
-from models.exports import ExportOptions, Source
-
-#: The same export asked for again so soon is a second click, not a second wish.
-SECOND_CLICK = timedelta(seconds=10)
+from models.exports import Source
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 SurveyName = Annotated[str, Query(min_length=1)]
 Page = Annotated[int, Query(ge=1)]
-_asking: WeakValueDictionary[tuple[str, str, Source], asyncio.Lock] = WeakValueDictionary()
 
 
 @router.get(addresses.TAB)
@@ -39,13 +33,19 @@ async def tab(
     request: Request, owner: PageOwner, serving: Serving, survey_name: SurveyName, page: Page = 1
 ) -> Response:
     """Show the exports of a survey, and how to ask for another."""
-    exports = await serving.rows.of_survey(owner.email, survey_name)
+    rows = serving.rows
+    total = await rows.count_of(owner.email, survey_name)
+    survey = await _survey_if_there(rows, owner.email, survey_name)
+    if survey is None and not total:
+        raise NoSuchSurvey
+    number = nearest_page(page, total)
+    shown = await rows.page_of(owner.email, survey_name, size=EXPORTS_A_PAGE, number=number)
     return render(
         request,
         "export_tab.html",
         name=survey_name,
-        survey=await _survey_if_there(serving.rows, owner.email, survey_name),
-        page=ExportPage.of(exports, page),
+        survey=survey,
+        page=ExportPage.of(shown, number, total, await serving.files.gone_of(shown)),
     )
 
 
@@ -54,7 +54,7 @@ async def export_responses(
     owner: PageOwner, serving: Serving, survey_name: Annotated[str, Form(min_length=1)]
 ) -> Response:
     """Ask for the responses as most people want them."""
-    await _ask_once(serving.rows, owner.email, survey_name, Source.RESPONSES, defaults_of(Source.RESPONSES))
+    await serving.rows.request_once(owner.email, survey_name, Source.RESPONSES, defaults_of(Source.RESPONSES))
     return _to(addresses.tab(survey_name))
 
 
@@ -117,6 +117,15 @@ async def retry(
         return await _done(serving.rows.get(owner.email, export_id), page)
 
 
+@router.post(addresses.TAB + "/{export_id}/again")
+async def export_again(owner: PageOwner, serving: Serving, export_id: UUID) -> Response:
+    """Ask for the same as before: its file is gone, or old. What cannot be asked for here is chosen anew."""
+    row = await serving.rows.get(owner.email, export_id)
+    if row.options is not None and isinstance(row.source, Source):
+        await serving.rows.request_once(owner.email, row.survey_id, row.source, row.options)
+    return _to(addresses.tab(row.survey_id))
+
+
 async def _done(work: Awaitable[ExportRow], page: int) -> Response:
     row = await work
     return _to(addresses.tab(row.survey_id, page))
@@ -144,26 +153,8 @@ async def _take_form(
             form=asked.form,
             errors=asked.errors,
         )
-    await _ask_once(rows, owner, survey_name, source, asked.options)
+    await rows.request_once(owner, survey_name, source, asked.options)
     return _to(addresses.tab(survey_name))
-
-
-async def _ask_once(
-    rows: ExportRows, owner: str, survey_name: str, source: Source, options: ExportOptions
-) -> None:
-    """Ask for an export, unless the very same was asked for a moment ago and is not over.
-
-    Two clicks arrive within milliseconds, so they queue here. Should a balancer send them to two processes,
-    there may be two exports, of which one can be cancelled.
-    """
-    key = (owner, survey_name, source)
-    async with _asking.setdefault(key, asyncio.Lock()):
-        recent = datetime.now(UTC) - SECOND_CLICK
-        for row in await rows.of_survey(owner, survey_name):
-            same = row.source is source and row.options == options
-            if same and row.created > recent and not row.status.is_final:
-                return
-        await rows.request(owner, survey_name, source, options)
 
 
 async def _survey_if_there(rows: ExportRows, owner: str, name: str) -> Survey | None:

@@ -22,13 +22,15 @@ from starlette.exceptions import HTTPException
 from app.auth import ForgedRequest, KeysUnavailable, SignInNeeded, own_path
 from app.exports import NoSuchExport, NoSuchSurvey
 from app.ui import addresses
+from app.ui.export_views import ExportView
 from app.ui.rendering import render
-from sinks.errors import ServiceDown
+from sinks.errors import ServiceDown, SinkError
 from sinks.sqlstate import DRIVER_ERRORS, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from app.export_rows import ExportRow
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,11 @@ class Problem:
 
 
 PROBLEMS = {
+    HTTPStatus.UNAUTHORIZED: Problem(
+        "Sign in first",
+        "What is at this address is shown to its owner alone.",
+        "Sign in, then open the address again.",
+    ),
     HTTPStatus.FORBIDDEN: Problem(
         "That was not sent by this page",
         "What arrived did not come from a page of yours, or from one that is out of date.",
@@ -67,7 +74,7 @@ PROBLEMS = {
     HTTPStatus.GONE: Problem(
         "The file is gone",
         "It was removed, or kept for as long as files are kept here.",
-        "Export it again: that takes no more than a click.",
+        "What it was of is below. A new file holds the data as it is now.",
     ),
     HTTPStatus.UNPROCESSABLE_ENTITY: Problem(
         "That was not understood",
@@ -99,6 +106,19 @@ def error_page(request: Request, status: int, detail: str = "") -> Response:
     if status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in PROBLEMS:
         known = HTTPStatus.UNPROCESSABLE_ENTITY
     return render(request, "error.html", status=status, code=status, problem=PROBLEMS[known], detail=detail)
+
+
+def gone_page(request: Request, row: ExportRow, detail: str) -> Response:
+    """Return the page for a person whose file is gone: how to have it again."""
+    return render(
+        request,
+        "gone.html",
+        status=HTTPStatus.GONE,
+        problem=PROBLEMS[HTTPStatus.GONE],
+        detail=detail,
+        export=ExportView(row, is_gone=True),
+        name=row.survey_id,
+    )
 
 
 def wants_page(request: Request) -> bool:
@@ -137,12 +157,17 @@ def _page_for(request: Request, error: Exception) -> Response:
         return sign_in_first(request, error)
     status = _status_of(error)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        log.warning("A page cannot be shown", extra={"error": type(error).__name__})
+        log.warning("A page cannot be shown", extra={"error": _of_service(error)})
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         # What it says may quote someone's data; where it happened does not.
         where = "".join(traceback.format_tb(error.__traceback__))
-        log.error("A page failed", extra={"error": type(error).__name__, "reasons": where})
+        log.error("A page failed", extra={"error": _of_service(error), "reasons": where})
     return error_page(request, status)
+
+
+def _of_service(error: Exception) -> str:
+    """Say what is wrong: a service's words name the setting or right to mend, others may quote anything."""
+    return str(error) if isinstance(error, SinkError) else type(error).__name__
 
 
 def _status_of(error: Exception) -> int:

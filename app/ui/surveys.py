@@ -5,7 +5,8 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from app.auth import PageOwner
-from app.exports import COUNT_UP_TO, Counts, ExportRow, ExportRows
+from app.export_rows import COUNT_UP_TO, Counts
+from app.exports import ExportRows
 from app.serving import Serving
 from app.ui import addresses
 from app.ui.problems import PageRoute
@@ -27,7 +28,7 @@ async def surveys(request: Request, owner: PageOwner, serving: Serving, counted:
         "surveys.html",
         here="surveys",
         surveys=mine,
-        exports=_latest(await rows.of_owner(owner.email)),
+        exports=await rows.latest_of(owner.email),
         counts=await _counts(rows, owner.email, wait=counted) if mine else {},
         count_up_to=COUNT_UP_TO,
     )
@@ -40,9 +41,3 @@ async def _counts(rows: ExportRows, owner: str, *, wait: bool) -> dict[str, Coun
             return await rows.counts_of(owner)
     except TimeoutError:
         return None
-
-
-def _latest(exports: list[ExportRow]) -> dict[str, ExportRow]:
-    """Return the newest export of each survey."""
-    by_age = sorted(exports, key=lambda export: export.created)
-    return {export.survey_id: export for export in by_age}

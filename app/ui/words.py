@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,10 @@ def exactly(moment: datetime) -> str:
 
 def machine_readable(moment: datetime) -> str:
     """Write a moment for `<time datetime>`: `2026-11-03T12:04:05Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    # Beyond the calendar's ends by its offset, it stays as it was written.
+    with suppress(OverflowError):
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def duration(length: timedelta) -> str:

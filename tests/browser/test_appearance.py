@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tests.browser.site import Owner, Site
 
+pytestmark = pytest.mark.timeout(600)
+
 LONG_NAME = 'Endline / Kenya: "phase 2" استبيان 🩺 ' + "x" * 200
 
 
@@ -32,7 +34,12 @@ async def add_exports(owner: Owner) -> None:
     )
     await owner.add_export(status="Failed", reason="The storage refused the file: " + "y" * 200)
     await owner.add_export(
-        status="Finished", finished=now, rows_done=1, options='{"wide": true}', source="responses"
+        status="Finished",
+        finished=now,
+        rows_done=9_000_000,
+        bytes_done=2_700_000_000,
+        options='{"wide": true, "format": "jsonl", "compression": "gzip"}',
+        source="responses",
     )
     await owner.add_export(status="Finished", finished=now, removed=now, bytes_done=1)
     await owner.fetch_value(

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from app.exports import ExportRow
-from app.ui.export_views import EXPORTS_A_PAGE, ExportPage, ExportView
+from app.export_rows import ExportRow
+from app.ui.export_views import EXPORTS_A_PAGE, ExportPage, ExportView, nearest_page
 from models.entries import Direction
 from models.exports import NO_LINK, Compression, ExportOptions, Format, Source, Status
 
@@ -99,25 +99,22 @@ def test_an_earlier_reason_is_shown_only_while_it_is_tried_again() -> None:
     assert ExportView(row(reason="It broke.", status=Status.FAILED)).earlier_reason is None
 
 
-def test_three_hundred_exports_are_shown_in_parts_newest_first() -> None:
-    rows = [row(number) for number in range(300)]
+def test_three_hundred_exports_are_twelve_pages() -> None:
+    page = ExportPage.of([row(number) for number in range(EXPORTS_A_PAGE)], 1, 300)
 
-    first, last = ExportPage.of(rows, 1), ExportPage.of(rows, 12)
-
-    assert [view.id.int for view in first.exports] == list(range(EXPORTS_A_PAGE))
-    assert last.exports[-1].id.int == 299
-    assert (first.total, first.last) == (300, 12)
+    assert [view.id.int for view in page.exports] == list(range(EXPORTS_A_PAGE))
+    assert (page.total, page.last) == (300, 12)
 
 
 def test_a_part_that_does_not_exist_is_the_nearest_one() -> None:
-    assert ExportPage.of([row()], 99).number == 1
-    assert ExportPage.of([], 1).exports == ()
+    assert nearest_page(99, total=EXPORTS_A_PAGE + 1) == 2
+    assert nearest_page(0, total=1) == nearest_page(5, total=0) == 1
 
 
 def test_screen_readers_hear_of_quarters_not_of_every_row() -> None:
     def news(done: int) -> str:
         running = row(status=Status.WRITING, rows_done=done, rows_estimate=100)
-        return ExportPage.of([running], 1).news
+        return ExportPage.of([running], 1, 1).news
 
     assert news(26) == news(49) == "Chat Log: Writing, 25 percent."
     assert news(50) == "Chat Log: Writing, 50 percent."

@@ -1,0 +1,78 @@
+"""Long lists in parts: a client that knows nothing of parts gets the first one, in the shape of a whole list.
+
+What follows is at the address in the header `Link` (RFC 8288, `rel="next"`), which goes on after the last one
+shown: what is added meanwhile, at the front, moves nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import Query
+
+from app.export_rows import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastapi import Response
+
+    from app.export_rows import ExportRow
+
+#: About 700 kB.
+PART_MAX = 1000
+
+Limit = Annotated[int, Query(ge=1, le=PART_MAX, description="How many at most.")]
+After = Annotated[
+    str | None,
+    Query(
+        pattern="^[0-9]{1,16}~[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        description="Go on after this place in the list; taken from the header `Link` of the part before.",
+    ),
+]
+
+#: What OpenAPI says of the header.
+LINKED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            "Link": {
+                "description": 'Where the next part is (`rel="next"`); missing if this is the last one.',
+                "schema": {"type": "string"},
+            }
+        }
+    }
+}
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def place_of(after: str | None) -> Place | None:
+    """Return the place that an address names."""
+    if after is None:
+        return None
+    microseconds, export_id = after.split("~")
+    return Place(_EPOCH + timedelta(microseconds=int(microseconds)), UUID(export_id))
+
+
+def cut(
+    rows: Sequence[ExportRow], limit: int, response: Response, path: str, **query: str
+) -> list[ExportRow]:
+    """Return one part of `rows`, of which there is one too many if more follow: then link to those.
+
+    Args:
+        rows: `limit` and one more, as far as there are so many.
+        limit: how many to show.
+        response: gets the link.
+        path: of the list.
+        query: of the list, but for what is about parts.
+    """
+    shown = list(rows[:limit])
+    if len(rows) > limit:
+        last = shown[-1].place
+        after = f"{(last.updated - _EPOCH) // timedelta(microseconds=1)}~{last.id}"
+        address = f"{path}?{urlencode({**query, 'limit': limit, 'after': after})}"
+        response.headers["Link"] = f'<{address}>; rel="next"'
+    return shown
