@@ -205,13 +205,8 @@ async def _put_back(
 
 
 def _record(letter: KeptDeadLetter) -> OutRecord:
-    moment = letter.source_timestamp
-    return OutRecord(
-        letter.key,
-        letter.value,
-        letter.headers,
-        None if moment is None else round(moment.timestamp() * 1000),
-    )
+    # With the time of now: by its own, it may be past the topic's retention, and gone before anyone reads it.
+    return OutRecord(letter.key, letter.value, letter.headers)
 
 
 def _headers(stored: str) -> tuple[Header, ...]:

@@ -86,8 +86,8 @@ async def test_dead_letters_are_listed_newest_first_with_how_many_there_are_by_r
         ("--topic other --reason bad_uuid", []),
         ("--since 1h", [5, 4, 3, 2]),
         ("--until 1h", [1]),
-        ("--since 2026-01-01 --until 2026-01-03", [1]),
-        ("--since 2026-01-02T01:00+02:00 --until 2026-01-02", [1]),
+        ("--since 2020-01-01 --until 2020-01-03", [1]),
+        ("--since 2020-01-02T01:00+02:00 --until 2020-01-02", [1]),
         ("--replayed", [2]),
         ("--pending", [5, 4, 3, 1]),
         ("--limit 2", [5, 4]),
@@ -104,7 +104,7 @@ async def test_filters_choose_which_are_listed(tables: Settings, filters: str, i
             letter(5, reason="bad_uuid"),
         ],
     )
-    await execute(tables, "UPDATE dead_letters SET created = '2026-01-01T23:30Z' WHERE id = 1")
+    await execute(tables, "UPDATE dead_letters SET created = '2020-01-01T23:30Z' WHERE id = 1")
     await execute(tables, "UPDATE dead_letters SET replayed_at = now() WHERE id = 2")
 
     listed = await run(tables, "list", "--json", *filters.split())
@@ -173,7 +173,7 @@ async def test_one_that_is_not_there_is_said_to_be_missing(tables: Settings) -> 
 
 async def test_a_replay_puts_records_back_as_they_were(tables: Settings, kafka_prefix: str) -> None:
     async with topic(tables, f"{kafka_prefix}-source", partitions=3) as source:
-        moment = 1_760_000_000_123
+        moment, began_ms = 1_760_000_000_123, round(time.time() * 1000)
         kept = [
             letter(
                 5, topic=source, partition=2, key=b"k", value=SECRET, headers=HEADERS, timestamp_ms=moment
@@ -189,6 +189,8 @@ async def test_a_replay_puts_records_back_as_they_were(tables: Settings, kafka_p
         found = await records_of(tables, source, 3)
         assert [as_put(record) for record in found[2]] == [as_kept(some) for some in kept[:2]]
         assert [as_put(record) for record in found[0]] == [as_kept(kept[2])]
+        # By the time they had, the topic's retention could take them before anyone reads them.
+        assert all(record.timestamp >= began_ms for record in [*found[0], *found[2]])
         assert (
             await fetch(
                 tables, "SELECT count(*) FROM dead_letters WHERE replayed_at > now() - '1 min'::interval"
@@ -279,20 +281,22 @@ async def test_a_replay_that_is_killed_loses_nothing_and_can_be_run_again(
             tables,
             [letter(n, topic=source, partition=n % 2, value=values[n]) for n in range(count)],
         )
-        process = await asyncio.create_subprocess_exec(
-            CHATLOG,
-            "dead-letters",
-            "replay",
-            "--all",
-            "--yes",
-            env={**os.environ, **as_environment(tables)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
         pending = "SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL"
-        await eventually(lambda: is_below(tables, pending, count), 30)
-        process.send_signal(signal.SIGKILL)
-        await process.wait()
+        # However fast it is, it comes no further than to the one in the middle.
+        async with held(tables, count // 2):
+            process = await asyncio.create_subprocess_exec(
+                CHATLOG,
+                "dead-letters",
+                "replay",
+                "--all",
+                "--yes",
+                env={**os.environ, **as_environment(tables)},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            await eventually(lambda: is_below(tables, pending, count))
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
         left = await fetch(tables, pending)
         assert 0 < left < count
 
@@ -312,12 +316,12 @@ async def test_what_is_refused_again_is_a_new_dead_letter_that_this_replay_leave
     worker = workers.start(Role.PERSIST)
     await ready(worker)
     total = "SELECT count(*) FROM dead_letters"
-    await eventually(lambda: is_at(system, total, 1), 20)
+    await eventually(lambda: is_at(system, total, 1))
 
     replayed = await run(system, "replay", "--all", "--yes")
 
     assert replayed.stdout.splitlines()[-1] == "Replayed 1."
-    await eventually(lambda: is_at(system, total, 2), 20)
+    await eventually(lambda: is_at(system, total, 2))
     assert await fetch(system, "SELECT array_agg(replayed_at IS NULL ORDER BY id) FROM dead_letters") == [
         False,
         True,
@@ -381,7 +385,8 @@ async def test_a_broker_that_is_down_leaves_everything_as_it_was(tables: Setting
 
     assert replayed.returncode == 1
     assert "Kafka at 127.0.0.1:1 does not answer" in replayed.stderr
-    assert time.monotonic() - began < 20
+    # Workers wait for ever; a person is told, though not at once on a busy machine.
+    assert time.monotonic() - began < 60
     assert await fetch(tables, "SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL") == 1
 
 
@@ -401,11 +406,11 @@ def letter(offset: int, **fields: Any) -> DeadLetter:
 
 
 def as_kept(some: DeadLetter) -> tuple[Any, ...]:
-    return (some.key, some.value, some.headers, some.timestamp_ms)
+    return (some.key, some.value, some.headers)
 
 
 def as_put(record: ConsumerRecord) -> tuple[Any, ...]:
-    return (record.key, record.value, tuple(record.headers), record.timestamp)
+    return (record.key, record.value, tuple(record.headers))
 
 
 async def keep(settings: Settings, letters: list[DeadLetter]) -> None:
@@ -465,9 +470,32 @@ async def topic(settings: Settings, name: str, *, partitions: int, **config: str
     await admin.start()
     try:
         await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=config)])
+
+        async def is_visible() -> bool:
+            return name in await admin.list_topics()
+
+        await eventually(is_visible)  # brokers learn of it a moment later
     finally:
         await admin.close()
     yield name
+
+
+@asynccontextmanager
+async def held(settings: Settings, id_: int) -> AsyncIterator[None]:
+    """Hold a dead letter, so that who notes its replay waits; in the end, nobody else has a session left."""
+    connection = await connect(settings, statement_timeout_s=0)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT FROM dead_letters WHERE id = $1 FOR UPDATE", id_)
+            yield
+            # PostgreSQL would go on with what a killed program waited for.
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND backend_type = 'client backend' "
+                "AND pid <> pg_backend_pid()"
+            )
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager
