@@ -6,15 +6,32 @@ Services come from `tests.services`; nothing is skipped because one is missing.
 import functools
 import os
 import secrets
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
-from app.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedStorage, scratch_directory
+from app.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedStorage, ports, scratch_directory
 from app.settings import Settings
 from sinks.object_storage import StorageSettings
 from tests import services
+
+# On a busy machine, an example may take any time, and so may its making.
+hypothesis_settings.register_profile(
+    "no time limits", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("no time limits")
+
+# A shell lets what it starts in the background ignore Ctrl-C, which the tests' children would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Tests run side by side, and a port is drawn a while before a service listens on it: each process has its own.
+if (side_by_side := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))) > 1:
+    ports.CANDIDATES = ports.CANDIDATES[int(os.environ["PYTEST_XDIST_WORKER"][2:]) :: side_by_side]
 
 #: Read before `_no_settings_from_outside` takes them away.
 NAMED_KAFKA = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")

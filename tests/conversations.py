@@ -33,9 +33,12 @@ class Conversations:
     expected: dict[tuple[str, int, str], Expected]
 
 
-def conversations(users: int, turns: int, *, seed: int = 1, tag: str = "") -> Conversations:
+def conversations(
+    users: int, turns: int, *, seed: int = 1, tag: str = "", start_ms: int = START_MS
+) -> Conversations:
     """Make `users` people who each answer `turns` questions: an echo and an answer a turn.
 
+    They begin in the minute from `start_ms` on.
     Every answer moves the bot to its next state; every fifth also to another form.
     """
     chance = random.Random(seed)
@@ -45,7 +48,7 @@ def conversations(users: int, turns: int, *, seed: int = 1, tag: str = "") -> Co
     for number in range(users):
         userid = f"{tag}{number:016d}"
         pageid = f"page-{number % 3}"
-        now = START_MS + chance.randrange(60_000)
+        now = start_ms + chance.randrange(60_000)
         form = f"form{number % 7}"
         question: str | None = None
         known = False

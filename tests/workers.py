@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 #: The command beside the interpreter that runs the tests.
 CHATLOG = Path(sys.executable).with_name("chatlog")
+#: How long a worker may take to end by itself, from its start on a machine that does much else.
+ENDS_WITHIN_S = 90.0
+#: The 10 s that an orchestrator is told to wait before it kills, and some for a busy machine. A stop that
+#: takes over 9 s is cut off (`app.worker_app`); what comes on top is to notice the signal, and to end.
+STOPS_WITHIN_S = 15.0
 
 
 class WorkerProcess:
@@ -82,12 +87,12 @@ class WorkerProcess:
         """Let it go on where it was frozen."""
         self._process.send_signal(signal.SIGCONT)
 
-    def stop(self, timeout_s: float = 15) -> int:
+    def stop(self, timeout_s: float = ENDS_WITHIN_S) -> int:
         """Stop in order; return the exit status."""
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(timeout_s)
 
-    def wait(self, timeout_s: float) -> int:
+    def wait(self, timeout_s: float = ENDS_WITHIN_S) -> int:
         return self._process.wait(timeout_s)
 
 

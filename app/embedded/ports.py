@@ -9,7 +9,7 @@ LOOPBACK = "127.0.0.1"
 
 #: Below the ports that systems give to outgoing connections (Linux from 32768, macOS from 49152). A client
 #: that reconnects to a stopped service on such a port can meet itself and hold the port: no restart then.
-_CANDIDATES = range(15_000, 32_000)
+CANDIDATES = range(15_000, 32_000)
 _ATTEMPTS = 200
 
 
@@ -19,7 +19,7 @@ def free_port() -> int:
     Raises:
         EmbeddedError: none was found.
     """
-    candidates = random.sample(_CANDIDATES, _ATTEMPTS)
+    candidates = random.sample(CANDIDATES, _ATTEMPTS)
     for port in candidates:
         if is_free(port):
             return port

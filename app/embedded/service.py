@@ -18,7 +18,7 @@ from app.embedded.ports import check_port, free_port
 from app.embedded.process import Process
 
 #: A service is up in 0.3 to 3 s on an idle machine; a machine that is busy with tests takes a few times that.
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
 _POLL_S = 0.05
 

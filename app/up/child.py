@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from app.up.ports import Port
 
 #: A process is ready in 3 to 5 s on an idle machine.
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 180.0
 #: Longer than a worker's own deadline (`app.worker_app.STOP_DEADLINE_S`), after which it is killed.
 STOP_TIMEOUT_S = 12.0
 REQUEST_TIMEOUT_S = 5.0

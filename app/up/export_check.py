@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.up.screen import Screen
 
 #: On an idle machine a file is there in half a second.
-DEADLINE_S = 60.0
+DEADLINE_S = 180.0
 _POLL_S = 0.1
 
 # By form and page, and not by surveyid as the export does, so that the two are independent.

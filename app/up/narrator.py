@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Messages = Mapping[str, Sequence[Message]]
 
 #: On an idle machine all is there 2 s after it was played.
-DEADLINE_S = 60.0
+DEADLINE_S = 180.0
 _POLL_S = 0.1
 #: How many missing messages of a conversation are listed.
 _LISTED = 5

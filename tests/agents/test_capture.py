@@ -101,7 +101,7 @@ def check(world: World, events: list[Said], states: list[Said]) -> None:
     span_s=st.sampled_from([1, 30, 300, 7200]),
     late=st.booleans(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_after_a_lag_every_event_has_its_state(
     seed: int, users: int, counts: tuple[int, int], span_s: int, late: bool
 ) -> None:
@@ -120,7 +120,7 @@ def test_after_a_lag_every_event_has_its_state(
     counts=st.tuples(st.integers(0, 60), st.integers(0, 120)),
     span_s=st.sampled_from([1, 30, 300, 7200]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_live_every_event_has_its_state(seed: int, users: int, counts: tuple[int, int], span_s: int) -> None:
     """A state is in the log before any event that came of it; an event may come late."""
     chance = random.Random(seed)
@@ -137,7 +137,7 @@ def test_live_every_event_has_its_state(seed: int, users: int, counts: tuple[int
     live=st.booleans(),
     kills=st.integers(1, 5),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_worker_that_is_killed_joins_what_it_reads_again_as_it_did_before(
     seed: int, users: int, counts: tuple[int, int], live: bool, kills: int
 ) -> None:
@@ -154,7 +154,7 @@ def test_a_worker_that_is_killed_joins_what_it_reads_again_as_it_did_before(
     counts=st.tuples(st.integers(1, 60), st.integers(1, 120)),
     live=st.booleans(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_records_that_claim_to_be_of_the_future_do_not_mislead_the_others(
     seed: int, users: int, counts: tuple[int, int], live: bool
 ) -> None:

@@ -39,7 +39,7 @@ from tests.exporting import (
     make_survey,
     row_of,
 )
-from tests.services import eventually
+from tests.services import LIMIT_S, eventually
 from tests.sinks.topics import make_topic, producing, records_in
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     Workers = Callable[..., Any]
 
 QUICK = Pace(progress_s=0.02, heartbeat_s=0.2, margin_s=0.2)
-LEASE = timedelta(seconds=3)
+#: Of a worker that nobody takes anything over from, and of one that is taken over from.
+LONG, BRIEF = timedelta(minutes=10), timedelta(seconds=3)
 #: Rows of which a file is larger than one part of an upload.
 MANY, SIZE = 3_000, 100
 
@@ -132,8 +133,8 @@ async def worker_of(
         producer = await stack.enter_async_context(producing(kafka))
         made: list[Worker] = []
 
-        async def make(concurrency: int = 2, lease: timedelta = LEASE, retry_s: float = 2.0) -> Worker:
-            files_in = await stack.enter_async_context(GatedStorage(storage, retry_s=retry_s))
+        async def make(concurrency: int = 2, lease: timedelta = LONG) -> Worker:
+            files_in = await stack.enter_async_context(GatedStorage(storage))
             files = ExportFiles(files_in, connected, key_of, own_keys=True, link_lives=timedelta(hours=1))
             attempts = ExportAttempts(ExportLog(pool, lease), files, Patience("export"), QUICK)
             dead_letters = DeadLetterTopic(producer, topic, partitions=1)
@@ -267,10 +268,10 @@ async def test_so_many_at_once_as_settings_say_and_the_others_wait(
 
 
 async def test_a_job_is_alive_while_its_heart_beats_and_progress_is_told(
-    database: Settings, worker: Worker
+    database: Settings, worker_of: Workers
 ) -> None:
     await make_survey(database, MANY, size=SIZE)
-    export = await ask(database)
+    export, worker = await ask(database), await worker_of(lease=BRIEF)
     gate = worker.gate()
     began_at = asyncio.get_running_loop().time()
     work = asyncio.create_task(worker.exports(chunk_of(export)))
@@ -278,7 +279,7 @@ async def test_a_job_is_alive_while_its_heart_beats_and_progress_is_told(
     writing = await eventually(lambda: is_in(database, export, "Writing"))
     assert writing["rows_done"] > 0
     # Beyond the lease: it is extended although nothing moves.
-    await eventually(lambda: worker.exports.alive_at(1) > began_at + LEASE.total_seconds() + 1, 15)
+    await eventually(lambda: worker.exports.alive_at(1) > began_at + BRIEF.total_seconds() + 1)
     gate.open.set()
     await work
     await is_in(database, export, "Finished")
@@ -294,7 +295,7 @@ async def test_a_job_that_does_not_move_for_too_long_does_not_count_as_alive(
     work = asyncio.create_task(worker.exports(chunk_of(export)))
     await gate.reached.wait()
     (run,) = worker.exports.runs.values()
-    await eventually(lambda: run.beat_at > worker.exports.alive_at(1) + 1, 15)
+    await eventually(lambda: run.beat_at > worker.exports.alive_at(1) + 1)
     gate.open.set()
     await work
 
@@ -308,7 +309,7 @@ async def test_a_cancelled_export_stops_and_leaves_no_file(
     work = asyncio.create_task(worker.exports(chunk_of(export)))
     await gate.reached.wait()
     await cancel(pool, export)
-    await asyncio.wait_for(work, 10)
+    await work
 
     row = await row_of(database, export)
     assert (row["status"], row["reason"]) == ("Failed", "Cancelled by its owner")
@@ -339,7 +340,7 @@ async def test_a_late_worker_that_lost_its_lease_changes_neither_row_nor_file(
 ) -> None:
     await make_survey(database, MANY, size=SIZE)
     export = await ask(database)
-    late, successor = await worker_of(), await worker_of()
+    late, successor = await worker_of(lease=BRIEF), await worker_of()
     gate = late.gate()
     first = asyncio.create_task(late.exports(chunk_of(export)))
     await gate.reached.wait()
@@ -353,7 +354,7 @@ async def test_a_late_worker_that_lost_its_lease_changes_neither_row_nor_file(
 
     monkeypatch.undo()
     gate.open.set()
-    await asyncio.wait_for(first, 20)
+    await first
     assert await row_of(database, export) == before
     await file_is_the_table(database, export)
     assert (late.stats.finished, successor.stats.finished) == (0, 1)
@@ -376,7 +377,7 @@ async def test_a_partition_that_is_given_up_leaves_the_export_running_and_the_ne
     assert len(one.exports.runs) == 1
     second = asyncio.create_task(other.exports(chunk_of(export)))
     gate.open.set()
-    await asyncio.wait_for(second, 20)
+    await second
 
     assert stream.acknowledged == []
     assert (one.stats.finished, other.stats.finished) == (1, 0)
@@ -385,11 +386,13 @@ async def test_a_partition_that_is_given_up_leaves_the_export_running_and_the_ne
 
 
 async def test_a_worker_that_stops_leaves_its_jobs_to_the_next_at_once_and_unacknowledged(
-    database: Settings, worker_of: Workers
+    database: Settings, worker_of: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Of a database that is as slow as it may be, which leases are released is chance.
+    monkeypatch.setattr("agents.export.LET_GO_S", 60.0)
     await make_survey(database, MANY, size=SIZE)
     exports = [await ask(database) for _ in range(3)]
-    one, other = await worker_of(lease=timedelta(hours=1)), await worker_of()
+    one, other = await worker_of(), await worker_of()
     gate = one.gate()
     stream = Stream(chunk_of(*exports))
     runner = ChunkRunner("export", one.exports, in_order=False, fail=fail)
@@ -405,7 +408,7 @@ async def test_a_worker_that_stops_leaves_its_jobs_to_the_next_at_once_and_unack
         row = await is_in(database, export, "Started")
         assert (row["lease_token"], row["attempt"]) == (None, 0)
         assert await one.storage.size(key_of(export.job)) is None
-    await asyncio.wait_for(other.exports(chunk_of(*exports)), 20)
+    await other.exports(chunk_of(*exports))
     for export in exports:
         await is_in(database, export, "Finished")
 
@@ -420,7 +423,7 @@ async def test_an_attempt_that_a_stop_cancels_does_not_count_as_done(
     work = asyncio.create_task(worker.exports(chunk_of(export)))
     await gate.reached.wait()
     await worker.exports.stop()
-    await asyncio.wait({work}, timeout=5)
+    await asyncio.wait({work}, timeout=LIMIT_S)
     assert work.cancelled()
 
 
@@ -471,7 +474,7 @@ async def test_a_session_that_is_cut_off_in_the_middle_is_begun_anew(
     )
     await eventually(lambda: pool.fetch(cut_off))
     gate.open.set()
-    await asyncio.wait_for(work, 30)
+    await work
     await file_is_the_table(database, export)
     assert (await row_of(database, export))["attempt"] == 2
     assert worker.stats.interrupted == 1
@@ -494,7 +497,7 @@ async def test_storage_that_refuses_is_a_reason_without_addresses_and_keys(
 ) -> None:
     await make_survey(database, 3)
     export, later = await ask(database), await ask(database)
-    worker = await worker_of(retry_s=0.5)
+    worker = await worker_of()
     # The bucket is not there any more.
     monkeypatch.setattr(worker.storage._calls, "bucket", "no-such-bucket")
     await worker.exports(chunk_of(export))

@@ -118,7 +118,7 @@ async def test_every_record_is_a_row_or_a_dead_letter_with_its_own_place(
 
 
 async def test_chunks_of_many_partitions_are_written_together(database: Settings, pool: asyncpg.Pool) -> None:
-    sink = ChatLogSink(pool, Patience("test"), max_entries=10_000, max_wait_s=0.05, max_writes=2)
+    sink = ChatLogSink(pool, Patience("test"), max_entries=240, max_wait_s=60, max_writes=2)
     nowhere = DeadLetterTopic(None, "nowhere", 1)  # type: ignore[arg-type] # nothing is buried
     persist = Persist(sink, nowhere, SurveyLookup(pool, Patience("test")))
     chunks = [chunk([record(n, entry(100 * c + n)) for n in range(20)]) for c in range(12)]

@@ -172,7 +172,7 @@ async def test_readiness_says_what_is_down(
         told: dict[str, str] = (await client.get("/health/ready")).json()
         return told == {"status": "ready", "database": "up", "kafka": "up", "storage": "configured"}
 
-    await eventually(is_well, 30)
+    await eventually(is_well)
 
     nobody = SecretStr("postgresql://u:p@127.0.0.1:9/x")
     nowhere = api_settings().model_copy(update={"database_url": nobody})

@@ -15,7 +15,7 @@ import pytest
 
 from tests.api.conftest import SECRET
 from tests.api.owners import ANA
-from tests.api.served import served
+from tests.api.served import ANSWER_S, served
 from tests.services import as_environment
 from tests.workers import CHATLOG
 
@@ -41,7 +41,7 @@ def chatlog(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.Com
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -112,10 +112,10 @@ async def test_it_starts_and_stops_whatever_is_down(
 ) -> None:
     settings = api_settings(kafka_bootstrap_servers="127.0.0.1:9")
     async with served(settings, tmp_path, DATABASE_URL="postgresql://u:p@127.0.0.1:9/x") as api:
-        async with httpx.AsyncClient(base_url=api.url) as client:
+        async with httpx.AsyncClient(base_url=api.url, timeout=ANSWER_S) as client:
             ready = await client.get("/health/ready")
         api.signal(how)
-        status = api.ended(20)
+        status = api.ended(60)
 
     assert (ready.status_code, ready.json()["database"]) == (503, "down")
     assert status == 0
@@ -125,7 +125,10 @@ async def test_it_starts_and_stops_whatever_is_down(
 
 async def test_its_log_holds_no_tokens_names_or_queries(system: Settings, tmp_path: Path) -> None:
     made = chatlog(tmp_path, "token", ANA, **as_environment(system)).stdout.strip()
-    async with served(system, tmp_path, LOG_LEVEL="DEBUG") as api, httpx.AsyncClient() as client:
+    async with (
+        served(system, tmp_path, LOG_LEVEL="DEBUG") as api,
+        httpx.AsyncClient(timeout=ANSWER_S) as client,
+    ):
         headers = {"Authorization": f"Bearer {made}"}
         answer = await client.get(f"{api.url}/exports/status/survey?survey=A+secret+name", headers=headers)
         signed_in = await client.post(f"{api.url}/sign-in", data={"token": made})

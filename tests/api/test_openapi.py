@@ -66,8 +66,10 @@ async def test_the_application_does_what_its_document_says(system: Settings, tmp
             *("--header", f"Authorization: {bearer(system)['Authorization']}"),
             *("--phases", "examples,coverage,fuzzing"),
             *("--max-examples", str(EXAMPLES)),
-            *("--request-timeout", "20"),
+            *("--request-timeout", "60"),
             "--generation-deterministic",
+            # Of this machine, not of the application.
+            *("--suppress-health-check", "too_slow"),
             # What options may not go together is no schema's to say; test_exports asserts it.
             *("--exclude-checks", "positive_data_acceptance"),
             "--no-color",

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import orjson
+import pytest
 from aiokafka import AIOKafkaConsumer
 from pydantic import SecretStr
 
+from app import outbox
 from app.kafka import client_settings
 from app.topic_admin import ensure_topics
 from app.topics import topics_of
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 CHAT_LOG = {"export_type": "chat_log", "include_metadata": True, "format": "jsonl"}
-#: A broker that is killed takes a while to come back on a busy machine.
-AFTER_AN_OUTAGE_S = 60.0
 
 
 async def ask(client: httpx.AsyncClient, settings: Settings, survey: str = SHARED_NAME) -> str:
@@ -93,8 +93,10 @@ async def test_an_export_that_begins_again_has_its_job_sent_again(
 
 
 async def test_two_processes_send_each_job_once_and_also_what_another_one_left(
-    system: Settings,
+    system: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A batch that takes longer is sent again, and its jobs are doubled: on a busy machine it may.
+    monkeypatch.setattr(outbox, "KAFKA_WITHIN_S", 60.0)
     left = [str(await add_export(system, ANA, published=None)) for _ in range(150)]
     over = await add_export(system, ANA, published=None, status="Failed")
     theirs = await add_export(system, ANA)
@@ -132,23 +134,23 @@ async def test_exports_are_taken_while_kafka_is_down_and_their_jobs_follow(
     await ensure_topics(settings)
     async with serve(settings) as client:
         before = await ask(client, settings)
-        await eventually(lambda: are_published(settings, [before]), AFTER_AN_OUTAGE_S)
+        await eventually(lambda: are_published(settings, [before]))
 
         await dedicated_kafka.kill()
         during = [await ask(client, settings, survey) for survey in (SHARED_NAME, OF_ANA)]
         cancelled = await ask(client, settings)
-        await eventually(lambda: kafka_is(client, "down"), AFTER_AN_OUTAGE_S)
+        await eventually(lambda: kafka_is(client, "down"))
         removal = await client.delete(f"/exports/{cancelled}", headers=bearer(settings))
         assert removal.json()["status"] == "Failed", "rows are not locked while Kafka is down"
         assert (await client.get("/health/ready")).status_code == 200
         figures = (await client.get("/metrics")).text
-        await eventually(lambda: has_figure(client, "chatlog_api_outbox_pending 2.0"), AFTER_AN_OUTAGE_S)
+        await eventually(lambda: has_figure(client, "chatlog_api_outbox_pending 2.0"))
         assert "chatlog_api_kafka_up 0.0" in figures
         assert [(await row_of(settings, one))["published"] for one in during] == [None, None]
 
         await dedicated_kafka.start()
-        await eventually(lambda: are_published(settings, during), AFTER_AN_OUTAGE_S)
-        await eventually(lambda: has_figure(client, "chatlog_api_outbox_pending 0.0"), AFTER_AN_OUTAGE_S)
+        await eventually(lambda: are_published(settings, during))
+        await eventually(lambda: has_figure(client, "chatlog_api_outbox_pending 0.0"))
 
     found = await ids_in_kafka(settings)
     assert found.keys() == hexes([before, *during])
@@ -162,7 +164,7 @@ async def test_a_process_that_starts_while_kafka_is_down_takes_exports(
 
     async with serve(settings) as client:
         export = await ask(client, settings)
-        await eventually(lambda: kafka_is(client, "down"), AFTER_AN_OUTAGE_S)
+        await eventually(lambda: kafka_is(client, "down"))
 
     assert (await row_of(settings, export))["published"] is None
 
@@ -181,6 +183,7 @@ async def has_figure(client: httpx.AsyncClient, line: str) -> bool:
     return line in (await client.get("/metrics")).text
 
 
+@pytest.mark.usefixtures("_counts_take_their_time")
 async def test_the_role_of_the_api_is_all_that_it_needs(system: Settings) -> None:
     url = SecretStr(f"{system.require_database_url()}?role=chatlog_api")
     limited = system.model_copy(update={"database_url": url})

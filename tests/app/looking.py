@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from tests.workers import WorkerProcess
 
-START_TIMEOUT_S = 30
+#: A question that is not answered within this is not answered at all.
+ANSWER_S = 30
 LABELS = {"topic", "partition", "reason", "category", "part", "quantile", "role", "group", "version"}
 
 
@@ -40,7 +41,7 @@ async def get(worker: WorkerProcess, path: str, **headers: str) -> Answer:
 
 async def get_from(port: int, path: str, headers: Mapping[str, str] | None = None) -> Answer:
     async with (
-        ClientSession(timeout=ClientTimeout(10)) as session,
+        ClientSession(timeout=ClientTimeout(ANSWER_S)) as session,
         session.get(f"http://127.0.0.1:{port}{path}", headers=headers) as response,
     ):
         return Answer(response.status, await response.text(), response.headers)
@@ -48,7 +49,7 @@ async def get_from(port: int, path: str, headers: Mapping[str, str] | None = Non
 
 async def ready(worker: WorkerProcess) -> None:
     """Return when the worker is ready."""
-    await eventually(lambda: health(worker, "ready", 200), START_TIMEOUT_S, f"{worker.log.name} ready")
+    await eventually(lambda: health(worker, "ready", 200), what=f"{worker.log.name} ready")
 
 
 async def health(worker: WorkerProcess, which: str, status: int) -> bool:

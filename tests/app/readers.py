@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
 
-#: A stop that takes longer hangs: a rebalance that it waits for takes up to 6 s.
-STOP_S = 20.0
+#: A stop that takes longer hangs: a rebalance that it waits for takes up to 6 s, on an idle machine.
+STOP_S = 60.0
 
 
 class Reader:

@@ -18,7 +18,7 @@ def chatlog(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
         env={"PATH": os.environ["PATH"], **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

@@ -345,7 +345,8 @@ async def topic_with_records(
 ) -> AsyncIterator[list[object]]:
     """Make a topic with the same number of records in each partition; give those of the first."""
     async with admin(settings) as client:
-        await client.create_topics([NewTopic(topic, partitions, 1)])
+        # Kept for ever: Kafka looks every few minutes for what is older than a week, as such records may be.
+        await client.create_topics([NewTopic(topic, partitions, 1, topic_configs={"retention.ms": "-1"})])
     producer = AIOKafkaProducer(**client_settings(settings), acks="all")
     await producer.start()
     try:

@@ -87,7 +87,7 @@ async def running(settings: Settings, store: str, data_dir: Path) -> AsyncIterat
     await keeper.producer.start()
     await keeper.app.start()
     try:
-        await eventually(keeper.is_recovered, 30)
+        await eventually(keeper.is_recovered)
         yield keeper
     finally:
         await keeper.app.stop()

@@ -10,7 +10,16 @@ from aiokafka import AIOKafkaProducer
 
 from app.kafka import client_settings
 from app.transport import CHUNKS_IN_FLIGHT_PER_PARTITION
-from tests.app.readers import Reader, committed, has_committed, numbered, running, said, with_partitions
+from tests.app.readers import (
+    STOP_S,
+    Reader,
+    committed,
+    has_committed,
+    numbered,
+    running,
+    said,
+    with_partitions,
+)
 from tests.services import eventually
 from tests.workers import produce
 
@@ -29,8 +38,8 @@ async def test_records_come_in_order_in_chunks_within_the_limits(one_partition: 
     reader = Reader(one_partition, max_records=7)
     await produce(one_partition, reader.topic, numbered(100))
     async with running(reader):
-        await eventually(lambda: len(reader.values()) == 100, 30)
-        await eventually(lambda: has_committed(one_partition, 100), 10)
+        await eventually(lambda: len(reader.values()) == 100)
+        await eventually(lambda: has_committed(one_partition, 100))
     assert reader.values() == said(100)
     assert all(len(chunk) <= 7 for chunk in reader.chunks)
 
@@ -41,15 +50,15 @@ async def test_an_unacknowledged_first_chunk_of_a_new_group_holds_the_commits(
     reader = Reader(one_partition, acknowledge=False)
     await produce(one_partition, reader.topic, numbered(30))
     async with running(reader):
-        await eventually(lambda: len(reader.chunks) == 3, 30)
+        await eventually(lambda: len(reader.chunks) == 3)
         reader.release(*reader.events[1:])
         await reader.consumer.commit()
         assert await committed(one_partition) in {None, 0}
 
     again = Reader(one_partition)
     async with running(again):
-        await eventually(lambda: len(again.values()) == 30, 30)
-        await eventually(lambda: has_committed(one_partition, 30), 10)
+        await eventually(lambda: len(again.values()) == 30)
+        await eventually(lambda: has_committed(one_partition, 30))
 
 
 async def test_a_full_partition_is_not_read_on_until_a_chunk_is_acknowledged(
@@ -60,14 +69,14 @@ async def test_a_full_partition_is_not_read_on_until_a_chunk_is_acknowledged(
         for number in range(CHUNKS_IN_FLIGHT_PER_PARTITION + 3):
             await produce(one_partition, reader.topic, [(b"k", str(number).encode())])
             if number < CHUNKS_IN_FLIGHT_PER_PARTITION:
-                await eventually(lambda: len(reader.chunks) == number + 1, 30)  # noqa: B023  awaited here
+                await eventually(lambda: len(reader.chunks) == number + 1)  # noqa: B023  awaited here
         ready, _ = reader.consumer._ready_partitions()
         assert ready == set()
         assert len(reader.chunks) == CHUNKS_IN_FLIGHT_PER_PARTITION
 
         reader.release(reader.events[0])
 
-        await eventually(lambda: len(reader.chunks) > CHUNKS_IN_FLIGHT_PER_PARTITION, 10)
+        await eventually(lambda: len(reader.chunks) > CHUNKS_IN_FLIGHT_PER_PARTITION)
 
 
 async def test_going_back_without_a_commit_reads_the_log_again_from_its_beginning(
@@ -77,11 +86,11 @@ async def test_going_back_without_a_commit_reads_the_log_again_from_its_beginnin
     reader = Reader(one_partition, acknowledge=False)
     await produce(one_partition, reader.topic, numbered(20))
     async with running(reader):
-        await eventually(lambda: len(reader.values()) == 20, 30)
+        await eventually(lambda: len(reader.values()) == 20)
 
         await reader.consumer.perform_seek()
 
-        await eventually(lambda: len(reader.values()) == 40, 30)
+        await eventually(lambda: len(reader.values()) == 40)
         assert reader.values()[20:] == reader.values()[:20]
         # What was handed out before the seek counts for nothing.
         reader.release(*reader.events[:2])
@@ -106,10 +115,10 @@ async def test_markers_of_transactions_leave_no_lag_and_rolled_back_records_are_
 
     async with running(reader):
         tp = reader.tp()
-        await eventually(lambda: reader.values() == [b"said"], 30)
+        await eventually(lambda: reader.values() == [b"said"])
         end = await reader.consumer.end_offset(tp)
         assert end == 4  # two records and two markers
-        await eventually(lambda: has_committed(one_partition, end), 10)
+        await eventually(lambda: has_committed(one_partition, end))
         assert reader.consumer.done_to(tp) == end
     assert reader.values() == [b"said"]
 
@@ -124,8 +133,8 @@ async def test_what_is_in_flight_at_a_stop_is_released_and_committed(one_partiti
     reader.app.finalize()
     await reader.app.start()
     reader.consumer.release_hooks.append(finish)
-    await eventually(lambda: len(reader.values()) == 10, 30)
-    await asyncio.wait_for(reader.app.stop(), 10)
+    await eventually(lambda: len(reader.values()) == 10)
+    await asyncio.wait_for(reader.app.stop(), STOP_S)
 
     assert await committed(one_partition) == 10
 
@@ -135,7 +144,7 @@ async def test_end_offsets_asked_for_at_one_time_share_an_answer(settings: Calla
     reader = Reader(made)
     await produce(made, reader.topic, [(str(number).encode(), b"x") for number in range(50)])
     async with running(reader):
-        await eventually(lambda: len(reader.values()) == 50, 30)
+        await eventually(lambda: len(reader.values()) == 50)
         tps = [reader.tp(partition) for partition in range(3)] * 20
         ends = await asyncio.gather(*(reader.consumer.end_offset(tp) for tp in tps))
     assert sum(ends[:3]) == 50

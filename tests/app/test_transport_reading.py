@@ -30,9 +30,9 @@ async def test_as_many_bytes_as_may_be_in_flight_hold_all_partitions_until_some_
     made = await with_partitions(settings, 2)
     reader = Reader(made, acknowledge=False)
     async with running(reader):
-        await eventually(reader.is_at_work, 30)
+        await eventually(reader.is_at_work)
         await produce(made, reader.topic, [(b"a", b"x" * 6_000)])
-        await eventually(lambda: len(reader.values()) == 1, 30)
+        await eventually(lambda: len(reader.values()) == 1)
 
         others = [(str(n).encode(), b"y") for n in range(20)]
         await produce(made, reader.topic, others)
@@ -41,21 +41,21 @@ async def test_as_many_bytes_as_may_be_in_flight_hold_all_partitions_until_some_
 
         reader.acknowledge = True
         reader.release(*reader.events)
-        await eventually(lambda: len(reader.values()) == 21, 30)
+        await eventually(lambda: len(reader.values()) == 21)
 
 
 async def test_a_full_partition_does_not_hold_up_the_others(settings: Callable[..., Settings]) -> None:
     made = await with_partitions(settings, 2)
     reader = Reader(made, acknowledge=False, max_records=1)
     async with running(reader):
-        await eventually(reader.is_at_work, 30)
+        await eventually(reader.is_at_work)
         await produce(made, reader.topic, [(b"a", str(number).encode()) for number in range(50)])
-        await eventually(lambda: len(reader.values()) == 50, 30)
+        await eventually(lambda: len(reader.values()) == 50)
         full = reader.events[0].message.partition
 
         await produce(made, reader.topic, [(str(number).encode(), b"other") for number in range(50)])
 
-        await eventually(lambda: reader.values().count(b"other") > 0, 10)
+        await eventually(lambda: reader.values().count(b"other") > 0)
         assert {event.message.partition for event in reader.events[50:]} == {1 - full}
 
 
@@ -66,8 +66,8 @@ async def test_records_without_value_key_or_time_and_ones_larger_than_a_chunk_co
     large = b"x" * 50_000
     await produce(one_partition, reader.topic, [(b"k", None), (None, b""), (b"k", large)])
     async with running(reader):
-        await eventually(lambda: reader.values() == [None, b"", large], 30)
-        await eventually(lambda: has_committed(one_partition, 3), 10)
+        await eventually(lambda: reader.values() == [None, b"", large])
+        await eventually(lambda: has_committed(one_partition, 3))
     assert len(reader.chunks[-1]) == 1
 
 
@@ -75,11 +75,11 @@ async def test_what_nobody_works_on_is_not_handed_out_again_while_it_waits(one_p
     reader = Reader(one_partition, acknowledge=False, max_records=1)
     await produce(one_partition, reader.topic, numbered(3))
     async with running(reader):
-        await eventually(lambda: len(reader.values()) == 3, 30)
+        await eventually(lambda: len(reader.values()) == 3)
         reader.release(reader.events[1])
         reader.release(reader.events[1])
         await produce(one_partition, reader.topic, numbered(range(3, 5)))
-        await eventually(lambda: len(reader.values()) == 5, 30)
+        await eventually(lambda: len(reader.values()) == 5)
     assert reader.values() == said(5)
 
 
@@ -90,16 +90,18 @@ async def test_faust_does_not_complain_that_nothing_is_committed_when_it_is(
     reader = Reader(one_partition, acknowledge=False, max_records=1)
     await produce(one_partition, reader.topic, numbered(10))
     async with running(reader):
-        await eventually(lambda: len(reader.values()) == 10, 30)
+        await eventually(lambda: len(reader.values()) == 10)
         reader.release(*reader.events[:5])
-        await eventually(lambda: has_committed(one_partition, 5), 10)
+        await eventually(lambda: has_committed(one_partition, 5))
         # More than is read, as while catching up.
         await produce(one_partition, reader.topic, numbered(100))
         thread = reader.consumer._thread
-        await eventually(lambda: reader.consumer.highwater(reader.tp()) == 110, 30)
+        await eventually(lambda: reader.consumer.highwater(reader.tp()) == 110)
         caplog.clear()
         thread.time_started -= 3600
 
         reader.consumer.verify_event_path(time.monotonic(), reader.tp())
 
-    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+    # Of Faust alone: on a busy machine aiokafka may complain of the broker.
+    errors = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert [record.message for record in errors if record.name.startswith("faust.")] == []

@@ -87,18 +87,18 @@ async def test_no_commit_passes_a_record_that_nobody_acknowledged_while_readers_
             passing = Tardy(made, chance, done)
             readers.append(passing)
             await passing.begin()
-            await eventually(passing.is_at_work, 30)
+            await eventually(passing.is_at_work)
             await produce(made, staying.topic, [(str(n).encode(), b"x") for n in range(300)])
-            await eventually(lambda: len(passing.events) > 3, 30)  # noqa: B023  awaited here
+            await eventually(lambda: len(passing.events) > 3)  # noqa: B023  awaited here
             await passing.end()
-        await eventually(lambda: sum(len(offsets) for offsets in done.values()) == 2700, 60)
+        await eventually(lambda: sum(len(offsets) for offsets in done.values()) == 2700)
 
         async def all_is_committed() -> bool:
             marks = [await committed(made, partition) or 0 for partition in range(3)]
             assert sum(marks) == 2700, f"committed are {marks}"
             return True
 
-        await eventually(all_is_committed, 30)
+        await eventually(all_is_committed)
     finally:
         await staying.end()
     assert [passed for reader in readers for passed in reader.passed_over] == []
@@ -111,12 +111,12 @@ async def test_what_a_reader_acknowledges_after_its_partition_went_elsewhere_cou
     await produce(made, Reader(made).topic, [(str(n).encode(), b"x") for n in range(40)])
     first, second = Reader(made, acknowledge=False), Reader(made, acknowledge=False)
     async with running(first):
-        await eventually(lambda: len(first.values()) == 40, 30)
+        await eventually(lambda: len(first.values()) == 40)
         of_before = list(first.events)
         async with running(second):
-            await eventually(lambda: second.is_at_work() and first.is_at_work(), 30)
-            await eventually(lambda: len(first.values()) + len(second.values()) == 80, 30)
-            assert len(first.partitions()) == len(second.partitions()) == 1
+            await eventually(lambda: each_has_one_partition(first, second))
+            # Twice what there is; more, if the group did not settle at once.
+            await eventually(lambda: len(first.values()) + len(second.values()) >= 80)
 
             first.release(*of_before)
             await first.consumer.commit()
@@ -131,7 +131,7 @@ async def test_what_is_finished_while_a_commit_is_under_way_is_committed_before_
     reader = Reader(one_partition, acknowledge=False, broker_commit_interval=3600)
     await produce(one_partition, reader.topic, numbered(20))
     async with running(reader):
-        await eventually(lambda: len(reader.values()) == 20, 30)
+        await eventually(lambda: len(reader.values()) == 20)
         commit, under_way, answer = reader.consumer._commit, asyncio.Event(), asyncio.Event()
 
         async def slow(marks: Mapping[TP, int]) -> bool:
@@ -171,7 +171,7 @@ async def test_a_spare_reader_that_is_given_a_partition_polls_nothing_before_its
                 reader.app.rebalancing for reader in readers
             )
 
-        await eventually(one_is_spare, 30)
+        await eventually(one_is_spare)
         busy, spare = sorted(readers, key=lambda reader: -len(reader.partitions()))
         polled: set[TP] = set()
         getmany, subscribed = spare.consumer._getmany, spare.app.topics.maybe_wait_for_subscriptions
@@ -192,7 +192,7 @@ async def test_a_spare_reader_that_is_given_a_partition_polls_nothing_before_its
 
         await busy.app.stop()
 
-        await eventually(lambda: spare.values() == said(10), 30)
+        await eventually(lambda: spare.values() == said(10))
 
 
 async def test_a_reader_that_does_not_poll_because_it_is_full_stays_in_the_group(
@@ -202,15 +202,15 @@ async def test_a_reader_that_does_not_poll_because_it_is_full_stays_in_the_group
     reader = Reader(one_partition, acknowledge=False, max_records=1, broker_max_poll_interval=1.0)
     await produce(one_partition, reader.topic, numbered(30))
     async with running(reader):
-        await eventually(lambda: len(reader.values()) == 30, 30)
+        await eventually(lambda: len(reader.values()) == 30)
 
         with pytest.raises(AssertionError):
             await eventually(lambda: reader.app.rebalancing, 5)
 
         reader.release(*reader.events)
         await produce(one_partition, reader.topic, numbered(range(30, 40)))
-        await eventually(lambda: reader.values() == said(40), 30)
-        await eventually(lambda: has_committed(one_partition, 30), 10)
+        await eventually(lambda: reader.values() == said(40))
+        await eventually(lambda: has_committed(one_partition, 30))
 
 
 async def test_a_partition_that_went_before_it_was_committed_does_not_count_as_committed(
@@ -219,13 +219,17 @@ async def test_a_partition_that_went_before_it_was_committed_does_not_count_as_c
     reader = Reader(one_partition)
     await produce(one_partition, reader.topic, numbered(10))
     async with running(reader):
-        await eventually(lambda: has_committed(one_partition, 10), 30)
+        await eventually(lambda: has_committed(one_partition, 10))
         gone = reader.tp(99)
         # As between the moment when a mark is read and the one when the consumer's thread commits it.
         reader.consumer._progress[gone] = PartitionProgress(position=5)
         await produce(one_partition, reader.topic, numbered(10))
-        await eventually(lambda: has_committed(one_partition, 20), 30)
+        await eventually(lambda: has_committed(one_partition, 20))
 
         assert reader.consumer.committed_to(gone) == 0
         assert not reader.consumer._committed_offset.get(gone)
         assert gone not in reader.monitor.tp_committed_offsets
+
+
+def each_has_one_partition(*readers: Reader) -> bool:
+    return all(reader.is_at_work() and len(reader.partitions()) == 1 for reader in readers)

@@ -7,9 +7,7 @@ import base64
 import hashlib
 import os
 import re
-import signal
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -50,7 +48,7 @@ async def test_a_persist_worker_tells_what_it_did(system: Settings, workers: Wor
     await produce(system, topic, [*entries, (b"u", b"not JSON, but \x00 a secret"), *entries[:5]])
     worker = workers.start(Role.PERSIST)
 
-    overview = await eventually(lambda: counted(worker, dead_letters_kept=1), 30)
+    overview = await eventually(lambda: counted(worker, records_read=36, rows=30, dead_letters_kept=1))
 
     assert overview["role"] == "persist"
     assert overview["group"] == system.persist_group
@@ -66,16 +64,15 @@ async def test_a_persist_worker_tells_what_it_did(system: Settings, workers: Wor
     assert overview["assignment"][topic] == [0, 1, 2, 3]
     assert overview["live"] == overview["ready"] == {"status": "ok", "reasons": []}
 
-    lag = await eventually(lambda: caught_up(worker), 15)
+    lag = await eventually(lambda: caught_up(worker))
     by_topic = {found["topic"]: found for found in lag["topics"]}
     assert sum(partition["end"] for partition in by_topic[topic]["partitions"]) == 36
     assert all(partition["mine"] for partition in by_topic[topic]["partitions"])
     assert not lag["stale"]
 
-    sink = (await get(worker, "/api/sink")).json
+    sink = await eventually(lambda: tells_a_rate(worker))
     assert sink["batches"] >= 1
     assert 0 < sink["write_s"]["p50"] <= sink["write_s"]["p99"]
-    assert sink["per_second"]["rows"] > 0
     assert sink["retries"] == 0
     assert sink["waiting_since"] is None
 
@@ -116,14 +113,15 @@ async def test_a_capture_worker_tells_what_it_did_and_what_it_knows(
     await produce(system, topics.events.name, [*said.events, (b"u", b"{"), (b"u", b'{"read": {}}')])
     worker = workers.start(Role.CAPTURE)
 
-    overview = await eventually(lambda: counted(worker, events_read=len(said.events) + 2), 30)
-
-    assert overview["counters"] == {
+    counters = {
         "events_read": len(said.events) + 2,
         "entries": len(said.events),
         "states": len(said.states),
         "dead_letters": 1,
     }
+    overview = await eventually(lambda: counted(worker, **counters))
+
+    assert overview["counters"] == counters
     assert overview["categories"] == {"echo": 24, "text": 24, "watermark": 1}
     found = await metrics(worker)
     assert found["chatlog_events_total"][("category", "watermark"),] == 1
@@ -147,9 +145,9 @@ async def test_any_capture_worker_knows_the_state_of_every_user(system: Settings
     await produce(system, topics_of(system).state.name, said.states)
     users = sorted({key.decode() for key, _ in said.states})
     one, other = workers.start(Role.CAPTURE), workers.start(Role.CAPTURE)
-    await eventually(lambda: share_partitions(one, other), 40)
+    await eventually(lambda: share_partitions(one, other))
 
-    answers = await eventually(lambda: both_know(one, other, users), 30)
+    answers = await eventually(lambda: both_know(one, other, users))
 
     assert {answer.json["userid"] for answer in answers} == set(users)
     mine = (await get(one, "/api/overview")).json["assignment"][topics_of(system).state.name]
@@ -158,19 +156,17 @@ async def test_any_capture_worker_knows_the_state_of_every_user(system: Settings
     ]
     assert 0 < len(of_other) < len(users)
 
-    # An owner that does not answer is no reason to wait for long, or to make something up.
-    os.kill(other._process.pid, signal.SIGSTOP)
-    began = time.monotonic()
-    refused = await get(one, f"/api/state/{of_other[0]}")
-    os.kill(other._process.pid, signal.SIGCONT)
-    assert refused.status == 503
-    assert f"does not answer at http://127.0.0.1:{other.web_port}" in refused.json["error"]
-    assert time.monotonic() - began < 5
-
-    # Nor is a question ever passed around.
+    # A question is never passed around.
     passed_on = await get(one, f"/api/state/{of_other[0]}", **{"X-Chatlog-Passed-On": "1"})
     assert passed_on.status == 503
     assert "moving to another worker" in passed_on.json["error"]
+
+    # Nor is an owner that does not answer a reason to wait for as long as one asks, or to make something up.
+    other.freeze()
+    refused = await get(one, f"/api/state/{of_other[0]}")
+    other.thaw()
+    assert refused.status == 503
+    assert f"does not answer at http://127.0.0.1:{other.web_port}" in refused.json["error"]
 
 
 async def test_with_a_token_nobody_else_gets_in(system: Settings, workers: Workers) -> None:
@@ -265,7 +261,7 @@ async def run(settings: Settings, *command: str | Path, **variables: str) -> sub
         env={**os.environ, **as_environment(settings), **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -299,6 +295,13 @@ async def caught_up(worker: WorkerProcess) -> dict[str, Any]:
     assert lag["topics"]
     assert all(topic["messages"] == 0 for topic in lag["topics"]), lag
     return lag
+
+
+async def tells_a_rate(worker: WorkerProcess) -> dict[str, Any]:
+    """Return what is told of the sink once a sample was taken after the rows."""
+    sink: dict[str, Any] = (await get(worker, "/api/sink")).json
+    assert sink["per_second"].get("rows", 0) > 0, sink["per_second"]
+    return sink
 
 
 async def share_partitions(*workers: WorkerProcess) -> bool:

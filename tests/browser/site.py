@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-START_WITHIN_S = 60
 #: What people write: with what CSV has to quote. Nothing that a spreadsheet would run, which is altered.
 _MAKE_SURVEY = """
     WITH owner AS (
@@ -171,6 +170,6 @@ async def wait_until_up(settings: Settings, workers: Workers) -> Site:
         except aiohttp.ClientError:
             return False
 
-    await eventually(answers, START_WITHIN_S, "the API answers")
-    await eventually(workers.started[0].is_ready, START_WITHIN_S, "the export worker is ready")
+    await eventually(answers, what="the API answers")
+    await eventually(workers.started[0].is_ready, what="the export worker is ready")
     return Site(settings, address)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.async_api import expect
 
 from app.ui import addresses
 
 if TYPE_CHECKING:
     from tests.browser.reader import Reader
+
+pytestmark = pytest.mark.timeout(600)
 
 
 async def test_a_link_signs_in_and_its_token_is_nowhere_to_be_seen_afterwards(reader: Reader) -> None:
@@ -53,5 +56,5 @@ async def test_a_session_that_ends_while_a_page_is_open_leads_back_to_it(reader:
 
     await reader.page.context.clear_cookies()
 
-    await expect(reader.page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=20_000)
+    await expect(reader.page.get_by_role("heading", name="Sign in")).to_be_visible()
     await expect(reader.page.locator("input[name=next]")).to_have_value(addresses.tab(reader.owner.survey))

@@ -23,6 +23,18 @@ if TYPE_CHECKING:
     from sinks.object_storage import StorageSettings
     from tests.deploy.promql import Served
 
+#: What is served only when it was looked at, or done, for the first time.
+LATER = {
+    Role.CAPTURE: ("chatlog_events_total", "chatlog_lag_messages"),
+    Role.PERSIST: (
+        "chatlog_lag_messages",
+        "chatlog_last_write_timestamp_seconds",
+        "chatlog_dead_letters_pending",
+        "chatlog_default_partition_rows",
+    ),
+    Role.EXPORT: ("chatlog_lag_messages",),
+}
+
 
 @pytest.fixture(scope="session")
 def served(
@@ -49,9 +61,9 @@ async def _scrape(system: Settings, workers: Workers) -> Served:
     at_work = [workers.start(role) for role in Role]
     for worker in at_work:
         await ready(worker)
-    await eventually(lambda: _has_rows(system, len(said.expected)), 30)
-    persist = at_work[[*Role].index(Role.PERSIST)]
-    await eventually(lambda: _serves(persist, "chatlog_dead_letters_pending"), 30)
+    await eventually(lambda: _has_rows(system, len(said.expected)))
+    for role, worker in zip(Role, at_work, strict=True):
+        await eventually(lambda: _serves(worker, *LATER[role]), what=f"{role} has looked")  # noqa: B023  awaited here
     found: Served = defaultdict(list)
     for worker in at_work:
         for name, samples in (await metrics(worker)).items():
@@ -63,5 +75,7 @@ async def _has_rows(system: Settings, rows: int) -> bool:
     return await count(system) >= rows
 
 
-async def _serves(worker: WorkerProcess, metric: str) -> bool:
-    return metric in await metrics(worker)
+async def _serves(worker: WorkerProcess, *names: str) -> bool:
+    missing = set(names) - (await metrics(worker)).keys()
+    assert not missing, missing
+    return True

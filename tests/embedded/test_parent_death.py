@@ -43,7 +43,8 @@ async def test_the_next_parent_starts_at_once_and_ctrl_c_ends_both(service_direc
     first.kill()
     await first.wait()
 
-    second, child = await _start("EmbeddedPostgres", service_directory / "data")
+    # On a busy machine the server may end later than the next one waits for it.
+    second, child = await eventually(lambda: _start("EmbeddedPostgres", service_directory / "data"))
     second.send_signal(signal.SIGINT)
     await second.wait()
 
@@ -60,4 +61,6 @@ async def _start(service: str, directory: Path) -> tuple[asyncio.subprocess.Proc
         stderr=asyncio.subprocess.DEVNULL,
     )
     assert parent.stdout is not None
-    return parent, psutil.Process(int(await parent.stdout.readline()))
+    pid = await parent.stdout.readline()
+    assert pid, "it did not start"
+    return parent, psutil.Process(int(pid))

@@ -18,7 +18,7 @@ from app.embedded import (
     StartError,
     scratch_directory,
 )
-from tests.embedded.processes import addresses_listened_on, family_of, lives
+from tests.embedded.processes import addresses_listened_on, family_of, freeze, lives
 from tests.services import in_own_loop
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL refuses nobody but root")
@@ -88,8 +88,7 @@ async def test_it_stops_at_once_with_sessions_open_and_leaves_no_process(server:
 
 async def test_a_frozen_server_is_killed_after_the_deadline(server: EmbeddedPostgres) -> None:
     family = family_of(server.pid)
-    for process in family:
-        process.suspend()
+    freeze(family)
 
     await server.stop(deadline_s=0.2)
 

@@ -53,12 +53,17 @@ async def everything_is_committed(system: Settings, group: str, topic: str) -> b
 
 async def forget_offsets(system: Settings, group: str) -> None:
     """Delete all that a group committed, as time does to one that has no members."""
-    async with _admin(system) as admin:
+
+    async def is_gone() -> bool:
         coordinator = await admin.find_coordinator(group)
         # The client offers no such call, only the request.
         answer = await admin._send_request(DeleteGroupsRequest([group]), coordinator)
-    ((_, error_code),) = answer.results
-    assert error_code == 0, f"the group cannot be deleted: Kafka's error {error_code}; has it members?"
+        ((_, error_code),) = answer.results
+        assert error_code == 0, f"the group cannot be deleted: Kafka's error {error_code}; has it members?"
+        return True
+
+    async with _admin(system) as admin:
+        await eventually(is_gone)
 
 
 async def delete_records(system: Settings, topic: str, before: Mapping[int, int]) -> None:
@@ -84,10 +89,21 @@ async def delete_topic(system: Settings, topic: str) -> None:
 
 
 async def set_up_topic(system: Settings, topic: str, **config: str) -> None:
-    """Set settings of a topic; `_` in a name means `.`."""
+    """Set settings of a topic, and return when the broker goes by them; `_` in a name means `.`.
+
+    Kafka puts the topic's others back to the brokers' defaults.
+    """
     settings = {name.replace("_", "."): value for name, value in config.items()}
+
+    async def are_in_force() -> bool:
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        ((*_, found),) = answer.resources
+        now = {name: value for name, value, *_ in found}
+        return settings.items() <= now.items()
+
     async with _admin(system) as admin:
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=settings)])
+        await eventually(are_in_force)
 
 
 @asynccontextmanager

@@ -44,6 +44,8 @@ __all__ = ["Account", "Ledger", "Message", "RowKey", "entries", "events_and_stat
 
 #: Rows that are fetched at a time.
 FETCH = 10_000
+#: How long all may take, on a machine that does much else: sessions end, groups form anew, a backlog is read.
+SETTLES_WITHIN_S = 150.0
 #: How many of the messages that are lost or doubled are named; there may be very many.
 NAMED = 20
 #: As much as the topics of a test take that were made for what we make of a record of 1 MiB.
@@ -150,7 +152,7 @@ class Ledger:
         )
         return self.account_at_last
 
-    async def settle(self, limit_s: float) -> Account:
+    async def settle(self, limit_s: float = SETTLES_WITHIN_S) -> Account:
         """Wait until nothing is lost, and return the account.
 
         Raises:
@@ -227,7 +229,7 @@ async def producing(system: Settings) -> AsyncIterator[AIOKafkaProducer]:
             raise AssertionError(str(error)) from error
         return producer
 
-    producer = await eventually(connected, 60, "the brokers can be reached")
+    producer = await eventually(connected, what="the brokers can be reached")
     try:
         yield producer
     finally:

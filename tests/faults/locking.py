@@ -22,14 +22,14 @@ _WRITES_HELD_UP = """
 
 
 class Lock:
-    """A lock on `chat_log` that keeps every writer waiting."""
+    """A lock on `chat_log`, or on a row of it, that keeps writers waiting."""
 
     def __init__(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         self._connection = connection
 
     async def holds_up_a_write(self) -> None:
         """Return when a worker has sent a batch, and waits for the lock."""
-        await eventually(lambda: self._connection.fetchval(_WRITES_HELD_UP), 30, "a batch is being written")
+        await eventually(lambda: self._connection.fetchval(_WRITES_HELD_UP), what="a batch is being written")
 
 
 @asynccontextmanager

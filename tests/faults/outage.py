@@ -5,10 +5,13 @@ Making a service go away, and what became of the messages, is the tests' and the
 
 from __future__ import annotations
 
+from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientConnectionError
 
+from sinks.retrying import BRIEF_S, REPORT_EVERY_S
 from tests.app.looking import get, metrics
 from tests.services import eventually
 
@@ -16,11 +19,15 @@ if TYPE_CHECKING:
     from tests.workers import WorkerProcess
 
 #: A part tries again at least every 5 s, and a statement that gets no answer is given up within 10 s in the
-#: tests that freeze or lock something.
-SEEN_WITHIN_S = 30
+#: tests that freeze or lock something. The rest is for a busy machine.
+SEEN_WITHIN_S = 90
 _WAITING = "Waiting for a service"
-#: A worker warns of it whenever a group starts, as every group of a test does.
-_NEW_GROUP = "No committed offset"
+_BACK = "The service is back"
+#: What comes of the time, and not of the outage: a group that starts, as every group of a test does, and the
+#: surveys, which are read again every minute.
+_BESIDES = ("No committed offset", "Surveys cannot be read again")
+#: Time and figures in the log are rounded.
+_ROUNDED_S = 0.2
 
 
 async def is_seen_to_wait(worker: WorkerProcess, part: str, at_least_s: float = 0.0) -> None:
@@ -42,6 +49,40 @@ async def is_ready_again(worker: WorkerProcess) -> None:
     await eventually(ready, SEEN_WITHIN_S)
 
 
+async def was_one_outage(worker: WorkerProcess, part: str) -> None:
+    """Return when the worker is ready again, if it told of one outage, and of nothing else."""
+    await was_told_as_one_outage(worker, part)
+    assert complaints(worker) == waits_said(worker, part), complaints(worker)
+
+
+async def was_told_as_one_outage(worker: WorkerProcess, part: str) -> None:
+    """Return when the worker is ready again, if it told that `part` waited as it should.
+
+    That is, when it began to, every half minute while it lasted, and when it was over.
+    """
+    await is_ready_again(worker)
+    lines = waits_said(worker, part)
+    waited_s = [_figure(line, "waiting_s") for line in lines]
+    assert waited_s[0] == 0, lines
+    assert all(later - sooner >= REPORT_EVERY_S - _ROUNDED_S for sooner, later in pairwise(waited_s)), lines
+    assert len(said(worker, _BACK, f"part={part} ")) == 1
+
+
+async def was_no_flood(worker: WorkerProcess, part: str) -> None:
+    """Return when the worker is ready again, if it told of many outages seldom, and of nothing else.
+
+    That is, at most every half minute, but for an outage that lasts.
+    """
+    await is_ready_again(worker)
+    lines = waits_said(worker, part)
+    assert lines, "it did not tell at all"
+    for sooner, later in pairwise(lines):
+        after_s = (_time_of(later) - _time_of(sooner)).total_seconds()
+        lasts = _figure(later, "waiting_s") >= BRIEF_S
+        assert lasts or after_s >= REPORT_EVERY_S - _ROUNDED_S, lines
+    assert complaints(worker) == lines, complaints(worker)
+
+
 def said(worker: WorkerProcess, *words: str) -> list[str]:
     """Return the lines of the worker's log that hold all these words."""
     lines = worker.log.read_text(errors="replace").splitlines()
@@ -54,9 +95,18 @@ def waits_said(worker: WorkerProcess, part: str) -> list[str]:
 
 
 def complaints(worker: WorkerProcess) -> list[str]:
-    """Return the lines of the worker's log that are warnings or worse, without what a new group says."""
+    """Return the lines of the worker's log that are warnings or worse, and come of an outage."""
     lines = [*said(worker, " WARNING "), *said(worker, " ERROR "), *said(worker, " CRITICAL ")]
-    return [line for line in lines if _NEW_GROUP not in line]
+    return [line for line in lines if not any(what in line for what in _BESIDES)]
+
+
+def _figure(line: str, name: str) -> float:
+    """Return the value of a field of a line of the log."""
+    return float(line.partition(f" {name}=")[2].split()[0])
+
+
+def _time_of(line: str) -> datetime:
+    return datetime.strptime(line[:23], "%Y-%m-%d %H:%M:%S,%f")  # noqa: DTZ007  both of a pair are local
 
 
 async def _has_waited(worker: WorkerProcess, part: str, at_least_s: float) -> bool:

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from click.testing import CliRunner
 
 from app.commands.dead_letters import dead_letters
 from app.database import connect
-from app.kafka import client_settings
 from app.settings import Role
 from app.topic_admin import ensure_topics
 from app.topics import OUR_RECORD_MAX_BYTES, topics_of
 from models.errors import Reason
 from tests.app.looking import ready
+from tests.faults.cluster import committed, delete_topic, everything_is_committed, set_up_topic
 from tests.faults.ledger import Ledger, Message, entries
-from tests.faults.outage import is_ready_again, is_seen_to_wait, said, waits_said
+from tests.faults.outage import is_ready_again, is_seen_to_wait, said, was_one_outage
 from tests.services import as_environment, eventually
 from tests.workers import count
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from app.settings import Settings
     from tests.faults.report import FaultReport
     from tests.workers import Workers
@@ -45,20 +39,19 @@ async def test_the_dead_letters_topic_takes_nothing_for_a_while(
     with fault_report("the dead-letters topic takes nothing", ledger) as fault:
         await ready(worker)
         # Brokers refuse records without a key for a topic that is compacted.
-        await configure(system, topics.dead_letters.name, "cleanup.policy", "compact")
+        await set_up_topic(system, topics.dead_letters.name, cleanup_policy="compact")
         await ledger.produce(topics.chat_log.name, bad_and_good("refused"))
         await is_seen_to_wait(worker, "dead letters")
         # The rows do not wait for the dead letters among them; the offsets do.
-        await eventually(lambda: has(system, GOOD), 30)
-        assert await committed(system, topics.chat_log.name) == 0
+        await eventually(lambda: has(system, GOOD))
+        assert await nothing_is_committed(system)
         assert await count(system, "dead_letters") == 0
-        await configure(system, topics.dead_letters.name, "cleanup.policy", "delete")
+        await set_up_topic(system, topics.dead_letters.name, cleanup_policy="delete")
         fault.over()
-        await ledger.settle(60)
-        await eventually(lambda: is_committed(system, topics.chat_log.name, GOOD + BAD), 30)
+        await ledger.settle()
+        await eventually(lambda: everything_is_committed(system, system.persist_group, topics.chat_log.name))
 
-    await is_ready_again(worker)
-    assert len(waits_said(worker, "dead letters")) == 1
+    await was_one_outage(worker, "dead letters")
 
 
 @pytest.mark.long
@@ -70,8 +63,8 @@ async def test_the_dead_letters_topic_is_deleted_and_made_again(
     with fault_report("the dead-letters topic is deleted and made again", ledger) as fault:
         await ready(worker)
         await ledger.produce(topics.chat_log.name, bad_and_good("before"))
-        await ledger.settle(60)
-        await delete(system, topics.dead_letters.name)
+        await ledger.settle()
+        await delete_topic(system, topics.dead_letters.name)
         # Some of them end up, in the new topic, on offsets that the old one had.
         await ledger.produce(topics.chat_log.name, bad_and_good("meanwhile", bad=2 * BAD))
         await is_seen_to_wait(worker, "dead letters")
@@ -79,7 +72,7 @@ async def test_the_dead_letters_topic_is_deleted_and_made_again(
         await ensure_topics(system)
         fault.over()
         # A topic that came back is found when the consumer next asks the brokers which topics there are.
-        await ledger.settle(60)
+        await ledger.settle()
 
     await is_ready_again(worker)
 
@@ -91,16 +84,16 @@ async def test_a_dead_letters_topic_that_is_too_small_stops_the_worker_with_what
     ledger, worker = Ledger(system), workers.start(Role.PERSIST)
     with fault_report("the dead-letters topic takes only small records", ledger) as fault:
         await ready(worker)
-        await configure(system, topics.dead_letters.name, "max.message.bytes", "200")
+        await set_up_topic(system, topics.dead_letters.name, max_message_bytes="200")
         await ledger.produce(topics.chat_log.name, bad_and_good("too small"))
 
-        assert worker.wait(30) != 0
+        assert worker.wait() != 0
         assert said(worker, f"does not fit into {topics.dead_letters.name}: raise its max.message.bytes")
-        assert await committed(system, topics.chat_log.name) == 0
-        await configure(system, topics.dead_letters.name, "max.message.bytes", str(OUR_RECORD_MAX_BYTES))
+        assert await nothing_is_committed(system)
+        await set_up_topic(system, topics.dead_letters.name, max_message_bytes=str(OUR_RECORD_MAX_BYTES))
         workers.start(Role.PERSIST)
         fault.over()
-        await ledger.settle(60)
+        await ledger.settle()
 
 
 async def test_what_was_refused_is_stored_when_it_is_replayed_after_the_mend(
@@ -110,14 +103,14 @@ async def test_what_was_refused_is_stored_when_it_is_replayed_after_the_mend(
     await execute(system, "ALTER TABLE chat_log ADD CONSTRAINT odd CHECK (content = 'only this')")
     with fault_report("dead letters are replayed after the mend", ledger) as fault:
         await ledger.produce(topics_of(system).chat_log.name, entries(BAD, "replayed"))
-        await eventually(lambda: has(system, BAD, "dead_letters"), 60)
+        await eventually(lambda: has(system, BAD, "dead_letters"))
         await execute(system, "ALTER TABLE chat_log DROP CONSTRAINT odd")
         replayed = await asyncio.to_thread(
             CliRunner().invoke, dead_letters, ["replay", "--all", "--yes"], env=as_environment(system)
         )
         assert replayed.exit_code == 0, replayed.output
         fault.over()
-        await ledger.settle(60)
+        await ledger.settle()
 
 
 def bad_and_good(tag: str, *, bad: int = BAD) -> list[Message]:
@@ -140,40 +133,6 @@ async def execute(system: Settings, statement: str) -> None:
         await connection.close()
 
 
-@asynccontextmanager
-async def admin_of(system: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    client = AIOKafkaAdminClient(**client_settings(system))
-    await client.start()
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
-async def configure(system: Settings, topic: str, name: str, value: str) -> None:
-    """Set one setting of a topic; Kafka puts its others back to the brokers' defaults."""
-    async with admin_of(system) as admin:
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs={name: value})])
-
-
-async def delete(system: Settings, topic: str) -> None:
-    """Delete a topic, and return when the brokers do not list it any more."""
-
-    async def is_gone() -> bool:
-        return topic not in await admin.list_topics()
-
-    async with admin_of(system) as admin:
-        await admin.delete_topics([topic])
-        await eventually(is_gone, 20)
-
-
-async def committed(system: Settings, topic: str) -> int:
-    """Ask the brokers where the persist group stands in partition 0; 0 if it never committed."""
-    async with admin_of(system) as admin:
-        offsets = await admin.list_consumer_group_offsets(system.persist_group)
-    found = offsets.get(TopicPartition(topic, 0))
-    return 0 if found is None else max(0, int(found.offset))
-
-
-async def is_committed(system: Settings, topic: str, offset: int) -> bool:
-    return await committed(system, topic) == offset
+async def nothing_is_committed(system: Settings) -> bool:
+    done = await committed(system, system.persist_group, topics_of(system).chat_log.name)
+    return not any(done.values())

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,14 +22,15 @@ from tests.exporting import (
     row_of,
     send,
 )
+from tests.faults.cluster import everything_is_committed
+from tests.faults.freezing import frozen
 from tests.faults.messages import entries
 from tests.faults.outage import is_ready_again, is_seen_to_wait, said
 from tests.services import eventually, settings_for_tests, storage_overrides
 from tests.services.storage import settings_of
-from tests.workers import count, prepare, produce
+from tests.workers import STOPS_WITHIN_S, count, prepare, produce
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import asyncpg
@@ -45,8 +43,9 @@ if TYPE_CHECKING:
 MANY, SIZE = 50_000, 100
 #: Written by persist meanwhile.
 MESSAGES = 4_000
-#: A dead worker's exports are taken over within this, by the lease of 45 s and two looks.
-TAKEN_OVER_S = 75
+#: A dead worker's exports are taken over within this, by the lease of 45 s and two looks; the rest is for a
+#: machine that does much else.
+TAKEN_OVER_S = 90
 
 
 @pytest.fixture
@@ -64,7 +63,6 @@ async def system(
         kafka,
         database_url,
         tmp_path,
-        export_retry_s=5.0,
         **storage_overrides(settings_of(dedicated_storage)),
     )
     await prepare(made)
@@ -79,8 +77,12 @@ async def test_a_worker_makes_files_shows_how_far_it_is_and_stops_in_time(
     exports = [await ask(system), await ask(system, compression="gzip"), await ask(system, format="parquet")]
     await send(system, *exports, exports[0])
     for export in exports:
-        await becomes(system, export, "Finished", 60)
+        await becomes(system, export, "Finished")
     await file_is_the_table(system, exports[0])
+    # Then it has nothing in hand any more, as the record that came twice was the last.
+    await eventually(
+        lambda: everything_is_committed(system, system.export_group, topics_of(system).exports.name)
+    )
 
     token = {"Authorization": "Bearer token"}
     found = await metrics(worker, **token)
@@ -91,7 +93,7 @@ async def test_a_worker_makes_files_shows_how_far_it_is_and_stops_in_time(
     told = (await get(worker, "/api/exports", **token)).text
     assert '"running": []' in told
     assert "example.org" not in page + told + worker.log.read_text()
-    await eventually(lambda: all_is_committed(worker, token), 20)
+    await eventually(lambda: has_no_lag(worker, token))
     assert worker.stop() == 0
 
 
@@ -101,16 +103,16 @@ async def test_a_stopped_worker_leaves_its_export_to_the_next_at_once(
     await make_survey(system, MANY, size=SIZE)
     export, first = await ask(system), workers.start(Role.EXPORT)
     await ready(first)
-    await send(system, export)
-    with frozen(dedicated_storage):
-        await becomes(system, export, "Writing", 30)
+    with frozen(dedicated_storage.pid):
+        await send(system, export)
+        await becomes(system, export, "Writing")
         began_at = time.monotonic()
         assert first.stop() == 0
-        assert time.monotonic() - began_at < 10
+        assert time.monotonic() - began_at < STOPS_WITHIN_S
     row = await is_in(system, export, "Started")
     assert (row["lease_token"], row["attempt"]) == (None, 0)
     workers.start(Role.EXPORT)
-    await becomes(system, export, "Finished", 60)
+    await becomes(system, export, "Finished")
     await file_is_the_table(system, export)
 
 
@@ -121,15 +123,14 @@ async def test_a_worker_is_killed_in_the_middle(
     await make_survey(system, MANY, size=SIZE)
     export, victim = await ask(system), workers.start(Role.EXPORT)
     await ready(victim)
-    await send(system, export)
-    with frozen(dedicated_storage):
-        await becomes(system, export, "Writing", 30)
+    with frozen(dedicated_storage.pid):
+        await send(system, export)
+        await becomes(system, export, "Writing")
         victim.kill()
-    killed_at = time.monotonic()
     workers.start(Role.EXPORT)
-    row = await becomes(system, export, "Finished", TAKEN_OVER_S)
+    await eventually(lambda: is_attempt(system, export, 2), TAKEN_OVER_S, "another worker takes it over")
+    row = await becomes(system, export, "Finished")
     assert row["attempt"] == 2
-    assert time.monotonic() - killed_at < TAKEN_OVER_S
     await file_is_the_table(system, export)
 
 
@@ -140,15 +141,16 @@ async def test_a_worker_that_is_frozen_comes_back_too_late_to_change_anything(
     await make_survey(system, MANY, size=SIZE)
     export, late = await ask(system), workers.start(Role.EXPORT)
     await ready(late)
-    await send(system, export)
-    with frozen(dedicated_storage):
-        await becomes(system, export, "Writing", 30)
+    with frozen(dedicated_storage.pid):
+        await send(system, export)
+        await becomes(system, export, "Writing")
         late.freeze()
     workers.start(Role.EXPORT)
-    await becomes(system, export, "Finished", TAKEN_OVER_S + 30)
+    await eventually(lambda: is_attempt(system, export, 2), TAKEN_OVER_S, "another worker takes it over")
+    await becomes(system, export, "Finished")
     before = await row_of(system, export)
     late.thaw()
-    await eventually(lambda: said(late, "is not ours any more"), 30)
+    await eventually(lambda: said(late, "is not ours any more"))
     assert await row_of(system, export) == before
     await file_is_the_table(system, export)
 
@@ -157,26 +159,27 @@ async def test_storage_that_is_down_is_a_reason_and_the_sink_is_untouched(
     system: Settings, workers: Workers, dedicated_storage: EmbeddedStorage
 ) -> None:
     await make_survey(system, MANY, size=SIZE)
-    export, worker = await ask(system), workers.start(Role.EXPORT)
+    hasty = system.model_copy(update={"export_retry_s": 5.0})
+    export, worker = await ask(system), workers.start(Role.EXPORT, hasty)
     await ready(worker)
     sink = workers.start(Role.PERSIST)
     await dedicated_storage.kill()
     await send(system, export)
     said_meanwhile = [(m.key, m.value) for m in entries(MESSAGES, "beside an export")]
     await produce(system, topics_of(system).chat_log.name, said_meanwhile)
-    row = await becomes(system, export, "Failed", 60)
-    await eventually(lambda: has_rows(system, MANY + MESSAGES), 60)
+    row = await becomes(system, export, "Failed")
+    await eventually(lambda: has_rows(system, MANY + MESSAGES))
     assert sink.running
     assert row["reason"].startswith("The storage did not take the file: object storage cannot be reached")
     assert row["reason"].endswith("; try again, or tell the operator")
     assert "127.0.0.1" not in row["reason"]
     assert (await get(worker, "/health/live")).status == 200
-    assert (await metrics(worker))["chatlog_exports_failed_total"][("reason", "storage"),] == 1
+    await eventually(lambda: has_failed(worker, "storage"))
 
     await dedicated_storage.start()
     again = await ask(system)
     await send(system, again)
-    await becomes(system, again, "Finished", 60)
+    await becomes(system, again, "Finished")
     await file_is_the_table(system, again)
 
 
@@ -184,21 +187,22 @@ async def test_storage_that_is_down_is_a_reason_and_the_sink_is_untouched(
 async def test_storage_that_freezes_in_the_middle_is_waited_for(
     system: Settings, workers: Workers, dedicated_storage: EmbeddedStorage
 ) -> None:
-    patient = system.model_copy(update={"export_retry_s": 60.0, "stalled_after_s": 13.0})
+    # An export that lives shows it every 10 s; a partition that stands still is told of, here, after 37 s.
+    watched = system.model_copy(update={"stalled_after_s": 25.0})
     await make_survey(system, MANY, size=SIZE)
-    export, worker = await ask(system), workers.start(Role.EXPORT, patient)
+    export, worker = await ask(system), workers.start(Role.EXPORT, watched)
     await ready(worker)
-    await send(system, export)
-    with frozen(dedicated_storage):
-        await becomes(system, export, "Writing", 30)
+    with frozen(dedicated_storage.pid):
+        await send(system, export)
+        await becomes(system, export, "Writing")
         frozen_at = time.monotonic()
         # Longer than a partition may stand still: but the export lives.
-        await eventually(lambda: time.monotonic() > frozen_at + 25, 40)
+        await eventually(lambda: time.monotonic() > frozen_at + 40)
         assert (await get(worker, "/health/live")).status == 200
         running = (await get(worker, "/api/exports")).json["running"]
         assert [run["id"] for run in running] == [str(export.id)]
         assert str(export.id) in (await get(worker, "/")).text
-    await becomes(system, export, "Finished", 60)
+    await becomes(system, export, "Finished")
     assert (await row_of(system, export))["attempt"] == 1
     await file_is_the_table(system, export)
 
@@ -214,13 +218,13 @@ async def test_postgres_crashes_in_the_middle_and_starts_again(
     await make_survey(elsewhere, MANY, size=SIZE)
     export, worker = await ask(elsewhere), workers.start(Role.EXPORT, elsewhere)
     await ready(worker)
-    await send(elsewhere, export)
-    with frozen(dedicated_storage):
-        await becomes(elsewhere, export, "Writing", 30)
+    with frozen(dedicated_storage.pid):
+        await send(elsewhere, export)
+        await becomes(elsewhere, export, "Writing")
         await dedicated_postgres.stop("immediate")
     await is_seen_to_wait(worker, "export")
     await dedicated_postgres.start()
-    await becomes(elsewhere, export, "Finished", 90)
+    await becomes(elsewhere, export, "Finished")
     await file_is_the_table(elsewhere, export)
     await is_ready_again(worker)
 
@@ -229,22 +233,21 @@ async def test_a_rebalance_does_not_begin_an_export_anew(
     system: Settings, workers: Workers, dedicated_storage: EmbeddedStorage
 ) -> None:
     await make_survey(system, MANY, size=SIZE)
-    patient = system.model_copy(update={"export_retry_s": 120.0})
     exports = [await ask(system) for _ in range(2)]
-    first = workers.start(Role.EXPORT, patient)
+    first = workers.start(Role.EXPORT)
     await ready(first)
-    await send(system, *exports)
-    with frozen(dedicated_storage):
+    with frozen(dedicated_storage.pid):
+        await send(system, *exports)
         for export in exports:
-            await becomes(system, export, "Writing", 30)
-        others = [workers.start(Role.EXPORT, patient) for _ in range(3)]
+            await becomes(system, export, "Writing")
+        others = [workers.start(Role.EXPORT) for _ in range(3)]
         for other in others:
             await ready(other)
     for export in exports:
-        row = await becomes(system, export, "Finished", 60)
+        row = await becomes(system, export, "Finished")
         assert row["attempt"] == 1
         await file_is_the_table(system, export)
-    assert (await metrics(first))["chatlog_exports_finished_total"][()] == 2
+    await eventually(lambda: has_finished(first, 2))
 
 
 async def test_a_worker_whose_storage_is_down_at_the_start_says_so_and_waits(
@@ -257,7 +260,7 @@ async def test_a_worker_whose_storage_is_down_at_the_start_says_so_and_waits(
     await is_seen_to_wait(worker, "storage")
     assert (await row_of(system, export))["status"] == "Started"
     await dedicated_storage.start()
-    await becomes(system, export, "Finished", 60)
+    await becomes(system, export, "Finished")
     await is_ready_again(worker)
 
 
@@ -274,17 +277,31 @@ async def test_a_worker_with_wrong_storage_settings_does_not_start(
     system: Settings, workers: Workers, wrong: dict[str, object], told: str
 ) -> None:
     worker = workers.start(Role.EXPORT, system.model_copy(update=wrong))
-    assert worker.wait(60) != 0
+    assert worker.wait() != 0
     assert told in worker.last_lines()
     assert "Traceback" not in worker.last_lines()
 
 
-async def becomes(system: Settings, export: Asked, status: str, limit_s: float) -> asyncpg.Record:
+async def becomes(system: Settings, export: Asked, status: str) -> asyncpg.Record:
     """Return the row once it has that status."""
-    return await eventually(lambda: is_in(system, export, status), limit_s)
+    return await eventually(lambda: is_in(system, export, status))
 
 
-async def all_is_committed(worker: WorkerProcess, token: dict[str, str]) -> bool:
+async def is_attempt(system: Settings, export: Asked, number: int) -> bool:
+    return int((await row_of(system, export))["attempt"]) == number
+
+
+async def has_finished(worker: WorkerProcess, exports: int) -> bool:
+    """Tell whether a worker has counted so many; it does so after their rows say it."""
+    return (await metrics(worker))["chatlog_exports_finished_total"][()] == exports
+
+
+async def has_failed(worker: WorkerProcess, reason: str) -> bool:
+    """Tell whether a worker has counted one; it does so after its row says it."""
+    return (await metrics(worker))["chatlog_exports_failed_total"][("reason", reason),] == 1
+
+
+async def has_no_lag(worker: WorkerProcess, token: dict[str, str]) -> bool:
     return sum((await metrics(worker, **token))["chatlog_lag_messages"].values()) == 0
 
 
@@ -292,16 +309,6 @@ async def file_is_the_table(system: Settings, export: Asked) -> None:
     row = await is_in(system, export, "Finished")
     assert keys_in_file(await download(row["export_link"])) == await keys_in_table(system)
     assert (row["reason"], row["lease_token"]) == (None, None)
-
-
-@contextmanager
-def frozen(service: EmbeddedStorage) -> Iterator[None]:
-    """Stop a server, which keeps its connections and says nothing any more."""
-    os.kill(service.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(service.pid, signal.SIGCONT)
 
 
 async def has_rows(system: Settings, rows: int) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.settings import Role
 from app.topics import topics_of
+from tests.faults.cluster import committed
 from tests.faults.ledger import Ledger, closing_connection, entries, events_and_states
 from tests.services import eventually
 from tests.workers import Workers, count, prepare, workers_of
@@ -34,6 +35,7 @@ async def test_a_worker_dies_while_the_first_record_of_a_new_group_is_not_done(
         update={"chunk_max_records": 1, "batch_max_entries": 1, "commit_interval_s": 0.1}
     )
     messages = entries(MESSAGES, "first")
+    topic = topics_of(system).chat_log.name
     with fault_report(
         "a worker dies whose first record still waits, and later ones are rows", ledger
     ) as fault:
@@ -41,15 +43,18 @@ async def test_a_worker_dies_while_the_first_record_of_a_new_group_is_not_done(
             other_writer = connection.transaction()
             await other_writer.start()
             await connection.execute(_BE_FIRST, *key_of(messages[0].becomes))
-            await ledger.produce(topics_of(system).chat_log.name, messages)
+            await ledger.produce(topic, messages)
             victim = workers.start(Role.PERSIST, hasty)
-            await eventually(lambda: rows_are_at_least(system, 50), 60, "later records are rows")
+            await eventually(lambda: rows_are_at_least(system, 50), what="later records are rows")
+            await eventually(lambda: something_is_committed(system, topic))
             victim.kill()
+            done = ledger.rows_before(topic, await committed(system, system.persist_group, topic))
+            assert messages[0].becomes not in done, "it is committed, and nowhere"
             await other_writer.rollback()
         fault.over()
         workers.start(Role.PERSIST, hasty)
 
-        await ledger.settle(60)
+        await ledger.settle()
 
 
 async def test_a_spare_capture_worker_takes_over(
@@ -68,8 +73,8 @@ async def test_a_spare_capture_worker_takes_over(
         workers.start(Role.PERSIST)
         first, second = workers.start(Role.CAPTURE), workers.start(Role.CAPTURE)
         for part, victim in enumerate((first, second)):
-            await eventually(first.is_ready, 60)
-            await eventually(second.is_ready, 60)
+            await eventually(first.is_ready)
+            await eventually(second.is_ready)
             stretch = slice(part * MESSAGES // 2, (part + 1) * MESSAGES // 2)
             await ledger.produce(topics.state.name, states[stretch])
             await ledger.produce(topics.events.name, events[stretch])
@@ -78,13 +83,17 @@ async def test_a_spare_capture_worker_takes_over(
                 first = workers.start(Role.CAPTURE, like=first)
         fault.over()
 
-        await ledger.settle(90)
+        await ledger.settle()
         assert first.running, "the worker that was left has ended"
 
 
 def key_of(becomes: object) -> tuple[str, int, str]:
     assert isinstance(becomes, tuple)
     return becomes
+
+
+async def something_is_committed(system: Settings, topic: str) -> bool:
+    return any((await committed(system, system.persist_group, topic)).values())
 
 
 async def rows_are_at_least(system: Settings, number: int) -> bool:

@@ -43,9 +43,9 @@ async def test_workers_join_and_leave_under_load(
             await ledger.produce(topics.events.name, events)
             for worker in passers_by:
                 await ready(worker)
-            statuses += await asyncio.gather(*(asyncio.to_thread(worker.stop, 12) for worker in passers_by))
+            statuses += await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in passers_by))
         fault.over()
-        await ledger.settle(90)
+        await ledger.settle()
 
     assert statuses == [0] * 2 * JOINS
 
@@ -63,15 +63,15 @@ async def test_a_persist_worker_sleeps_until_others_have_its_partitions_and_wake
             await lock.holds_up_a_write()
             sleeper.freeze()
         workers.start(Role.PERSIST)
-        await ledger.settle(90)
+        await ledger.settle()
         # Now it hears that its batches are written, and acknowledges them.
         sleeper.thaw()
         fault.over()
         await ledger.produce(topic, entries(MESSAGES // 10, "after"))
         await ready(sleeper)
-        await ledger.settle(60)
+        await ledger.settle()
         # An offset that the sleeper had in mind would set the group back, or beyond what was done.
-        await eventually(lambda: everything_is_committed(system, system.persist_group, topic), 30)
+        await eventually(lambda: everything_is_committed(system, system.persist_group, topic))
         assert sleeper.stop() == 0
 
 
@@ -84,26 +84,26 @@ async def test_a_capture_worker_sleeps_until_others_have_its_partitions_and_wake
     before_the_last_word = len(said.events) - 2_000
     events, states = events_of(said), states_of(said)
     ledger, topics = Ledger(system), topics_of(system)
-    # Small chunks, so that it is in the middle of the states for a while.
-    small = system.model_copy(update={"chunk_max_records": 100})
+    # Small chunks, so that it is in the middle of the states for as long as the test needs to see it.
+    small = system.model_copy(update={"chunk_max_records": 20})
     with fault_report("capture is frozen beyond its session, and wakes up", ledger) as fault:
         await ledger.produce(topics.state.name, states)
         await ledger.produce(topics.events.name, events[:before_the_last_word])
         sleeper = workers.start(Role.CAPTURE, small)
-        await eventually(lambda: is_in_the_middle_of_the_states(system, len(states)), 60)
+        await eventually(lambda: is_in_the_middle_of_the_states(system, len(states)))
         sleeper.freeze()
         workers.start(Role.PERSIST)
         successor = workers.start(Role.CAPTURE)
-        await ledger.settle(90)
+        await ledger.settle()
         sleeper.thaw()
         fault.over()
-        assert sleeper.wait(30) != 0
+        assert sleeper.wait() != 0
         assert "others may have its partitions: start it again" in sleeper.log.read_text()
         # Whoever takes over now knows of the states what the changelog tells.
         successor.kill()
         workers.start(Role.CAPTURE)
         await ledger.produce(topics.events.name, events[before_the_last_word:])
-        await ledger.settle(90)
+        await ledger.settle()
 
     await assert_joined_as_expected(system, said)
 

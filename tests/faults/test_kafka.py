@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -16,10 +14,12 @@ from app.topics import topics_of
 from app.worker_app import EXIT_CUT_OFF
 from tests.app.looking import get, ready
 from tests.faults.cluster import committed, delete_topic
+from tests.faults.freezing import frozen
 from tests.faults.ledger import Ledger, events_and_states
-from tests.faults.outage import complaints, is_ready_again, is_seen_to_wait, said
+from tests.faults.load import under_load
+from tests.faults.outage import complaints, is_ready_again, is_seen_to_wait, was_told_as_one_outage
 from tests.services import eventually
-from tests.workers import count
+from tests.workers import STOPS_WITHIN_S, count
 
 if TYPE_CHECKING:
     from app.embedded import EmbeddedKafka
@@ -29,12 +29,8 @@ if TYPE_CHECKING:
 
 MESSAGES = 5_000
 AWAY_S = 30.0
-#: After this long without an answer, a worker says that Kafka is silent.
-SILENCE_SEEN_WITHIN_S = 30
-#: Lines that an outage of half a minute may be worth; each part that notices it may say so once.
+#: Lines that half a minute of an outage may be worth; each part that notices it may say so once.
 FEW = 12
-#: After a crash, the controller lets its broker in when the old session has ended, and groups form anew.
-SETTLES_WITHIN_S = 120
 
 
 @pytest.mark.long
@@ -50,17 +46,18 @@ async def test_a_broker_is_away_for_half_a_minute(
         await at_work(system, ledger, both, "before")
         await dedicated_kafka.stop()
         since = time.monotonic()
-        await eventually(lambda: say_kafka_is_silent(both), SILENCE_SEEN_WITHIN_S)
-        await eventually(lambda: time.monotonic() > since + AWAY_S, AWAY_S + 5)
+        await eventually(lambda: say_kafka_is_silent(both))
+        await eventually(lambda: time.monotonic() > since + AWAY_S)
         await dedicated_kafka.start()
         fault.over()
         await produce(system, ledger, "after")
-        await ledger.settle(SETTLES_WITHIN_S)
+        await ledger.settle()
 
     for worker in both:
         await is_ready_again(worker)
         assert worker.running
-        assert len(complaints(worker)) <= FEW, complaints(worker)
+        half_minutes = 1 + (time.monotonic() - since) // 30
+        assert len(complaints(worker)) <= FEW * half_minutes, complaints(worker)
 
 
 async def test_a_broker_crashes_while_it_takes_records(
@@ -73,13 +70,11 @@ async def test_a_broker_crashes_while_it_takes_records(
     both = [workers_on_own_kafka.start(role) for role in (Role.CAPTURE, Role.PERSIST)]
     with fault_report("kill -9 of the broker", ledger) as fault:
         await at_work(system, ledger, both, "before")
-        meanwhile = asyncio.create_task(produce(system, ledger, "meanwhile"))
-        await eventually(lambda: has_rows(system), 60, "persist writes")
-        await dedicated_kafka.kill()
-        await dedicated_kafka.start()
-        fault.over()
-        await meanwhile
-        await ledger.settle(SETTLES_WITHIN_S)
+        async with under_load(lambda number: produce(system, ledger, f"meanwhile {number}", 500)):
+            await dedicated_kafka.kill()
+            await dedicated_kafka.start()
+            fault.over()
+        await ledger.settle()
 
     for worker in both:
         await is_ready_again(worker)
@@ -96,18 +91,17 @@ async def test_workers_stop_in_time_while_a_broker_hangs(
     both = [workers_on_own_kafka.start(role) for role in (Role.CAPTURE, Role.PERSIST)]
     with fault_report("SIGTERM of both roles while the broker is frozen", ledger) as fault:
         await at_work(system, ledger, both, "before")
-        os.kill(dedicated_kafka.pid, signal.SIGSTOP)
-        since = time.monotonic()
-        # Whether it stops in order or is cut off: it has until then, and is not killed.
-        statuses = await asyncio.gather(*(asyncio.to_thread(worker.stop, 15) for worker in both))
-        stopped_in_s = time.monotonic() - since
-        os.kill(dedicated_kafka.pid, signal.SIGCONT)
+        with frozen(dedicated_kafka.pid):
+            since = time.monotonic()
+            # Whether it stops in order or is cut off: it has until then, and is not killed.
+            statuses = await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in both))
+            stopped_in_s = time.monotonic() - since
         for role in (Role.CAPTURE, Role.PERSIST):
             workers_on_own_kafka.start(role)
         fault.over()
-        await ledger.settle(SETTLES_WITHIN_S)
+        await ledger.settle()
 
-    assert stopped_in_s < 10
+    assert stopped_in_s < STOPS_WITHIN_S
     assert set(statuses) <= {0, EXIT_CUT_OFF}
 
 
@@ -126,10 +120,10 @@ async def test_the_chat_log_topic_is_gone_for_a_while(
         await ensure_topics(system)
         workers.start(Role.PERSIST)
         fault.over()
-        await ledger.settle(60)
+        await ledger.settle()
 
-    await is_ready_again(worker)
-    assert len(said(worker, "WARNING", "Waiting for a service")) == 1
+    # aiokafka has its say as well.
+    await was_told_as_one_outage(worker, "capture")
 
 
 async def at_work(system: Settings, ledger: Ledger, workers: list[WorkerProcess], tag: str) -> None:
@@ -137,12 +131,12 @@ async def at_work(system: Settings, ledger: Ledger, workers: list[WorkerProcess]
     for worker in workers:
         await ready(worker)
     await produce(system, ledger, tag)
-    await eventually(lambda: has_rows(system), 60, "persist writes")
+    await eventually(lambda: has_rows(system), what="persist writes")
 
 
-async def produce(system: Settings, ledger: Ledger, tag: str) -> None:
+async def produce(system: Settings, ledger: Ledger, tag: str, messages: int = MESSAGES) -> None:
     topics = topics_of(system)
-    events, states = events_and_states(MESSAGES, tag)
+    events, states = events_and_states(messages, tag)
     await ledger.produce(topics.state.name, states)
     await ledger.produce(topics.events.name, events)
 

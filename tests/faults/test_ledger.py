@@ -42,7 +42,7 @@ async def test_all_in_order(system: Settings, writer: Connection) -> None:
     await write(writer, good)
     await writer.execute(_BURY, topic, 2, 0, "not_json")
 
-    account = await ledger.settle(5)
+    account = await ledger.settle()
 
     assert (account.messages, account.lost_count, account.doubled_count) == (11, 0, 0)
 
@@ -86,7 +86,7 @@ async def test_a_message_that_is_a_row_and_a_dead_letter_is_doubled(
     await writer.execute(_BURY, topic, 0, 0, "not_json")
 
     with pytest.raises(AssertionError, match=r"0 are lost \(\), 1 doubled"):
-        await ledger.settle(5)
+        await ledger.settle()
 
 
 async def test_a_fault_whose_messages_were_never_looked_at_has_failed(system: Settings) -> None:

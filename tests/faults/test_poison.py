@@ -36,7 +36,7 @@ async def test_poison_for_persist(system: Settings, workers: Workers, fault_repo
     ledger, worker = Ledger(system), workers.start(Role.PERSIST)
     with fault_report(f"{len(poison['once '])} kinds of poison for persist, twice", ledger):
         await ledger.produce(topics_of(system).chat_log.name, sent)
-        await ledger.settle(90)
+        await ledger.settle()
 
     await kept_as_they_came(system, sent)
     await texts_are_stored_as_they_should(system, [*poison["once "].items(), *poison["twice "].items()])
@@ -55,7 +55,7 @@ async def test_poison_for_capture(system: Settings, workers: Workers, fault_repo
         sent = [mixed(states, bad_states), mixed(events, bad_events)]
         await ledger.produce(topics.state.name, sent[0])
         await ledger.produce(topics.events.name, sent[1])
-        await ledger.settle(120)
+        await ledger.settle()
 
     await kept_as_they_came(system, [*sent[0], *sent[1]])
     await texts_are_stored_as_they_should(system, [item for kinds in poison for item in kinds.items()])
@@ -69,7 +69,7 @@ async def test_records_are_read_however_they_are_compressed(
     ledger, worker = Ledger(system), workers.start(Role.PERSIST)
     with fault_report(f"records compressed by {codec}", ledger):
         await produce_compressed(system, ledger, topics_of(system).chat_log.name, entries(100, codec), codec)
-        await ledger.settle(30)
+        await ledger.settle()
 
     assert worker.running
 
@@ -108,7 +108,7 @@ async def test_a_record_that_is_small_only_while_it_is_compressed_holds_nothing_
         await ready(worker)
         await produce_compressed(system, ledger, topic, [COMPRESSED[kind]], "gzip")
         await ledger.produce(topics.events.name if topic == topics.state.name else topic, good)
-        await ledger.settle(30)
+        await ledger.settle()
 
 
 def mixed(good: Sequence[Message], poison: Iterable[Message]) -> list[Message]:

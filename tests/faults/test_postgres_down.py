@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import signal
 import time
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import asyncpg
-import psutil
 import pytest
 
 from app.settings import Role
 from app.topics import topics_of
 from tests.app.looking import ready
-from tests.embedded.processes import family_of
+from tests.faults.freezing import frozen
 from tests.faults.ledger import Ledger, entries
-from tests.faults.outage import complaints, is_ready_again, is_seen_to_wait, said, waits_said
+from tests.faults.outage import is_seen_to_wait, waits_said, was_no_flood, was_one_outage
 from tests.services import eventually, settings_for_tests
 from tests.workers import count, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from app.embedded import EmbeddedPostgres
@@ -73,9 +70,9 @@ async def test_postgres_crashes_and_starts_again(
         await is_seen_to_wait(worker, "persist")
         await dedicated_postgres.start()
         fault.over()
-        await ledger.settle(60)
+        await ledger.settle()
 
-    await was_one_outage(worker)
+    await was_one_outage(worker, "persist")
 
 
 async def test_connections_are_terminated_in_mid_write(
@@ -86,6 +83,7 @@ async def test_connections_are_terminated_in_mid_write(
 ) -> None:
     ledger, worker = Ledger(system), workers.start(Role.PERSIST)
     await ready(worker)
+    await operator.execute(_WRITES_LAST)
     cut_off = rounds = 0
     with fault_report(f"connections are terminated in mid-write, {WRITES_CUT_OFF} times", ledger) as fault:
         while cut_off < WRITES_CUT_OFF:
@@ -93,13 +91,11 @@ async def test_connections_are_terminated_in_mid_write(
             await ledger.produce(topics_of(system).chat_log.name, entries(500, f"round {rounds}"))
             cut_off += await a_write_is_cut_off(operator, ledger)
             # Who cuts off every attempt at a write makes an outage.
-            await eventually(lambda: all_written(operator, ledger), 30)
+            await eventually(lambda: all_written(operator, ledger))
         fault.over()
-        await ledger.settle(60)
+        await ledger.settle()
 
-    await is_ready_again(worker)
-    # Told at most every half minute, however often it happens.
-    assert 1 <= len(complaints(worker)) <= 1 + rounds // 30
+    await was_no_flood(worker, "persist")
 
 
 @pytest.mark.long
@@ -109,16 +105,16 @@ async def test_postgres_hangs(
     ledger, worker = Ledger(system), workers.start(Role.PERSIST)
     with fault_report(f"PostgreSQL is frozen for {AWAY_S:.0f} s", ledger) as fault:
         await at_work(system, ledger, worker, "before it hangs")
-        with frozen(dedicated_postgres):
+        with frozen(dedicated_postgres.pid):
             since = time.monotonic()
             await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, "while it hangs"))
             await is_seen_to_wait(worker, "persist")
-            await eventually(lambda: time.monotonic() > since + AWAY_S, AWAY_S + 5)
+            await eventually(lambda: time.monotonic() > since + AWAY_S)
             await is_seen_to_wait(worker, "persist")
         fault.over()
-        await ledger.settle(60)
+        await ledger.settle()
 
-    await was_one_outage(worker)
+    await was_one_outage(worker, "persist")
 
 
 @pytest.mark.long
@@ -136,17 +132,18 @@ async def test_the_table_is_locked(
             since = time.monotonic()
             await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, "behind the lock"))
             await is_seen_to_wait(worker, "persist")
-            await eventually(lambda: time.monotonic() > since + AWAY_S, AWAY_S + 5)
+            await eventually(lambda: time.monotonic() > since + AWAY_S)
             await is_seen_to_wait(worker, "persist")
         fault.over()
-        await ledger.settle(60)
+        await ledger.settle()
 
-    await was_one_outage(worker)
+    await was_one_outage(worker, "persist")
 
 
 async def test_postgres_is_read_only(
     system: Settings,
     workers: Workers,
+    dedicated_postgres: EmbeddedPostgres,
     operator: asyncpg.Connection[asyncpg.Record],
     fault_report: FaultReport,
 ) -> None:
@@ -155,14 +152,16 @@ async def test_postgres_is_read_only(
         await at_work(system, ledger, worker, "writable")
         await operator.execute("ALTER SYSTEM SET default_transaction_read_only = on")
         await operator.execute("SELECT pg_reload_conf()")
+        # A new session is so once the old ones have been told.
+        await eventually(lambda: new_sessions_are_read_only(dedicated_postgres.url))
         await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, "read-only"))
         await is_seen_to_wait(worker, "persist")
         await operator.execute("ALTER SYSTEM RESET default_transaction_read_only")
         await operator.execute("SELECT pg_reload_conf()")
         fault.over()
-        await ledger.settle(60)
+        await ledger.settle()
 
-    await was_one_outage(worker)
+    await was_one_outage(worker, "persist")
     assert "25006" in waits_said(worker, "persist")[0]
 
 
@@ -182,11 +181,20 @@ async def test_postgres_is_in_recovery_until_it_is_promoted(
         assert await standby.fetchval("SELECT pg_promote()")
         await standby.close()
         fault.over()
-        await ledger.settle(60)
+        await ledger.settle()
 
-    await was_one_outage(worker)
+    await was_one_outage(worker, "persist")
 
 
+#: Lets each write last, with its rows in the table and not committed, for as long as it takes to find it.
+_WRITES_LAST = """
+    CREATE FUNCTION last_a_while() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM pg_sleep(0.2);
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER last_a_while AFTER INSERT ON chat_log FOR EACH STATEMENT EXECUTE FUNCTION last_a_while();
+"""
 #: Sessions that are in the middle of a statement; `pg_terminate_backend` of the others would prove less.
 _TERMINATE_WRITES = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -196,7 +204,6 @@ _TERMINATE_WRITES = """
 
 async def a_write_is_cut_off(operator: asyncpg.Connection[asyncpg.Record], ledger: Ledger) -> bool:
     """Terminate the sessions that are writing, once; tell whether there was one before all was written."""
-    # Asked without a pause, as a write takes 20 ms.
     while not await all_written(operator, ledger):
         if await operator.fetch(_TERMINATE_WRITES):
             return True
@@ -211,31 +218,16 @@ async def at_work(system: Settings, ledger: Ledger, worker: WorkerProcess, tag: 
     """Return when the worker has begun to write, and has more to write."""
     await ready(worker)
     await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, tag))
-    await eventually(lambda: has_rows(system), 30, "the worker writes")
+    await eventually(lambda: has_rows(system), what="the worker writes")
 
 
 async def has_rows(system: Settings) -> bool:
     return await count(system) > 0
 
 
-@contextmanager
-def frozen(service: EmbeddedPostgres) -> Iterator[None]:
-    """Stop every process of a server, which keeps its connections and says nothing any more."""
-    family = family_of(service.pid)
-    for process in family:
-        process.send_signal(signal.SIGSTOP)
+async def new_sessions_are_read_only(url: str) -> bool:
+    session = await asyncpg.connect(url)
     try:
-        yield
+        return bool(await session.fetchval("SHOW default_transaction_read_only") == "on")
     finally:
-        for process in family:
-            # A session whose client gave up ends as soon as the server awakes.
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGCONT)
-
-
-async def was_one_outage(worker: WorkerProcess) -> None:
-    """The worker told of one outage, in one line, and of its end, in another."""
-    await is_ready_again(worker)
-    assert len(waits_said(worker, "persist")) == 1, waits_said(worker, "persist")
-    assert len(said(worker, "The service is back", "part=persist")) == 1
-    assert len(complaints(worker)) == 1, complaints(worker)
+        await session.close()

@@ -42,7 +42,7 @@ async def test_after_a_restart_every_message_finds_its_own_state(
         workers.start(Role.PERSIST)
         first = workers.start(Role.CAPTURE, keeping)
         await play(system, ledger, said, 0, half)
-        await eventually(lambda: rows_are_at_least(system, half // 3), 60, "the first worker is at work")
+        await eventually(lambda: rows_are_at_least(system, half // 3), what="the first worker is at work")
         if how == "killed":
             first.kill()
         else:
@@ -50,7 +50,7 @@ async def test_after_a_restart_every_message_finds_its_own_state(
         await play(system, ledger, said, half, len(said.events))
         workers.start(Role.CAPTURE, keeping, like=first)
         fault.over()
-        await ledger.settle(60)
+        await ledger.settle()
 
     await assert_joined_as_expected(system, said)
     # What was read twice was joined twice in the same way, or it would be chance which one is the row.
@@ -66,12 +66,12 @@ async def test_a_worker_killed_while_it_catches_up_joins_what_it_reads_again_as_
     with fault_report("kill -9 of capture while it catches up", ledger) as fault:
         await play(system, ledger, said, 0, len(said.events))
         first = workers.start(Role.CAPTURE, hasty)
-        await eventually(lambda: entries_are_at_least(system, 2_000), 60, "the first worker is at work")
+        await eventually(lambda: entries_are_at_least(system, 2_000), what="the first worker is at work")
         first.kill()
         workers.start(Role.CAPTURE, hasty, like=first)
         workers.start(Role.PERSIST)
         fault.over()
-        await ledger.settle(60)
+        await ledger.settle()
 
     await assert_joined_as_expected(system, said)
     assert await entries_in(system) > len(said.events), "nothing was read again"
@@ -89,20 +89,20 @@ async def test_a_table_whose_changelog_was_trimmed_recovers_what_is_left(
         workers.start(Role.PERSIST)
         first = workers.start(Role.CAPTURE, keeping)
         await play(system, ledger, said, 0, half)
-        await ledger.settle(60)
+        await ledger.settle()
         assert first.stop() == 0
         # Another machine goes on, so that what the first one has on its disk is older than all that is left.
         second = workers.start(Role.CAPTURE, keeping)
         await play(system, ledger, said, half, len(said.events))
-        await ledger.settle(60)
+        await ledger.settle()
         assert second.stop() == 0
         await trim(system, topics_of(system).state_changelog.name)
         third = workers.start(Role.CAPTURE, keeping, like=first)
-        await eventually(third.is_ready, 30, "recovery does not wait for records that are gone")
+        await eventually(third.is_ready, what="recovery does not wait for records that are gone")
         fault.over()
         last_word = conversations(users=1, turns=1, tag="last")
         await play(system, ledger, last_word, 0, len(last_word.events))
-        await ledger.settle(30)
+        await ledger.settle()
 
 
 async def test_persist_stops_and_says_so_when_its_table_is_missing(
@@ -113,7 +113,7 @@ async def test_persist_stops_and_says_so_when_its_table_is_missing(
     entry = b'{"userid":"1","timestamp":1,"direction":"user","content":"x"}'
     await produce(system, topics_of(system).chat_log.name, [(b"1", entry)])
 
-    assert worker.wait(40) != 0
+    assert worker.wait() != 0
     assert "chatlog migrate up" in worker.log.read_text()
 
 

@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 
     Database = asyncpg.Connection[asyncpg.Record]
 
-NOW = datetime.now(UTC)
-
 
 def month(distance: int) -> datetime:
-    """Return the middle of the month that many months from now."""
-    count = NOW.year * 12 + NOW.month - 1 + distance
+    """Return the middle of the month that many months from now; the suite may run on into the next one."""
+    now = datetime.now(UTC)
+    count = now.year * 12 + now.month - 1 + distance
     return datetime(count // 12, count % 12 + 1, 15, tzinfo=UTC)
 
 

@@ -13,6 +13,7 @@ from app.kafka import client_settings
 from app.settings import Role, Settings
 from app.topics import topics_of
 from tests.conversations import Conversations, conversations
+from tests.faults.cluster import ends, everything_is_committed
 from tests.services import eventually
 from tests.workers import Workers, count, prepare, produce, rows_of, workers_of
 
@@ -74,11 +75,12 @@ async def test_the_same_events_played_twice_add_no_row(system: Settings, workers
     await arrived(system, said)
 
     await play(system, said)
-    last_word = conversations(users=1, turns=1, tag="last")
-    await play(system, last_word)
-    await eventually(lambda: has_keys(system, set(last_word.expected)), 30)
+    topics = topics_of(system)
+    await eventually(lambda: everything_is_committed(system, system.capture_group, topics.events.name))
+    await eventually(lambda: everything_is_committed(system, system.persist_group, topics.chat_log.name))
 
-    assert set(await rows_of(system)) == set(said.expected) | set(last_word.expected)
+    assert sum((await ends(system, topics.chat_log.name)).values()) >= 2 * len(said.events)
+    assert set(await rows_of(system)) == set(said.expected)
 
 
 async def test_a_malformed_record_does_not_hold_up_its_neighbours(system: Settings, workers: Workers) -> None:
@@ -94,7 +96,7 @@ async def test_a_malformed_record_does_not_hold_up_its_neighbours(system: Settin
     workers.start(Role.PERSIST)
 
     await arrived(system, said)
-    await eventually(lambda: dead_letters_are(system, 2), 20)
+    await eventually(lambda: dead_letters_are(system, 2))
 
     connection = await connect(system)
     kept = {row["topic"]: row for row in await connection.fetch("SELECT * FROM dead_letters")}
@@ -109,18 +111,18 @@ async def test_a_malformed_record_does_not_hold_up_its_neighbours(system: Settin
     assert_as_expected(await rows_of(system), said)
 
 
-async def test_a_lone_entry_of_any_producer_is_in_the_table_within_a_second(
+async def test_a_lone_entry_of_any_producer_does_not_wait_for_others(
     system: Settings, workers: Workers
 ) -> None:
     workers.start(Role.PERSIST)
     topic = topics_of(system).chat_log.name
     first = {"userid": "1", "timestamp": 1_700_000_000_000, "direction": "user", "content": ""}
     await produce(system, topic, [(b"1", orjson.dumps(first))])
-    await eventually(lambda: has_keys(system, {("1", 1_700_000_000_000, "user")}), 30)
+    await eventually(lambda: has_keys(system, {("1", 1_700_000_000_000, "user")}))
 
     second = first | {"timestamp": 1_700_000_000_001, "unknown": "field", "shortcode": 17}
     await produce(system, topic, [(b"1", orjson.dumps(second))])
-    await eventually(lambda: has_keys(system, {("1", 1_700_000_000_001, "user")}), 1.0)
+    await eventually(lambda: has_keys(system, {("1", 1_700_000_000_001, "user")}))
 
     row = (await rows_of(system))["1", 1_700_000_000_001, "user"]
     assert (row["content"], row["shortcode"], row["metadata"]) == ("", "17", None)
@@ -128,7 +130,7 @@ async def test_a_lone_entry_of_any_producer_is_in_the_table_within_a_second(
 
 async def test_capture_is_off_without_its_topic(settings: Callable[..., Settings], workers: Workers) -> None:
     off = workers.start(Role.CAPTURE, settings(vlab_chat_log_topic=None))
-    assert off.wait(20) == 0
+    assert off.wait() == 0
     assert "VLAB_CHAT_LOG_TOPIC" in off.log.read_text()
 
 
@@ -143,7 +145,7 @@ async def test_capture_does_not_start_on_topics_that_cannot_be_joined(
 
     refused = workers.start(Role.CAPTURE, settings(vlab_state_topic=odd))
 
-    assert refused.wait(20) != 0
+    assert refused.wait() != 0
     assert "partitions" in refused.log.read_text()
 
 
@@ -165,8 +167,8 @@ async def play_as_it_happened(system: Settings, said: Conversations, slices: int
         await produce(system, topics.events.name, said.events[start:end])
 
 
-async def arrived(system: Settings, said: Conversations, timeout_s: float = 60) -> None:
-    await eventually(lambda: has_keys(system, set(said.expected)), timeout_s, "every message is a row")
+async def arrived(system: Settings, said: Conversations) -> None:
+    await eventually(lambda: has_keys(system, set(said.expected)), what="every message is a row")
 
 
 async def has_keys(system: Settings, keys: set[tuple[str, int, str]]) -> bool:

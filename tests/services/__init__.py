@@ -17,9 +17,10 @@ from tests.services.providers import (
     shared_storage,
 )
 from tests.services.storage import fresh_bucket, s3_client, storage_named_by, storage_overrides
-from tests.services.waiting import eventually, in_own_loop
+from tests.services.waiting import LIMIT_S, eventually, in_own_loop
 
 __all__ = [
+    "LIMIT_S",
     "as_environment",
     "dedicated_kafka",
     "dedicated_postgres",

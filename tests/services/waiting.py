@@ -8,6 +8,8 @@ from typing import Any, TypeVar, overload
 T = TypeVar("T")
 
 _POLL_S = 0.05
+#: Only a test that fails waits so long: many times what anything takes, for a machine that does much else.
+LIMIT_S = 90.0
 
 
 @overload
@@ -20,12 +22,14 @@ async def eventually(
 async def eventually(condition: Callable[[], T], timeout_s: float = ..., what: str | None = ...) -> T: ...
 
 
-async def eventually(condition: Callable[[], Any], timeout_s: float = 10.0, what: str | None = None) -> Any:
+async def eventually(
+    condition: Callable[[], Any], timeout_s: float = LIMIT_S, what: str | None = None
+) -> Any:
     """Wait until `condition` returns something true, and return that.
 
     Args:
         condition: called again and again, awaited if it is async; an AssertionError in it means not yet.
-        timeout_s: how long to go on.
+        timeout_s: how long to go on; named where it is a promise, or where nothing is to come.
         what: what is waited for, for the message; by default the condition's own name or source.
 
     Raises:

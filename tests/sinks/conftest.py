@@ -26,7 +26,7 @@ async def migrate(settings: Settings) -> None:
 @pytest.fixture
 async def database(database_url: str, unique_env: str, tmp_path: Path) -> Settings:
     """Settings of an empty database with the schema. Kafka is not there."""
-    made = settings_for_tests(unique_env, "127.0.0.1:1", database_url, tmp_path, database_timeout_s=5)
+    made = settings_for_tests(unique_env, "127.0.0.1:1", database_url, tmp_path)
     await migrate(made)
     return made
 

@@ -126,9 +126,10 @@ async def test_a_dead_letter_is_as_old_as_its_death(kafka: str, kafka_prefix: st
         await DeadLetterTopic(producer, name, partitions=1).bury(
             [dead_letter(number, timestamp_ms=moment) for number, moment in enumerate(moments)]
         )
+    done_ms = int(time.time() * 1000)
     records = await records_in(kafka, name)
     assert [from_record(r.key, r.value, tuple(r.headers)).timestamp_ms for r in records] == moments
-    assert all(now_ms <= record.timestamp < now_ms + 60_000 for record in records)
+    assert all(now_ms <= record.timestamp <= done_ms for record in records)
 
 
 async def test_a_dead_letter_too_large_for_its_topic_stops_with_what_to_do(
@@ -234,7 +235,7 @@ any_header = st.tuples(st.text(max_size=8), st.none() | st.binary(max_size=8))
     )
 )
 @hypothesis_settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 async def test_whatever_goes_through_the_topic_can_be_a_row(
     database: Settings, pool: asyncpg.Pool, letters: list[DeadLetter]

@@ -8,6 +8,7 @@ import gzip
 import io
 import secrets
 import time
+import zlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from sinks import export_copy
 from sinks.errors import CannotGoOn, ServiceDown
 from sinks.export_copy import BLOCK_BYTES, BLOCKS_AHEAD
 from sinks.export_stream import Export, Progress, write_export
-from tests.services import eventually, settings_for_tests
+from tests.services import LIMIT_S, eventually, settings_for_tests
 from tests.sinks.conftest import migrate
 from tests.sinks.exporting import BEGIN, World, cells, exported
 
@@ -169,8 +170,8 @@ async def test_the_event_loop_is_never_held(
     await exported(database, OWNER, "Health", include_raw_payload=True, **options)
     watching.cancel()
 
-    # CPU time of this thread between two turns, so that a busy machine does not count.
-    assert sorted(held)[-3] < 0.02
+    # CPU time of this thread between two turns, so that a busy machine does not count, nor does a slow one.
+    assert sorted(held)[-3] < _packing_s() / 2
 
 
 async def test_what_the_writer_raises_ends_the_export_and_the_query(database: Settings, world: World) -> None:
@@ -184,7 +185,7 @@ async def test_what_the_writer_raises_ends_the_export_and_the_query(database: Se
         await write_export(connection, EXPORT, write, Progress())
 
     assert connection.is_closed()
-    await eventually(lambda: _is_gone(world, "failing"), 20)
+    await eventually(lambda: _is_gone(world, "failing"))
 
 
 async def test_a_cancelled_export_ends_at_once_and_leaves_no_query(database: Settings, world: World) -> None:
@@ -198,12 +199,11 @@ async def test_a_cancelled_export_ends_at_once_and_leaves_no_query(database: Set
     writing = asyncio.create_task(write_export(connection, EXPORT, write, progress))
     await until_it_stands_still(progress)
     writing.cancel()
-    began = time.monotonic()
-    with pytest.raises(asyncio.CancelledError):
-        await writing
+    # Though nobody takes what is there to write, and never will.
+    await asyncio.wait({writing}, timeout=LIMIT_S)
 
-    assert time.monotonic() - began < 5
-    await eventually(lambda: _is_gone(world, "cancelled"), 20)
+    assert writing.cancelled()
+    await eventually(lambda: _is_gone(world, "cancelled"))
 
 
 async def test_a_connection_that_is_ended_by_the_server_is_a_service_that_is_down(
@@ -261,17 +261,21 @@ async def test_a_table_that_is_missing_says_what_to_do(database: Settings, world
 async def test_a_time_limit_and_a_zone_of_the_database_change_nothing(
     database: Settings, world: World
 ) -> None:
-    await fill(world.connection, 2_000)
+    await fill(world.connection, 10_000)
     before = await exported(database, OWNER, "Health", include_raw_payload=True)
     name = await world.connection.fetchval("SELECT current_database()")
-    for setting in ("TimeZone = 'Asia/Kolkata'", "DateStyle = 'German'", "statement_timeout = '20ms'"):
+    for setting in ("TimeZone = 'Asia/Kolkata'", "DateStyle = 'German'", "statement_timeout = '1s'"):
         await world.connection.execute(f"ALTER DATABASE {name} SET {setting}")
     import asyncpg  # noqa: PLC0415  only here is it not the application that connects
 
-    connection = await asyncpg.connect(database.require_database_url())
+    connection = await asyncpg.connect(
+        database.require_database_url(), server_settings={"application_name": "limited"}
+    )
     pieces: list[bytes] = []
 
     async def write(data: bytes) -> None:
+        if not pieces:
+            await eventually(lambda: _is_beyond_the_limit(world, "limited"))
         pieces.append(data)
 
     since = BEGIN - timedelta(days=1)
@@ -298,6 +302,14 @@ async def test_the_rights_of_the_exporter_suffice(database: Settings, world: Wor
     assert len(cells(file)) == 11
 
 
+def _packing_s() -> float:
+    """Return how long this machine takes to compress a block by the standard library, in CPU time."""
+    block = secrets.token_hex(BLOCK_BYTES // 2).encode()
+    began = time.thread_time()
+    zlib.compress(block)
+    return time.thread_time() - began
+
+
 async def until_it_stands_still(progress: Progress) -> None:
     """Return when everything that may be in memory is full."""
     read: list[int] = []
@@ -306,7 +318,17 @@ async def until_it_stands_still(progress: Progress) -> None:
         read.append(progress.rows)
         return read[-1] > 0 and read[-10:] == [read[-1]] * 10
 
-    await eventually(stands_still, 60)
+    await eventually(stands_still)
+
+
+async def _is_beyond_the_limit(world: World, name: str) -> bool:
+    return bool(
+        await world.connection.fetchval(
+            "SELECT clock_timestamp() - query_start > interval '1.5 s' FROM pg_stat_activity "
+            "WHERE application_name = $1 AND query LIKE 'COPY%' AND state = 'active'",
+            name,
+        )
+    )
 
 
 async def _is_gone(world: World, name: str) -> bool:

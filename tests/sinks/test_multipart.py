@@ -183,7 +183,7 @@ async def test_a_cancelled_task_leaves_nothing(opened: ObjectStorage, storage: S
                 await upload.write(bytes(MIB))
 
     task = asyncio.create_task(write_without_end())
-    await eventually(lambda: uploads and uploads[0].bytes_done > 0, 60)
+    await eventually(lambda: uploads and uploads[0].bytes_done > 0)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
@@ -221,7 +221,7 @@ async def test_writing_waits_while_storage_does(dedicated_storage: EmbeddedStora
     async with ObjectStorage(settings) as opened:
         task = asyncio.create_task(write(opened))
         # What may be on its way, and the part after it but for its last piece, which the write waits with.
-        await eventually(lambda: written >= IN_FLIGHT_BYTES + FIRST_PART_BYTES - MIB, 60)
+        await eventually(lambda: written >= IN_FLIGHT_BYTES + FIRST_PART_BYTES - MIB)
         most = FIRST_PART_BYTES + IN_FLIGHT_BYTES + FIRST_PART_BYTES
         with pytest.raises(AssertionError):
             await eventually(lambda: written >= most, 2)
@@ -263,7 +263,7 @@ async def test_completing_whose_answer_was_lost_is_known_to_have_succeeded(
     content = content_of(2 * FIRST_PART_BYTES)
     async with begin(over_line) as upload:
         await upload.write(content)
-        await eventually(lambda: upload.bytes_done == len(content), 60)
+        await eventually(lambda: upload.bytes_done == len(content))
         line.lose_answer_to = b"POST "
         await upload.complete()
 
@@ -280,7 +280,7 @@ async def test_completing_an_upload_that_is_gone_is_no_success_though_an_old_fil
 
     async with begin(opened) as upload:
         await upload.write(content)
-        await eventually(lambda: upload.bytes_done == FIRST_PART_BYTES, 60)
+        await eventually(lambda: upload.bytes_done == FIRST_PART_BYTES)
         async with s3_client(storage) as client:
             found = await client.list_multipart_uploads(Bucket=storage.bucket)
             (gone,) = found["Uploads"]
@@ -321,7 +321,7 @@ async def test_storage_that_forgot_the_upload_is_told_apart(dedicated_storage: E
     async def be_interrupted(opened: ObjectStorage) -> None:
         async with begin(opened) as upload:
             await upload.write(content_of(FIRST_PART_BYTES))
-            await eventually(lambda: upload.bytes_done > 0, 60)
+            await eventually(lambda: upload.bytes_done > 0)
             await dedicated_storage.kill()
             await dedicated_storage.start()
             await upload.write(content_of(2 * FIRST_PART_BYTES))
@@ -346,7 +346,7 @@ async def test_storage_that_stays_away_is_given_up_in_time(
         nonlocal gone_at
         async with begin(opened) as upload:
             await upload.write(content_of(FIRST_PART_BYTES))
-            await eventually(lambda: upload.bytes_done > 0, 60)
+            await eventually(lambda: upload.bytes_done > 0)
             if how == "killed":
                 await dedicated_storage.kill()
             else:
@@ -355,13 +355,14 @@ async def test_storage_that_stays_away_is_given_up_in_time(
             await upload.write(content_of(FIRST_PART_BYTES))
             await upload.complete()
 
-    async with ObjectStorage(settings_of(dedicated_storage), retry_s=2) as opened:
+    async with ObjectStorage(settings_of(dedicated_storage), retry_s=5) as opened:
         with pytest.raises(ServiceDown, match=r"Object storage (cannot be reached|does not answer)"):
             await be_interrupted(opened)
     if how == "frozen":
         os.kill(dedicated_storage.pid, signal.SIGCONT)
-    # Two tries of 2 s, and 5 s for the abort; the rest is for a busy machine.
-    assert loop.time() - gone_at < 30
+    assert gone_at, "it was given up before"
+    # Two tries of 5 s, and 5 s for the abort; the rest is for a busy machine.
+    assert loop.time() - gone_at < 60
 
 
 async def test_storage_that_begins_to_refuse_stops_it_at_once(dedicated_storage: EmbeddedStorage) -> None:

@@ -123,14 +123,15 @@ async def test_a_right_that_is_granted_later_needs_no_restart(database: Settings
 async def test_tables_that_are_locked_at_the_start_hold_up_nobody(
     database_url: str, unique_env: str, tmp_path: Path
 ) -> None:
-    settings = settings_for_tests(unique_env, "127.0.0.1:1", database_url, tmp_path, database_timeout_s=0.3)
+    settings = settings_for_tests(unique_env, "127.0.0.1:1", database_url, tmp_path)
     await migrate(settings)
     await make_surveys(settings)
-    pool = await create_pool(settings, min_size=0)
+    pool = await create_pool(settings.model_copy(update={"database_timeout_s": 0.3}), min_size=0)
     try:
-        async with session(settings) as connection, connection.transaction(), kept_fresh(pool) as lookup:
+        async with session(settings) as connection, connection.transaction():
             await connection.execute("LOCK TABLE surveys IN ACCESS EXCLUSIVE MODE")
-            assert await found(lookup) is None
+            async with kept_fresh(pool) as lookup:
+                assert await found(lookup) is None
     finally:
         pool.terminate()
 

@@ -6,19 +6,17 @@ What they break is given to them, and so is chance, so that a seed makes the sam
 from __future__ import annotations
 
 import asyncio
-import signal
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import asyncpg
 
-from tests.embedded.processes import family_of
+from tests.faults.freezing import frozen
 from tests.services import eventually
 from tests.soak.crew import ROLES
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
     from random import Random
 
     from app.embedded import EmbeddedKafka, EmbeddedPostgres
@@ -98,7 +96,7 @@ async def kill_the_broker(scene: Scene) -> str:
 
 
 async def freeze_the_broker(scene: Scene) -> str:
-    with _frozen(scene.kafka.pid):
+    with frozen(scene.kafka.pid):
         seconds = await scene.a_while()
     return f"broker frozen for {seconds} s"
 
@@ -111,7 +109,7 @@ async def crash_postgres(scene: Scene) -> str:
 
 
 async def freeze_postgres(scene: Scene) -> str:
-    with _frozen(scene.postgres.pid):
+    with frozen(scene.postgres.pid):
         seconds = await scene.a_while()
     return f"PostgreSQL frozen for {seconds} s"
 
@@ -159,16 +157,3 @@ _TERMINATE = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE application_name = 'chatlog-persist'
 """
-
-
-@contextmanager
-def _frozen(pid: int) -> Iterator[None]:
-    """Hold a process and all that descends from it; connections stay, and nothing answers."""
-    family = family_of(pid)
-    for process in family:
-        process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in family:
-            process.send_signal(signal.SIGCONT)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.api.conftest import api_settings, client, system
+from tests.api.conftest import _counts_take_their_time, api_settings, client, system
 from tests.ui.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
 
-__all__ = ["api_settings", "client", "system"]
+__all__ = ["_counts_take_their_time", "api_settings", "client", "system"]
 
 
 @pytest.fixture

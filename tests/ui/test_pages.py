@@ -78,6 +78,7 @@ async def test_an_owner_sees_their_surveys_and_nobody_elses(ana: Visitor) -> Non
     assert OF_BEN not in said
 
 
+@pytest.mark.usefixtures("_counts_take_their_time")
 async def test_a_survey_is_listed_with_its_shortcodes_counts_and_last_export(ana: Visitor) -> None:
     await execute(
         ana.settings,

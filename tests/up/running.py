@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 #: The command beside the interpreter that runs the tests.
 CHATLOG = Path(sys.executable).with_name("chatlog")
-#: A busy machine takes a few times the 20 s that an idle one does.
-TIMEOUT_S = 180.0
+#: A slow or busy machine takes several times the 20 s that an idle one does.
+TIMEOUT_S = 240.0
 
 
 class Up:
@@ -67,6 +68,15 @@ class Up:
         """Return every process that descends from it."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
+    def parts(self) -> set[str]:
+        """Return the words of the commands of its processes, among them what each worker does."""
+        words: set[str] = set()
+        for process in self.family():
+            # It may have ended since it was listed.
+            with suppress(psutil.NoSuchProcess):
+                words.update(process.cmdline())
+        return words
+
     async def kill(self) -> None:
         self.process.kill()
         await asyncio.to_thread(self.process.wait)
@@ -75,11 +85,3 @@ class Up:
         """Return a number of the summary."""
         (line,) = [line for line in self.output.splitlines() if line.startswith(f"{what} ")]
         return int(line.removeprefix(what).strip())
-
-
-def lives(process: psutil.Process) -> bool:
-    """Tell whether a process runs; without an init, an orphan that has ended stays listed as a zombie."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -18,9 +18,10 @@ from app.embedded import EmbeddedPostgres, free_port
 from app.settings import Settings
 from app.up.sample_owners import load_owners
 from samples.surveys import owners, responses
+from tests.embedded.processes import lives
 from tests.services import as_environment, eventually
 from tests.sinks.conftest import migrate
-from tests.up.running import Up, lives
+from tests.up.running import TIMEOUT_S, Up
 from tests.workers import prepare
 
 if TYPE_CHECKING:
@@ -140,12 +141,12 @@ async def test_killed_with_9_it_takes_its_children_along(up: Callable[..., Up]) 
     run = up("--no-samples")
     await run.until_printed("Starting the persist worker")
     ours = {"capture", "persist", "export", "api"}
-    await eventually(lambda: ours <= {part for each in run.family() for part in each.cmdline()})
+    await eventually(lambda: ours <= run.parts(), TIMEOUT_S, "all its processes run")
     family = run.family()
 
     await run.kill()
 
-    await eventually(lambda: not any(map(lives, family)), what="all processes of the run end")
+    await eventually(lambda: not any(map(lives, family)), TIMEOUT_S, "all processes of the run end")
 
 
 async def test_the_same_data_is_not_used_twice_at_once(
