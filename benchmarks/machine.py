@@ -11,7 +11,16 @@ import psutil
 
 from app.embedded.jars import locked_jars
 
-_PACKAGES = ("chatlog", "faust-streaming", "mode-streaming", "aiokafka", "asyncpg", "orjson", "uvloop")
+_PACKAGES = (
+    "chatlog",
+    "faust-streaming",
+    "mode-streaming",
+    "aiokafka",
+    "asyncpg",
+    "msgspec",
+    "orjson",
+    "uvloop",
+)
 
 
 #: Settings of the workers that change their speed, and that the environment may have otherwise.

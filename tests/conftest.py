@@ -29,7 +29,8 @@ hypothesis_settings.load_profile("no time limits")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Tests run side by side, and a port is drawn a while before a service listens on it: each process has its own.
+# Tests run side by side, and a port is drawn a while before a service listens on it: each process has its
+# own.
 if (side_by_side := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))) > 1:
     ports.CANDIDATES = ports.CANDIDATES[int(os.environ["PYTEST_XDIST_WORKER"][2:]) :: side_by_side]
 
