@@ -29,7 +29,13 @@ class Lock:
 
     async def holds_up_a_write(self) -> None:
         """Return when a worker has sent a batch, and waits for the lock."""
-        await eventually(lambda: self._connection.fetchval(_WRITES_HELD_UP), what="a batch is being written")
+        await eventually(self._writes_held_up, what="a batch is being written")
+
+    async def _writes_held_up(self) -> int:
+        # A transaction sees who did what when it asked first, unless it asks for a new look.
+        await self._connection.execute("SELECT pg_stat_clear_snapshot()")
+        count: int = await self._connection.fetchval(_WRITES_HELD_UP)
+        return count
 
 
 @asynccontextmanager
