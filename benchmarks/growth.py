@@ -7,36 +7,28 @@ with.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import click
-
-from benchmarks import results
-from benchmarks.big_table import MAX_PEOPLE, MESSAGES_OF_ONE, big_table
+from benchmarks.big_table import MAX_PEOPLE, MESSAGES_OF_ONE
 from benchmarks.inserting import BATCH, Insertion, insert
-from benchmarks.machine import machine, versions
+from benchmarks.on_big_table import command
 from benchmarks.services import POSTGRES_SETTINGS
 from benchmarks.sql import statement
 from benchmarks.tables import (
     SIZES_HEADER,
     for_markdown,
-    for_terminal,
     measured_on,
     size_lines,
-    terminal,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from rich.console import Console
+    from collections.abc import Iterator
 
     from benchmarks.big_table import BigTable, Entries
+    from benchmarks.on_big_table import Found, Say
 
 NAME = "growth"
 ROUNDS = 3
@@ -77,7 +69,7 @@ class Case:
 class _Series:
     """Measures case after case, with entries that were not used before."""
 
-    def __init__(self, table: BigTable, say: Callable[[str], None]) -> None:
+    def __init__(self, table: BigTable, say: Say) -> None:
         self._table = table
         self._say = say
         self._next = _UNUSED
@@ -93,51 +85,22 @@ class _Series:
         self._say(f"{grows}: {what}: {median(one.rows_per_s for one in rounds):,.0f} rows/s")
 
 
-@click.command()
-@click.option("--rows", type=click.IntRange(min=100_000), default=10_000_000, show_default=True)
-@click.option("--table", is_flag=True, help="Measure nothing: print the last results as Markdown.")
-def main(*, rows: int, table: bool) -> None:
-    """Measure how the cost of writing a row grows with rows, partitions, people and indexes.
-
-    PostgreSQL is embedded, in a scratch directory: 10 million rows take 30 GB of disk while this runs.
-    """
-    if table:
-        try:
-            click.echo(_markdown(results.read(NAME)))
-        except FileNotFoundError:
-            raise click.ClickException("there are no such results yet: run this without --table") from None
-    else:
-        asyncio.run(_measure(rows, terminal()))
-
-
-async def _measure(rows: int, console: Console) -> None:
-    began, on = time.monotonic(), machine()
-
-    def say(line: str) -> None:
-        console.print(f"{time.monotonic() - began:5.0f} s  {line}", highlight=False)
-
-    async with big_table() as table:
-        series = _Series(table, say)
-        await _partitions(table, series)
-        stored = await _rows(table, series, rows, say)
-        sizes = await table.sizes()
-        vacuum_began = time.monotonic()
-        await table.execute("VACUUM (FREEZE, ANALYZE) chat_log")
-        vacuum_s = round(time.monotonic() - vacuum_began, 1)
-        await _people_and_indexes(table, series, round(rows * LEVELS[1]), say)
-        found = {
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - began),
-            "machine": on,
-            "versions": versions(await table.version()),
-            "settings": {"postgresql": POSTGRES_SETTINGS, "batch": BATCH, "round_rows": ROUND_ROWS},
-            "cases": [asdict(case) for case in series.cases],
-            "rows": stored,
-            "sizes": sizes,
-            "vacuum_s": vacuum_s,
-        }
-    console.print(for_terminal("Writing", _HEADER, list(_lines(found))))
-    console.print(f"Written to {results.write(NAME, found)}")
+async def _measure(table: BigTable, rows: int, say: Say) -> Found:
+    series = _Series(table, say)
+    await _partitions(table, series)
+    stored = await _rows(table, series, rows, say)
+    sizes = await table.sizes()
+    vacuum_began = time.monotonic()
+    await table.execute("VACUUM (FREEZE, ANALYZE) chat_log")
+    vacuum_s = round(time.monotonic() - vacuum_began, 1)
+    await _people_and_indexes(table, series, round(rows * LEVELS[1]), say)
+    return {
+        "settings": {"postgresql": POSTGRES_SETTINGS, "batch": BATCH, "round_rows": ROUND_ROWS},
+        "cases": [asdict(case) for case in series.cases],
+        "rows": stored,
+        "sizes": sizes,
+        "vacuum_s": vacuum_s,
+    }
 
 
 async def _partitions(table: BigTable, series: _Series) -> None:
@@ -150,7 +113,7 @@ async def _partitions(table: BigTable, series: _Series) -> None:
             )
 
 
-async def _rows(table: BigTable, series: _Series, rows: int, say: Callable[[str], None]) -> int:
+async def _rows(table: BigTable, series: _Series, rows: int, say: Say) -> int:
     """Fill one month, and write to it in between; return how many rows it has in the end."""
     people = max(1_000, rows // MESSAGES_OF_ONE)
     await table.empty(months=1)
@@ -164,9 +127,7 @@ async def _rows(table: BigTable, series: _Series, rows: int, say: Callable[[str]
     return filled + sum(one.rows for case in series.cases if case.grows == "rows" for one in case.rounds)
 
 
-async def _people_and_indexes(
-    table: BigTable, series: _Series, rows: int, say: Callable[[str], None]
-) -> None:
+async def _people_and_indexes(table: BigTable, series: _Series, rows: int, say: Say) -> None:
     """A month of `rows` rows, of few people and of many; the latter with ever fewer indexes."""
     for people in PEOPLE:
         await table.empty(months=1)
@@ -194,7 +155,7 @@ _HEADER = (
 )
 
 
-def _lines(found: dict[str, Any]) -> Iterator[list[str]]:
+def _lines(found: Found) -> Iterator[list[str]]:
     for case in found["cases"]:
         middle = {name: median(one[name] for one in case["rounds"]) for name in case["rounds"][0]}
         yield [
@@ -209,7 +170,7 @@ def _lines(found: dict[str, Any]) -> Iterator[list[str]]:
         ]
 
 
-def _markdown(found: dict[str, Any]) -> str:
+def _markdown(found: Found) -> str:
     sizes = for_markdown(SIZES_HEADER, size_lines(found["sizes"], found["rows"]))
     return "\n\n".join(
         [
@@ -221,6 +182,18 @@ def _markdown(found: dict[str, Any]) -> str:
         ]
     )
 
+
+main = command(
+    NAME,
+    """Measure how the cost of writing a row grows with rows, partitions, people and indexes.
+
+    PostgreSQL is embedded, in a scratch directory: 10 million rows take 30 GB of disk while this runs.
+    """,
+    _measure,
+    header=_HEADER,
+    lines=_lines,
+    markdown=_markdown,
+)
 
 if __name__ == "__main__":
     main()

@@ -6,39 +6,32 @@ Python objects. What is asked is in `benchmarks.questions`.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-import click
 import orjson
 
-from benchmarks import results
-from benchmarks.big_table import big_table
-from benchmarks.machine import machine, versions
+from benchmarks.on_big_table import command
 from benchmarks.questions import FEW_SAMPLES, REPLAY, SAMPLES, SURVEY, newest_first, places_for
 from benchmarks.services import POSTGRES_SETTINGS
 from benchmarks.sql import statement
 from benchmarks.tables import (
     SIZES_HEADER,
     for_markdown,
-    for_terminal,
     measured_on,
     percentile,
     size_lines,
-    terminal,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     import asyncpg
-    from rich.console import Console
 
     from benchmarks.big_table import BigTable, Entries
+    from benchmarks.on_big_table import Found, Say
     from benchmarks.questions import Question
 
 NAME = "reading"
@@ -69,58 +62,27 @@ class Answer:
     partitions: int
 
 
-@click.command()
-@click.option("--rows", type=click.IntRange(min=100_000), default=10_000_000, show_default=True)
-@click.option("--table", is_flag=True, help="Measure nothing: print the last results as Markdown.")
-def main(*, rows: int, table: bool) -> None:
-    """Measure how long the questions of the pages take on a table of many rows.
-
-    PostgreSQL is embedded, in a scratch directory: 10 million rows take 25 GB of disk while this runs.
-    """
-    if table:
-        try:
-            click.echo(_markdown(results.read(NAME)))
-        except FileNotFoundError:
-            raise click.ClickException("there are no such results yet: run this without --table") from None
-    else:
-        asyncio.run(_measure(rows, terminal()))
-
-
-async def _measure(rows: int, console: Console) -> None:
-    began, on = time.monotonic(), machine()
-
-    def say(line: str) -> None:
-        console.print(f"{time.monotonic() - began:5.0f} s  {line}", highlight=False)
-
-    async with big_table() as table:
-        await table.empty(months=MONTHS)
-        entries = await table.entries(rows, months=MONTHS)
-        await table.fill(entries, 0, rows, say)
-        say(f"{rows:,} rows in {MONTHS} months; now VACUUM")
-        await table.execute("VACUUM (ANALYZE) chat_log")
-        as_shipped = (*REPLAY, *SURVEY, *newest_first("as shipped", samples=FEW_SAMPLES))
-        answers = [await _ask(question, table, entries, rows, say) for question in as_shipped]
-        say("Now with an index for it")
-        await table.execute(statement("index_newest"))
-        with_index = newest_first("with chat_log_newest_idx", samples=SAMPLES)
-        answers += [await _ask(question, table, entries, rows, say) for question in with_index]
-        found = {
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - began),
-            "machine": on,
-            "versions": versions(await table.version()),
-            "settings": {"postgresql": POSTGRES_SETTINGS, "months": MONTHS, **asdict(entries)},
-            "rows": rows,
-            "answers": [asdict(answer) for answer in answers],
-            "sizes": await table.sizes(),
-        }
-    console.print(for_terminal(f"Reading from {rows:,} rows", _HEADER, list(_lines(found))))
-    console.print(f"Written to {results.write(NAME, found)}")
+async def _measure(table: BigTable, rows: int, say: Say) -> Found:
+    await table.empty(months=MONTHS)
+    entries = await table.entries(rows, months=MONTHS)
+    await table.fill(entries, 0, rows, say)
+    say(f"{rows:,} rows in {MONTHS} months; now VACUUM")
+    await table.execute("VACUUM (ANALYZE) chat_log")
+    as_shipped = (*REPLAY, *SURVEY, *newest_first("as shipped", samples=FEW_SAMPLES))
+    answers = [await _ask(question, table, entries, rows, say) for question in as_shipped]
+    say("Now with an index for it")
+    await table.execute(statement("index_newest"))
+    with_index = newest_first("with chat_log_newest_idx", samples=SAMPLES)
+    answers += [await _ask(question, table, entries, rows, say) for question in with_index]
+    return {
+        "settings": {"postgresql": POSTGRES_SETTINGS, "months": MONTHS, **asdict(entries)},
+        "rows": rows,
+        "answers": [asdict(answer) for answer in answers],
+        "sizes": await table.sizes(),
+    }
 
 
-async def _ask(
-    question: Question, table: BigTable, entries: Entries, rows: int, say: Callable[[str], None]
-) -> Answer:
+async def _ask(question: Question, table: BigTable, entries: Entries, rows: int, say: Say) -> Answer:
     places = await places_for(question, table, entries, rows)
     # The first of them is for the connection, which has to learn of all the partitions.
     first, *others = [question.arguments(place) for place in places]
@@ -195,7 +157,7 @@ _HEADER = (
 )
 
 
-def _lines(found: dict[str, Any]) -> Iterator[list[str]]:
+def _lines(found: Found) -> Iterator[list[str]]:
     for one in (Answer(**answer) for answer in found["answers"]):
         wanted, reached = "", ""
         if one.limit_ms is not None:
@@ -213,11 +175,23 @@ def _lines(found: dict[str, Any]) -> Iterator[list[str]]:
         ]
 
 
-def _markdown(found: dict[str, Any]) -> str:
+def _markdown(found: Found) -> str:
     sizes = for_markdown(SIZES_HEADER, size_lines(found["sizes"], found["rows"]))
     on = f"{found['rows']:,} rows in {MONTHS} monthly partitions. {measured_on(found)}"
     return "\n\n".join([for_markdown(_HEADER, list(_lines(found))), sizes, on])
 
+
+main = command(
+    NAME,
+    """Measure how long the questions of the pages take on a table of many rows.
+
+    PostgreSQL is embedded, in a scratch directory: 10 million rows take 25 GB of disk while this runs.
+    """,
+    _measure,
+    header=_HEADER,
+    lines=_lines,
+    markdown=_markdown,
+)
 
 if __name__ == "__main__":
     main()
