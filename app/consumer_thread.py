@@ -1,8 +1,9 @@
 """Faust's consumer thread: where aiokafka fetches, commits and tells positions, beside the event loop.
 
 It differs from Faust's in how long a fetch may wait, in reading only what was committed by transactions, in
-waiting for a coordinator that does not know the offsets yet, and in that a failed commit is reported, not
-raised. What is fetched, and what is committed, `app.transport` says.
+waiting for brokers that are away when it starts, and for a coordinator that does not know the offsets yet, in
+noting when the group confirmed the worker, and in that a failed commit is reported, not raised. What is
+fetched, and what is committed, `app.transport` says.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ from aiokafka.errors import (
     for_code,
 )
 from aiokafka.protocol.commit import OffsetFetchRequest
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from faust.transport.drivers import aiokafka as driver
+
+from app.kafka_start import once_reached
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -41,6 +45,8 @@ FETCH_MAX_WAIT_MS = 50
 COMMIT_TIMEOUT_S = 5.0
 #: How often it is said that commits fail, while they do.
 WARN_EVERY_S = 30.0
+#: The group's answer to these, if it is no error, means that who asks is a member, and at its generation.
+CONFIRMING = (HeartbeatRequest, SyncGroupRequest)
 
 
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
@@ -52,13 +58,27 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         super().__init__(*args, **kwargs)
         #: `time.monotonic()` of the last warning that commits fail; None while they succeed.
         self._commit_warned_at: float | None = None
+        #: `time.monotonic()` when that was asked which the group confirmed last: that this is a member of it.
+        self.confirmed_at = float("-inf")
 
     async def on_start(self) -> None:
-        """Start the consumer, and have it heed what its coordinator says."""
-        await super().on_start()
+        """Start the consumer once the brokers are there, and have it heed what its coordinator says."""
+        if not await once_reached(self, super().on_start, lambda: self._ensure_consumer().stop()):
+            return
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001  aiokafka offers no other place
         if isinstance(coordinator, GroupCoordinator):
-            coordinator._send_req = partial(_heed_error, coordinator, coordinator._send_req)  # noqa: SLF001
+            coordinator._send_req = partial(self._ask, coordinator, coordinator._send_req)  # noqa: SLF001
+
+    async def _ask(
+        self, coordinator: GroupCoordinator, send: Callable[[Any], Awaitable[Any]], request: Any
+    ) -> Any:
+        """Send a request to the coordinator; note when it confirms that this is a member."""
+        asked_at = time.monotonic()
+        response = await _heed_error(coordinator, send, request)
+        if isinstance(request, CONFIRMING) and response.error_code == NoError.errno:
+            # Read by the event loop's thread: one assignment, so it is seen whole.
+            self.confirmed_at = asked_at
+        return response
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)

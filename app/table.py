@@ -17,7 +17,7 @@ from app.transport import ChunkSchema
 from sinks.producer import OutRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from faust.types import AppT, EventT
 
@@ -39,7 +39,7 @@ class StateTable(faust.Table[bytes, bytes]):
         changelog: the topic.
         producer: writes to it.
         merge: in recovery, what becomes of a value and one that was logged after it.
-        check_may_write: raises when the partitions may be another's by now.
+        until_may_write: returns when it is sure that the partitions are this worker's.
     """
 
     logger = logging.getLogger("faust.tables")
@@ -52,7 +52,7 @@ class StateTable(faust.Table[bytes, bytes]):
         changelog: str,
         producer: RecordProducer,
         merge: Callable[[bytes, bytes], bytes],
-        check_may_write: Callable[[], None],
+        until_may_write: Callable[[], Awaitable[None]],
     ) -> None:
         super().__init__(
             app,
@@ -68,7 +68,7 @@ class StateTable(faust.Table[bytes, bytes]):
         self._changelog = changelog
         self._producer = producer
         self._merge = merge
-        self._check_may_write = check_may_write
+        self._until_may_write = until_may_write
 
     def reader(self, partition: int) -> Callable[[bytes], bytes | None]:
         """Return the function that tells what is stored for a key of `partition`; None if nothing is.
@@ -84,12 +84,11 @@ class StateTable(faust.Table[bytes, bytes]):
     async def write(self, partition: int, changes: Mapping[bytes, bytes]) -> None:
         """Log `changes` and apply them; return when they are safe.
 
-        Raises:
-            CannotGoOn: the partitions may be another worker's.
+        Waits while the partitions may be another worker's; a rebalance ends that.
         """
         if not changes:
             return
-        self._check_may_write()
+        await self._until_may_write()
         records = [OutRecord(key, value) for key, value in changes.items()]
         last_offset = await self._producer.send(self._changelog, partition, records)
         tp = TP(self._changelog, partition)

@@ -28,6 +28,7 @@ from faust.types import TP, ConsumerMessage
 
 from app.consumer_thread import COMMIT_TIMEOUT_S, ChunkConsumerThread
 from app.end_offsets import EndOffsets
+from app.kafka_start import once_reached
 from app.progress import Chunk, PartitionProgress, cut, start_of
 
 if TYPE_CHECKING:
@@ -370,6 +371,10 @@ class ChunkConsumer(driver.Consumer):
         progress = self._progress.get(tp)
         return progress.committed or 0 if progress else 0
 
+    def confirmed_at(self) -> float:
+        """Return when that was asked by which the group last confirmed us, by `time.monotonic()`."""
+        return self._thread.confirmed_at
+
     async def end_offset(self, tp: TP) -> int:
         """Ask the brokers for the offset after the last record.
 
@@ -379,10 +384,26 @@ class ChunkConsumer(driver.Consumer):
         return await self._end_offsets.of(tp)
 
 
+class WaitingProducer(driver.Producer):
+    """Faust's producer, of which nothing is asked; but it starts with the worker."""
+
+    logger = logging.getLogger("faust.transport")
+
+    async def on_start(self) -> None:
+        """Start once the brokers are there."""
+        await once_reached(self, super().on_start, self._discard)
+
+    async def _discard(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+
 class ChunkTransport(driver.Transport):
-    """Faust's aiokafka transport with the chunk consumer."""
+    """Faust's aiokafka transport with the chunk consumer, and a start that waits for the brokers."""
 
     Consumer = ChunkConsumer
+    Producer = WaitingProducer
 
     def __init__(self, *args: Any, limits: ChunkLimits, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

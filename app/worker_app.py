@@ -20,8 +20,9 @@ from app.roles.capture import CaptureWork
 from app.roles.export import ExportWork
 from app.roles.persist import PersistWork
 from app.settings import ConfigurationError, Role, Settings
-from app.topic_admin import KafkaUnavailable, TopicsUnfit
+from app.topic_admin import TopicsUnfit
 from app.transport import ChunkConsumer, ChunkLimits, ChunkTransport
+from sinks.errors import CannotGoOn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,7 +42,7 @@ EXIT_CUT_OFF = 3
 #: Exit status when something outside has to be mended first.
 EXIT_CANNOT_START = 1
 #: Errors whose message says what to do; anything else is a bug, and shows its traceback.
-FOR_PEOPLE = (ConfigurationError, DatabaseUnavailable, KafkaUnavailable, TopicsUnfit, OSError)
+FOR_PEOPLE = (CannotGoOn, ConfigurationError, DatabaseUnavailable, TopicsUnfit, OSError)
 
 #: Chunks of one partition of the exports topic that may be in hand, each a single job: a job may take hours,
 #: and those behind it must not wait for it.

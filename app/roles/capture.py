@@ -13,12 +13,12 @@ from agents.chunks import ChunkRunner
 from agents.join import Log, PartitionJoin
 from app.faust_settings import heartbeat_interval_s
 from app.kafka import client_settings
-from app.roles import declare_agent
+from app.membership import Membership
+from app.roles import declare_agent, once_kafka_answers
 from app.settings import ConfigurationError
 from app.table import StateTable
 from app.topic_admin import check_copartitioned
 from app.topics import topics_of
-from app.wakefulness import Wakefulness
 from models.platforms import PLATFORMS
 from models.states import decode_history, encode_history, merge
 from sinks.dead_letters import DeadLetterTopic
@@ -54,14 +54,17 @@ class CaptureWork:
         self.consumed = (self.topics.events.name, self.topics.state.name)
         self._producer = RecordProducer(client_settings(settings), self.patience)
         self._burying_producer = RecordProducer(client_settings(settings), burying, compress=True)
-        self._wakefulness = Wakefulness(settings.session_timeout_s - heartbeat_interval_s(settings))
+        membership = Membership(
+            settings.session_timeout_s - heartbeat_interval_s(settings),
+            lambda: cast("ChunkConsumer", app.consumer).confirmed_at(),
+        )
         self.table = StateTable(
             app,
             name="states",
             changelog=self.topics.state_changelog.name,
             producer=self._producer,
             merge=lambda kept, read: encode_history(merge(decode_history(kept), decode_history(read))),
-            check_may_write=self._wakefulness.check,
+            until_may_write=lambda: self.patience.until_done(membership.check),
         )
         app.tables.add(self.table)
         self._joins: dict[int, PartitionJoin] = {}
@@ -69,10 +72,9 @@ class CaptureWork:
         declare_agent(app, "feed-states", self.topics.state.name, lambda: self._states)
 
     async def start(self) -> None:
-        """Check that events and states can meet, and connect."""
+        """Check that events and states can meet, and connect, waiting while Kafka is away."""
         settings, topics = self._settings, self.topics
-        self._app.add_future(self._wakefulness.watch())
-        counts = await check_copartitioned(settings)
+        counts = await once_kafka_answers(self.patience, lambda: check_copartitioned(settings))
         await self._producer.start()
         await self._burying_producer.start()
         dead_letters = DeadLetterTopic(

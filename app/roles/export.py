@@ -13,7 +13,7 @@ from agents.export_attempt import ExportAttempts
 from agents.export_file import ExportFiles
 from app.database import DatabaseUnavailable, connect, create_pool
 from app.kafka import client_settings
-from app.roles import declare_agent
+from app.roles import declare_agent, once_kafka_answers
 from app.settings import ConfigurationError
 from app.storage import open_storage
 from app.topic_admin import partition_counts
@@ -62,13 +62,15 @@ class ExportWork:
         declare_agent(app, "export", self.topics.exports.name, lambda: self._jobs)
 
     async def start(self) -> None:
-        """Connect to Kafka and check the storage; PostgreSQL and the storage may be down, jobs wait for them.
+        """Wait for Kafka and check the storage; PostgreSQL and the storage may be down, jobs wait for them.
 
         Raises:
             ConfigurationError: the storage refuses us; says which setting to mend.
         """
         settings = self._settings
-        counts = await partition_counts(settings, [self.topics.dead_letters.name])
+        counts = await once_kafka_answers(
+            self.patience, lambda: partition_counts(settings, [self.topics.dead_letters.name])
+        )
         await self._producer.start()
         self.dead_letters = DeadLetterTopic(
             self._producer, self.topics.dead_letters.name, counts[self.topics.dead_letters.name]

@@ -9,7 +9,7 @@ from agents.chunks import ChunkRunner
 from agents.persist import KeepDeadLetters, Persist
 from app.database import create_pool
 from app.kafka import client_settings
-from app.roles import declare_agent
+from app.roles import declare_agent, once_kafka_answers
 from app.topic_admin import partition_counts
 from app.topics import topics_of
 from sinks.chat_log import ChatLogSink
@@ -51,9 +51,11 @@ class PersistWork:
         )
 
     async def start(self) -> None:
-        """Connect to Kafka; PostgreSQL may be down, the sink waits for it."""
+        """Connect to Kafka, waiting while it is away; PostgreSQL may be down, the sink waits for it."""
         settings = self._settings
-        counts = await partition_counts(settings, [self.topics.dead_letters.name])
+        counts = await once_kafka_answers(
+            self.patience, lambda: partition_counts(settings, [self.topics.dead_letters.name])
+        )
         await self._producer.start()
         self._pool = await create_pool(settings, application_name="chatlog-persist", min_size=0)
         self.sink = ChatLogSink(

@@ -36,7 +36,7 @@ from mode.threads import QueueServiceThread, ServiceThread
 
 from app.consumer_thread import ChunkConsumerThread
 from app.table import StateTable
-from app.transport import ChunkConsumer, ChunkSchema, ChunkTransport
+from app.transport import ChunkConsumer, ChunkSchema, ChunkTransport, WaitingProducer
 from app.worker_app import WorkerApp
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ OVERRIDES: dict[type, dict[str, str]] = {
         "seek_wait": "(self, partitions)",
         "wait_empty": "(self)",
     },
-    ChunkTransport: {"Consumer": ""},
+    WaitingProducer: {"logger": "", "on_start": "(self)"},
+    ChunkTransport: {"Consumer": "", "Producer": ""},
     StateTable: {"apply_changelog_batch": "(self, batch)", "logger": ""},
     WorkerApp: {
         "_new_web": "(self)",
@@ -292,7 +293,10 @@ READ: list[tuple[type, str, str]] = [
     (aiokafka.AIOKafkaConsumer, "seek_to_committed", "5bf7c60fd74d"),
     (group_coordinator.GroupCoordinator, "_on_join_prepare", "52c9c084bcf7"),
     (group_coordinator.GroupCoordinator, "_heartbeat_routine", "dae65a48ddd1"),
+    (group_coordinator.GroupCoordinator, "_do_heartbeat", "06f41f69acc4"),
+    (group_coordinator.CoordinatorGroupRebalance, "_send_sync_group_request", "0f5c7b75169d"),
     (driver.AIOKafkaConsumerThread, "on_start", "35dffc498997"),
+    (driver.Producer, "on_start", "770e39e44248"),
     (group_coordinator.GroupCoordinator, "_do_fetch_commit_offsets", "54aca976d4ea"),
     (aiokafka.AIOKafkaProducer, "stop", "597b79e1d380"),
 ]

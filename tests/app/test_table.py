@@ -61,12 +61,12 @@ class Keeper:
             changelog=self.changelog,
             producer=self.producer,
             merge=lambda kept, read: kept + read if read.startswith(b"late") else read,
-            check_may_write=self._check_may_write,
+            until_may_write=self._until_may_write,
         )
         self.app.tables.add(self.table)
         self.app.agent(self.app.topic(topics.state.name, schema=ChunkSchema()), name="idle")(self._idle)
 
-    def _check_may_write(self) -> None:
+    async def _until_may_write(self) -> None:
         if not self.may_write:
             raise CannotGoOn("others have its partitions")
 

@@ -32,7 +32,7 @@ def main(minutes: float, seed: int | None, messages_per_s: int) -> None:
     )
     outcome = asyncio.run(soak(minutes * 60, chosen, messages_per_s, directory, console))
     if not outcome.show(console):
-        # The logs stay, for whoever looks into it.
+        console.print(f"logs are kept in {directory}")
         sys.exit(1)
     shutil.rmtree(directory)
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from app.settings import Role
+from tests.soak.last_words import LastWords, last_words_of
 
 if TYPE_CHECKING:
     from tests.workers import WorkerProcess, Workers
@@ -22,7 +23,7 @@ class Crew:
 
     Attributes:
         members: those that run, or will run again.
-        ended_by_themselves: those that ended although no fault ended them, with their exit status.
+        ended_by_themselves: what those said last that ended although no fault ended them.
 
     Args:
         workers: starts them.
@@ -33,7 +34,7 @@ class Crew:
         self._workers = workers
         self._told_to_end: set[WorkerProcess] = set()
         self.members: dict[WorkerProcess, Role] = {}
-        self.ended_by_themselves: list[str] = []
+        self.ended_by_themselves: list[LastWords] = []
         for role in ROLES:
             for _ in range(of_each):
                 self.join(role)
@@ -71,5 +72,5 @@ class Crew:
                 continue
             del self.members[worker]
             if worker not in self._told_to_end:
-                self.ended_by_themselves.append(f"{worker.log.stem} with {worker.wait(1)}")
+                self.ended_by_themselves.append(last_words_of(worker.log, worker.wait(1)))
             self.join(role)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tests.faults.ledger import Account
+    from tests.soak.last_words import LastWords
     from tests.soak.watching import Peaks
 
 MEGABYTE = 1024 * 1024
@@ -45,7 +46,7 @@ class Outcome:
         account: what became of the messages.
         settled_in_s: how long the last of them took, once nothing was broken any more.
         wrongly_joined: rows that have another state than the one before the message.
-        ended_by_themselves: workers that ended although no fault ended them.
+        ended_by_themselves: what workers said last that ended although no fault ended them.
         peaks: the most that was seen of memory and lag.
     """
 
@@ -54,15 +55,19 @@ class Outcome:
     account: Account
     settled_in_s: float
     wrongly_joined: int
-    ended_by_themselves: tuple[str, ...]
+    ended_by_themselves: tuple[LastWords, ...]
     peaks: Peaks
 
     @property
     def good(self) -> bool:
-        """Whether nothing was lost, doubled, wrong or taken back, and every fault was recovered from."""
+        """Whether nothing was lost, doubled, wrong or taken back, and every fault was recovered from.
+
+        What a soak breaks, it mends, so no worker has a reason to end by itself.
+        """
         recovered = all(fault.recovery_s is not None and not fault.problem for fault in self.faults)
         onward = not any(self.peaks.gone_back.values())
-        return self.account.settled and not self.wrongly_joined and recovered and onward
+        lasted = not self.ended_by_themselves
+        return self.account.settled and not self.wrongly_joined and recovered and onward and lasted
 
     def show(self, console: Console) -> bool:
         """Print it; return whether it is good."""
@@ -77,9 +82,8 @@ class Outcome:
                 f"{role}: peak {memory:.0f} MB a worker, peak lag {self.peaks.lag[role]} messages, "
                 f"committed offsets went back by {self.peaks.gone_back[role]} at most"
             )
-        console.print(
-            f"ended by themselves, and started again: {', '.join(self.ended_by_themselves) or 'none'}"
-        )
+        ended = ", ".join(f"{words.worker} with {words.status}" for words in self.ended_by_themselves)
+        console.print(f"ended by themselves, and started again: {ended or 'none'}")
         if not self.account.settled:
             console.print(str(self.account))
         console.print(
@@ -87,4 +91,8 @@ class Outcome:
             f"lost {self.account.lost_count}, doubled {self.account.doubled_count}, "
             f"wrongly joined {self.wrongly_joined}, settled in {self.settled_in_s:.1f} s"
         )
+        for words in self.ended_by_themselves:
+            console.print(f"\n{words.worker} ended with {words.status}, and said last:")
+            for line in words.lines:
+                console.print(f"  {line}", markup=False, soft_wrap=True)
         return self.good
