@@ -105,6 +105,9 @@ PARTS = (
             Right("SELECT", "export_status"),
             Right("INSERT", "export_status"),
             Right("UPDATE", "export_status", (*_PROGRESS, "options", "published", "removed")),
+            Right("SELECT", "ended_sessions"),
+            Right("INSERT", "ended_sessions"),
+            Right("DELETE", "ended_sessions"),
         ),
     ),
     Part(

@@ -38,7 +38,7 @@ END
 $do$;
 
 -- Who may do what with which table; with some of its columns, if any are named. Nobody reads credentials.details,
--- which holds secrets, and nobody who exports or asks for exports deletes a row.
+-- which holds secrets, and nobody who exports or asks for exports deletes a row (sessions that are over aside).
 DO
 $do$
 DECLARE
@@ -83,6 +83,9 @@ BEGIN
             ('chatlog_api', 'UPDATE', 'export_status',
                 '{status, export_link, options, published, reason, attempt, lease_token, lease_until, rows_done,
                   rows_estimate, bytes_done, object_key, finished, removed}'),
+            ('chatlog_api', 'SELECT', 'ended_sessions', NULL),
+            ('chatlog_api', 'INSERT', 'ended_sessions', NULL),
+            ('chatlog_api', 'DELETE', 'ended_sessions', NULL),
 
             ('chatlog_maintainer', 'SELECT', 'chat_log',
                 '{userid, pageid, timestamp, direction, shortcode, surveyid}'),

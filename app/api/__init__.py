@@ -19,9 +19,10 @@ from app.api import exports, health, metrics, surveys
 from app.api.answers import AnswerHeaders
 from app.api.body_limit import BodyLimit
 from app.api.docs import DESCRIPTION, TAGS, TITLE, offer_docs
+from app.api.head import HeadLikeGet
 from app.api.problems import answer_problems
 from app.api.request_log import RequestLog
-from app.auth import Authenticator
+from app.auth import Authenticator, EndedSessions
 from app.database import create_pool
 from app.export_files import ExportFiles
 from app.exports import ExportRows
@@ -63,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = metrics.RequestMetrics(registry)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit)
+    app.add_middleware(HeadLikeGet)
     app.add_middleware(RequestLog, metrics=app.state.metrics)
     app.add_middleware(AnswerHeaders)
     answer_problems(app)
@@ -77,6 +79,8 @@ def create_app(settings: Settings) -> FastAPI:
 async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry) -> AsyncIterator[None]:
     pool = await create_pool(settings, application_name="chatlog-api", min_size=0)
     outbox = Outbox(settings, pool)
+    authenticator: Authenticator = app.state.authenticator
+    app.state.ended_sessions = EndedSessions(pool)
     try:
         async with open_storage(settings) as storage, outbox:
             rows = ExportRows(pool, on_request=outbox.wake)
@@ -88,7 +92,10 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             )
             app.state.services = Services(settings, pool, rows, files, outbox)
             registry.register(metrics.OutboxMetrics(outbox))
+            if authenticator.tokens.keys is not None:
+                registry.register(metrics.IssuerMetrics(authenticator.tokens.keys))
             yield
     finally:
+        await authenticator.stop()
         # A pool that is asked to close waits for its connections, for ever if the server is frozen.
         pool.terminate()

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from app.auth import NotSignedIn
+from app.auth import IssuerKeys, NotSignedIn
 from app.outbox import Outbox
 from app.serving import Serving
 
@@ -72,6 +72,26 @@ class OutboxMetrics:
         yield GaugeMetricFamily(
             "chatlog_api_kafka_up", "Whether jobs can be sent", value=float(bool(self._outbox.is_well))
         )
+
+
+class IssuerMetrics:
+    """Tells whether the key server of tokens answers, as far as it was asked.
+
+    Args:
+        keys: the process's own.
+    """
+
+    def __init__(self, keys: IssuerKeys) -> None:
+        self._keys = keys
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Return the figures (the interface of prometheus_client)."""
+        if self._keys.is_well is not None:
+            yield GaugeMetricFamily(
+                "chatlog_api_issuer_keys_up",
+                "Whether API_JWKS_URL answered when it was last asked",
+                value=float(self._keys.is_well),
+            )
 
 
 def _event_streams(request: Request) -> Gauge:

@@ -13,12 +13,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Mount
 
 from app import ui
 from app.auth import ForgedRequest, KeysUnavailable, NotSignedIn, SignInNeeded
-from app.export_files import FileGone, NotFinished
+from app.export_files import FileGone, NotFinished, StorageUnusable
 from app.exports import NoSuchExport, NoSuchSurvey, NotFailed
-from sinks.errors import CannotGoOn, ServiceDown
+from sinks.errors import CannotGoOn, ServiceDown, SinkError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +66,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def answer_problems(app: FastAPI) -> None:
     """Have everything that the routes raise answered: for programs as a problem, for people as a page."""
-    for kind in (*_ANSWERS, *_SERVICE_DOWN):
+    for kind in _ANSWERS:
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(SignInNeeded, _sign_in)
     app.add_exception_handler(RequestValidationError, _unusable)
@@ -82,8 +83,10 @@ _ANSWERS: dict[type[Exception], tuple[int, str | None]] = {
     NotFinished: (409, None),
     FileGone: (410, None),
     KeysUnavailable: (503, None),
+    StorageUnusable: (503, None),
+    ServiceDown: (503, "A service that this needs is away: try again in a moment."),
+    CannotGoOn: (503, "A service that this needs refuses: whoever runs this system finds why in its log."),
 }
-_SERVICE_DOWN = (ServiceDown, CannotGoOn)
 _HEADERS: dict[int, dict[str, str]] = {
     401: {"WWW-Authenticate": 'Bearer realm="chatlog"'},
     503: {"Retry-After": str(RETRY_AFTER_S)},
@@ -91,16 +94,16 @@ _HEADERS: dict[int, dict[str, str]] = {
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    if isinstance(error, _SERVICE_DOWN):
+    if isinstance(error, SinkError):
         log.warning("A service does not do what a request needs", extra={"error": str(error)})
-        return _say(request, 503, "A service that this needs is away: try again in a moment.")
     if isinstance(error, FileGone) and ui.wants_page(request):
         return ui.gone_page(request, error.row, str(error))
     if isinstance(error, NotSignedIn) and ui.wants_page(request):
         # What the error says is how a program lets itself in.
         return _say(request, 401, "")
     status, said = next(answer for kind, answer in _ANSWERS.items() if isinstance(error, kind))
-    return _say(request, status, said or str(error))
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, KeysUnavailable) else None
+    return _say(request, status, said or str(error), headers)
 
 
 async def _sign_in(request: Request, error: Exception) -> Response:
@@ -125,14 +128,15 @@ async def _of_the_framework(request: Request, error: Exception) -> Response:
         # A body that is not even text; one that is wrong has the same answer.
         return await _unusable(request, RequestValidationError([_UNREADABLE]))
     headers = dict(error.headers or {})
-    if error.status_code == 405 and (methods := _methods_at(request)):
+    if error.status_code == 405:
         # The framework tells those of the first route alone.
-        headers["Allow"] = ", ".join(sorted(methods))
+        headers["Allow"] = ", ".join(sorted(_methods_at(request)))
     is_bare = error.detail == HTTPStatus(error.status_code).phrase
     said = _PLAIN.get(error.status_code, error.detail) if is_bare else error.detail
     return _say(request, error.status_code, said, headers)
 
 
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _UNREADABLE = {"type": "json_invalid", "loc": ("body",), "msg": "not readable"}
 _PLAIN = {
     404: "There is nothing here; /docs lists what there is.",
@@ -141,8 +145,15 @@ _PLAIN = {
 
 
 def _methods_at(request: Request) -> set[str]:
-    path = getattr(request.scope.get("route"), "path_format", None)
-    return {method.upper() for method in request.app.openapi()["paths"].get(path, {})}
+    # A directory of files is none of the routes, and can be read.
+    methods = {method for method in _METHODS if _is_answered(request, method)} or {"GET"}
+    return methods | {"HEAD"} if "GET" in methods else methods
+
+
+def _is_answered(request: Request, method: str) -> bool:
+    scope = {**request.scope, "method": method}
+    routes = (route for route in request.app.routes if not isinstance(route, Mount))
+    return any(route.matches(scope)[0] is Match.FULL for route in routes)
 
 
 def _say(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -3,8 +3,10 @@
 The API and the pages use the same; neither looks into a token or a cookie itself.
 """
 
+from app.auth.ended_sessions import EndedSessions
 from app.auth.errors import AuthError, ForgedRequest, KeysUnavailable, NotSignedIn, SignInNeeded
 from app.auth.identity import Identity
+from app.auth.issuer_keys import IssuerKeys
 from app.auth.origin import own_path
 from app.auth.requests import (
     CSRF_FIELD,
@@ -13,11 +15,13 @@ from app.auth.requests import (
     Authenticator,
     Owner,
     PageOwner,
+    begin_session,
     csrf_token,
+    current_session,
     end_session,
+    forget_session,
     require_identity,
     require_page_identity,
-    session_cookie_for,
     session_of,
     sign_in,
 )
@@ -29,20 +33,24 @@ __all__ = [
     "SESSION_COOKIE",
     "AuthError",
     "Authenticator",
+    "EndedSessions",
     "ForgedRequest",
     "Identity",
+    "IssuerKeys",
     "KeysUnavailable",
     "NotSignedIn",
     "Owner",
     "PageOwner",
     "SignInNeeded",
+    "begin_session",
     "csrf_token",
+    "current_session",
     "end_session",
+    "forget_session",
     "mint",
     "own_path",
     "require_identity",
     "require_page_identity",
-    "session_cookie_for",
     "session_of",
     "sign_in",
 ]

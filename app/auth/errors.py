@@ -28,4 +28,15 @@ class ForgedRequest(AuthError):
 
 
 class KeysUnavailable(AuthError):
-    """API_JWKS_URL does not answer, so nobody can say whether a token is good: try again."""
+    """API_JWKS_URL does not answer, so nobody can say whether a token is good: try again.
+
+    Attributes:
+        retry_after_s: when that may help.
+    """
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__(
+            "The token cannot be checked, since its issuer's key server does not answer: "
+            f"try again in {retry_after_s} s."
+        )
+        self.retry_after_s = retry_after_s

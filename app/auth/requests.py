@@ -7,6 +7,7 @@ token needs neither, since no other site can make a browser send one.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -19,11 +20,15 @@ from app.auth.origin import is_from_our_pages, own_path
 from app.auth.sessions import Session, Sessions
 from app.auth.tokens import TokenReader
 from app.settings import ConfigurationError
+from sinks.errors import SinkError
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
+    from app.auth.ended_sessions import EndedSessions
     from app.settings import Settings
+
+log = logging.getLogger(__name__)
 
 SESSION_COOKIE = "chatlog_session"
 CSRF_HEADER = "X-CSRF-Token"
@@ -70,6 +75,11 @@ class Authenticator:
         """Whether browsers reach us by https, so that the cookie must not travel otherwise."""
         return self.public_url is not None and urlsplit(self.public_url).scheme == "https"
 
+    async def stop(self) -> None:
+        """End what it does in the background."""
+        if self.tokens.keys is not None:
+            await self.tokens.keys.stop()
+
 
 def authenticator_of(request: Request) -> Authenticator:
     """Return what `app.api.create_app` put there."""
@@ -77,10 +87,16 @@ def authenticator_of(request: Request) -> Authenticator:
     return authenticator
 
 
+def ended_sessions_of(request: Request) -> EndedSessions:
+    """Return what `app.api.create_app` put there when the application started."""
+    ended: EndedSessions = request.app.state.ended_sessions
+    return ended
+
+
 async def require_identity(
     request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    cookie: Annotated[str | None, Depends(_cookie)],
+    _: Annotated[str | None, Depends(_cookie)],
 ) -> Identity:
     """Return who asks, for the API.
 
@@ -88,13 +104,14 @@ async def require_identity(
         NotSignedIn: answered with 401.
         ForgedRequest: answered with 403.
         KeysUnavailable: answered with 503.
+        ServiceDown: the same; nobody can say whether the session has ended.
     """
     if bearer is not None:
         return Identity(await authenticator_of(request).tokens.email_of(bearer.credentials))
     if request.headers.get("authorization"):
         # Not what was asked for; a session beside it is not what was meant.
         raise NotSignedIn("Send the token as: Authorization: Bearer <token>.")
-    session = authenticator_of(request).sessions.read(cookie) if cookie else None
+    session = await current_session(request)
     if session is None:
         raise NotSignedIn("Sign in, or send a token as: Authorization: Bearer <token>.")
     await _check_is_ours(request, session)
@@ -107,8 +124,9 @@ async def require_page_identity(request: Request) -> Identity:
     Raises:
         SignInNeeded: answered by going to `/sign-in?next=<this page>`.
         ForgedRequest: answered with 403.
+        ServiceDown: answered with 503; nobody can say whether the session has ended.
     """
-    session = session_of(request)
+    session = await current_session(request)
     if session is None:
         back_to = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         raise SignInNeeded(own_path(back_to) if request.method == "GET" else own_path(None))
@@ -116,8 +134,24 @@ async def require_page_identity(request: Request) -> Identity:
     return Identity(session.email)
 
 
+async def current_session(request: Request) -> Session | None:
+    """Return the session that a request comes with, if it has not ended.
+
+    Raises:
+        ServiceDown: nobody can say whether it has.
+    """
+    session = session_of(request)
+    if session is not None and await ended_sessions_of(request).has(session):
+        session = None
+    request.state.session = session
+    return session
+
+
 def session_of(request: Request) -> Session | None:
-    """Return the session that a request comes with, if it is good."""
+    """Return the same as far as it is known unasked: enough to show whose page it is, not to let in."""
+    if hasattr(request.state, "session"):
+        known: Session | None = request.state.session
+        return known
     cookie = request.cookies.get(SESSION_COOKIE)
     return authenticator_of(request).sessions.read(cookie) if cookie else None
 
@@ -142,19 +176,46 @@ async def sign_in(request: Request, token: str) -> Identity:
     return Identity(await authenticator.tokens.email_of(token.strip()))
 
 
-def session_cookie_for(request: Request, email: str) -> dict[str, Any]:
-    """Return the arguments of `Response.set_cookie` that begin a session."""
+async def begin_session(request: Request, response: Response, email: str) -> None:
+    """Have the browser keep a session of its own; the one that it comes with, if any, ends.
+
+    Raises:
+        ServiceDown: that one cannot be ended now.
+    """
+    if (before := session_of(request)) is not None:
+        await ended_sessions_of(request).add(before)
     authenticator = authenticator_of(request)
-    return {
-        "key": SESSION_COOKIE,
-        "value": authenticator.sessions.begin(email),
-        "max_age": authenticator.sessions.lifetime_s,
+    response.set_cookie(
+        SESSION_COOKIE,
+        authenticator.sessions.begin(email),
+        max_age=authenticator.sessions.lifetime_s,
         **_cookie_place(authenticator),
-    }
+    )
 
 
-def end_session(request: Request, response: Response) -> None:
-    """Have the browser forget its session: sign-out, by a route that takes `PageOwner` as every write."""
+async def end_session(request: Request) -> bool:
+    """End the session that a request comes with: sign-out. Have the browser `forget_session` in any case.
+
+    Returns:
+        Whether its cookie is worth nothing now, wherever there is a copy of it; if not, the database is down.
+
+    Raises:
+        ForgedRequest: answered with 403; none of our pages sent it.
+    """
+    session = session_of(request)
+    if session is None:
+        return True
+    await _check_is_ours(request, session)
+    try:
+        await ended_sessions_of(request).add(session)
+    except SinkError as error:
+        log.warning("A session cannot be ended; it lasts until its time is over", extra={"error": str(error)})
+        return False
+    return True
+
+
+def forget_session(request: Request, response: Response) -> None:
+    """Have the browser forget its session."""
     response.delete_cookie(SESSION_COOKIE, **_cookie_place(authenticator_of(request)))
 
 

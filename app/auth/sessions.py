@@ -1,7 +1,8 @@
 """Sessions of the pages: what the cookie holds, and the token that its forms must carry (CSRF).
 
-Signed, not stored: any replica can read a session that another began. The keys are derived for this purpose
-alone, so that no API token is a session and no session an API token, even where both have one secret.
+Signed, not stored: any replica can read a session that another began. `app.auth.ended_sessions` knows which
+ended before their time. The keys are derived for this purpose alone, so that no API token is a session and no
+session an API token, even where both have one secret.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hmac
 import secrets
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import jwt
@@ -31,10 +33,12 @@ class Session:
     Attributes:
         email: whose.
         id: what tells it from any other; random.
+        ends: when it is over by itself.
     """
 
     email: str
     id: str
+    ends: datetime
 
 
 class Sessions:
@@ -70,7 +74,7 @@ class Sessions:
         return jwt.encode(claims, self._session_key, algorithm=_ALGORITHM)
 
     def read(self, cookie: str) -> Session | None:
-        """Return the session of a cookie; None if it is none of ours, or over."""
+        """Return the session of a cookie; None if it is none of ours, or over by itself."""
         try:
             claims = jwt.decode(
                 cookie,
@@ -81,7 +85,7 @@ class Sessions:
             )
         except (jwt.InvalidTokenError, ValueError):
             return None
-        return Session(claims["sub"], claims["jti"])
+        return Session(claims["sub"], claims["jti"], datetime.fromtimestamp(claims["exp"], UTC))
 
     def csrf_token(self, session: Session) -> str:
         """Return what a write with this session must carry; another site cannot know it."""

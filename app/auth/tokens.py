@@ -6,13 +6,13 @@ key RS256 only, a P-256 key ES256 only; `none` has no key. Sessions are `app.aut
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
 import jwt
 
-from app.auth.errors import KeysUnavailable, NotSignedIn
+from app.auth.errors import NotSignedIn
+from app.auth.issuer_keys import IssuerKeys
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 #: What a token of another kind of key may not choose.
 SECRET_ALGORITHM = "HS256"  # noqa: S105  the name of an algorithm
-#: How long the key server may take, and how long its keys are good for.
-KEYS_TIMEOUT_S = 5.0
-KEYS_GOOD_FOR_S = 300.0
 #: The longest email address there is (RFC 5321), and so the longest that can be an owner's.
 _EMAIL_MAX = 320
 _TOKEN_MAX = 16 * 1024
@@ -33,6 +30,9 @@ _TOKEN_MAX = 16 * 1024
 
 class TokenReader:
     """Tells whose a token is.
+
+    Attributes:
+        keys: of API_JWKS_URL, if it is set.
 
     Args:
         settings: the secret, the key server, and what `iss`, `aud` and the email's claim must be.
@@ -43,11 +43,7 @@ class TokenReader:
         self._issuer = settings.api_jwt_issuer
         self._audience = settings.api_jwt_audience
         self._email_claim = settings.api_jwt_email_claim
-        self._keys = (
-            jwt.PyJWKClient(settings.api_jwks_url, timeout=KEYS_TIMEOUT_S, lifespan=KEYS_GOOD_FOR_S)
-            if settings.api_jwks_url
-            else None
-        )
+        self.keys = IssuerKeys(settings.api_jwks_url) if settings.api_jwks_url else None
 
     async def email_of(self, token: str) -> str:
         """Return the email address that a good token holds.
@@ -88,14 +84,11 @@ class TokenReader:
         if header.get("alg") == SECRET_ALGORITHM and self._secret is not None:
             return self._secret.get_secret_value(), SECRET_ALGORITHM
         kid = header.get("kid")
-        if self._keys is None or not isinstance(kid, str) or header.get("alg") not in {"RS256", "ES256"}:
+        if self.keys is None or not isinstance(kid, str) or header.get("alg") not in {"RS256", "ES256"}:
             raise _not_accepted()
-        try:
-            key = await asyncio.to_thread(self._keys.get_signing_key, kid)
-        except jwt.PyJWKClientConnectionError:
-            raise KeysUnavailable("The server of API_JWKS_URL does not answer: try again.") from None
-        except (jwt.PyJWKClientError, jwt.PyJWKSetError, jwt.PyJWKError):
-            raise _not_accepted() from None
+        key = await self.keys.find(kid)
+        if key is None:
+            raise _not_accepted()
         return key, _algorithm_of(key)
 
     def _email_in(self, claims: dict[str, Any]) -> str:

@@ -1,1 +1,1 @@
-DROP INDEX chat_log_survey_idx, chat_log_no_survey_idx;
+DROP INDEX IF EXISTS chat_log_survey_idx, chat_log_no_survey_idx;

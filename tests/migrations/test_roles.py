@@ -51,6 +51,7 @@ WRITER_MAY = (
     PAGES,
 )
 WRITER_MAY_NOT = (
+    "SELECT * FROM ended_sessions",
     "UPDATE chat_log SET content = ''",
     "DELETE FROM chat_log",
     "TRUNCATE chat_log",
@@ -92,6 +93,7 @@ EXPORTER_MAY = (
     "SELECT * FROM chatlog_schema_version",
 )
 EXPORTER_MAY_NOT = (
+    "SELECT * FROM ended_sessions",
     EXPORT,
     "DELETE FROM export_status",
     "TRUNCATE export_status",
@@ -117,6 +119,9 @@ EXPORTER_MAY_NOT = (
     *CLOSED_TO_ALL,
 )
 API_MAY = (
+    "INSERT INTO ended_sessions (id, ends) VALUES ('s', now()) ON CONFLICT (id) DO NOTHING",
+    "SELECT id FROM ended_sessions WHERE id = 's'",
+    "DELETE FROM ended_sessions WHERE ends < now()",
     EXPORT,
     f"{EXPORT} RETURNING *",
     "SELECT * FROM export_status",
@@ -137,6 +142,8 @@ API_MAY = (
     "SELECT * FROM chatlog_schema_version",
 )
 API_MAY_NOT = (
+    "UPDATE ended_sessions SET id = ''",
+    "TRUNCATE ended_sessions",
     "DELETE FROM export_status",
     "TRUNCATE export_status",
     "UPDATE export_status SET user_id = 'other@example.org'",
@@ -170,6 +177,7 @@ MAINTAINER_MAY = (
     PAGES,
 )
 MAINTAINER_MAY_NOT = (
+    "SELECT * FROM ended_sessions",
     "SELECT content FROM chat_log",
     "UPDATE chat_log SET content = ''",
     "UPDATE chat_log SET userid = ''",
@@ -181,6 +189,7 @@ MAINTAINER_MAY_NOT = (
 )
 READER_MAY = ("SELECT * FROM chat_log", "SELECT * FROM chatlog_schema_version")
 READER_MAY_NOT = (
+    "SELECT * FROM ended_sessions",
     ENTRY,
     "UPDATE chat_log SET content = ''",
     "DELETE FROM chat_log",
