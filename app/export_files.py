@@ -8,15 +8,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from models.exports import NO_LINK, Source, Status, file_name
-from sinks.errors import SinkError
+from sinks.errors import CannotGoOn, SinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from uuid import UUID
 
     from app.export_rows import ExportRow
@@ -48,6 +49,19 @@ class FileGone(Exception):
         self.row = row
 
 
+class StorageUnusable(Exception):
+    """The storage of exports is not set up as it should be: files may well be there, but cannot be reached.
+
+    What to mend is in the log, for its operator; the message is for the owner.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The storage of exports is missing, or lets this system no longer in. Whoever runs the system "
+            "has to mend that: its log says what. The export is kept as it is."
+        )
+
+
 class ExportFiles:
     """Gives and removes the files of exports.
 
@@ -75,6 +89,7 @@ class ExportFiles:
             NoSuchExport: the owner has none with this id.
             NotFinished: there is no file.
             FileGone: there is none any more.
+            StorageUnusable: the storage refuses, or has not even the bucket.
             ServiceDown: the storage does not answer.
         """
         row = await self._rows.get(owner, export_id)
@@ -84,11 +99,12 @@ class ExportFiles:
             raise NotFinished(f"There is no file: the export is {row.status}.")
         if row.object_key is None:
             return _link_of_others(row)
-        if not await self._has(row.object_key):
-            raise FileGone("The storage no longer has the file: export again.", row)
-        return await self._storage.link(
-            row.object_key, file_name=_file_name(row, row.object_key), expires=self._link_good_for
-        )
+        with _set_up():
+            if not await self._has(row.object_key):
+                raise FileGone("The storage no longer has the file: export again.", row)
+            return await self._storage.link(
+                row.object_key, file_name=_file_name(row, row.object_key), expires=self._link_good_for
+            )
 
     async def gone_of(self, rows: Iterable[ExportRow]) -> set[UUID]:
         """Return which of the exports had a file that is not there any more, as far as that is known soon.
@@ -112,11 +128,13 @@ class ExportFiles:
 
         Raises:
             NoSuchExport: the owner has none with this id.
+            StorageUnusable: the storage refuses, or has not even the bucket; the file is not noted as gone.
             ServiceDown: the storage does not answer: the file is still there, remove it again.
         """
         row = await self._rows.cancel(owner, export_id)
         if row.removed is None and row.object_key is not None:
-            await self._storage.delete(row.object_key)
+            with _set_up():
+                await self._storage.delete(row.object_key)
         return await self._rows.note_removed(owner, export_id) if row.has_file else row
 
     async def _has(self, key: str) -> bool:
@@ -143,6 +161,20 @@ class ExportFiles:
         if len(self._seen) >= _REMEMBER_MAX:
             self._seen.clear()
         self._seen[key] = is_there, time.monotonic() + REMEMBER_S
+
+
+@contextmanager
+def _set_up() -> Iterator[None]:
+    """Tell the operator what to mend where the storage is not set up, and the owner that they must."""
+    try:
+        yield
+    except CannotGoOn as error:
+        log.error(  # noqa: TRY400  where it happened is no help to who mends it
+            "The storage of exports cannot be used, so their files cannot be had: mend it, then run "
+            "`chatlog storage check`",
+            extra={"error": str(error)},
+        )
+        raise StorageUnusable from error
 
 
 def _file_name(row: ExportRow, key: str) -> str:

@@ -29,10 +29,15 @@ Known = TypeVar("Known", bound=StrEnum)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an export is in the order of the last change: what follows it is the next part of a long list."""
+    """Where one is in a long list, the latest first: what follows it is the next part.
 
-    updated: datetime
-    id: UUID
+    Attributes:
+        moment: by which the list is ordered.
+        key: tells it from others of that moment: the id of an export, the name of a survey.
+    """
+
+    moment: datetime
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +107,8 @@ class ExportRow:
 
     @property
     def place(self) -> Place:
-        """Where it is among its owner's exports."""
-        return Place(self.updated, self.id)
+        """Where it is among its owner's exports, in the order of the last change."""
+        return Place(self.updated, str(self.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,11 @@ class Survey:
         """Read what `find_surveys.sql` says of one."""
         codes = tuple(code for code in record["shortcodes"] if code is not None)
         return cls(record["survey_name"], record["title"], codes, record["created"], record["versions"])
+
+    @property
+    def place(self) -> Place:
+        """Where it is among its owner's surveys."""
+        return Place(self.created, self.name)
 
 
 @dataclass(frozen=True, slots=True)

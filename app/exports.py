@@ -17,7 +17,7 @@ from app.sql import statement
 from sinks.sqlstate import DRIVER_ERRORS, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
     from app.export_rows import Place
@@ -41,6 +41,7 @@ _CANCEL = statement("cancel_export")
 _RETRY = statement("retry_export")
 _REMOVE = statement("remove_export")
 _SURVEYS = statement("find_surveys")
+_COUNT_SURVEYS = statement("count_surveys")
 _COUNT_ROWS = statement("count_survey_rows")
 
 
@@ -139,9 +140,9 @@ class ExportRows:
         record = await self._row(_COUNT_EXPORTS, owner, survey) if _storable(survey) else None
         return record["count"] if record else 0
 
-    async def latest_of(self, owner: str) -> dict[str, ExportRow]:
-        """Return the newest export of each survey, by the survey's name."""
-        rows = [ExportRow.of(record) for record in await self._rows(_FIND_LATEST, owner)]
+    async def latest_of(self, owner: str, surveys: Sequence[str]) -> dict[str, ExportRow]:
+        """Return the newest export of each of these surveys, by the survey's name."""
+        rows = [ExportRow.of(record) for record in await self._rows(_FIND_LATEST, owner, surveys)]
         return {row.survey_id: row for row in rows}
 
     async def cancel(self, owner: str, export_id: UUID) -> ExportRow:
@@ -182,20 +183,29 @@ class ExportRows:
         Raises:
             NoSuchSurvey: the owner has none of this name.
         """
-        record = _storable(name) and await self._row(_SURVEYS, owner, name)
-        if not record:
+        found = await self._surveys(owner, name=name, limit=1)
+        if not found:
             raise NoSuchSurvey
-        return Survey.of(record)
+        return found[0]
 
-    async def surveys_of(self, owner: str) -> list[Survey]:
-        """Return the owner's surveys, newest first."""
-        return [Survey.of(record) for record in await self._rows(_SURVEYS, owner, None)]
+    async def surveys_of(self, owner: str, *, limit: int, after: Place | None = None) -> list[Survey]:
+        """Return so many surveys, the newest first, or those after a place in that order."""
+        return await self._surveys(owner, after=after, limit=limit)
 
-    async def counts_of(self, owner: str) -> dict[str, Counts]:
-        """Return how much there is of each survey, by name; nothing if that cannot be said soon."""
+    async def survey_page_of(self, owner: str, search: str, *, size: int, number: int) -> list[Survey]:
+        """Return a page of the surveys with `search` in their name or a shortcode, the newest first."""
+        return await self._surveys(owner, search=search, limit=size, skip=(number - 1) * size)
+
+    async def count_of_surveys(self, owner: str, search: str = "") -> int:
+        """Return how many surveys have `search` in their name or a shortcode; all have the empty text."""
+        record = await self._row(_COUNT_SURVEYS, owner, search) if _storable(search) else None
+        return record["count"] if record else 0
+
+    async def counts_of(self, owner: str, surveys: Sequence[str]) -> dict[str, Counts]:
+        """Return how much there is of each of these, by name; nothing if that cannot be said soon."""
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
-                records = await self._count(owner)
+                records = await self._count(owner, surveys)
         except asyncpg.QueryCanceledError:
             return {}
         except DRIVER_ERRORS as error:
@@ -207,13 +217,29 @@ class ExportRows:
             await connection.execute(_QUEUE, owner, survey)
             return await connection.fetchrow(_INSERT, owner, survey, *values, SECOND_CLICK)
 
-    async def _count(self, owner: str) -> list[asyncpg.Record]:
+    async def _count(self, owner: str, surveys: Sequence[str]) -> list[asyncpg.Record]:
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             await connection.execute(f"SET LOCAL statement_timeout = {COUNT_WITHIN_MS}")
-            return await connection.fetch(_COUNT_ROWS, owner, COUNT_UP_TO)
+            return await connection.fetch(_COUNT_ROWS, owner, surveys, COUNT_UP_TO)
+
+    async def _surveys(
+        self,
+        owner: str,
+        *,
+        name: str | None = None,
+        search: str = "",
+        after: Place | None = None,
+        limit: int,
+        skip: int = 0,
+    ) -> list[Survey]:
+        if not _storable(f"{name}{search}"):
+            return []
+        place = (after.moment, after.key) if after else (None, None)
+        records = await self._rows(_SURVEYS, owner, name, search, *place, limit, skip)
+        return [Survey.of(record) for record in records]
 
     async def _some(self, owner: str, survey: str | None, limit: int, after: Place | None) -> list[ExportRow]:
-        place = (after.updated, after.id) if after else (None, None)
+        place = (after.moment, after.key) if after else (None, None)
         return [ExportRow.of(record) for record in await self._rows(_FIND_SOME, owner, survey, *place, limit)]
 
     async def _row(self, query: str, *arguments: object) -> asyncpg.Record | None:

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 from mode import Service
 
 from app.offsets import GroupOffsets
@@ -36,6 +37,16 @@ STALE_AFTER_S = 10.0
 
 #: What Kafka gives for a record without one.
 NO_TIMESTAMP = -1
+
+#: What to do about an error that does not pass by itself.
+_REMEDIES: dict[type[Exception], str] = {
+    GroupAuthorizationFailedError: "allow our user Describe and Read on the group",
+    TopicAuthorizationFailedError: "allow our user Describe and Read on the topics of its role",
+    OSError: "see whether the brokers are up, and whether KAFKA_BOOTSTRAP_SERVERS names them",
+    TimeoutError: "see whether the brokers are up, and whether the network is",
+}
+_PASSES = "this passes by itself; if it lasts, see whether the brokers are up, and their log"
+_UNKNOWN = "run `chatlog check`, and see the log of the brokers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +103,7 @@ class LagMonitor(Service):
 
     Attributes:
         partitions: the last answer, in order; empty before the first.
-        error: why the last question had no answer; None when it had one.
+        error: why the last question had no answer, and what to do; None when it had one.
         group: the consumer group.
 
     Args:
@@ -181,18 +192,23 @@ class LagMonitor(Service):
             )
 
     async def _note_failure(self, error: Exception) -> None:
+        remedy = remedy_for(error)
         if self.error is None:
-            extra = {"error": repr(error)}
-            if self._answered_at is None:
+            extra = {"error": f"{error!r}: {remedy}"}
+            if self._answered_at is None and remedy == _PASSES:
                 # On a fresh cluster the group does not exist until a worker has joined it.
                 log.info("Kafka does not tell the lag yet", extra=extra)
             else:
-                log.warning(
-                    "Kafka does not tell the lag, so the last answer is kept: see whether its brokers are up",
-                    extra=extra,
-                )
-        self.error = type(error).__name__
+                log.warning("Kafka does not tell the lag; an answer from before is kept", extra=extra)
+        self.error = f"{type(error).__name__}: {remedy}"
         await self._offsets.close()
+
+
+def remedy_for(error: Exception) -> str:
+    """Return what a person can do when the brokers do not tell the lag."""
+    if isinstance(error, KafkaError) and error.retriable:
+        return _PASSES
+    return next((remedy for kind, remedy in _REMEDIES.items() if isinstance(error, kind)), _UNKNOWN)
 
 
 def compare(

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.commit import OffsetFetchRequest
 from faust.types import TP
 
 from app.kafka import client_settings
@@ -85,19 +87,16 @@ class GroupOffsets:
         # The ends first: what comes in while a broker is slow, or away, would otherwise count as lag.
         ends = await consumer.end_offsets(self._partitions)
         beginnings = await consumer.beginning_offsets(self._partitions)
-        committed = await admin.list_consumer_group_offsets(self._group, partitions=self._partitions)
-        if set(committed) != set(self._partitions):
-            # The client overlooks an error of the response as a whole.
-            raise GroupCoordinatorNotAvailableError(f"no answer about the group {self._group}")
-        if past := [tp for tp in self._partitions if committed[tp].offset > ends[tp]]:
+        committed = await committed_by(admin, self._group, self._partitions)
+        if past := [tp for tp in self._partitions if committed[tp] > ends[tp]]:
             # Most often of records that came in since; if not, the end says so when it is asked again.
             again = await consumer.end_offsets(past)
-            ends |= {tp: min(again[tp], committed[tp].offset) for tp in past}
+            ends |= {tp: min(again[tp], committed[tp]) for tp in past}
         return {
             tp: Offsets(
                 beginning=beginnings[tp],
                 end=ends[tp],
-                committed=None if committed[tp].offset == NEVER_COMMITTED else committed[tp].offset,
+                committed=None if committed[tp] == NEVER_COMMITTED else committed[tp],
             )
             for tp in self._partitions
         }
@@ -154,3 +153,29 @@ class GroupOffsets:
             if topic["topic"] in self._topics
             for partition in topic["partitions"]
         )
+
+
+async def committed_by(admin: AIOKafkaAdminClient, group: str, partitions: Collection[TP]) -> dict[TP, int]:
+    """Return what the group committed in each partition, or `NEVER_COMMITTED`.
+
+    As the client's own `list_consumer_group_offsets`, which calls the error of a partition "NoError" and
+    overlooks one of the answer as a whole (aiokafka 0.14).
+
+    Raises:
+        KafkaError: what the coordinator says of the group, or of a partition.
+    """
+    by_topic = defaultdict(list)
+    for tp in partitions:
+        by_topic[tp.topic].append(tp.partition)
+    coordinator = await admin.find_coordinator(group)
+    request = OffsetFetchRequest(group, list(by_topic.items()))
+    answer = await admin._send_request(request, coordinator)  # noqa: SLF001  there is no public way to ask
+    if code := answer.error_code:
+        raise for_code(code)(f"the group {group}")
+    committed: dict[TP, int] = {}
+    for topic, answers in answer.topics:
+        for partition, offset, _, code in answers:
+            if code:
+                raise for_code(code)(f"the group {group} in {topic}[{partition}]")
+            committed[TP(topic, partition)] = offset
+    return committed

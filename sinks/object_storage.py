@@ -176,7 +176,8 @@ class ObjectStorage:
         """Return the object's size in bytes, or None if there is none.
 
         Raises:
-            ServiceDown, CannotGoOn: storage cannot tell.
+            ServiceDown: storage cannot tell for now.
+            CannotGoOn: it never will, as the bucket is missing or a right is; says what to mend.
         """
         return await self._calls.size(key)
 

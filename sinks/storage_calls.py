@@ -87,10 +87,14 @@ class BucketCalls:
         """Return the size of the object at `key` in bytes, or None if there is none.
 
         Raises:
-            ServiceDown, CannotGoOn: storage cannot tell.
+            ServiceDown, CannotGoOn: storage cannot tell; so it is without its bucket.
         """
         found = await self.once("head_object", Key=key, instead={"404": None})
-        return None if found is None else int(found["ContentLength"])
+        if found is not None:
+            return int(found["ContentLength"])
+        # An answer to HEAD has no body: a missing bucket looks like a missing object. This one tells.
+        await self.once("list_objects_v2", Prefix=key, MaxKeys=1)
+        return None
 
     async def patiently(
         self, work: Callable[[], Awaitable[Result]], *, retry_s: float | None = None

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from app.api.events import EVENT_SCHEMA, event_id, progress_events
 from app.api.metrics import EventStreams
-from app.api.parts import LINKED, PART_MAX, After, Limit, cut, place_of
+from app.api.parts import LINKED, PART_MAX, AfterExport, Limit, cut, place_of
 from app.api.problems import responses
 from app.api.representations import Export, ExportRequest
 from app.auth import Owner
@@ -40,7 +40,7 @@ async def ask_for_an_export(
 
 @router.get("/status", responses=LINKED)
 async def list_your_exports(
-    owner: Owner, services: Serving, response: Response, limit: Limit = PART_MAX, after: After = None
+    owner: Owner, services: Serving, response: Response, limit: Limit = PART_MAX, after: AfterExport = None
 ) -> list[Export]:
     """Return your exports, the one that changed last first; where there are many, in parts.
 
@@ -57,7 +57,7 @@ async def list_a_surveys_exports(
     services: Serving,
     response: Response,
     limit: Limit = PART_MAX,
-    after: After = None,
+    after: AfterExport = None,
 ) -> list[Export]:
     """Return your exports of one survey, the one that changed last first; where there are many, in parts.
 

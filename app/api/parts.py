@@ -7,9 +7,8 @@ shown: what is added meanwhile, at the front, moves nothing.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 from urllib.parse import urlencode
-from uuid import UUID
 
 from fastapi import Query
 
@@ -20,19 +19,17 @@ if TYPE_CHECKING:
 
     from fastapi import Response
 
-    from app.export_rows import ExportRow
-
 #: About 700 kB.
 PART_MAX = 1000
 
+_AFTER = "Go on after this place in the list; taken from the header `Link` of the part before."
 Limit = Annotated[int, Query(ge=1, le=PART_MAX, description="How many at most.")]
-After = Annotated[
+AfterExport = Annotated[
     str | None,
-    Query(
-        pattern="^[0-9]{1,16}~[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
-        description="Go on after this place in the list; taken from the header `Link` of the part before.",
-    ),
+    Query(pattern="^[0-9]{1,16}~[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description=_AFTER),
 ]
+#: A name may hold anything but what PostgreSQL cannot hold.
+AfterSurvey = Annotated[str | None, Query(pattern=r"^[0-9]{1,16}~[^\x00]+$", description=_AFTER)]
 
 #: What OpenAPI says of the header.
 LINKED: dict[int | str, dict[str, Any]] = {
@@ -46,6 +43,17 @@ LINKED: dict[int | str, dict[str, Any]] = {
     }
 }
 
+
+class Placed(Protocol):
+    """What long lists are of."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is in its list."""
+
+
+Row = TypeVar("Row", bound=Placed)
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -53,13 +61,11 @@ def place_of(after: str | None) -> Place | None:
     """Return the place that an address names."""
     if after is None:
         return None
-    microseconds, export_id = after.split("~")
-    return Place(_EPOCH + timedelta(microseconds=int(microseconds)), UUID(export_id))
+    microseconds, _, key = after.partition("~")
+    return Place(_EPOCH + timedelta(microseconds=int(microseconds)), key)
 
 
-def cut(
-    rows: Sequence[ExportRow], limit: int, response: Response, path: str, **query: str
-) -> list[ExportRow]:
+def cut(rows: Sequence[Row], limit: int, response: Response, path: str, **query: str) -> list[Row]:
     """Return one part of `rows`, of which there is one too many if more follow: then link to those.
 
     Args:
@@ -72,7 +78,7 @@ def cut(
     shown = list(rows[:limit])
     if len(rows) > limit:
         last = shown[-1].place
-        after = f"{(last.updated - _EPOCH) // timedelta(microseconds=1)}~{last.id}"
+        after = f"{(last.moment - _EPOCH) // timedelta(microseconds=1)}~{last.key}"
         address = f"{path}?{urlencode({**query, 'limit': limit, 'after': after})}"
         response.headers["Link"] = f'<{address}>; rel="next"'
     return shown

@@ -10,6 +10,13 @@ TAB = "/surveys/export"
 FORMS = {Source.CHAT_LOG: "/exports/create-chat-log", Source.RESPONSES: "/exports/create-responses"}
 
 
+def surveys(search: str = "", page: int = 1, *, counted: bool = False) -> str:
+    """Return the address of the list of surveys, or of those that a search finds."""
+    query = ({"search": search} if search else {}) | ({"page": str(page)} if page > 1 else {})
+    query |= {"counted": "yes"} if counted else {}
+    return f"{SURVEYS}?{urlencode(query)}" if query else SURVEYS
+
+
 def tab(survey: str, page: int = 1) -> str:
     """Return the address of a survey's Export tab."""
     query = {"survey_name": survey} | ({"page": str(page)} if page > 1 else {})

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from app.export_rows import ExportRow
+    from app.ui.paging import Paging
 
 EXPORTS_A_PAGE = 25
 #: Screen readers are told of every quarter, not of every second.
@@ -159,24 +160,16 @@ class ExportPage:
 
     Attributes:
         exports: newest first.
-        number: which part, from 1.
-        last: the number of the last one.
-        total: how many exports there are in all of them.
-        is_live: whether any of the shown ones is not over.
+        paging: which part.
     """
 
     exports: tuple[ExportView, ...]
-    number: int
-    last: int
-    total: int
+    paging: Paging
 
     @classmethod
-    def of(
-        cls, shown: Sequence[ExportRow], number: int, total: int, gone: Collection[UUID] = ()
-    ) -> ExportPage:
-        """Return the page of that number, which has the exports `shown`; the files of those `gone` are."""
-        views = tuple(ExportView(row, row.id in gone) for row in shown)
-        return cls(views, number, _last_page(total), total)
+    def of(cls, shown: Sequence[ExportRow], paging: Paging, gone: Collection[UUID] = ()) -> ExportPage:
+        """Return the page that has the exports `shown`; the files of those `gone` are."""
+        return cls(tuple(ExportView(row, row.id in gone) for row in shown), paging)
 
     @property
     def is_live(self) -> bool:
@@ -189,15 +182,6 @@ class ExportPage:
         return " ".join(
             export.news for place, export in enumerate(self.exports) if export.is_live or place == 0
         )
-
-
-def nearest_page(number: int, total: int) -> int:
-    """Return the number of a page, or of the nearest one there is."""
-    return min(max(1, number), _last_page(total))
-
-
-def _last_page(total: int) -> int:
-    return max(1, -(-total // EXPORTS_A_PAGE))
 
 
 def _contents(options: ExportOptions) -> list[str]:

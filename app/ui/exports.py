@@ -17,7 +17,8 @@ from app.exports import ExportRows, NoSuchSurvey, NotFailed
 from app.serving import Serving
 from app.ui import addresses
 from app.ui.export_forms import DEFAULTS, defaults_of, read_form
-from app.ui.export_views import EXPORTS_A_PAGE, ExportPage, nearest_page
+from app.ui.export_views import EXPORTS_A_PAGE, ExportPage
+from app.ui.paging import PageNumber, Paging
 from app.ui.problems import PageRoute
 from app.ui.rendering import render
 from models.exports import Source
@@ -25,12 +26,11 @@ from models.exports import Source
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 SurveyName = Annotated[str, Query(min_length=1)]
-Page = Annotated[int, Query(ge=1)]
 
 
 @router.get(addresses.TAB)
 async def tab(
-    request: Request, owner: PageOwner, serving: Serving, survey_name: SurveyName, page: Page = 1
+    request: Request, owner: PageOwner, serving: Serving, survey_name: SurveyName, page: PageNumber = 1
 ) -> Response:
     """Show the exports of a survey, and how to ask for another."""
     rows = serving.rows
@@ -38,14 +38,14 @@ async def tab(
     survey = await _survey_if_there(rows, owner.email, survey_name)
     if survey is None and not total:
         raise NoSuchSurvey
-    number = nearest_page(page, total)
-    shown = await rows.page_of(owner.email, survey_name, size=EXPORTS_A_PAGE, number=number)
+    paging = Paging.nearest(page, total, size=EXPORTS_A_PAGE)
+    shown = await rows.page_of(owner.email, survey_name, size=EXPORTS_A_PAGE, number=paging.number)
     return render(
         request,
         "export_tab.html",
         name=survey_name,
         survey=survey,
-        page=ExportPage.of(shown, number, total, await serving.files.gone_of(shown)),
+        page=ExportPage.of(shown, paging, await serving.files.gone_of(shown)),
     )
 
 

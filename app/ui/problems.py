@@ -20,6 +20,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from app.auth import ForgedRequest, KeysUnavailable, SignInNeeded, own_path
+from app.export_files import StorageUnusable
 from app.exports import NoSuchExport, NoSuchSurvey
 from app.ui import addresses
 from app.ui.export_views import ExportView
@@ -84,7 +85,8 @@ PROBLEMS = {
     HTTPStatus.SERVICE_UNAVAILABLE: Problem(
         "Not available right now",
         "A part of the system does not answer.",
-        "Try again in a minute. Exports that were started go on by themselves.",
+        "Try again in a minute; if it stays, tell whoever runs this system. Exports that were started go on "
+        "by themselves.",
     ),
     HTTPStatus.INTERNAL_SERVER_ERROR: Problem(
         "Something went wrong here",
@@ -155,6 +157,8 @@ class PageRoute(APIRoute):
 def _page_for(request: Request, error: Exception) -> Response:
     if isinstance(error, SignInNeeded):
         return sign_in_first(request, error)
+    if isinstance(error, StorageUnusable):
+        return error_page(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
     status = _status_of(error)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         log.warning("A page cannot be shown", extra={"error": _of_service(error)})

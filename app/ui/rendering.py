@@ -62,5 +62,6 @@ _ENVIRONMENT.filters |= {
 _ENVIRONMENT.globals |= {
     "form_url": addresses.form,
     "static": address_of,
+    "surveys_url": addresses.surveys,
     "tab_url": addresses.tab,
 }

@@ -1,13 +1,24 @@
-"""Thousands of exports: no answer and no page is longer than its reader can use."""
+"""Thousands of exports, and of surveys: no answer and no page is longer than its reader can use."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from tests.api.owners import ANA, BEN, SHARED_NAME, add_export, bearer, execute, update_export
+from tests.api.owners import (
+    ANA,
+    BEN,
+    OF_ANA,
+    OF_BEN,
+    SHARED_NAME,
+    add_export,
+    bearer,
+    execute,
+    fetch_value,
+    update_export,
+)
 from tests.ui.visitor import Visitor, text_of
 
 if TYPE_CHECKING:
@@ -24,6 +35,36 @@ SELECT $1, $2, 'Failed', 'Not Found', now() - make_interval(hours => n),
        nullif(now() - make_interval(hours => n / 3), now() - make_interval(hours => 7))
 FROM generate_series(1, $3::integer) AS n
 """
+
+
+#: Many were made in one moment, as by an import; each has two versions, a message with each, and an export.
+_ADD_MANY_SURVEYS = """
+WITH made AS (
+    INSERT INTO surveys (userid, shortcode, title, survey_name, created)
+    SELECT users.id, 'code-' || n || suffix, 'Title', name_of_survey(n),
+           now() - make_interval(hours => n / 100)
+    FROM users, generate_series(1, $2::integer) AS n, unnest(ARRAY ['', '-es']) AS suffix
+    WHERE email = $1
+    RETURNING id, survey_name, shortcode
+), said AS (
+    INSERT INTO chat_log (userid, timestamp, direction, content, shortcode, surveyid)
+    SELECT 'u', now() - random() * interval '1 day', 'user', 'x', shortcode, id FROM made
+)
+INSERT INTO export_status (user_id, survey_id, status, export_link)
+SELECT DISTINCT $1, survey_name, 'Failed', 'Not Found' FROM made
+"""
+_NAMES = """
+CREATE FUNCTION name_of_survey(n integer) RETURNS varchar LANGUAGE sql AS
+$$ SELECT CASE n % 4 WHEN 0 THEN 'Wave ~' || n || E'\\n/ "é" 🩺 & 100 %' ELSE 'Kenya ' || n END $$
+"""
+
+
+@pytest.fixture
+async def many_surveys(system: Settings) -> Settings:
+    """A system where Ana has very many surveys."""
+    await execute(system, _NAMES)
+    await execute(system, _ADD_MANY_SURVEYS, ANA, MANY)
+    return system
 
 
 @pytest.fixture
@@ -118,3 +159,121 @@ async def test_a_page_shows_one_part_and_how_many_there_are(
     assert "Newer Page 200 of 200" in last
     assert [page.count("It failed for an unknown reason.") for page in (first, last)] == [25, 25]
     assert "Failed 1 hour ago" in text_of(await visitor.get("/?counted=yes"))
+
+
+# Surveys
+
+
+async def test_the_links_lead_through_all_surveys_once_the_newest_first(
+    client: httpx.AsyncClient, many_surveys: Settings
+) -> None:
+    names = await fetch_value(
+        many_surveys,
+        "SELECT array_agg(survey_name ORDER BY made DESC, survey_name) "
+        "FROM (SELECT survey_name, min(created) AS made FROM surveys JOIN users ON users.id = userid "
+        "WHERE email = $1 GROUP BY survey_name) AS mine",
+        ANA,
+    )
+    seen, following = [], "/surveys?limit=750"
+    while following:
+        answer = await client.get(following, headers=bearer(many_surveys))
+        assert answer.status_code == 200
+        seen += [survey["survey_name"] for survey in answer.json()]
+        following = next_of(answer) or ""
+    whole = await client.get("/surveys", headers=bearer(many_surveys))
+
+    assert len(names) == MANY + 2
+    assert seen == names
+    assert [survey["survey_name"] for survey in whole.json()] == names[:1000]
+
+
+@pytest.mark.usefixtures("_counts_take_their_time")
+async def test_a_part_of_the_surveys_is_counted_rightly(
+    client: httpx.AsyncClient, many_surveys: Settings
+) -> None:
+    first = await client.get("/surveys?limit=50", headers=bearer(many_surveys))
+    second = await client.get(next_of(first) or "", headers=bearer(many_surveys))
+
+    counts = {row["survey_name"]: row["counts"]["chat_log"] for row in first.json() + second.json()}
+    assert len(counts) == 100
+    assert {count for name, count in counts.items() if name not in {SHARED_NAME, OF_ANA}} == {2}
+
+
+@pytest.mark.parametrize("wrong", ["limit=0", "limit=1001", "after=x", "after=~x", "after=1~", "after=1~%00"])
+async def test_a_part_of_the_surveys_that_cannot_be_is_refused(
+    client: httpx.AsyncClient, system: Settings, wrong: str
+) -> None:
+    answer = await client.get(f"/surveys?{wrong}", headers=bearer(system))
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == f"query.{wrong.partition('=')[0]}"
+
+
+async def test_a_few_surveys_are_one_part_without_a_search_and_those_of_another_are_in_none(
+    client: httpx.AsyncClient, system: Settings
+) -> None:
+    visitor = Visitor(client, system)
+    await visitor.sign_in()
+    place_of_another = urlencode({"after": f"9999999999999999~{OF_BEN}"})
+
+    answers = [
+        await client.get(address, headers=bearer(system))
+        for address in ("/surveys", f"/surveys?{place_of_another}")
+    ]
+
+    assert [next_of(answer) for answer in answers] == [None, None]
+    assert [{survey["survey_name"] for survey in answer.json()} for answer in answers] == [
+        {SHARED_NAME, OF_ANA}
+    ] * 2
+    assert "Find a survey" not in text_of(await visitor.get("/"))
+
+
+@pytest.mark.usefixtures("_counts_take_their_time")
+async def test_the_page_of_surveys_shows_one_part_with_its_counts(
+    client: httpx.AsyncClient, many_surveys: Settings
+) -> None:
+    visitor = Visitor(client, many_surveys)
+    await visitor.sign_in()
+
+    page = await visitor.get("/?counted=yes")
+    first, last = text_of(page), text_of(await visitor.get(f"/?counted=yes&page={10**30}"))
+
+    assert "Surveys 5,002 Find a survey" in first
+    assert "Page 1 of 201 Older" in first
+    assert "Newer Page 201 of 201" in last
+    assert [said.count("-es 2 0 Failed") for said in (first, last)] == [25, 2]
+    assert len(page.content) < 50_000
+
+
+async def test_a_survey_is_found_by_its_name_or_a_shortcode(
+    client: httpx.AsyncClient, many_surveys: Settings
+) -> None:
+    visitor = Visitor(client, many_surveys)
+    await visitor.sign_in()
+    cases = {
+        "KENYA 4999": "Surveys 1 found",
+        "code-4998-es": "Surveys 1 found",
+        "  🩺 & 100 % ": "Surveys 1,250 found",
+        "%": "Surveys 1,250 found",
+        "": "Surveys 5,002 Find",
+        "Ben's": "No survey found None of yours has Ben's in its name or shortcodes.",
+        "a\0b": "No survey found",
+        # What is not shown would be a riddle.
+        "Title": "No survey found",
+    }
+
+    said = {search: text_of(await visitor.get(f"/?{urlencode({'search': search})}")) for search in cases}
+
+    assert [search for search, found in cases.items() if found not in said[search]] == []
+
+
+async def test_the_pages_of_a_search_stay_with_it(client: httpx.AsyncClient, many_surveys: Settings) -> None:
+    visitor = Visitor(client, many_surveys)
+    await visitor.sign_in()
+
+    page = await visitor.get("/?search=%22%C3%A9%22&page=2")
+
+    assert "Newer Page 2 of 50 Older" in text_of(page)
+    assert '<a rel="next" href="/?search=%22%C3%A9%22&amp;page=3">' in page.text
+    assert 'value="&#34;é&#34;"' in page.text
+    assert "Kenya" not in text_of(page)

@@ -51,6 +51,16 @@ async def add_exports(owner: Owner) -> None:
     )
 
 
+async def add_surveys(owner: Owner) -> None:
+    """Make more surveys than fit a page."""
+    await owner.fetch_value(
+        "INSERT INTO surveys (userid, shortcode, survey_name, created) "
+        "SELECT id, 'code-' || n, 'Kenya / \"baseline\" ' || n, now() - make_interval(hours => n) "
+        "FROM users, generate_series(1, 60) AS n WHERE email = $1",
+        owner.email,
+    )
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 async def test_every_page_fits_and_can_be_used_by_everyone(
@@ -58,10 +68,15 @@ async def test_every_page_fits_and_can_be_used_by_everyone(
 ) -> None:
     owner = await site.new_owner(LONG_NAME)
     nobody = await site.new_owner("Without exports")
+    busy = await site.new_owner("One of many")
+    await add_surveys(busy)
     await add_exports(owner)
     pages = {
         "sign-in": (None, addresses.SIGN_IN),
         "surveys": (owner, f"{addresses.SURVEYS}?counted=yes"),
+        "surveys-many": (busy, addresses.surveys(page=2, counted=True)),
+        "surveys-found": (busy, addresses.surveys("kenya", counted=True)),
+        "surveys-none-found": (busy, addresses.surveys(LONG_NAME)),
         "tab": (owner, addresses.tab(owner.survey)),
         "tab-last": (owner, addresses.tab(owner.survey, 12)),
         "tab-empty": (nobody, addresses.tab(nobody.survey)),
@@ -70,7 +85,7 @@ async def test_every_page_fits_and_can_be_used_by_everyone(
         "not-found": (owner, addresses.tab("no such survey")),
     }
     found: list[str] = []
-    for who in (None, owner, nobody):
+    for who in (None, owner, nobody, busy):
         async with Reader.at(
             browser, who or owner, color_scheme=scheme, viewport={"width": width, "height": 900}
         ) as reader:

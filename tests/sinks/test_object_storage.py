@@ -261,6 +261,19 @@ async def test_a_removed_file_is_gone_and_removing_it_again_is_no_error(opened: 
     await opened.check()
 
 
+async def test_a_file_is_not_called_missing_where_its_bucket_is(
+    storage: StorageSettings, moto: StorageSettings
+) -> None:
+    for settings in (storage, moto):
+        async with ObjectStorage(settings) as opened:
+            assert await opened.size(KEY) is None
+        async with ObjectStorage(dataclasses.replace(settings, bucket="not-there")) as opened:
+            with pytest.raises(
+                CannotGoOn, match="the bucket is not there: make it, or correct STORAGE_BUCKET"
+            ):
+                await opened.size(KEY)
+
+
 async def test_other_files_stay_when_one_is_removed(opened: ObjectStorage) -> None:
     await put(opened, "exports/a/1.csv")
     await put(opened, "exports/a/2.csv")

@@ -7,10 +7,12 @@ from uuid import UUID
 import pytest
 
 from app.export_rows import ExportRow
-from app.ui.export_views import EXPORTS_A_PAGE, ExportPage, ExportView, nearest_page
+from app.ui.export_views import ExportPage, ExportView
+from app.ui.paging import Paging
 from models.entries import Direction
 from models.exports import NO_LINK, Compression, ExportOptions, Format, Source, Status
 
+ONLY = Paging(number=1, last=1, total=1)
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
 
@@ -99,22 +101,18 @@ def test_an_earlier_reason_is_shown_only_while_it_is_tried_again() -> None:
     assert ExportView(row(reason="It broke.", status=Status.FAILED)).earlier_reason is None
 
 
-def test_three_hundred_exports_are_twelve_pages() -> None:
-    page = ExportPage.of([row(number) for number in range(EXPORTS_A_PAGE)], 1, 300)
+def test_a_page_has_its_exports_and_what_is_known_of_their_files() -> None:
+    page = ExportPage.of(
+        [row(number, status=Status.FINISHED) for number in range(2)], ONLY, gone={UUID(int=1)}
+    )
 
-    assert [view.id.int for view in page.exports] == list(range(EXPORTS_A_PAGE))
-    assert (page.total, page.last) == (300, 12)
-
-
-def test_a_part_that_does_not_exist_is_the_nearest_one() -> None:
-    assert nearest_page(99, total=EXPORTS_A_PAGE + 1) == 2
-    assert nearest_page(0, total=1) == nearest_page(5, total=0) == 1
+    assert [(view.id.int, view.has_file) for view in page.exports] == [(0, True), (1, False)]
 
 
 def test_screen_readers_hear_of_quarters_not_of_every_row() -> None:
     def news(done: int) -> str:
         running = row(status=Status.WRITING, rows_done=done, rows_estimate=100)
-        return ExportPage.of([running], 1, 1).news
+        return ExportPage.of([running], ONLY).news
 
     assert news(26) == news(49) == "Chat Log: Writing, 25 percent."
     assert news(50) == "Chat Log: Writing, 50 percent."

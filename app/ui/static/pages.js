@@ -82,9 +82,14 @@ if (window.Idiomorph) {
 const isPolling = (event) => event.detail.elt.id === "live";
 addEventListener("htmx:beforeRequest", (event) => {
   if (isPolling(event) && document.visibilityState === "hidden") event.preventDefault();
+  event.detail.requestConfig.askedAt = performance.now();
 });
-let focused;
+let focused, answeredAt = 0;
 addEventListener("htmx:beforeSwap", (event) => {
+  const { elt, askedAt } = event.detail.requestConfig;
+  if (elt.matches("form")) answeredAt = performance.now();
+  // An answer that was on its way meanwhile may tell how things were before.
+  else if (askedAt < answeredAt) event.detail.shouldSwap = false;
   focused = document.activeElement?.closest("tr[id]")?.id;
   // What was sent is answered: its button must not stay as it was meanwhile.
   if (event.detail.requestConfig.elt.matches("form")) forget(event.detail.requestConfig.elt);
@@ -102,6 +107,7 @@ addEventListener("htmx:afterRequest", (event) => {
     // The notice must not be behind a question.
     if (!successful) elt.closest("[popover]")?.hidePopover();
   }
+  if (elt.matches(".counting") && !successful) setText(elt, "Counting did not work: load the page again for the figures.");
   if (!notice) return;
   notice.hidden = successful;
   if (successful) return;
