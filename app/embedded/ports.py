@@ -1,7 +1,10 @@
 """TCP ports on loopback: finding a free one, and noticing a taken one before a service does."""
 
+import functools
+import itertools
 import random
 import socket
+from collections.abc import Iterator
 
 from app.embedded.errors import EmbeddedError, PortTakenError
 
@@ -16,11 +19,12 @@ _ATTEMPTS = 200
 def free_port() -> int:
     """Return a port of loopback that nothing listens on now, and that no outgoing connection is given.
 
+    Nor was it returned here lately: who got it then may be about to listen on it.
+
     Raises:
         EmbeddedError: none was found.
     """
-    candidates = random.sample(CANDIDATES, _ATTEMPTS)
-    for port in candidates:
+    for port in itertools.islice(_by_chance(), _ATTEMPTS):
         if is_free(port):
             return port
     raise EmbeddedError(f"No free port found on {LOOPBACK}: name one that is free")
@@ -49,3 +53,9 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+@functools.cache
+def _by_chance() -> Iterator[int]:
+    """Return the candidates in an order by chance, one after the other, over and over."""
+    return itertools.cycle(random.sample(CANDIDATES, len(CANDIDATES)))

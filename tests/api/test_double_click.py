@@ -14,7 +14,7 @@ from app.database import connect
 from app.ui import addresses
 from models.exports import Source
 from tests.api.owners import ANA, SHARED_NAME, execute, fetch_value
-from tests.api.served import served
+from tests.api.served import ANSWER_S, served
 from tests.services import eventually
 from tests.ui.visitor import Visitor
 
@@ -28,9 +28,14 @@ if TYPE_CHECKING:
 
 FORM = {"format": "csv", "compression": "none", "direction": "", "safe_cells": "on"}
 CHAT_LOG = addresses.form(Source.CHAT_LOG, SHARED_NAME)
+#: A row is made when it is let go on: that it was held up for long makes the other click no late one.
 _WAIT = """
-CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$
+CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(42);
+    NEW.created = clock_timestamp();
+    RETURN NEW;
+END $$
 """
 _HOLD_UP = "CREATE TRIGGER hold_up BEFORE INSERT ON export_status FOR EACH ROW EXECUTE FUNCTION hold_up()"
 
@@ -85,7 +90,9 @@ async def test_clicks_that_come_to_two_processes_at_once_start_one_export(
         for name in ("one", "other"):
             (tmp_path / name).mkdir()
             process = await open_now.enter_async_context(served(system, tmp_path / name))
-            client = await open_now.enter_async_context(httpx.AsyncClient(base_url=process.url))
+            client = await open_now.enter_async_context(
+                httpx.AsyncClient(base_url=process.url, timeout=ANSWER_S)
+            )
             visitors.append(Visitor(client, system))
             await visitors[-1].sign_in()
         tokens = [await visitor.csrf_token() for visitor in visitors]

@@ -14,7 +14,7 @@ from app.database import connect
 from app.database_probe import ANSWER_WITHIN_S, DatabaseProbe
 from migrations.history import up
 from tests.embedded.processes import family_of, freeze, thaw
-from tests.services import eventually
+from tests.services import LIMIT_S, eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -69,6 +69,7 @@ async def test_a_server_that_is_gone_frozen_or_back_is_told(
 async def test_what_is_kept_can_be_seen_with_the_rights_of_a_worker(
     migrated: Settings, as_writer: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(database_probe, "ANSWER_WITHIN_S", LIMIT_S)
     monkeypatch.setattr(database_probe, "WATCH_EVERY_S", 0.0)
     monkeypatch.setattr(database_probe, "TOTALS_GOOD_FOR_S", 0.0)
     probe = DatabaseProbe(as_writer)
@@ -98,8 +99,11 @@ async def test_what_is_kept_can_be_seen_with_the_rights_of_a_worker(
     probe.close()
 
 
-async def test_what_cannot_be_seen_stays_as_it_was(settings: Callable[..., Settings]) -> None:
+async def test_what_cannot_be_seen_stays_as_it_was(
+    settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A database without our tables, as before `chatlog migrate up`."""
+    monkeypatch.setattr(database_probe, "ANSWER_WITHIN_S", LIMIT_S)
     probe = DatabaseProbe(settings())
     await probe.check()
     await probe.watch()

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app import healthcheck
 from app.embedded import free_port
 from app.healthcheck import main
+from tests.services import LIMIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +39,7 @@ def test_whoever_answers_is_believed(
     server: HTTPServer, variable: str, status: int, exit_status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.status = status  # type: ignore[attr-defined] # read above
+    monkeypatch.setattr(healthcheck, "_TIMEOUT_S", LIMIT_S)
     monkeypatch.setenv("WEB_PORT", str(free_port()))
     monkeypatch.setenv("API_PORT", str(free_port()))
     monkeypatch.setenv(variable, str(server.server_port))

@@ -47,9 +47,9 @@ async def test_as_many_bytes_as_may_be_in_flight_hold_all_partitions_until_some_
 async def test_a_full_partition_does_not_hold_up_the_others(settings: Callable[..., Settings]) -> None:
     made = await with_partitions(settings, 2)
     reader = Reader(made, acknowledge=False, max_records=1)
+    # Before it reads, or it may get the first few alone, and be full with those.
+    await produce(made, reader.topic, [(b"a", str(number).encode()) for number in range(50)])
     async with running(reader):
-        await eventually(reader.is_at_work)
-        await produce(made, reader.topic, [(b"a", str(number).encode()) for number in range(50)])
         await eventually(lambda: len(reader.values()) == 50)
         full = reader.events[0].message.partition
 
@@ -93,10 +93,10 @@ async def test_faust_does_not_complain_that_nothing_is_committed_when_it_is(
         await eventually(lambda: len(reader.values()) == 10)
         reader.release(*reader.events[:5])
         await eventually(lambda: has_committed(one_partition, 5))
-        # More than is read, as while catching up.
+        # More than is read, as while catching up. It is full, and may have fetched only some of them.
         await produce(one_partition, reader.topic, numbered(100))
         thread = reader.consumer._thread
-        await eventually(lambda: reader.consumer.highwater(reader.tp()) == 110)
+        await eventually(lambda: reader.consumer.highwater(reader.tp()) > 10)
         caplog.clear()
         thread.time_started -= 3600
 

@@ -154,8 +154,8 @@ def running_site(settings: Settings, directory: Path) -> Iterator[tuple[Settings
         try:
             yield settings, workers
         finally:
-            api.terminate()
-            api.wait(30)
+            api.kill()
+            api.wait()
             sys.stdout.write(f"== api\n{log.read_text(errors='replace')[-3000:]}")
 
 

@@ -71,7 +71,7 @@ async def test_responses_come_at_one_click_and_cells_are_safe(reader: Reader) ->
 
     await reader.see_finished()
 
-    assert await reader.page.locator("#exports tbody tr").count() == 1
+    await expect(reader.page.locator("#exports tbody tr")).to_have_count(1)
     [row] = read_csv(await reader.download())
     assert (row["userid"], row["response"]) == ("someone", "'=1+1")
 
@@ -144,6 +144,34 @@ async def test_an_export_is_cancelled_by_keyboard_and_the_next_key_goes_on_from_
     await expect(reader.newest.get_by_role("button", name="Retry")).to_be_focused()
 
 
+async def test_an_answer_from_before_a_click_does_not_undo_what_the_click_did(reader: Reader) -> None:
+    page, asked, may_answer = reader.page, asyncio.Event(), asyncio.Event()
+
+    async def answer_late(route: Route) -> None:
+        answer = await route.fetch()
+        asked.set()
+        async with asyncio.timeout(WITHIN_MS / 1000):
+            await may_answer.wait()
+        await route.fulfill(response=answer)
+
+    await reader.owner.add_export(**WRITING)
+    await reader.sign_in()
+    await reader.open_tab()
+    await page.route("**/surveys/export?**", answer_late)
+    await eventually(asked.is_set)
+    await reader.newest.get_by_role("button", name="Cancel").click()
+    await expect(reader.newest).to_contain_text("Cancelled by its owner")
+
+    async with page.expect_event("requestfinished"):
+        may_answer.set()
+
+    # What it said would be asked for again, a second later.
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(2.5):
+            await page.wait_for_event("request", timeout=0)
+    await expect(reader.newest).to_contain_text("Cancelled by its owner")
+
+
 async def test_a_file_is_removed_after_a_question_that_can_be_declined(reader: Reader) -> None:
     await reader.sign_in()
     await reader.open_tab()
@@ -169,6 +197,8 @@ async def test_without_scripts_it_works_by_loading_again(browser: Browser, owner
         await page.get_by_label("Token").fill(owner.sign_in_link().split("=")[-1])
         await page.get_by_role("button", name="Sign in").click()
         await page.get_by_role("button", name="Export Chat Log").click()
+        # To load another page before would take the click back.
+        await expect(reader.newest).to_be_visible()
 
         async def is_finished() -> bool:
             await page.reload()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sinks.object_storage import StorageSettings
     from tests.deploy.promql import Served
 
+    Metrics = dict[str, dict[tuple[tuple[str, str], ...], float]]
+
 #: What is served only when it was looked at, or done, for the first time.
 LATER = {
     Role.CAPTURE: ("chatlog_events_total", "chatlog_lag_messages"),
@@ -62,11 +64,14 @@ async def _scrape(system: Settings, workers: Workers) -> Served:
     for worker in at_work:
         await ready(worker)
     await eventually(lambda: _has_rows(system, len(said.expected)))
-    for role, worker in zip(Role, at_work, strict=True):
-        await eventually(lambda: _serves(worker, *LATER[role]), what=f"{role} has looked")  # noqa: B023  awaited here
     found: Served = defaultdict(list)
-    for worker in at_work:
-        for name, samples in (await metrics(worker)).items():
+    for role, worker in zip(Role, at_work, strict=True):
+        # What was served once may not be the next time: a lag is left out where it is old.
+        scraped = await eventually(
+            lambda: _scraped(worker, *LATER[role]),  # noqa: B023  awaited here
+            what=f"{role} has looked",
+        )
+        for name, samples in scraped.items():
             found[name] += [dict(labels) for labels in samples]
     return dict(found)
 
@@ -75,7 +80,9 @@ async def _has_rows(system: Settings, rows: int) -> bool:
     return await count(system) >= rows
 
 
-async def _serves(worker: WorkerProcess, *names: str) -> bool:
-    missing = set(names) - (await metrics(worker)).keys()
+async def _scraped(worker: WorkerProcess, *names: str) -> Metrics:
+    """Return all metrics, once these are among them."""
+    found = await metrics(worker)
+    missing = set(names) - found.keys()
     assert not missing, missing
-    return True
+    return found

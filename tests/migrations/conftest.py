@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 import migrations
 from tests.migrations.connecting import connect_to
+from tests.services import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import asyncpg
+
+#: More than any of these tests takes.
+A_TEST = timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+async def _no_month_ends_meanwhile() -> None:
+    """Let no month end in the middle of a test: which partitions there are depends on it."""
+
+    def is_long_enough() -> bool:
+        now = datetime.now(UTC)
+        return now.month == (now + A_TEST).month
+
+    await eventually(is_long_enough, what="the next month has begun")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def month(distance: int) -> datetime:
-    """Return the middle of the month that many months from now; the suite may run on into the next one."""
+    """Return the middle of the month that many months from now."""
     now = datetime.now(UTC)
     count = now.year * 12 + now.month - 1 + distance
     return datetime(count // 12, count % 12 + 1, 15, tzinfo=UTC)
@@ -101,8 +101,16 @@ async def test_a_partition_that_took_rows_over_is_like_any_other(database: Datab
     assert attached == 6
 
 
+async def may_wait(database: Database, how_long: str) -> None:
+    """Have the function wait for its locks for so long."""
+    await database.execute(
+        f"ALTER FUNCTION chat_log_make_partitions(integer, integer) SET lock_timeout = '{how_long}'"
+    )
+
+
 async def test_two_at_once_both_succeed(migrated: migrations.Connect, database: Database) -> None:
     await write(database, "early", month(5))
+    await may_wait(database, "60s")
     first, second = await migrated(), await migrated()
     made = await asyncio.gather(make(first, 6, 6), make(second, 6, 6))
     assert sorted(map(len, made)) == [0, 6]
@@ -115,6 +123,7 @@ async def test_readers_and_writers_notice_nothing_while_rows_move(
     migrated: migrations.Connect, database: Database
 ) -> None:
     waiting = 2_000
+    await may_wait(database, "60s")
     await database.execute(
         "INSERT INTO chat_log (userid, timestamp, direction, content) "
         "SELECT n::text, $1, 'user', 'x' FROM generate_series(1, $2::int) AS n",
@@ -155,9 +164,7 @@ async def test_readers_and_writers_notice_nothing_while_rows_move(
 async def test_a_long_query_makes_it_give_up_instead_of_holding_everyone_up(
     migrated: migrations.Connect, database: Database
 ) -> None:
-    await database.execute(
-        "ALTER FUNCTION chat_log_make_partitions(integer, integer) SET lock_timeout = '50ms'"
-    )
+    await may_wait(database, "50ms")
     reader = await migrated()
     async with reader.transaction():
         await reader.execute("SELECT FROM chat_log")

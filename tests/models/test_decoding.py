@@ -131,7 +131,9 @@ def test_any_bytes_are_an_object_or_a_bad_record(raw: bytes) -> None:
 def test_any_json_object_comes_out_clean_and_encodable(value: dict[str, Any]) -> None:
     decoded = decode_object(as_bytes(value))
     assert orjson.loads(orjson.dumps(decoded)) == decoded
-    assert not any(unstorable in json.dumps(decoded, ensure_ascii=False) for unstorable in ("\\u0000", "\0"))
+    # Without the backslashes that someone typed, which are doubled.
+    written = json.dumps(decoded, ensure_ascii=False).replace("\\\\", "")
+    assert not any(unstorable in written for unstorable in ("\\u0000", "\0"))
 
 
 @given(st.dictionaries(st.text(max_size=5), st.floats() | st.integers(), max_size=3))

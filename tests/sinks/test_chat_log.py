@@ -369,11 +369,15 @@ async def test_connections_cut_in_the_middle_of_writes_lose_and_double_nothing(
     async def cut_connections() -> None:
         nonlocal cut
         connection = await connect(database, application_name="cutter")
-        while True:
-            cut += await connection.fetchval(CUT)
-            batches = sink.stats.batches
-            # Something must get through, or a busy machine spends its time connecting.
-            await eventually(lambda: sink.stats.batches > batches)  # noqa: B023  awaited here
+        try:
+            while True:
+                cut += await connection.fetchval(CUT)
+                batches = sink.stats.batches
+                # Something must get through, or a busy machine spends its time connecting.
+                await eventually(lambda: sink.stats.batches > batches)  # noqa: B023  awaited here
+        finally:
+            # Only then PostgreSQL has ended the last cut, which would hit whoever comes next.
+            await connection.close()
 
     cutter = asyncio.create_task(cut_connections())
     # However fast they are: until they were cut off often, and had to write again.
@@ -384,7 +388,9 @@ async def test_connections_cut_in_the_middle_of_writes_lose_and_double_nothing(
         )
         assert refused == [[]] * 20
         written += entries
+        assert not cutter.done()
     cutter.cancel()
+    await asyncio.wait({cutter})
 
     assert set(await rows_of(database)) == {each.key for each in written}
     assert patience_of(sink).waiting_since is None

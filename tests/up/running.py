@@ -45,7 +45,8 @@ class Up:
 
     @property
     def output(self) -> str:
-        return self._output.read_text("utf-8")
+        # What is being written may end in the middle of a letter.
+        return self._output.read_text("utf-8", "replace")
 
     async def until_printed(self, text: str) -> None:
         def is_printed() -> bool:
