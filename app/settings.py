@@ -90,14 +90,52 @@ DATABASE_URL_FORM = "postgresql://user:password@host:port/database"
 SERVERS_FORM = "host:port, several separated by commas"
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 
-#: What Kafka allows as the name of a topic, a group or a member.
-KafkaName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-OptionalKafkaName = Annotated[KafkaName | None, BeforeValidator(_empty_is_unset)]
-OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_unset)]
-BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-OptionalBucket = Annotated[BucketName | None, BeforeValidator(_empty_is_unset)]
+
+def _matching(pattern: str, accepted: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"not such a name; accepted: {accepted}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    if len(value) < SIGNING_SECRET_MIN:
+        raise ValueError(f"too short; accepted: {SIGNING_SECRET_MIN} characters or more")
+    return value
+
+
 #: A key of HS256 shorter than its hash can be guessed from a token (RFC 7518, 3.2).
-SigningSecret = Annotated[SecretStr, Field(min_length=32)]
+SIGNING_SECRET_MIN = 32
+
+#: What Kafka allows as the name of a topic, a group or a member.
+KafkaName = Annotated[
+    str, _matching(r"[A-Za-z0-9._-]{1,249}", "1 to 249 letters, digits, dots, hyphens, underscores")
+]
+OptionalKafkaName = Annotated[KafkaName | None, BeforeValidator(_empty_is_unset)]
+#: Shorter, as the state changelog is named after it.
+GroupName = Annotated[
+    str, _matching(r"[A-Za-z0-9._-]{1,200}", "1 to 200 letters, digits, dots, hyphens, underscores")
+]
+EnvironmentName = Annotated[
+    str,
+    _matching(
+        r"[a-z0-9][a-z0-9-]{0,30}",
+        "1 to 31 lower-case letters, digits and hyphens, no hyphen at the beginning",
+    ),
+]
+OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_unset)]
+BucketName = Annotated[
+    str,
+    _matching(
+        r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+        "3 to 63 lower-case letters, digits, dots and hyphens, a letter or digit at both ends",
+    ),
+]
+OptionalBucket = Annotated[BucketName | None, BeforeValidator(_empty_is_unset)]
+RegionName = Annotated[str, _matching(r"[a-z0-9-]{1,63}", "such as us-east-1")]
+SigningSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
 OptionalSigningSecret = Annotated[SigningSecret | None, BeforeValidator(_empty_is_unset)]
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_unset)]
 OptionalUrl = Annotated[str | None, BeforeValidator(_empty_is_unset), AfterValidator(_check_http_url)]
@@ -146,7 +184,7 @@ class Settings(BaseSettings):
     kafka_ssl_keyfile: OptionalPath = None
 
     # Topics
-    vlab_env: str = Field(default="local", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    vlab_env: EnvironmentName = "local"
     vlab_chat_events_topic: OptionalKafkaName = None
     vlab_state_topic: OptionalKafkaName = None
     vlab_chat_log_topic: OptionalKafkaName = None
@@ -157,9 +195,9 @@ class Settings(BaseSettings):
     topic_retention_days: int = Field(default=31, ge=1, le=3650)
 
     # Consumer groups
-    capture_group: str = Field(default="chatlog-capture", pattern=r"^[A-Za-z0-9._-]{1,200}$")
-    persist_group: str = Field(default="scribble-chat-log", pattern=r"^[A-Za-z0-9._-]{1,200}$")
-    export_group: str = Field(default="chatlog-exporter", pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    capture_group: GroupName = "chatlog-capture"
+    persist_group: GroupName = "scribble-chat-log"
+    export_group: GroupName = "chatlog-exporter"
     group_instance_id: OptionalKafkaName = None
     rebalance_timeout_s: float = Field(default=60.0, ge=1, le=3600)
     session_timeout_s: float = Field(default=30.0, ge=1, le=3600)
@@ -179,7 +217,7 @@ class Settings(BaseSettings):
     storage_bucket: OptionalBucket = None
     storage_endpoint: OptionalUrl = None
     storage_public_endpoint: OptionalUrl = None
-    storage_region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]{1,63}$")
+    storage_region: RegionName = "us-east-1"
     storage_access_key: OptionalSecret = None
     storage_secret_key: OptionalSecret = None
     storage_path_style: bool = False

@@ -11,8 +11,6 @@ from importlib import import_module
 
 import click
 
-from app.settings import ConfigurationError
-
 #: Each subcommand, where it is, and what it does. The name in the module has underscores.
 COMMANDS = {
     "up": ("app.commands.up", "Run everything here, and watch sample conversations land."),
@@ -62,23 +60,25 @@ def main() -> None:
     """Run the command line; exit 2 when a setting is wrong, 1 when something is down."""
     try:
         cli()
-    except ConfigurationError as error:
-        click.echo(f"chatlog: {error}", err=True)
-        sys.exit(2)
     except Exception as error:
-        if not _is_for_people(error):
+        status = _status_of(error)
+        if status is None:
             raise
         click.echo(f"chatlog: {error}", err=True)
-        sys.exit(1)
+        sys.exit(status)
 
 
-def _is_for_people(error: Exception) -> bool:
-    """Tell an error that a person can mend, outside of this program, from a bug."""
+def _status_of(error: Exception) -> int | None:
+    """Return the exit status for an error that a person can mend, outside of this program; None for a bug."""
+    # Not above: they take a second to load, in which Ctrl-C would show a traceback.
+    from app.settings import ConfigurationError  # noqa: PLC0415
+
+    if isinstance(error, ConfigurationError):
+        return 2
     from app.database import DatabaseUnavailable  # noqa: PLC0415
     from app.topic_admin import KafkaUnavailable, TopicsUnfit  # noqa: PLC0415
     from migrations import MigrationError  # noqa: PLC0415
     from sinks.errors import SinkError  # noqa: PLC0415
 
-    return isinstance(
-        error, DatabaseUnavailable | KafkaUnavailable | TopicsUnfit | MigrationError | SinkError
-    )
+    down = DatabaseUnavailable | KafkaUnavailable | TopicsUnfit | MigrationError | SinkError
+    return 1 if isinstance(error, down) else None

@@ -14,6 +14,8 @@ from app.dead_letters import Filter
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+#: What PostgreSQL can count.
+ID = click.IntRange(1, 2**63 - 1)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -32,11 +34,14 @@ class Moment(click.ParamType):
             return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         try:
             moment = datetime.fromisoformat(value)
-        except ValueError:
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            # In UTC, the first and the last year may end before they begin.
+            moment.astimezone(UTC)
+        except (ValueError, OverflowError):
             self.fail(
                 f"{value!r} is no time; accepted: 2026-05-31, 2026-05-31T12:00Z, 90m, 12h, 7d", param, ctx
             )
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment
 
 
 def filters(
@@ -56,10 +61,13 @@ def filters(
         + (" [default: pending]" * pending_by_default),
     )
     options = (
+        click.option("--id", "ids", type=ID, multiple=True, help="This one; may be repeated."),
         click.option(
-            "--id", "ids", type=click.IntRange(min=1), multiple=True, help="This one; may be repeated."
+            "--reason",
+            "reasons",
+            multiple=True,
+            help="For this reason, as `list` names it; may be repeated.",
         ),
-        click.option("--reason", "reasons", multiple=True, help="For this reason; may be repeated."),
         click.option("--topic", "topics", multiple=True, help="That came from this topic; may be repeated."),
         click.option(
             "--since", type=Moment(), help="Kept since: 2026-05-31, 2026-05-31T12:00Z, 90m, 12h, 7d."

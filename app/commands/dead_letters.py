@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import orjson
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 from rich.text import Text
 
 from app.commands.dead_letter_content import as_data, as_lines, printable
-from app.commands.dead_letter_filters import filters
+from app.commands.dead_letter_filters import ID, filters
 from app.database import connect
 from app.dead_letters import DeadLetterBox, Filter, Found, ReplayStopped, replay
 from app.kafka import client_settings
 from app.settings import load_settings
 from app.topic_admin import KafkaUnavailable, TopicsUnfit, partition_counts
+from models.errors import BadRecord
 from sinks.errors import SinkError
 from sinks.producer import RecordProducer
 from sinks.retrying import Patience
@@ -67,11 +69,11 @@ def list_(wanted: Filter, limit: int, *, as_json: bool) -> None:
         console.width = WIDTH_WITHOUT_TERMINAL
     if rows:
         console.print(_table(rows))
-    _tell(found, f"{len(rows):,} shown" if len(rows) < len(_ids(found)) else "")
+    _tell(wanted, found, f"{len(rows):,} shown" if len(rows) < len(_ids(found)) else "")
 
 
 @dead_letters.command()
-@click.argument("id_", metavar="ID", type=click.IntRange(min=1))
+@click.argument("id_", metavar="ID", type=ID)
 @click.option("--content", is_flag=True, help="Show what it holds: a person's message.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of lines.")
 def show(id_: int, *, content: bool, as_json: bool) -> None:
@@ -106,7 +108,7 @@ def replay_(wanted: Filter, limit: int | None, *, everything: bool, dry_run: boo
     async def put_back(box: DeadLetterBox) -> bool:
         found = await box.find(wanted)
         ids = _ids(found)[:limit]
-        _tell(found, f"{len(ids):,} of them, the oldest" if len(ids) < len(_ids(found)) else "")
+        _tell(wanted, found, f"{len(ids):,} of them, the oldest" if len(ids) < len(_ids(found)) else "")
         if not ids or dry_run:
             return True
         partitions = await partition_counts(settings, {some.topic for some in found})
@@ -131,7 +133,7 @@ def drop(wanted: Filter, limit: int | None, *, everything: bool, dry_run: bool, 
     async def delete(box: DeadLetterBox) -> None:
         found = await box.find(wanted)
         ids = _ids(found)[:limit]
-        _tell(found, f"{len(ids):,} of them, the oldest" if len(ids) < len(_ids(found)) else "")
+        _tell(wanted, found, f"{len(ids):,} of them, the oldest" if len(ids) < len(_ids(found)) else "")
         if not ids or dry_run:
             return
         if not yes:
@@ -187,10 +189,14 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run(work)
     except (SinkError, ReplayStopped, KafkaUnavailable, TopicsUnfit) as error:
         raise click.ClickException(str(error)) from error
+    except BadRecord as error:
+        # Nothing is written here, so it is a filter: it holds what no text in PostgreSQL can.
+        raise click.ClickException(f"PostgreSQL cannot look for that: {error.detail}") from error
 
 
 def _require_a_choice(wanted: Filter, *, everything: bool) -> None:
-    chosen = any((wanted.ids, wanted.reasons, wanted.topics, wanted.since, wanted.until))
+    is_given = click.get_current_context().get_parameter_source("replayed") is not ParameterSource.DEFAULT
+    chosen = is_given or any((wanted.ids, wanted.reasons, wanted.topics, wanted.since, wanted.until))
     if chosen == everything:
         raise click.UsageError("say which: by a filter, or --all, not both")
 
@@ -206,10 +212,11 @@ def _counts(found: Sequence[Found]) -> dict[str, int]:
     return counts
 
 
-def _tell(found: Sequence[Found], remark: str) -> None:
+def _tell(wanted: Filter, found: Sequence[Found], remark: str) -> None:
     counts = _counts(found)
     if not counts:
-        click.echo("No dead letters.")
+        # There may be others, as when a reason is misspelt.
+        click.echo("No dead letters." if wanted == Filter() else "No such dead letters.")
         return
     by_reason = ", ".join(f"{printable(reason)} {count:,}" for reason, count in counts.items())
     total = sum(counts.values())
@@ -251,6 +258,7 @@ def _progress() -> Progress:
         MofNCompleteColumn(),
         console=Console(stderr=True),
         transient=True,
+        disable=not sys.stderr.isatty(),
     )
 
 

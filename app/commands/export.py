@@ -6,6 +6,7 @@ The same file as the export agent makes, without Kafka, object storage or a row 
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import sys
 import threading
@@ -40,6 +41,16 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 STDOUT = "-"
+#: What others call an option that has another name here.
+NAMES_HERE = {
+    "include_metadata": "--metadata",
+    "include_raw_payload": "--raw-payload",
+    "compression": "--gzip",
+    "direction": "--direction",
+    "wide": "--wide",
+    "safe_cells": "--safe-cells",
+    "for_spreadsheets": "--for-spreadsheets",
+}
 #: How often a person is told how far it is.
 TOLD_EVERY_S = 0.2
 
@@ -104,7 +115,8 @@ def export(survey: str, owner: str, output: str | None, source: str, *, force: b
         where = "standard output" if name == STDOUT else name
         raise click.ClickException(f"{where} cannot be written: {error.strerror or error}") from None
     # Beside the data, not in it.
-    click.echo(f"{written.rows:,} rows, {decimal(written.bytes)}: {name}", err=name == STDOUT)
+    told = f"{written.rows:,} row{'s' if written.rows != 1 else ''}, {decimal(written.bytes)}"
+    click.echo(told if name == STDOUT else f"{told}: {name}", err=name == STDOUT)
 
 
 def _options(source: Source, chosen: dict[str, Any]) -> ExportOptions:
@@ -124,10 +136,14 @@ def _options(source: Source, chosen: dict[str, Any]) -> ExportOptions:
         options.check_fits(source)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]["msg"]
-        raise click.UsageError(problem.removeprefix("Value error, ")) from None
+        raise click.UsageError(_with_names_of_here(problem.removeprefix("Value error, "))) from None
     except ValueError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(_with_names_of_here(str(error))) from None
     return options
+
+
+def _with_names_of_here(problem: str) -> str:
+    return re.sub(rf"\b({'|'.join(NAMES_HERE)})\b", lambda found: NAMES_HERE[found[0]], problem)
 
 
 async def _export(settings: Settings, wanted: Export, target: Target) -> Written:

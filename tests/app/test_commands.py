@@ -3,12 +3,43 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
+import sys
+from pathlib import Path
 
+import click
 import pytest
 
-from app.commands import COMMANDS
+from app.commands import COMMANDS, cli
 from tests.workers import CHATLOG
+
+ROOT = Path(__file__).parents[2]
+#: What stands in docs as code and begins with our name: a line of a block, or a few words within one.
+_IN_DOCS = re.compile(r"^ *(?:\.venv/bin/)?(chatlog .+)$|`(?:\.venv/bin/)?(chatlog [^`]+)`", re.MULTILINE)
+
+
+def told_in_docs() -> list[str]:
+    """Return the commands that docs tell people to run, but for those that name a group only."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    found = {
+        " ".join(next(filter(None, groups)).split())
+        for page in pages
+        for groups in _IN_DOCS.findall(page.read_text("utf-8"))
+    }
+    return sorted(command for command in found if not isinstance(resolved(command)[0], click.Group))
+
+
+def resolved(told: str) -> tuple[click.Command, list[str]]:
+    """Return the command that is meant, and what it is given."""
+    _, *words = shlex.split(told, comments=True)
+    command: click.Command = cli
+    while isinstance(command, click.Group) and words:
+        below = command.get_command(click.Context(command), words[0])
+        assert below is not None, told
+        command, words = below, words[1:]
+    return command, words
 
 
 def chatlog(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -34,6 +65,22 @@ def test_every_command_explains_itself(name: str) -> None:
     told = chatlog(name, "--help")
     assert told.returncode == 0
     assert told.stdout.startswith(f"Usage: chatlog {name}")
+
+
+@pytest.mark.parametrize("told", told_in_docs())
+def test_what_docs_tell_to_run_can_be_run(told: str) -> None:
+    command, words = resolved(told)
+    # One that is only named would ask for what it needs.
+    if words:
+        command.make_context(command.name, words).close()
+
+
+def test_nothing_that_takes_long_is_loaded_before_ctrl_c_is_heeded() -> None:
+    listing = "import sys, app.commands; print({'pydantic', 'faust', 'asyncpg', 'rich'} & set(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", listing], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout == "set()\n"
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

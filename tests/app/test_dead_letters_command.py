@@ -193,13 +193,13 @@ async def test_a_replay_puts_records_back_as_they_were(tables: Settings, kafka_p
         assert all(record.timestamp >= began_ms for record in [*found[0], *found[2]])
         assert (
             await fetch(
-                tables, "SELECT count(*) FROM dead_letters WHERE replayed_at > now() - '1 min'::interval"
+                tables, "SELECT count(*) FROM dead_letters WHERE replayed_at > now() - '1 hour'::interval"
             )
             == 3
         )
 
         again = await run(tables, "replay", "--topic", source, "--yes")
-        assert (again.returncode, again.stdout) == (0, "No dead letters.\n")
+        assert (again.returncode, again.stdout) == (0, "No such dead letters.\n")
         once_more = await run(tables, "replay", "--id", "1", "--replayed", "--yes")
         assert once_more.stdout.splitlines()[-1] == "Replayed 1."
         assert len((await records_of(tables, source, 3))[2]) == 3
@@ -226,7 +226,9 @@ async def test_nothing_is_put_back_or_dropped_without_a_yes(
 
 
 @pytest.mark.parametrize("command", ["replay", "drop"])
-@pytest.mark.parametrize("arguments", [(), ("--limit", "5"), ("--all", "--reason", "x")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("--limit", "5"), ("--all", "--reason", "x"), ("--all", "--replayed")]
+)
 async def test_which_are_meant_must_be_said(
     tables: Settings, command: str, arguments: tuple[str, ...]
 ) -> None:
@@ -234,6 +236,41 @@ async def test_which_are_meant_must_be_said(
 
     assert ended.returncode == 2
     assert "say which: by a filter, or --all" in ended.stderr
+
+
+async def test_those_that_were_replayed_can_be_dropped_by_that_alone(tables: Settings) -> None:
+    await keep(tables, [letter(1), letter(2)])
+    await execute(tables, "UPDATE dead_letters SET replayed_at = now() WHERE id = 2")
+
+    dropped = await run(tables, "drop", "--replayed", "--yes")
+
+    assert (dropped.returncode, dropped.stdout) == (0, "1 dead letter: not_json 1\nDropped 1.\n")
+    assert await fetch(tables, "SELECT array_agg(id) FROM dead_letters") == [1]
+
+
+async def test_a_filter_that_fits_none_is_not_taken_for_an_empty_table(tables: Settings) -> None:
+    assert (await run(tables, "list")).stdout == "No dead letters.\n"
+    assert (await run(tables, "list", "--reason", "not-json")).stdout == "No such dead letters.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (("show", str(2**63)), 2, "is not in the range"),
+        (("list", "--id", str(2**63)), 2, "is not in the range"),
+        (("list", "--since", "9999-12-31T23:59-14:00"), 2, "is no time"),
+        (("list", "--reason", "\udc80"), 1, "PostgreSQL cannot look for that"),
+    ],
+    ids=["number", "number in a list", "time", "half a character"],
+)
+async def test_what_no_row_can_have_is_told_in_one_line(
+    tables: Settings, arguments: tuple[str, ...], status: int, told: str
+) -> None:
+    ended = await run(tables, *arguments)
+
+    assert ended.returncode == status
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 async def test_those_that_cannot_be_put_back_hold_up_no_other(tables: Settings, kafka_prefix: str) -> None:

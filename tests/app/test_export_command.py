@@ -160,7 +160,7 @@ async def test_standard_output_holds_the_data_alone(database: Settings, world: W
 
     assert ended.returncode == 0
     assert len(cells(ended.stdout)) == 3
-    assert ended.stderr == f"2 rows, {len(ended.stdout)} bytes: -\n"
+    assert ended.stderr == f"2 rows, {len(ended.stdout)} bytes\n"
 
 
 async def test_a_file_that_is_there_is_not_replaced_unless_asked_for(
@@ -190,12 +190,13 @@ async def test_a_survey_that_the_owner_does_not_have_is_told_and_leaves_no_file(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ("--wide", "wide: not for chat_log"),
-        ("--source responses --metadata", "include_metadata: not for responses"),
-        ("--format parquet --gzip", "parquet is compressed by itself"),
-        ("--format jsonl --safe-cells", "are for csv"),
+        ("--wide", "--wide: not for chat_log"),
+        ("--format parquet --gzip", "parquet is compressed by itself: leave --gzip out"),
+        ("--format jsonl --safe-cells", "--safe-cells and --for-spreadsheets are for csv"),
+        ("--source responses --metadata --raw-payload", "--metadata, --raw-payload: not for responses"),
         ("--since 1d --until 2d", "since must be before until"),
         ("--since yesterday", "is no time"),
+        ("--since 0001-01-01T00:00+14:00", "is no time"),
         ("--format xlsx", "not one of"),
     ],
 )

@@ -11,6 +11,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import pytest
 from pydantic import SecretStr
 
 from app.settings import Role, Settings
@@ -48,11 +49,7 @@ async def test_a_persist_worker_tells_what_it_did(system: Settings, workers: Wor
     await produce(system, topic, [*entries, (b"u", b"not JSON, but \x00 a secret"), *entries[:5]])
     worker = workers.start(Role.PERSIST)
 
-    overview = await eventually(lambda: counted(worker, records_read=36, rows=30, dead_letters_kept=1))
-
-    assert overview["role"] == "persist"
-    assert overview["group"] == system.persist_group
-    assert overview["counters"] == {
+    counters = {
         "records_read": 36,
         "rows": 30,
         "duplicates": 5,
@@ -61,6 +58,11 @@ async def test_a_persist_worker_tells_what_it_did(system: Settings, workers: Wor
         "dead_letters_kept": 1,
         "foreign_dead_letters": 0,
     }
+    overview = await eventually(lambda: counted(worker, **counters))
+
+    assert overview["role"] == "persist"
+    assert overview["group"] == system.persist_group
+    assert overview["counters"] == counters
     assert overview["assignment"][topic] == [0, 1, 2, 3]
     assert overview["live"] == overview["ready"] == {"status": "ok", "reasons": []}
 
@@ -176,6 +178,8 @@ async def test_with_a_token_nobody_else_gets_in(system: Settings, workers: Worke
     worker = workers.start(Role.CAPTURE, closed)
     await ready(worker)
     userid = said.states[0][0].decode()
+    # A worker is ready before it has read all that waits for it.
+    await eventually(lambda: is_known(worker, userid, **BEARER))
 
     paths = (
         "/",
@@ -253,6 +257,20 @@ async def test_the_options_of_faust_cannot_open_the_views_to_all(system: Setting
     assert "the web views on 0.0.0.0 need WEB_TOKEN" in opened.stderr
 
 
+@pytest.mark.parametrize(
+    ("role", "said"),
+    [
+        ("", "CHATLOG_ROLE is not set; accepted: capture, persist, export"),
+        ("sink", "CHATLOG_ROLE: Input should be 'capture', 'persist' or 'export'"),
+    ],
+)
+async def test_faust_without_a_role_says_what_to_set(system: Settings, role: str, said: str) -> None:
+    refused = await run(system, FAUST, "-A", "app", "worker", CHATLOG_ROLE=role)
+
+    assert refused.returncode == 2
+    assert refused.stderr == f"Error: {said}\n"
+
+
 async def run(settings: Settings, *command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command that ends by itself."""
     return await asyncio.to_thread(
@@ -302,6 +320,10 @@ async def tells_a_rate(worker: WorkerProcess) -> dict[str, Any]:
     sink: dict[str, Any] = (await get(worker, "/api/sink")).json
     assert sink["per_second"].get("rows", 0) > 0, sink["per_second"]
     return sink
+
+
+async def is_known(worker: WorkerProcess, userid: str, **headers: str) -> bool:
+    return (await get(worker, f"/api/state/{userid}", **headers)).status == 200
 
 
 async def share_partitions(*workers: WorkerProcess) -> bool:
