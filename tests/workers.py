@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -77,7 +78,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(ENDS_WITHIN_S)
 
     def freeze(self) -> None:
         """Hold it as a machine does that swaps, or a virtual one that is moved: it notices nothing."""
@@ -161,9 +162,8 @@ async def produce(
     producer = AIOKafkaProducer(**client_settings(settings), acks="all", linger_ms=5)
     await producer.start()
     try:
-        for key, value in records:
-            await producer.send(topic, value, key=key)
-        await producer.flush()
+        deliveries = [await producer.send(topic, value, key=key) for key, value in records]
+        await asyncio.gather(*deliveries)
     finally:
         await producer.stop()
 

@@ -93,11 +93,10 @@ async def test_a_capture_worker_is_killed_between_produce_and_commit(
     ledger, topics = Ledger(system), topics_of(system)
     # So long that nothing is committed before the end.
     late = system.model_copy(update={"commit_interval_s": 60.0})
-    victim = workers.start(Role.CAPTURE, late)
     with fault_report("kill -9 of capture between produce and commit", ledger) as fault:
-        await ready(victim)
         await ledger.produce(topics.state.name, states)
         await ledger.produce(topics.events.name, events)
+        victim = workers.start(Role.CAPTURE, late)
         await eventually(lambda: entries_are_at_least(system, len(events)))
         victim.kill()
         assert sum((await committed(system, system.capture_group, topics.events.name)).values()) == 0

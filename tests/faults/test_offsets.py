@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError
 
 from app.kafka import client_settings
 from app.settings import Role
@@ -134,15 +135,23 @@ async def at_the_end(system: Settings, ledger: Ledger, worker: WorkerProcess, ta
 
 
 async def reset_offsets(system: Settings, topic: str, offset: int) -> None:
-    """Commit for the group, which has no members, the same offset of every partition."""
+    """Commit for the group, once it has no members, the same offset of every partition."""
+    partitions = [TopicPartition(topic, partition) for partition in range(system.topic_partitions)]
     consumer = AIOKafkaConsumer(
         **client_settings(system), group_id=system.persist_group, enable_auto_commit=False
     )
+
+    async def are_committed() -> bool:
+        try:
+            await consumer.commit(dict.fromkeys(partitions, offset))
+        except CommitFailedError as error:
+            raise AssertionError("the group has members") from error
+        return True
+
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, partition) for partition in range(system.topic_partitions)]
         consumer.assign(partitions)
-        await consumer.commit(dict.fromkeys(partitions, offset))
+        await eventually(are_committed)
     finally:
         await consumer.stop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from app.settings import Role
 from app.topics import topics_of
 from models.errors import Reason
 from tests.app.looking import ready
-from tests.faults.ledger import Ledger, Message, entries
+from tests.faults.ledger import Ledger, Message, closing_connection, entries
 from tests.faults.locking import Lock
 from tests.faults.outage import (
     is_seen_to_wait,
@@ -26,6 +27,7 @@ from tests.faults.outage import (
     was_no_flood,
     was_one_outage,
 )
+from tests.services import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -84,6 +86,7 @@ _INSERT = """
     INSERT INTO chat_log (userid, timestamp, direction, content)
     VALUES ($1, to_timestamp($2::bigint / 1000.0), $3, '')
 """
+_WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)"
 
 
 @pytest.fixture
@@ -148,25 +151,33 @@ async def test_a_commit_fails_after_its_rows_were_taken(
 async def test_a_deadlock_with_another_writer(
     system: Settings, workers: Workers, operator: Connection, fault_report: FaultReport
 ) -> None:
-    # The worker finds the deadlock, not the other: it looks first, once the other waits for it as well.
-    name = urlsplit(system.require_database_url()).path.lstrip("/")
-    await operator.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '6s'")
+    # The other never looks for a deadlock. The worker does once, a second after it began to wait: by then, it
+    # must be one. So a third holds the worker up, with its first row written, until the other waits for that.
     await operator.execute("SET deadlock_timeout = '1h'")
     messages = entries(100, "deadlock")
     keys = sorted(message.becomes for message in messages if isinstance(message.becomes, tuple))
     # All in one batch, which goes out when it is full.
-    patient = system.model_copy(update={"batch_max_entries": len(messages), "batch_max_wait_s": 10.0})
+    patient = system.model_copy(
+        update={"batch_max_entries": len(messages), "batch_max_wait_s": 10.0, "database_timeout_s": 60.0}
+    )
     ledger, worker = Ledger(system), workers.start(Role.PERSIST, patient)
     with fault_report("a deadlock with another writer", ledger) as fault:
         await ready(worker)
         other = operator.transaction()
         await other.start()
         await operator.execute(_INSERT, *keys[-1])
-        await ledger.produce(
-            topics_of(system).chat_log.name, [replace(message, partition=0) for message in messages]
-        )
-        await Lock(operator).holds_up_a_write()
-        await operator.execute(_INSERT, *keys[0])
+        async with closing_connection(system) as third:
+            held_up = third.transaction()
+            await held_up.start()
+            await third.execute(_INSERT, *keys[1])
+            await ledger.produce(
+                topics_of(system).chat_log.name, [replace(message, partition=0) for message in messages]
+            )
+            await Lock(third).holds_up_a_write()
+            async with asyncio.TaskGroup() as waiting:
+                waiting.create_task(operator.execute(_INSERT, *keys[0]))
+                await eventually(lambda: third.fetchval(_WAITS, operator.get_server_pid()))
+                await held_up.rollback()
         await is_seen_to_wait(worker, "persist")
         await other.rollback()
         fault.over()

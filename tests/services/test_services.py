@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -35,8 +36,18 @@ async def test_two_databases_know_nothing_of_each_other(postgres: str, database_
 
 
 def test_a_database_is_dropped_at_the_end(postgres: str) -> None:
+    async def there(*urls: str) -> set[str]:
+        connection = await asyncpg.connect(postgres)
+        try:
+            names = {row["datname"] for row in await connection.fetch("SELECT datname FROM pg_database")}
+        finally:
+            await connection.close()
+        return {url for url in urls if urlsplit(url).path.lstrip("/") in names}
+
     with fresh_database(postgres) as first, fresh_database(postgres) as second:
-        assert len({postgres, first, second}) == 3
+        assert len(in_own_loop(there(postgres, first, second))) == 3
+
+    assert in_own_loop(there(postgres, first, second)) == {postgres}
 
 
 async def test_topics_of_a_test_are_removed(kafka: str, kafka_prefix: str) -> None:
@@ -114,6 +125,17 @@ async def test_waiting_ends_with_what_the_condition_returned() -> None:
     answers = iter([0, None, 3])
 
     assert await eventually(lambda: next(answers)) == 3
+
+
+async def test_a_question_that_is_not_answered_in_time_is_asked_again() -> None:
+    answers = iter([TimeoutError(), None])
+
+    def ask() -> bool:
+        if error := next(answers):
+            raise error
+        return True
+
+    assert await eventually(ask)
 
 
 async def test_waiting_in_vain_tells_for_what_and_what_was_seen_last() -> None:

@@ -28,7 +28,8 @@ async def eventually(
     """Wait until `condition` returns something true, and return that.
 
     Args:
-        condition: called again and again, awaited if it is async; an AssertionError in it means not yet.
+        condition: called again and again, awaited if it is async; an AssertionError in it means not yet, and
+            so does a time limit of its own that it ran into.
         timeout_s: how long to go on; named where it is a promise, or where nothing is to come.
         what: what is waited for, for the message; by default the condition's own name or source.
 
@@ -44,6 +45,8 @@ async def eventually(
                     outcome = await result if inspect.isawaitable(result) else result
                 except AssertionError as error:
                     last = error
+                except TimeoutError as error:
+                    last = f"no answer ({error!r})"
                 else:
                     if outcome:
                         return outcome
