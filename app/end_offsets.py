@@ -1,4 +1,7 @@
-"""Where partitions end, as the brokers say now: questions that come together share one request."""
+"""Where partitions end, as the brokers say now: questions that come together share one request.
+
+An end is what can be read: the offset after the last record, or where the first open transaction begins.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING
 from faust.types import TP
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from aiokafka import TopicPartition
 
@@ -33,10 +36,21 @@ class EndOffsets:
         Raises:
             KafkaError: the brokers do not answer.
         """
-        self._wanted.add(tp)
+        return (await self.of_all({tp}))[tp]
+
+    async def of_all(self, tps: Collection[TP]) -> Mapping[TP, int]:
+        """Return the offset after the last record of each, asked for after this was called.
+
+        Raises:
+            KafkaError: the brokers do not answer.
+        """
+        if not tps:
+            return {}
+        self._wanted.update(tps)
         if self._answer is None:
             self._answer = asyncio.ensure_future(self._ask_for_all())
-        return (await asyncio.shield(self._answer))[tp]
+        answer = await asyncio.shield(self._answer)
+        return {tp: answer[tp] for tp in tps}
 
     async def _ask_for_all(self) -> Mapping[TP, int]:
         async with self._asking:

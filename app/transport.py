@@ -32,7 +32,7 @@ from app.kafka_start import once_reached
 from app.progress import Chunk, PartitionProgress, cut, start_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from faust.types import AppT, EventT, Message
 
@@ -376,12 +376,20 @@ class ChunkConsumer(driver.Consumer):
         return self._thread.confirmed_at
 
     async def end_offset(self, tp: TP) -> int:
-        """Ask the brokers for the offset after the last record.
+        """Ask the brokers for the offset up to which can be read: an open transaction is not.
 
         Raises:
             KafkaError: they do not answer.
         """
         return await self._end_offsets.of(tp)
+
+    async def end_offsets(self, tps: Collection[TP]) -> Mapping[TP, int]:
+        """Ask for the `end_offset` of several partitions, in one request.
+
+        Raises:
+            KafkaError: the brokers do not answer.
+        """
+        return await self._end_offsets.of_all(tps)
 
 
 class WaitingProducer(driver.Producer):

@@ -6,9 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from aiokafka import AIOKafkaProducer
 
-from app.kafka import client_settings
 from app.transport import CHUNKS_IN_FLIGHT_PER_PARTITION
 from tests.app.readers import (
     STOP_S,
@@ -21,6 +19,7 @@ from tests.app.readers import (
     with_partitions,
 )
 from tests.services import eventually
+from tests.transactions import open_transaction, transactional_producer
 from tests.workers import produce
 
 if TYPE_CHECKING:
@@ -102,16 +101,12 @@ async def test_markers_of_transactions_leave_no_lag_and_rolled_back_records_are_
     one_partition: Settings,
 ) -> None:
     reader = Reader(one_partition)
-    producer = AIOKafkaProducer(
-        **client_settings(one_partition), transactional_id=f"{one_partition.vlab_env}-writer"
-    )
-    await producer.start()
-    async with producer.transaction():
-        await producer.send_and_wait(reader.topic, b"said", partition=0)
-    await producer.begin_transaction()
-    await producer.send_and_wait(reader.topic, b"taken back", partition=0)
-    await producer.abort_transaction()
-    await producer.stop()
+    async with transactional_producer(one_partition) as producer:
+        async with producer.transaction():
+            await producer.send_and_wait(reader.topic, b"said", partition=0)
+        await producer.begin_transaction()
+        await producer.send_and_wait(reader.topic, b"taken back", partition=0)
+        await producer.abort_transaction()
 
     async with running(reader):
         tp = reader.tp()
@@ -119,6 +114,19 @@ async def test_markers_of_transactions_leave_no_lag_and_rolled_back_records_are_
         await eventually(lambda: has_committed(one_partition, 4))  # two records and two markers
         assert reader.consumer.done_to(tp) == await reader.consumer.end_offset(tp) == 4
     assert reader.values() == [b"said"]
+
+
+async def test_the_end_is_where_reading_ends_while_a_transaction_is_open(one_partition: Settings) -> None:
+    reader = Reader(one_partition)
+    await produce(one_partition, reader.topic, numbered(3))
+    async with running(reader), open_transaction(one_partition, reader.topic):
+        await produce(one_partition, reader.topic, numbered(5))
+        tp = reader.tp()
+        await eventually(lambda: has_committed(one_partition, 3))
+
+        assert await reader.consumer.end_offset(tp) == reader.consumer.done_to(tp) == 3
+        assert await reader.consumer.end_offsets([tp]) == {tp: 3}
+        assert len(reader.values()) == 3
 
 
 async def test_what_is_in_flight_at_a_stop_is_released_and_committed(one_partition: Settings) -> None:
@@ -145,5 +153,8 @@ async def test_end_offsets_asked_for_at_one_time_share_an_answer(settings: Calla
         await eventually(lambda: len(reader.values()) == 50)
         tps = [reader.tp(partition) for partition in range(3)] * 20
         ends = await asyncio.gather(*(reader.consumer.end_offset(tp) for tp in tps))
+        together = await reader.consumer.end_offsets(set(tps))
+        assert await reader.consumer.end_offsets([]) == {}
     assert sum(ends[:3]) == 50
     assert ends[:3] * 20 == ends
+    assert together == dict(zip(tps[:3], ends[:3], strict=True))
