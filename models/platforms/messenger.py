@@ -167,7 +167,8 @@ def _bot_entry(event: Event, moment: Moment, state: State) -> ChatLogEntry:
     return (
         ChatLogEntry(  # positional, in the order of the columns: names would cost a tenth of the extraction
             moment.userid,
-            _id_or_none(_object(event.get("sender")).get("id")),
+            # The page is in the event, whatever the bot knows: it speaks, or is spoken to.
+            _id_or_none(_object(event.get("sender")).get("id")) or _id_or_none(_object(md).get("pageid")),
             moment.timestamp,
             _BOT,
             optional_text(message.get("text"), "message.text") or "",
@@ -185,7 +186,7 @@ def _user_entry(event: Event, moment: Moment, message_type: str, state: State) -
     md = state.get("md")
     return ChatLogEntry(
         moment.userid,
-        _id_or_none(_object(md).get("pageid")),
+        _id_or_none(_object(event.get("recipient")).get("id")) or _id_or_none(_object(md).get("pageid")),
         moment.timestamp,
         _USER,
         (

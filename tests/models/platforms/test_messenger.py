@@ -73,7 +73,7 @@ def test_every_field_of_a_bot_entry() -> None:
 def test_every_field_of_a_user_entry(event: dict[str, Any], content: str, message_type: str) -> None:
     assert extract(event, STATE | {"md": {"pageid": "P2"}}) == ChatLogEntry(
         userid=USER,
-        pageid="P2",
+        pageid=PAGE,
         timestamp=NOW,
         direction=Direction.USER,
         content=content,
@@ -90,7 +90,7 @@ def test_every_field_of_a_user_entry(event: dict[str, Any], content: str, messag
 def test_without_a_state_its_fields_are_null(event: dict[str, Any]) -> None:
     entry = entry_of(event, {})
     assert (entry.question_ref, entry.shortcode, entry.surveyid, entry.metadata) == (None, None, None, None)
-    assert entry.pageid == (PAGE if entry.direction is Direction.BOT else None)
+    assert entry.pageid == PAGE
 
 
 @pytest.mark.parametrize(
@@ -215,34 +215,41 @@ def test_the_survey_is_what_the_state_says_when_that_is_a_uuid(
 
 
 @pytest.mark.parametrize(
-    ("state", "pageid", "question_ref", "metadata"),
+    ("state", "question_ref", "metadata"),
     [
-        ({"md": {"pageid": 42}, "question": 7}, "42", "7", {"pageid": 42}),
-        ({"md": {"pageid": ""}, "question": ""}, None, None, {"pageid": ""}),
-        ({"md": {"pageid": {}}, "question": {}}, None, None, {"pageid": {}}),
-        ({"md": {"pageid": True}, "question": False}, None, None, {"pageid": True}),
-        ({"md": {}}, None, None, {}),
-        ({"md": []}, None, None, None),
-        ({"md": "text"}, None, None, None),
+        ({"md": {"pageid": 42}, "question": 7}, "7", {"pageid": 42}),
+        ({"md": {"pageid": ""}, "question": ""}, None, {"pageid": ""}),
+        ({"md": {"pageid": {}}, "question": {}}, None, {"pageid": {}}),
+        ({"md": {"pageid": True}, "question": False}, None, {"pageid": True}),
+        ({"md": {}}, None, {}),
+        ({"md": []}, None, None),
+        ({"md": "text"}, None, None),
+        ({"forms": ["baseline"], "md": None}, None, None),
     ],
 )
 def test_what_a_user_entry_takes_from_the_state(
-    state: dict[str, Any], pageid: str | None, question_ref: str | None, metadata: Any
+    state: dict[str, Any], question_ref: str | None, metadata: Any
 ) -> None:
     entry = entry_of(text("hi"), state)
-    assert (entry.pageid, entry.question_ref, entry.metadata) == (pageid, question_ref, metadata)
+    assert (entry.pageid, entry.question_ref, entry.metadata) == (PAGE, question_ref, metadata)
+
+
+@pytest.mark.parametrize("page", [None, {}, {"id": None}, {"id": ""}, {"id": []}, "P1", ["P1"]])
+@pytest.mark.parametrize(("event", "side"), [(text("hi"), "recipient"), (echo(), "sender")])
+def test_where_the_event_does_not_say_its_page_the_state_may(
+    event: dict[str, Any], side: str, page: Any
+) -> None:
+    without = event | {side: page}
+    assert entry_of(without, {"md": {"pageid": 42}}).pageid == "42"
+    for unknown in ({}, {"md": None}, {"md": {}}, {"md": {"pageid": ""}}, {"md": {"pageid": {}}}):
+        assert entry_of(without, unknown).pageid is None
 
 
 def test_ids_that_come_as_numbers_become_text() -> None:
     numbers = {"sender": {"id": 111}, "recipient": {"id": 222}}
     said, asked = entry_of(text("hi") | numbers), entry_of(echo() | numbers)
-    assert said.userid == "111"
+    assert (said.userid, said.pageid) == ("111", "222")
     assert (asked.userid, asked.pageid) == ("222", "111")
-
-
-@pytest.mark.parametrize("sender", [None, {}, {"id": None}, {"id": ""}, {"id": []}, "P1", ["P1"]])
-def test_an_echo_without_its_page_is_still_an_entry(sender: Any) -> None:
-    assert entry_of(echo() | {"sender": sender}).pageid is None
 
 
 def test_the_payload_is_the_event_with_what_no_column_holds_replaced() -> None:
