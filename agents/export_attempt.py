@@ -161,7 +161,12 @@ class ExportAttempts:
         progress = run.progress
         is_ours = await self.patience.until_done(
             lambda: self.rows.finish(
-                run.lease, key=made.key, link=made.link, rows=progress.rows, size_bytes=progress.bytes
+                run.lease,
+                key=made.key,
+                link=made.link,
+                rows=progress.rows,
+                size_bytes=progress.bytes,
+                not_shown=progress.not_shown,
             )
         )
         if not is_ours:
@@ -169,6 +174,8 @@ class ExportAttempts:
         self.stats.note_file(run)
         seconds = round(time.monotonic() - run.began_at, 1)
         figures = {"records": progress.rows, "bytes": progress.bytes, "seconds": seconds}
+        if progress.not_shown:
+            figures["cells_not_shown"] = progress.not_shown
         log.info("An export is finished", extra={**run.fields, **figures})
         return Outcome.ENDED
 

@@ -56,6 +56,7 @@ class ExportRow:
         rows_done: how many rows are written, of about `rows_estimate`.
         rows_estimate: None before it is known.
         bytes_done: how much is stored.
+        cells_not_shown: how many values the file could not hold, and says so.
         object_key: where the file is kept; None before it is.
         created: when it was asked for.
         updated: when anything of it changed.
@@ -74,6 +75,7 @@ class ExportRow:
     rows_done: int
     rows_estimate: int | None
     bytes_done: int
+    cells_not_shown: int
     object_key: str | None
     created: datetime
     updated: datetime

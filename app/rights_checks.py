@@ -65,7 +65,7 @@ _SURVEYS = (
 _WHICH_MESSAGE = ("userid", "pageid", "timestamp", "direction", "shortcode", "surveyid")
 _PROGRESS = (
     *("status", "export_link", "reason", "attempt", "lease_token", "lease_until"),
-    *("rows_done", "rows_estimate", "bytes_done", "object_key", "finished"),
+    *("rows_done", "rows_estimate", "bytes_done", "object_key", "finished", "cells_not_shown"),
 )
 
 PARTS = (

@@ -44,7 +44,7 @@ EXPORT_COLUMNS = {
     "export_status": (
         *("id", "updated", "user_id", "survey_id", "status", "export_link", "source", "created", "options"),
         *("published", "reason", "attempt", "lease_token", "lease_until", "rows_done", "rows_estimate"),
-        *("bytes_done", "object_key", "finished", "removed"),
+        *("bytes_done", "object_key", "finished", "removed", "cells_not_shown"),
     ),
 }
 

@@ -67,7 +67,7 @@ BEGIN
             -- Neither whose it is, nor what was asked for, nor whether its job was sent.
             ('chatlog_exporter', 'UPDATE', 'export_status',
                 '{status, export_link, reason, attempt, lease_token, lease_until, rows_done, rows_estimate, bytes_done,
-                  object_key, finished}'),
+                  object_key, finished, cells_not_shown}'),
 
             -- For counts; what was said is not for the API to read.
             ('chatlog_api', 'SELECT', 'chat_log',
@@ -82,7 +82,7 @@ BEGIN
             -- Not whose it is, nor of what.
             ('chatlog_api', 'UPDATE', 'export_status',
                 '{status, export_link, options, published, reason, attempt, lease_token, lease_until, rows_done,
-                  rows_estimate, bytes_done, object_key, finished, removed}'),
+                  rows_estimate, bytes_done, object_key, finished, removed, cells_not_shown}'),
             ('chatlog_api', 'SELECT', 'ended_sessions', NULL),
             ('chatlog_api', 'INSERT', 'ended_sessions', NULL),
             ('chatlog_api', 'DELETE', 'ended_sessions', NULL),

@@ -41,10 +41,12 @@ class Progress:
     Attributes:
         rows: read from PostgreSQL; of CSV a close guess until the end, then exact.
         bytes: handed to `write`, so compressed where the file is.
+        not_shown: how many cells say that they could not hold their value; known at the end.
     """
 
     rows: int = 0
     bytes: int = 0
+    not_shown: int = 0
 
 
 class Copy:

@@ -113,9 +113,11 @@ class ExportLog:
             _EXTEND, lease, self.lease, extent.status.value, extent.rows, extent.size_bytes, extent.estimate
         )
 
-    async def finish(self, lease: Lease, *, key: str, link: str, rows: int, size_bytes: int) -> bool:
-        """Note where the file is; False if the lease is lost."""
-        return await self._update(_FINISH, lease, link, key, rows, size_bytes)
+    async def finish(
+        self, lease: Lease, *, key: str, link: str, rows: int, size_bytes: int, not_shown: int
+    ) -> bool:
+        """Note where the file is, and how many cells it could not hold; False if the lease is lost."""
+        return await self._update(_FINISH, lease, link, key, rows, size_bytes, not_shown)
 
     async def fail(self, lease: Lease, reason: str) -> bool:
         """Note why there will be no file, in words for its owner; False if the lease is lost."""

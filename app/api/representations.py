@@ -80,6 +80,10 @@ class Export(Progress):
     created: datetime = Field(description="When it was asked for.")
     options: ExportOptions | None = Field(description="Null if it is another version's, and not known here.")
     finished: datetime | None = Field(description="When the file was complete.")
+    cells_not_shown: int = Field(
+        description="How many values the file has a note in place of, as no file can hold them; in Parquet, "
+        "a time is null instead."
+    )
     removed: datetime | None = Field(description="When its owner removed the file.")
 
     @classmethod

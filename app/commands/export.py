@@ -116,6 +116,8 @@ def export(survey: str, owner: str, output: str | None, source: str, *, force: b
         raise click.ClickException(f"{where} cannot be written: {error.strerror or error}") from None
     # Beside the data, not in it.
     told = f"{written.rows:,} row{'s' if written.rows != 1 else ''}, {decimal(written.bytes)}"
+    if written.not_shown:
+        told += f", {written.not_shown:,} value{'s' if written.not_shown != 1 else ''} that no file can hold"
     click.echo(told if name == STDOUT else f"{told}: {name}", err=name == STDOUT)
 
 

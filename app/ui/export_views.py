@@ -153,6 +153,16 @@ class ExportView:
         rows = "1 row" if self.row.rows_done == 1 else f"{words.number(self.row.rows_done)} rows"
         return f"{rows}, after {words.duration(self.row.finished - self.row.created)}"
 
+    @property
+    def not_shown_in_words(self) -> str:
+        """How many values are not in the file, as no file can hold them; nothing if all are."""
+        many = self.row.cells_not_shown
+        if not many:
+            return ""
+        if many == 1:
+            return "1 value is not in it, as no file can hold it"
+        return f"{words.number(many)} values are not in it, as no file can hold them"
+
 
 @dataclass(frozen=True, slots=True)
 class ExportPage:

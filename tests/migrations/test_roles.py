@@ -88,7 +88,7 @@ EXPORTER_MAY = (
     ),
     (
         "UPDATE export_status SET status = 'Finished', export_link = 'x', object_key = 'x', "
-        "finished = now(), reason = NULL, lease_token = NULL"
+        "finished = now(), cells_not_shown = 1, reason = NULL, lease_token = NULL"
     ),
     "SELECT * FROM chatlog_schema_version",
 )
@@ -129,8 +129,8 @@ API_MAY = (
     "UPDATE export_status SET published = now()",
     (
         "UPDATE export_status SET status = 'Started', published = NULL, lease_token = NULL, "
-        "lease_until = NULL, rows_done = 0, bytes_done = 0, finished = NULL, export_link = 'Not Found' "
-        "RETURNING *"
+        "lease_until = NULL, rows_done = 0, bytes_done = 0, cells_not_shown = 0, finished = NULL, "
+        "export_link = 'Not Found' RETURNING *"
     ),
     "UPDATE export_status SET status = 'Failed', reason = 'Cancelled by its owner'",
     "UPDATE export_status SET removed = now()",

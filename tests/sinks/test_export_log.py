@@ -33,7 +33,7 @@ def lease_of(export: Asked) -> Lease:
 
 
 async def finish(log: ExportLog, lease: Lease, link: str = "https://storage/file") -> bool:
-    return await log.finish(lease, key="exports/key", link=link, rows=5, size_bytes=50)
+    return await log.finish(lease, key="exports/key", link=link, rows=5, size_bytes=50, not_shown=2)
 
 
 async def test_a_job_is_claimed_kept_and_finished(
@@ -59,6 +59,7 @@ async def test_a_job_is_claimed_kept_and_finished(
         "exports/key",
     )
     assert (done["rows_done"], done["bytes_done"], done["rows_estimate"]) == (5, 50, 7)
+    assert done["cells_not_shown"] == 2
     assert done["finished"] is not None
     assert done["lease_token"] is done["lease_until"] is None
 

@@ -29,6 +29,7 @@ def row(number: int = 0, **changes: Any) -> ExportRow:
         "rows_done": 0,
         "rows_estimate": None,
         "bytes_done": 0,
+        "cells_not_shown": 0,
         "object_key": None,
         "created": NOW - timedelta(seconds=number),
         "updated": NOW,
@@ -36,6 +37,18 @@ def row(number: int = 0, **changes: Any) -> ExportRow:
         "removed": None,
     }
     return ExportRow(**values | changes)
+
+
+@pytest.mark.parametrize(
+    ("many", "said"),
+    [
+        (0, ""),
+        (1, "1 value is not in it, as no file can hold it"),
+        (1200, "1,200 values are not in it, as no file can hold them"),
+    ],
+)
+def test_what_a_file_could_not_hold_is_told(many: int, said: str) -> None:
+    assert ExportView(row(cells_not_shown=many)).not_shown_in_words == said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+ALTER TABLE export_status DROP COLUMN cells_not_shown;
