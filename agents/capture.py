@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from agents.join import AHEAD_MAX, DISORDER_MS, RUN_AHEAD, PartitionJoin, clamp
 from app.topics import OUR_RECORD_MAX_BYTES
+from models.dead_letters import came_at, remembered_state, remembering_state, remembering_when_it_came
 from models.entries import encode_entry
 from models.errors import BadRecord, Reason
 from models.states import (
@@ -20,6 +21,7 @@ from models.states import (
     decode_state,
     encode_history,
     insert,
+    salvage_state,
     states_at_once,
     trim,
 )
@@ -37,13 +39,15 @@ if TYPE_CHECKING:
     from models.dead_letters import DeadLetter
     from models.events import Category, Event, Moment
     from models.platforms import Platform
-    from models.states import History, StateRecord
+    from models.states import History, State, StateRecord
     from sinks.dead_letters import DeadLetterTopic
     from sinks.producer import RecordProducer
 
     JoinOf = Callable[[int], PartitionJoin]
     #: A record, the event in it, what kind of event it is, and whose moment.
     _Visible = tuple[ConsumerRecord, Event, Category, Moment]
+    #: A record, its entry, and the state that they were joined with.
+    _Joined = tuple[ConsumerRecord, OutRecord, State]
 
 
 log = logging.getLogger(__name__)
@@ -52,6 +56,8 @@ log = logging.getLogger(__name__)
 HISTORY_MAX_BYTES = OUR_RECORD_MAX_BYTES * 3 // 4
 #: The most that a state alone may take: all that the changelog takes, but for the key and Kafka's own bytes.
 STATE_MAX_BYTES = OUR_RECORD_MAX_BYTES - 2048
+#: The most that a dead letter may take with its state: what its topic takes, with room for the reason.
+LETTER_MAX_BYTES = OUR_RECORD_MAX_BYTES - 8192
 
 
 class CaptureEvents:
@@ -108,9 +114,7 @@ class CaptureEvents:
                     visible.append((record, event, category, moment))
         return visible
 
-    def _join(
-        self, partition: int, visible: Sequence[_Visible], bad: list[DeadLetter]
-    ) -> list[tuple[ConsumerRecord, OutRecord]]:
+    def _join(self, partition: int, visible: Sequence[_Visible], bad: list[DeadLetter]) -> list[_Joined]:
         """Return the entries, encoded: of each message with the state that its user had before it."""
         entry_of = self._platform.entry_of
         # Nothing is waited for below, so no history changes.
@@ -118,27 +122,33 @@ class CaptureEvents:
         entries = []
         for record, event, category, moment in visible:
             key = moment.userid.encode()
-            state = state_of(key, moment.timestamp)
+            # One that was put back brings its state along; the table may have forgotten it.
+            state = remembered_state(record.headers) if record.headers else None
+            if state is None:
+                state = state_of(key, moment.timestamp)
             try:
                 entry = entry_of(event, category, moment, state)
             except BadRecord as error:
-                bad.append(dead_letter_of(record, error))
+                bad.append(_dead_after_the_join(record, error, state))
             else:
-                entries.append((record, OutRecord(key, encode_entry(entry))))
+                entries.append((record, OutRecord(key, encode_entry(entry)), state))
         return entries
 
-    async def _hand_over(
-        self, partition: int, entries: Sequence[tuple[ConsumerRecord, OutRecord]]
-    ) -> list[DeadLetter]:
+    async def _hand_over(self, partition: int, entries: Sequence[_Joined]) -> list[DeadLetter]:
         """Produce the entries to the same partition number; return those that Kafka does not take."""
 
-        async def produce(some: Sequence[tuple[ConsumerRecord, OutRecord]]) -> int:
-            await self._producer.send(self._chat_log_topic, partition, [entry for _, entry in some])
+        async def produce(some: Sequence[_Joined]) -> int:
+            await self._producer.send(self._chat_log_topic, partition, [entry for _, entry, _ in some])
             return len(some)
 
         produced, refused = await write_or_split(entries, produce)
         self.entries += produced
-        return [dead_letter_of(record, error) for (record, _), error in refused]
+        return [_dead_after_the_join(record, error, state) for (record, _, state), error in refused]
+
+
+def _dead_after_the_join(record: ConsumerRecord, error: BadRecord, state: State) -> DeadLetter:
+    """Keep a record with the state it was joined with: the table will not have it any more."""
+    return remembering_state(dead_letter_of(record, error), state, LETTER_MAX_BYTES)
 
 
 def _newest(visible: Sequence[_Visible], *, slack_ms: int = 0) -> float:
@@ -164,7 +174,7 @@ class FeedStates:
         self.states = 0
 
     async def __call__(self, chunk: Chunk) -> None:
-        """Return when every state of `chunk` is in the table and its changelog, or a dead letter."""
+        """Return when every state of `chunk` is in the table and its changelog, and the bad ones buried."""
         join = self._join_of(chunk.partition)
         bad: list[DeadLetter] = []
         changes: dict[bytes, History] = {}
@@ -188,10 +198,8 @@ class FeedStates:
         stored_of = self._table.reader(chunk.partition)
         needed_from = join.needed_from
         for record in chunk:
-            try:
-                state = _decode_what_fits(record.value)
-            except BadRecord as error:
-                bad.append(dead_letter_of(record, error))
+            state = _state_in(record, bad)
+            if state is None:
                 continue
             key = state.userid.encode()
             history = changes.get(key)
@@ -215,6 +223,19 @@ class FeedStates:
         await apply(chunk.last_offset + 1)
         await self._dead_letters.bury(bad)
         self.states += len(chunk) - len(bad)
+
+
+def _state_in(record: ConsumerRecord, bad: list[DeadLetter]) -> StateRecord | None:
+    """Return the state that a record brings, or what can be used of it; None if it is nobody's.
+
+    A bad one is collected for the dead letters, and ends what was known before it all the same.
+    """
+    try:
+        return _decode_what_fits(record.value)
+    except BadRecord as error:
+        came_ms = came_at(record.headers, record.timestamp)
+        bad.append(remembering_when_it_came(dead_letter_of(record, error), came_ms))
+        return salvage_state(record.value, record.key, came_ms, STATE_MAX_BYTES)
 
 
 def _decode_what_fits(raw: bytes | None) -> StateRecord:

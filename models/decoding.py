@@ -62,6 +62,31 @@ def decode_object(raw: bytes | None, *, max_depth: int = MAX_DEPTH) -> dict[str,
     return value
 
 
+def decode_leniently(raw: bytes | str | None) -> dict[str, JSON]:
+    """Decode what `decode_object` refuses, as far as that goes; {} where there is no object in it.
+
+    What comes out may be too deep to be stored, have numbers that JSON does not, or text that is not clean:
+    `storable` tells, value by value.
+    """
+    try:
+        text = raw.decode() if isinstance(raw, bytes) else raw or ""
+        value = json.loads(text, parse_int=_any_whole_number)
+    except (ValueError, RecursionError):  # not JSON, not UTF-8, or deeper than Python goes
+        return {}
+    return value if type(value) is dict else {}
+
+
+def storable(value: JSON) -> JSON:
+    """Return a value of `decode_leniently` as it can be stored: null if it cannot be at all.
+
+    Of a number that JSON does not have (1e400, NaN), only the number is null.
+    """
+    try:
+        return decode_object(orjson.dumps({"value": clean_json(value)}))["value"]
+    except (BadRecord, orjson.JSONEncodeError, RecursionError):
+        return None
+
+
 def json_type(value: JSON) -> str:
     """Name the type of a value in JSON's words, for messages that must not hold the value itself."""
     return _TYPE_NAMES[type(value)]
@@ -104,6 +129,10 @@ def _whole_number(digits: str) -> int | float:
         return _finite_number(digits)
     number = int(digits)
     return number if _INT_MIN <= number <= _INT_MAX else float(number)
+
+
+def _any_whole_number(digits: str) -> int | float:
+    return float(digits) if len(digits) > 20 else _whole_number(digits)
 
 
 def _finite_number(digits: str) -> float:

@@ -11,15 +11,17 @@ that an event takes is ever parsed; decoding whole histories was a third of what
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from typing import NamedTuple, TypeAlias, cast
 
 import orjson
 
 from models import JSON
-from models.decoding import decode_object, json_type
+from models.decoding import decode_leniently, decode_object, json_type, storable
 from models.errors import BadRecord, Reason
 from models.fields import TIMESTAMP_MAX_MS, optional_id, required_id, required_timestamp_ms
+from models.text import clean_text
 
 #: What counts of a state, each only where it is known: `forms` (a list), `question` (text), `md` (an object).
 State: TypeAlias = dict[str, JSON]
@@ -57,7 +59,8 @@ def decode_state(raw: bytes | None) -> StateRecord:
     `state_json` is an object, or a string that holds one as JSON.
 
     Raises:
-        BadRecord: it cannot be used as a state; the detail names the field. A tombstone cannot either.
+        BadRecord: not all of it can be used; the detail names the field. Of a tombstone nothing can. What is
+            left is what `salvage_state` returns.
     """
     record = decode_object(raw)
     return StateRecord(
@@ -65,6 +68,35 @@ def decode_state(raw: bytes | None) -> StateRecord:
         required_timestamp_ms(record.get("updated"), "updated"),
         _what_counts(_state_json(record.get("state_json"))),
     )
+
+
+def salvage_state(raw: bytes | None, key: bytes | None, came_ms: int, max_bytes: int) -> StateRecord | None:
+    """Return what a record that cannot be used as a state says all the same; None if not even whose it is.
+
+    Whatever it was to say, the bot knew something else from then on: the state before it no longer counts.
+    So a field that can be used counts, one that cannot is unknown, and if all are, nothing is known from then
+    on.
+
+    Args:
+        raw: the value, which `decode_state` refuses, or which is too large.
+        key: says whose state it is where the value does not.
+        came_ms: when Kafka got it (-1: not known). Counts where the value does not say when it was made.
+        max_bytes: the most that the line of a state may take.
+    """
+    record = decode_leniently(raw)
+    userid = _userid(record.get("userid"), key)
+    updated = _updated(record.get("updated"), came_ms)
+    if userid is None or updated is None:
+        return None
+    stated = record.get("state_json")
+    fields = stated if type(stated) is dict else decode_leniently(stated if type(stated) is str else None)
+    state: State = {}
+    for name in ("forms", "question", "md"):
+        with suppress(BadRecord):
+            more = state | _what_counts({name: storable(fields.get(name))})
+            if len(orjson.dumps(more)) + _TIME_DIGITS + 1 <= max_bytes:
+                state = more
+    return StateRecord(userid, updated, state)
 
 
 def insert(history: History, record: StateRecord) -> History:
@@ -194,3 +226,18 @@ def _expect(expected: type, value: JSON, field: str) -> JSON:
             Reason.WRONG_TYPE, f"{field}: expected {json_type(expected())}, got {json_type(value)}"
         )
     return value
+
+
+def _userid(value: JSON, key: bytes | None) -> str | None:
+    with suppress(BadRecord):
+        return required_id(storable(value), "userid")
+    with suppress(BadRecord, UnicodeDecodeError):
+        return required_id(clean_text((key or b"").decode()), "userid")
+    return None
+
+
+def _updated(value: JSON, came_ms: int) -> int | None:
+    for claimed in (storable(value), came_ms):
+        with suppress(BadRecord):
+            return required_timestamp_ms(claimed, "updated")
+    return None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from models.dead_letters import DeadLetter
+    from models.dead_letters import DeadLetter, Header
     from models.states import History
     from sinks.producer import OutRecord
 
@@ -70,15 +70,22 @@ class PartitionLog:
     #: Set when a record is added.
     grown: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def append(self, value: bytes, timestamp_ms: int) -> None:
+    def append(
+        self,
+        value: bytes | None,
+        timestamp_ms: int,
+        *,
+        key: bytes | None = None,
+        headers: Sequence[Header] = (),
+    ) -> None:
         self.records.append(
             SimpleNamespace(
                 topic=self.topic,
                 partition=PARTITION,
                 offset=len(self.records),
-                key=None,
+                key=key,
                 value=value,
-                headers=(),
+                headers=headers,
                 timestamp=timestamp_ms,
             )
         )

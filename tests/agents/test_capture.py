@@ -269,6 +269,135 @@ def test_what_is_no_event_or_state_is_a_dead_letter_and_its_neighbours_are_joine
     virtual_time.run(test())
 
 
+@pytest.mark.parametrize(
+    ("bad", "question", "metadata"),
+    [
+        pytest.param(
+            b'{"userid": "u", "updated": %d, "state_json": {"question": "q2", "forms": "f2"}}',
+            "q2",
+            None,
+            id="forms of no use",
+        ),
+        pytest.param(
+            b'{"userid": "u", "updated": %d, "state_json": {"md": [], "question": {}}}',
+            None,
+            None,
+            id="nothing of use",
+        ),
+        pytest.param(
+            b'{"userid": "u", "updated": %d, "state_json": {"question": "q2", "md": {"a": 1e400}}}',
+            "q2",
+            {"a": None},
+            id="a number of no use",
+        ),
+        pytest.param(b'{"userid": "u", "updated": %d}', None, None, id="no state"),
+        pytest.param(b'{"userid": "u", "upd', None, None, id="cut off"),
+        pytest.param(None, None, None, id="a tombstone"),
+    ],
+)
+def test_after_a_bad_state_the_one_before_it_is_no_longer_in_force(
+    bad: bytes | None, question: str | None, metadata: dict[str, Any] | None
+) -> None:
+    async def test() -> None:
+        world = World(random.Random(1))
+        good = b'{"userid": "u", "updated": %d, "state_json": {"forms": ["f1"], "question": "q1", "md": {}}}'
+        world.states.append(good % START_MS, START_MS)
+        if bad is not None and b"%d" in bad:
+            world.states.append(bad % (START_MS + 2_000), START_MS + 9_000, key=b"u")
+        else:
+            world.states.append(bad, START_MS + 2_000, key=b"u")
+        world.states.append(good % (START_MS + 4_000), START_MS + 4_000)
+        for second in (1, 3, 5):
+            text = b'{"sender": {"id": "u"}, "timestamp": %d, "message": {"text": "%d"}}'
+            world.events.append(text % (START_MS + second * 1_000, second), START_MS + second * 1_000)
+        world.start()
+        await world.all_done()
+        said = {entry["content"]: entry for entry in world.producer.entries}
+        of_before: tuple[Any, ...] = ("q1", "f1", {})
+        assert [(said[n]["question_ref"], said[n]["shortcode"], said[n]["metadata"]) for n in "135"] == [
+            of_before,
+            (question, None, metadata),
+            of_before,
+        ]
+        assert [(letter.topic, letter.offset) for letter in world.dead_letters.buried] == [("states", 1)]
+
+    virtual_time.run(test())
+
+
+def test_a_state_too_large_to_be_kept_leaves_what_fits_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture, "STATE_MAX_BYTES", 1_000)
+
+    async def test() -> None:
+        events, states = in_turn(1, 1_000), in_turn(2, 1_000)
+        large = replace(states[1], md_bytes=2_000, claimed_ms=START_MS + 1_000)
+        world = await started([replace(events[0], claimed_ms=START_MS + 2_000)], [states[0], large])
+        await world.all_done()
+        (entry,) = world.producer.entries
+        assert (entry["question_ref"], entry["shortcode"], entry["metadata"]) == ("q1", "f", None)
+        (letter,) = world.dead_letters.buried
+        assert (letter.reason, letter.value) == ("too_large", large.as_state())
+
+    virtual_time.run(test())
+
+
+def test_a_bad_state_that_is_put_back_counts_from_when_it_came_first() -> None:
+    async def test() -> None:
+        world = World(random.Random(1))
+        world.states.append(b"{", START_MS, key=b"u")
+        world.start()
+        await world.all_done()
+        (letter,) = world.dead_letters.buried
+        good = b'{"userid": "u", "updated": %d, "state_json": {"question": "q1"}}' % (START_MS + 1_000)
+        world.states.append(good, START_MS + 1_000)
+        world.states.append(letter.value, START_MS + 60_000, key=letter.key, headers=letter.headers)
+        await world.all_done()
+        world.events.append(
+            b'{"sender": {"id": "u"}, "timestamp": %d, "message": {"text": "hi"}}' % (START_MS + 90_000),
+            START_MS + 90_000,
+        )
+        await world.all_done()
+        (entry,) = world.producer.entries
+        assert entry["question_ref"] == "q1"
+        assert world.dead_letters.buried[1].headers == letter.headers
+
+    virtual_time.run(test())
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_event_that_died_after_the_join_is_joined_with_the_same_state_when_it_is_put_back(
+    *, known: bool
+) -> None:
+    """Whenever that is: its user's history has long forgotten the state, or has one by now."""
+
+    async def test() -> None:
+        world = World(random.Random(1))
+        world.producer.max_bytes = 1_000
+        states = in_turn(200, 60_000)
+        if known:
+            world.states.append(states[0].as_state(), START_MS)
+        large = replace(states[0], claimed_ms=START_MS + 1_000).as_event().replace(b"event 0", b"x" * 2_000)
+        world.events.append(large, START_MS + 1_000)
+        world.start()
+        await world.all_done()
+        (letter,) = world.dead_letters.buried
+
+        for said in states[1:] if known else [replace(states[0], claimed_ms=START_MS - 1), *states[1:]]:
+            world.states.append(said.as_state(), said.arrives_ms)
+            world.events.append(replace(said, user="another").as_event(), said.arrives_ms)
+        await world.all_done()
+        for again in (1, 2):  # it dies once more before it is stored
+            world.producer.max_bytes = 1_000 if again == 1 else 10_000
+            world.events.append(letter.value, START_MS + 20_000_000, key=letter.key, headers=letter.headers)
+            await world.all_done()
+        assert [buried.headers for buried in world.dead_letters.buried] == [letter.headers] * 2
+        entry = world.producer.entries[-1]
+        assert entry["content"] == "x" * 2_000
+        assert entry["question_ref"] == ("q0" if known else None)
+        assert entry["shortcode"] == ("f" if known else None)
+
+    virtual_time.run(test())
+
+
 def test_an_entry_that_the_chat_log_topic_does_not_take_is_a_dead_letter_of_its_event() -> None:
     async def test() -> None:
         events = in_turn(5, 60_000)

@@ -7,8 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.dead_letters import DeadLetter, Header, from_record, to_record
+from models.dead_letters import (
+    DeadLetter,
+    Header,
+    came_at,
+    from_record,
+    remembered_state,
+    remembering_state,
+    remembering_when_it_came,
+    to_record,
+)
 from models.errors import BadRecord
+from models.states import State
 from tests.models.strategies import clean_text
 
 OUR_NAMES = [
@@ -120,3 +130,48 @@ def test_a_record_that_is_no_dead_letter_is_refused(headers: list[Header]) -> No
 def test_any_headers_are_a_dead_letter_or_a_bad_record(headers: list[Header]) -> None:
     with suppress(BadRecord):
         assert from_record(None, None, headers).headers == tuple(headers[6:])
+
+
+# What it remembers
+
+
+STATE: State = {"forms": ["f1"], "question": "q1", "md": {"pageid": "P1", "said": "a\ufffd"}}
+
+
+@pytest.mark.parametrize("state", [STATE, {}])
+def test_a_dead_letter_brings_the_state_it_was_joined_with_back(state: State) -> None:
+    letter = remembering_state(LETTER, state, 10_000)
+    assert letter.headers[: len(LETTER.headers)] == LETTER.headers
+    put_back = from_record(*to_record(letter)).headers
+    assert remembered_state(put_back) == state
+    assert remembered_state(LETTER.headers) is None
+
+
+def test_one_that_dies_again_remembers_the_state_once() -> None:
+    once = remembering_state(LETTER, STATE, 10_000)
+    assert remembering_state(once, STATE, 10_000) == once
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{", b"[]", b'{"md": 1e400}'])
+def test_what_is_no_state_is_not_taken_for_one(value: bytes | None) -> None:
+    assert remembered_state((("chatlog-state", value),)) is None
+
+
+def test_a_state_that_does_not_fit_beside_the_record_is_left_out_and_the_detail_says_so() -> None:
+    size_bytes = len(to_record(remembering_state(LETTER, STATE, 10_000))[2][-1][1] or b"")
+    letter = remembering_state(LETTER, STATE, len(LETTER.value or b"") + size_bytes)
+    assert letter.headers == LETTER.headers
+    assert letter.detail.startswith(LETTER.detail)
+    assert f"without the state that it was joined with, whose {size_bytes} bytes do not fit" in letter.detail
+
+
+def test_a_record_that_was_put_back_came_when_it_came_first() -> None:
+    once = remembering_when_it_came(LETTER, 1_700_000_000_000)
+    assert came_at(once.headers, 1_800_000_000_000) == 1_700_000_000_000
+    assert remembering_when_it_came(once, came_at(once.headers, 1_800_000_000_000)) == once
+    assert came_at(LETTER.headers, 1_800_000_000_000) == 1_800_000_000_000
+
+
+@pytest.mark.parametrize("value", [None, b"", b"soon", b"-1", b"9" * 5_000, "\u0661".encode()])
+def test_what_is_no_time_is_not_taken_for_one(value: bytes | None) -> None:
+    assert came_at((("chatlog-came", value),), 17) == 17

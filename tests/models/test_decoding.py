@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.decoding import MAX_DEPTH, decode_object
+from models.decoding import MAX_DEPTH, decode_leniently, decode_object, storable
 from models.errors import BadRecord, Reason
 from tests.models.strategies import any_json, any_text, as_bytes, nested
 
@@ -144,3 +144,44 @@ def test_numbers_that_are_not_json_never_come_through(value: dict[str, float]) -
         assert any(not math.isfinite(number) for number in value.values())
     else:
         assert all(isinstance(number, int | float) and math.isfinite(number) for number in decoded.values())
+
+
+@pytest.mark.parametrize(
+    ("raw", "names"),
+    [
+        (None, []),
+        (b"", []),
+        (b"{", []),
+        (b"[]", []),
+        (b'"\xff"', []),
+        (b'{"a": 1, "b": 1e400, "c": NaN}', ["a", "b", "c"]),
+        (b'{"a": ' + b"9" * 5000 + b"}", ["a"]),
+        (nested(900), ["a"]),
+        (nested(100_000), []),
+        ('{"a": 1}', ["a"]),
+    ],
+)
+def test_what_can_be_read_leniently(raw: bytes | str | None, names: list[str]) -> None:
+    assert list(decode_leniently(raw)) == names
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"a": [1, "x", None]}, {"a": [1, "x", None]}),
+        (math.inf, None),
+        ({"a": math.nan, "b": 1}, {"a": None, "b": 1}),
+        ({"a\0": "\ud83d"}, {"a\ufffd": "\ufffd"}),
+        (orjson.loads(nested(MAX_DEPTH - 1)), orjson.loads(nested(MAX_DEPTH - 1))),
+        (orjson.loads(nested(MAX_DEPTH)), None),
+        (orjson.loads(nested(900)), None),
+    ],
+)
+def test_what_cannot_be_stored_is_null(value: Any, expected: Any) -> None:
+    assert storable(value) == expected
+
+
+@given(any_json)
+def test_whatever_can_be_decoded_is_storable_as_it_is(value: Any) -> None:
+    raw = as_bytes({"value": value})
+    assert storable(decode_leniently(raw)["value"]) == decode_object(raw)["value"]

@@ -24,6 +24,7 @@ from models.states import (
     encode_history,
     insert,
     merge,
+    salvage_state,
     states_in,
     trim,
     unforgettable,
@@ -140,6 +141,146 @@ def test_any_object_is_a_state_or_a_bad_record(value: dict[str, Any]) -> None:
         assert record.state.keys() <= {"forms", "question", "md"}
         history = insert(EMPTY_HISTORY, record)
         assert decode_history(encode_history(history)) == history
+
+
+# What is left of a record that is refused
+
+
+CAME_MS = 1_700_000_000_777
+_MADE_MS = RECORD["updated"]
+
+
+def of_state(**fields: Any) -> dict[str, Any]:
+    return {"state_json": STATE | fields}
+
+
+def deep(levels: int) -> Any:
+    return orjson.loads(nested(levels))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param(of_state(forms="f2"), {"question": "q7", "md": STATE["md"]}, id="forms a string"),
+        pytest.param(of_state(forms={}), {"question": "q7", "md": STATE["md"]}, id="forms an object"),
+        pytest.param(
+            of_state(question={}), {"forms": STATE["forms"], "md": STATE["md"]}, id="question an object"
+        ),
+        pytest.param(of_state(question=1.5, md=[]), {"forms": STATE["forms"]}, id="two at once"),
+        pytest.param(of_state(md="x"), {"forms": STATE["forms"], "question": "q7"}, id="md a string"),
+        pytest.param(
+            of_state(md=deep(150)), {"forms": STATE["forms"], "question": "q7"}, id="md 150 levels deep"
+        ),
+        pytest.param(of_state(md=deep(900), question=[]), {"forms": STATE["forms"]}, id="md 900 levels deep"),
+        pytest.param(of_state(qa=deep(150)), STATE, id="what does not count is too deep"),
+        pytest.param({"another": deep(150)}, STATE, id="something beside the state is too deep"),
+        pytest.param({"state_json": None}, {}, id="no state"),
+        pytest.param({"state_json": []}, {}, id="the state a list"),
+        pytest.param({"state_json": "QOUT"}, {}, id="the state not JSON"),
+        pytest.param({"state_json": "[]"}, {}, id="the state a list in a string"),
+        pytest.param({"state_json": '{"question": "q8", "md": []}'}, {"question": "q8"}, id="in a string"),
+        pytest.param({"state_json": '{"question": "q8"'}, {}, id="cut off in a string"),
+    ],
+)
+def test_what_can_be_used_of_a_refused_state_counts_and_the_rest_is_unknown(
+    changes: dict[str, Any], expected: State
+) -> None:
+    raw = as_bytes(RECORD | changes)
+    with pytest.raises(BadRecord):
+        decode_state(raw)
+    assert salvage_state(raw, b"U2", CAME_MS, 1_000) == StateRecord("U1", _MADE_MS, expected)
+
+
+def test_of_a_number_that_json_does_not_have_only_the_number_is_null() -> None:
+    raw = as_bytes(RECORD).replace(b"12345", b"1e400")
+    with pytest.raises(BadRecord):
+        decode_state(raw)
+    assert salvage_state(raw, None, CAME_MS, 1_000) == StateRecord(
+        "U1", _MADE_MS, STATE | {"md": {"pageid": "P1", "seed": None}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "key", "expected"),
+    [
+        pytest.param(None, b"U2", StateRecord("U2", CAME_MS, {}), id="a tombstone"),
+        pytest.param(b"", b"U2", StateRecord("U2", CAME_MS, {}), id="no bytes"),
+        pytest.param(b'{"userid": "U1"', b"U2", StateRecord("U2", CAME_MS, {}), id="cut off"),
+        pytest.param(b"[]", b"U2", StateRecord("U2", CAME_MS, {}), id="a list"),
+        pytest.param(b'"\xff"', b"U2", StateRecord("U2", CAME_MS, {}), id="not UTF-8"),
+        pytest.param('{"userid": "U1"}'.encode("utf-16"), b"U2", StateRecord("U2", CAME_MS, {}), id="UTF-16"),
+        pytest.param(b'{"a":' * 100_000, b"U2", StateRecord("U2", CAME_MS, {}), id="deeper than Python goes"),
+        pytest.param(
+            as_bytes(RECORD | {"userid": None}), b"U2", StateRecord("U2", _MADE_MS, STATE), id="no userid"
+        ),
+        pytest.param(
+            as_bytes(RECORD | {"userid": {}}),
+            b"U2",
+            StateRecord("U2", _MADE_MS, STATE),
+            id="a userid of none",
+        ),
+        pytest.param(
+            as_bytes(RECORD | {"updated": None}), b"U2", StateRecord("U1", CAME_MS, STATE), id="no time"
+        ),
+        pytest.param(
+            as_bytes(RECORD | {"updated": "soon"}),
+            None,
+            StateRecord("U1", CAME_MS, STATE),
+            id="a time of none",
+        ),
+        pytest.param(None, None, None, id="a tombstone of nobody"),
+        pytest.param(None, b"", None, id="an empty key"),
+        pytest.param(None, b"\xff", None, id="a key that is no text"),
+        pytest.param(None, b"x" * 600, None, id="a key too long"),
+        pytest.param(as_bytes(RECORD | {"userid": "x" * 600}), b"x" * 600, None, id="a userid too long"),
+    ],
+)
+def test_whose_refused_state_it_is_and_from_when_on(
+    raw: bytes | None, key: bytes | None, expected: StateRecord | None
+) -> None:
+    assert salvage_state(raw, key, CAME_MS, 1_000) == expected
+
+
+def test_without_any_time_a_refused_state_has_no_place_in_a_history() -> None:
+    assert salvage_state(None, b"U1", -1, 1_000) is None
+    assert salvage_state(as_bytes(RECORD | {"state_json": None}), None, -1, 1_000) == StateRecord(
+        "U1", _MADE_MS, {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("max_bytes", "kept"),
+    [(1_000, ["forms", "question", "md"]), (100, ["forms", "question"]), (50, ["forms"]), (20, [])],
+)
+def test_of_a_state_that_is_too_large_the_fields_that_fit_count(max_bytes: int, kept: list[str]) -> None:
+    state = STATE | {"md": {"notes": "x" * 200}}
+    salvaged = salvage_state(as_bytes(RECORD | {"state_json": state}), None, CAME_MS, max_bytes)
+    assert salvaged is not None
+    assert salvaged.state == {name: state[name] for name in kept}
+    assert len(encode_history(insert(EMPTY_HISTORY, salvaged))) <= max_bytes
+
+
+@given(
+    st.binary(max_size=40)
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            "userid": any_json,
+            "updated": st.integers(0, TIMESTAMP_MAX_MS) | any_json,
+            "state_json": any_json
+            | any_json.map(lambda value: as_bytes(value).decode())
+            | st.fixed_dictionaries({}, optional={"forms": any_json, "question": any_json, "md": any_json}),
+        },
+    ).map(as_bytes),
+    st.none() | st.binary(max_size=8),
+)
+def test_whatever_comes_is_salvaged_as_it_can_be_stored(raw: bytes, key: bytes | None) -> None:
+    salvaged = salvage_state(raw, key, CAME_MS, 1_000)
+    if salvaged is not None:
+        history = insert(EMPTY_HISTORY, salvaged)
+        assert decode_history(encode_history(history)) == history
+    with suppress(BadRecord):
+        assert salvage_state(raw, key, CAME_MS, 100_000) == decode_state(raw)
 
 
 # The history

@@ -241,8 +241,9 @@ def test_where_the_event_does_not_say_its_page_the_state_may(
 ) -> None:
     without = event | {side: page}
     assert entry_of(without, {"md": {"pageid": 42}}).pageid == "42"
-    for unknown in ({}, {"md": None}, {"md": {}}, {"md": {"pageid": ""}}, {"md": {"pageid": {}}}):
-        assert entry_of(without, unknown).pageid is None
+    unknown: list[Any] = [None, {}, {"pageid": ""}, {"pageid": {}}]
+    assert {entry_of(without, {"md": md}).pageid for md in unknown} == {None}
+    assert entry_of(without, {}).pageid is None
 
 
 def test_ids_that_come_as_numbers_become_text() -> None:
