@@ -8,10 +8,12 @@ from faust.auth import SASLCredentials, SSLCredentials
 
 from app.kafka import ssl_context
 from app.logs import logging_config
-from app.settings import Role, Settings
+from app.topics import groups_of
 
 if TYPE_CHECKING:
     from faust.auth import Credentials
+
+    from app.settings import Role, Settings
 
 #: Chunks a stream may hold before the consumer waits; the transport's own bound is the one that counts.
 STREAM_BUFFER_CHUNKS = 64
@@ -25,11 +27,7 @@ METADATA_MAX_AGE_MS = 30_000
 
 def faust_settings(settings: Settings, role: Role) -> dict[str, Any]:
     """Return the arguments of `faust.App` for a worker of `role`."""
-    group = {
-        Role.CAPTURE: settings.capture_group,
-        Role.PERSIST: settings.persist_group,
-        Role.EXPORT: settings.export_group,
-    }[role]
+    group = groups_of(settings).of(role)
     return {
         "id": group,
         "broker": [f"kafka://{server}" for server in settings.require_kafka()],

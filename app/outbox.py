@@ -17,8 +17,11 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from app.former_names import refuse_to_begin_anew
 from app.kafka import client_settings
+from app.settings import ConfigurationError, Role
 from app.sql import statement
+from app.topic_admin import KafkaUnavailable
 from app.topics import topics_of
 from models.exports import ExportJob, Source
 from sinks.delivery import end_producer
@@ -101,7 +104,7 @@ class Outbox:
             while await self._publish_some(producer):
                 continue
             self._note_kafka(None)
-        except (KafkaError, TimeoutError) as error:
+        except (KafkaError, KafkaUnavailable, ConfigurationError, TimeoutError) as error:
             self._note_kafka(error)
             await self._disconnect()
         except DRIVER_ERRORS as error:
@@ -132,6 +135,9 @@ class Outbox:
         """Return a producer whose brokers have just answered."""
         async with asyncio.timeout(KAFKA_WITHIN_S):
             if self._producer is None:
+                if self._settings.vlab_exports_topic is None:
+                    # Workers that kept the topic's former name would never see what goes to the new one.
+                    await refuse_to_begin_anew(self._settings, Role.EXPORT)
                 producer = AIOKafkaProducer(**self._client, acks="all", enable_idempotence=True)
                 try:
                     await producer.start()
@@ -154,7 +160,7 @@ class Outbox:
         was_well, self.is_well = self.is_well, error is None
         if error is not None and was_well is not False:
             log.warning(
-                "Jobs of exports wait for Kafka; their rows are kept",
+                "Jobs of exports wait, as they cannot be sent; their rows are kept",
                 extra={"topic": self._topic, "error": repr(error)},
             )
         if error is None and was_well is False:

@@ -7,7 +7,7 @@ and what is accepted (`load_settings`). README documents each variable; a test k
 import difflib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -118,6 +118,7 @@ OptionalKafkaName = Annotated[KafkaName | None, BeforeValidator(_empty_is_unset)
 GroupName = Annotated[
     str, _matching(r"[A-Za-z0-9._-]{1,200}", "1 to 200 letters, digits, dots, hyphens, underscores")
 ]
+OptionalGroupName = Annotated[GroupName | None, BeforeValidator(_empty_is_unset)]
 EnvironmentName = Annotated[
     str,
     _matching(
@@ -149,13 +150,19 @@ _CHECKED_PREFIXES = ("STORAGE_", "EXPORT_", "API_")
 #: How alike two names are of which one is the other misspelt, by difflib's measure.
 _CLOSE = 0.85
 
-_TOPIC_VARIABLES = (
-    "vlab_chat_events_topic",
-    "vlab_state_topic",
-    "vlab_chat_log_topic",
-    "vlab_dead_letters_topic",
-    "vlab_exports_topic",
-)
+#: What has another name in each environment, unless it is set: installations on one Kafka share nothing.
+_TOPICS = {
+    "vlab_chat_events_topic": "vlab-{env}-chat-events",
+    "vlab_state_topic": "vlab-{env}-state",
+    "vlab_chat_log_topic": "vlab-{env}-chat-log",
+    "vlab_dead_letters_topic": "vlab-{env}-dead-letters",
+    "vlab_exports_topic": "vlab-{env}-exports",
+}
+_GROUPS = {
+    "capture_group": "vlab-{env}-chatlog-capture",
+    "persist_group": "vlab-{env}-chatlog-persist",
+    "export_group": "vlab-{env}-chatlog-export",
+}
 
 
 class Settings(BaseSettings):
@@ -195,9 +202,9 @@ class Settings(BaseSettings):
     topic_retention_days: int = Field(default=31, ge=1, le=3650)
 
     # Consumer groups
-    capture_group: GroupName = "chatlog-capture"
-    persist_group: GroupName = "scribble-chat-log"
-    export_group: GroupName = "chatlog-exporter"
+    capture_group: OptionalGroupName = None
+    persist_group: OptionalGroupName = None
+    export_group: OptionalGroupName = None
     group_instance_id: OptionalKafkaName = None
     rebalance_timeout_s: float = Field(default=60.0, ge=1, le=3600)
     session_timeout_s: float = Field(default=30.0, ge=1, le=3600)
@@ -262,23 +269,31 @@ class Settings(BaseSettings):
             raise ValueError("KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE go together: set both or neither")
         if self.session_timeout_s > self.rebalance_timeout_s:
             raise ValueError("SESSION_TIMEOUT_S must not be longer than REBALANCE_TIMEOUT_S")
-        if len({self.capture_group, self.persist_group, self.export_group}) < 3:
+        if self._has_one_name_for_two(_GROUPS):
             raise ValueError(
                 "CAPTURE_GROUP, PERSIST_GROUP and EXPORT_GROUP must differ: one group is one kind of work"
             )
         if (self.storage_access_key is None) != (self.storage_secret_key is None):
             raise ValueError("STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY go together: set both or neither")
-        names = [name for variable in _TOPIC_VARIABLES if (name := getattr(self, variable)) is not None]
-        if len(names) > len(set(names)):
-            raise ValueError(
-                f"{', '.join(variable.upper() for variable in _TOPIC_VARIABLES)} must name different topics"
-            )
+        if self._has_one_name_for_two(_TOPICS):
+            raise ValueError(f"{', '.join(name.upper() for name in _TOPICS)} must name different topics")
         if self.web_host not in {"127.0.0.1", "localhost", "::1"} and self.web_token is None:
             raise ValueError(
                 f"WEB_HOST={self.web_host} opens the web views to other machines: "
                 "set WEB_TOKEN, or use 127.0.0.1"
             )
         return self
+
+    def _has_one_name_for_two(self, variables: Collection[str]) -> bool:
+        return len({self.name_of(variable) for variable in variables}) < len(variables)
+
+    def name_of(self, variable: str) -> str:
+        """Return the name of a topic or a group: as its variable sets it, else after the environment.
+
+        Args:
+            variable: the field that sets it, such as `vlab_exports_topic` or `persist_group`.
+        """
+        return getattr(self, variable) or (_TOPICS | _GROUPS)[variable].format(env=self.vlab_env)
 
     @property
     def capture_is_on(self) -> bool:

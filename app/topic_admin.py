@@ -54,7 +54,7 @@ async def inspect_topics(settings: Settings) -> list[TopicReport]:
         KafkaUnavailable: Kafka does not answer.
     """
     topics = topics_of(settings)
-    async with _admin(settings) as admin:
+    async with admin_of(settings) as admin:
         return compare(topics, await _find(admin, _names(topics)), _server(settings))
 
 
@@ -69,7 +69,7 @@ async def ensure_topics(settings: Settings) -> list[TopicReport]:
         TopicsUnfit: Kafka does not make a topic.
     """
     topics = topics_of(settings)
-    async with _admin(settings) as admin:
+    async with admin_of(settings) as admin:
         found = await _find(admin, _names(topics))
         missing = [spec for spec in topics.all() if spec.name not in found]
         if missing:
@@ -85,7 +85,7 @@ async def partition_counts(settings: Settings, names: Collection[str]) -> dict[s
         ConfigurationError, KafkaUnavailable: as `inspect_topics`.
         TopicsUnfit: a topic is missing.
     """
-    async with _admin(settings) as admin:
+    async with admin_of(settings) as admin:
         partitions = {
             topic["topic"]: len(topic["partitions"])
             for topic in await admin.describe_topics()
@@ -121,7 +121,13 @@ async def check_copartitioned(settings: Settings) -> dict[str, int]:
 
 
 @asynccontextmanager
-async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin_of(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Give a client that asks the brokers, and disconnect it.
+
+    Raises:
+        ConfigurationError: a Kafka setting is missing or cannot be used.
+        KafkaUnavailable: Kafka does not answer, at any time while it is used.
+    """
     client = AIOKafkaAdminClient(
         **client_settings(settings), request_timeout_ms=round(REQUEST_TIMEOUT_S * 1000)
     )

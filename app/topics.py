@@ -1,11 +1,11 @@
-"""The topology as data: which topics there are, what they hold, who reads them.
+"""The topology as data: which topics there are, what they hold, and the groups that read them.
 
 Names come from settings; docs, `chatlog topics`, `chatlog check` and the workers all read this one list.
 """
 
 from dataclasses import dataclass
 
-from app.settings import Settings
+from app.settings import Role, Settings
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -47,10 +47,31 @@ class Topics:
             self.exports,
         )
 
+    def read_by(self, role: Role) -> tuple[str, ...]:
+        """Return the names of the topics that the group of a role commits in."""
+        read = {
+            Role.CAPTURE: (self.events, self.state),
+            Role.PERSIST: (self.chat_log, self.dead_letters),
+            Role.EXPORT: (self.exports,),
+        }
+        return tuple(spec.name for spec in read[role])
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The consumer groups of one environment: one a role."""
+
+    capture: str
+    persist: str
+    export: str
+
+    def of(self, role: Role) -> str:
+        """Return the group of a role."""
+        return {Role.CAPTURE: self.capture, Role.PERSIST: self.persist, Role.EXPORT: self.export}[role]
+
 
 def topics_of(settings: Settings) -> Topics:
     """Name the topics after the environment, or as settings override them."""
-    prefix = f"vlab-{settings.vlab_env}"
 
     def topic(name: str, holds: str, **config: str) -> TopicSpec:
         retention = {"retention.ms": str(settings.topic_retention_days * DAY_MS)}
@@ -60,29 +81,38 @@ def topics_of(settings: Settings) -> Topics:
 
     return Topics(
         events=topic(
-            settings.vlab_chat_events_topic or f"{prefix}-chat-events",
+            settings.name_of("vlab_chat_events_topic"),
             "raw platform events, keyed by userid",
         ),
         state=topic(
-            settings.vlab_state_topic or f"{prefix}-state",
+            settings.name_of("vlab_state_topic"),
             "each user's states, keyed by userid",
         ),
         state_changelog=TopicSpec(
-            f"{settings.capture_group}-states-changelog",
+            f"{groups_of(settings).capture}-states-changelog",
             "the state table of the capture workers, compacted",
             settings.topic_partitions,
             settings.topic_replication,
             {"cleanup.policy": "compact", "max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
         ),
         chat_log=topic(
-            settings.vlab_chat_log_topic or f"{prefix}-chat-log",
+            settings.name_of("vlab_chat_log_topic"),
             "entries, keyed by userid",
             **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
         ),
         dead_letters=topic(
-            settings.vlab_dead_letters_topic or f"{prefix}-dead-letters",
+            settings.name_of("vlab_dead_letters_topic"),
             "records that can never be stored, with the reason in their headers",
             **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
         ),
-        exports=topic(settings.vlab_exports_topic or "vlab-exports", "export jobs"),
+        exports=topic(settings.name_of("vlab_exports_topic"), "export jobs"),
+    )
+
+
+def groups_of(settings: Settings) -> Groups:
+    """Name the consumer groups after the environment, or as settings override them."""
+    return Groups(
+        capture=settings.name_of("capture_group"),
+        persist=settings.name_of("persist_group"),
+        export=settings.name_of("export_group"),
     )

@@ -14,8 +14,10 @@ import faust
 from app.database import DatabaseUnavailable
 from app.database_probe import DatabaseProbe
 from app.faust_settings import faust_settings
+from app.former_names import refuse_to_begin_anew
 from app.health import HealthMonitor
 from app.lag import LagMonitor
+from app.roles import once_kafka_answers
 from app.roles.capture import CaptureWork
 from app.roles.export import ExportWork
 from app.roles.persist import PersistWork
@@ -124,6 +126,9 @@ class WorkerApp(faust.App):
         gc.freeze()  # what was imported stays
         try:
             self.conf.datadir.mkdir(parents=True, exist_ok=True)
+            await once_kafka_answers(
+                self.work.patience, lambda: refuse_to_begin_anew(self.settings, self.role)
+            )
             await super().on_first_start()
             await self.work.start()
         except FOR_PEOPLE as error:

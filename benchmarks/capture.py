@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.settings import Role
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from benchmarks.clocks import appended, until_done
 from benchmarks.measuring import run_of
 from benchmarks.processes import DidNotFinish, baseline, worker
@@ -59,7 +59,7 @@ async def _run(services: Services, backlog: Backlog, name: str, number: int) -> 
     async with started as contender:
         timeout_s = backlog.messages / _SLOWEST_PER_S + _STARTS_WITHIN_S
         consumed = [backlog.events, backlog.states]
-        await until_done(services, settings.capture_group, consumed, [contender], timeout_s)
+        await until_done(services, groups_of(settings).capture, consumed, [contender], timeout_s)
     span = await appended(services, topics.chat_log.name, topics.state_changelog.name)
     if span.total != backlog.messages:
         raise DidNotFinish(f"{name} made {span.total:,} entries of {backlog.messages:,} events")

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 
 from app.kafka import client_settings
 from app.settings import Role
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from benchmarks.clocks import Span, appended, committed_rows, until_done
 from benchmarks.measuring import run_of
 from benchmarks.processes import DidNotFinish, worker
@@ -82,8 +82,8 @@ async def throughput(services: Services, backlog: Backlog, number: int) -> Run:
     async with AsyncExitStack() as stack:
         workers = await _both(stack, services, settings)
         consumed = [backlog.events, backlog.states]
-        await until_done(services, settings.capture_group, consumed, workers, timeout_s)
-        await until_done(services, settings.persist_group, [topics.chat_log.name], workers, timeout_s)
+        await until_done(services, groups_of(settings).capture, consumed, workers, timeout_s)
+        await until_done(services, groups_of(settings).persist, [topics.chat_log.name], workers, timeout_s)
     captured = await appended(services, topics.chat_log.name, topics.state_changelog.name)
     rows = await committed_rows(services)
     if rows.total != backlog.messages:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.settings import Role
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from benchmarks import backlog
 from benchmarks.clocks import appended, committed_rows, until_done
 from benchmarks.measuring import run_of
@@ -35,7 +35,7 @@ async def measure(services: Services, role: Role, messages: int) -> Run:
         values, consumed = {"vlab_chat_log_topic": topics.entries}, [topics.entries]
     settings = await services.fresh(f"memory-{role.value}", **values)
     await backlog.fill(services, topics, messages, consumed, people=PEOPLE)
-    group = settings.capture_group if role is Role.CAPTURE else settings.persist_group
+    group = groups_of(settings).of(role)
     async with worker(role, settings, services.directory) as contender:
         await until_done(services, group, consumed, [contender], messages / _SLOWEST_PER_S)
     if role is Role.CAPTURE:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from aiokafka.admin import AIOKafkaAdminClient
 
 from app.settings import Role
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from benchmarks import backlog
 from benchmarks.clocks import appended, committed_rows, until_done
 from benchmarks.measuring import run_of
@@ -71,7 +71,7 @@ async def measure(
     settings = await services.fresh(
         name, session_timeout_s=SESSION_S, rebalance_timeout_s=SESSION_S, **values
     )
-    group = settings.capture_group if role is Role.CAPTURE else settings.persist_group
+    group = groups_of(settings).of(role)
     consumed = [events, states] if role is Role.CAPTURE else [entries]
     async with AsyncExitStack() as stack:
         team = [

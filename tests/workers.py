@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from app.database import connect
 from app.embedded import free_port
@@ -166,6 +166,15 @@ async def produce(
         await asyncio.gather(*deliveries)
     finally:
         await producer.stop()
+
+
+async def commit(settings: Settings, group: str, topic: str) -> None:
+    """Leave a commit, as a worker of that group did."""
+    consumer = AIOKafkaConsumer(**client_settings(settings), group_id=group, enable_auto_commit=False)
+    async with consumer:
+        partition = TopicPartition(topic, 0)
+        consumer.assign([partition])
+        await consumer.commit({partition: 0})
 
 
 async def rows_of(settings: Settings) -> dict[tuple[str, int, str], asyncpg.Record]:

@@ -15,7 +15,7 @@ from app.faust_settings import heartbeat_interval_s
 from app.kafka import client_settings
 from app.membership import Membership
 from app.roles import declare_agent, once_kafka_answers
-from app.settings import ConfigurationError
+from app.settings import ConfigurationError, Role
 from app.table import StateTable
 from app.topic_admin import check_copartitioned
 from app.topics import topics_of
@@ -51,7 +51,7 @@ class CaptureWork:
         burying = Patience("dead letters")
         #: What is looked at from outside: every part that may wait, and the topics that are read.
         self.patiences = (self.patience, burying)
-        self.consumed = (self.topics.events.name, self.topics.state.name)
+        self.consumed = self.topics.read_by(Role.CAPTURE)
         self._producer = RecordProducer(client_settings(settings), self.patience)
         self._burying_producer = RecordProducer(client_settings(settings), burying, compress=True)
         membership = Membership(

@@ -14,7 +14,7 @@ from agents.export_file import ExportFiles
 from app.database import DatabaseUnavailable, connect, create_pool
 from app.kafka import client_settings
 from app.roles import declare_agent, once_kafka_answers
-from app.settings import ConfigurationError
+from app.settings import ConfigurationError, Role
 from app.storage import open_storage
 from app.topic_admin import partition_counts
 from app.topics import topics_of
@@ -55,7 +55,7 @@ class ExportWork:
         burying, self._storing = Patience("dead letters"), Patience("storage")
         #: What is looked at from outside: every part that may wait, and the topics that are read.
         self.patiences = (self.patience, burying, self._storing)
-        self.consumed = (self.topics.exports.name,)
+        self.consumed = self.topics.read_by(Role.EXPORT)
         self._producer = RecordProducer(client_settings(settings), burying, compress=True)
         self._pool: asyncpg.Pool | None = None
         self._tasks: set[asyncio.Task[None]] = set()

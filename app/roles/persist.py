@@ -10,6 +10,7 @@ from agents.persist import KeepDeadLetters, Persist
 from app.database import create_pool
 from app.kafka import client_settings
 from app.roles import declare_agent, once_kafka_answers
+from app.settings import Role
 from app.topic_admin import partition_counts
 from app.topics import topics_of
 from sinks.chat_log import ChatLogSink
@@ -38,7 +39,7 @@ class PersistWork:
         burying, keeping = Patience("dead letters"), Patience("dead-letters table")
         #: What is looked at from outside: every part that may wait, and the topics that are read.
         self.patiences = (self.patience, burying, keeping)
-        self.consumed = (self.topics.chat_log.name, self.topics.dead_letters.name)
+        self.consumed = self.topics.read_by(Role.PERSIST)
         self._keeping = keeping
         self._producer = RecordProducer(client_settings(settings), burying, compress=True)
         self._pool: asyncpg.Pool | None = None

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 import samples
 from app.offsets import GroupOffsets
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from models.entries import Direction
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Arrival:
     def __init__(self, connection: asyncpg.Connection[asyncpg.Record], settings: Settings) -> None:
         self._connection = connection
         self._topics = topics_of(settings)
+        self._groups = groups_of(settings)
         self._settings = settings
         rows = [row for conversation in samples.conversations() for row in conversation.expected]
         times = [datetime.fromtimestamp(row.timestamp / 1000, UTC) for row in rows]
@@ -93,12 +94,10 @@ class Arrival:
 
         Goes on asking while Kafka does not answer: how long to wait is the caller's decision.
         """
-        await self._until_committed(
-            self._settings.capture_group, {topic for topic, _ in played.ends}, played.ends
-        )
+        await self._until_committed(self._groups.capture, {topic for topic, _ in played.ends}, played.ends)
         # What came of it is in Kafka by now, so where the topics end at the first look is far enough.
         await self._until_committed(
-            self._settings.persist_group, {self._topics.chat_log.name, self._topics.dead_letters.name}
+            self._groups.persist, {self._topics.chat_log.name, self._topics.dead_letters.name}
         )
 
     async def _until_committed(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import faust
 
 from app.settings import load_settings
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from benchmarks.contenders.idiom import app_of, run
 from models.entries import encode_entry
 from models.platforms.messenger import extract_chat_log_entry, parse_event
@@ -25,7 +25,7 @@ COUNTS = ("forms", "question", "md")
 
 settings = load_settings()
 topics = topics_of(settings)
-app = app_of(settings.capture_group, settings)
+app = app_of(groups_of(settings).capture, settings)
 as_json: faust.Schema[Any, Any] = faust.Schema(key_serializer="json", value_serializer="json")
 states_of_users = app.Table("states", partitions=settings.topic_partitions, schema=as_json)
 chat_log = app.topic(topics.chat_log.name, value_type=bytes)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from app.settings import load_settings
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from benchmarks.contenders.idiom import app_of, run
 from benchmarks.contenders.rows import COLUMNS, row_of
 from models.entries import decode_entry
@@ -28,7 +28,7 @@ INSERT = f"""
 """  # noqa: S608  the names are our own
 
 settings = load_settings()
-app = app_of(settings.persist_group, settings)
+app = app_of(groups_of(settings).persist, settings)
 
 
 @app.agent(app.topic(topics_of(settings).chat_log.name, value_type=bytes))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from app.kafka import client_settings
+from app.topics import groups_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,7 +35,7 @@ class Reader:
     def __init__(self, settings: Settings, topic: str) -> None:
         self._consumer = AIOKafkaConsumer(
             **client_settings(settings),
-            group_id=settings.persist_group,
+            group_id=groups_of(settings).persist,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_MAX_WAIT_MS,

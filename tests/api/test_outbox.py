@@ -20,6 +20,7 @@ from models.exports import ExportJob, Source
 from tests.api.conftest import client_of, running, serve
 from tests.api.owners import ANA, OF_ANA, SHARED_NAME, add_export, bearer, fetch_value, row_of
 from tests.services import eventually
+from tests.workers import commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,6 +175,32 @@ async def test_a_process_that_starts_while_kafka_is_down_takes_exports(
         await eventually(lambda: kafka_is(client, "down"))
 
     assert (await row_of(settings, export))["published"] is None
+
+
+async def test_jobs_wait_while_it_is_open_which_topic_the_workers_read(
+    api_settings: Callable[..., Settings],
+    system: Settings,  # the same database, prepared
+    dedicated_kafka: EmbeddedKafka,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = api_settings(kafka_bootstrap_servers=dedicated_kafka.bootstrap_servers)
+    former = settings.model_copy(update={"vlab_exports_topic": "vlab-exports"})
+    await ensure_topics(settings)
+    await ensure_topics(former)
+    await commit(former, "chatlog-exporter", "vlab-exports")
+
+    async with serve(settings) as client:
+        export = await ask(client, settings)
+        await eventually(lambda: kafka_is(client, "down"))
+    assert (await row_of(settings, export))["published"] is None
+    assert "EXPORT_GROUP=chatlog-exporter VLAB_EXPORTS_TOPIC=vlab-exports to go on" in str(
+        [vars(record) for record in caplog.records]
+    )
+
+    async with serve(former) as client:
+        await eventually(lambda: are_published(settings, [export]))
+    assert (await ids_in_kafka(former)).keys() == hexes([export])
+    assert not await jobs_in_kafka(settings)
 
 
 async def are_published(settings: Settings, exports: list[str]) -> bool:

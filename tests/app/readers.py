@@ -15,7 +15,7 @@ from faust.types import TP
 
 from app.kafka import client_settings
 from app.topic_admin import ensure_topics
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from app.transport import ChunkLimits, ChunkSchema, ChunkTransport
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Reader:
             "stream_wait_empty": not plain,
             "stream_recovery_delay": 0,
         }
-        self.app = faust.App(settings.persist_group, **(usual | options))
+        self.app = faust.App(groups_of(settings).persist, **(usual | options))
         if not plain:
             self.app.transport = ChunkTransport(
                 self.app.conf.broker_consumer, self.app, limits=ChunkLimits(max_records, 10_000)
@@ -131,7 +131,7 @@ async def running(reader: Reader) -> AsyncIterator[Reader]:
 
 async def committed(settings: Settings, partition: int = 0) -> int | None:
     """Ask the broker, as whoever takes over would."""
-    consumer = AIOKafkaConsumer(**client_settings(settings), group_id=settings.persist_group)
+    consumer = AIOKafkaConsumer(**client_settings(settings), group_id=groups_of(settings).persist)
     await consumer.start()
     try:
         tp = TopicPartition(topics_of(settings).chat_log.name, partition)

@@ -10,6 +10,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from app.kafka import client_settings
 from app.topic_admin import ensure_topics
+from app.topics import groups_of
 from tests.app.readers import Reader, running
 from tests.services import eventually, settings_for_tests
 
@@ -74,7 +75,7 @@ async def committed_as_known_to(reader: Reader, tp: TopicPartition) -> int | Non
 
 async def commit_often(settings: Settings, tps: list[TopicPartition]) -> None:
     consumer = AIOKafkaConsumer(
-        **client_settings(settings), group_id=settings.persist_group, enable_auto_commit=False
+        **client_settings(settings), group_id=groups_of(settings).persist, enable_auto_commit=False
     )
     await consumer.start()
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import ConfigurationError, Role, Settings, load_settings
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -84,6 +84,8 @@ def test_a_wrong_value_is_refused_by_its_name_with_what_is_accepted(
             {"VLAB_CHAT_EVENTS_TOPIC": "one", "VLAB_CHAT_LOG_TOPIC": "one"},
             "VLAB_EXPORTS_TOPIC must name different topics",
         ),
+        ({"VLAB_STATE_TOPIC": "vlab-local-exports"}, "VLAB_EXPORTS_TOPIC must name different topics"),
+        ({"EXPORT_GROUP": "vlab-local-chatlog-persist"}, "CAPTURE_GROUP, PERSIST_GROUP and EXPORT_GROUP"),
         ({"WEB_HOST": "0.0.0.0"}, "set WEB_TOKEN, or use 127.0.0.1"),
         ({"WEB_HOST": "0.0.0.0", "WEB_TOKEN": " "}, "set WEB_TOKEN, or use 127.0.0.1"),
     ],
@@ -173,10 +175,22 @@ def test_topics_are_named_after_the_environment_or_as_one_says(monkeypatch: pyte
     assert names == [
         "vlab-prod-chat-events",
         "states-of-ours",
-        "chatlog-capture-states-changelog",
+        "vlab-prod-chatlog-capture-states-changelog",
         "vlab-prod-chat-log",
         "vlab-prod-dead-letters",
-        "vlab-exports",
+        "vlab-prod-exports",
+    ]
+
+
+def test_groups_are_named_after_the_environment_or_as_one_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLAB_ENV", "prod")
+    monkeypatch.setenv("PERSIST_GROUP", "scribble-chat-log")
+    monkeypatch.setenv("EXPORT_GROUP", "")
+    groups = groups_of(load_settings())
+    assert [groups.of(role) for role in Role] == [
+        "vlab-prod-chatlog-capture",
+        "scribble-chat-log",
+        "vlab-prod-chatlog-export",
     ]
 
 
@@ -195,6 +209,21 @@ def test_readme_documents_every_variable_and_no_other() -> None:
     rows = [line for line in table.splitlines() if line.startswith("| `")]
     documented = {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row.split("|")[1])}
     assert documented == {name.upper() for name in Settings.model_fields}
+
+
+def test_readme_tells_the_names_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLAB_ENV", "some-env")
+    settings = load_settings()
+    topics, groups = topics_of(settings), groups_of(settings)
+    named = {
+        "VLAB_CHAT_EVENTS_TOPIC": topics.events.name,
+        "VLAB_STATE_TOPIC": topics.state.name,
+        "VLAB_DEAD_LETTERS_TOPIC": topics.dead_letters.name,
+        "VLAB_EXPORTS_TOPIC": topics.exports.name,
+        **{f"{role.upper()}_GROUP": groups.of(role) for role in Role},
+    }
+    for variable, name in named.items():
+        assert f"| `{variable}` | `{name.replace('some-env', '{env}')}` |" in README.read_text("utf-8")
 
 
 def test_readme_tells_the_defaults() -> None:

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from app.kafka import client_settings
 from app.table import StateTable
 from app.topic_admin import ensure_topics
-from app.topics import OUR_RECORD_MAX_BYTES, topics_of
+from app.topics import OUR_RECORD_MAX_BYTES, groups_of, topics_of
 from app.transport import ChunkLimits, ChunkSchema, ChunkTransport
 from models.errors import BadRecord
 from sinks.errors import CannotGoOn
@@ -37,7 +37,7 @@ class Keeper:
         topics = topics_of(settings)
         self.changelog = topics.state_changelog.name
         self.app = faust.App(
-            settings.capture_group,
+            groups_of(settings).capture,
             broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers],
             store=f"{store}://",
             datadir=data_dir,

@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.settings import Role, Settings
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from models.entries import ChatLogEntry, Direction, encode_entry
 from tests.app.looking import Answer, get, metrics, ready
 from tests.conversations import conversations
@@ -61,7 +61,7 @@ async def test_a_persist_worker_tells_what_it_did(system: Settings, workers: Wor
     overview = await eventually(lambda: counted(worker, **counters))
 
     assert overview["role"] == "persist"
-    assert overview["group"] == system.persist_group
+    assert overview["group"] == groups_of(system).persist
     assert overview["counters"] == counters
     assert overview["assignment"][topic] == [0, 1, 2, 3]
     assert overview["live"] == overview["ready"] == {"status": "ok", "reasons": []}

@@ -13,7 +13,7 @@ from app.commands.dead_letters import dead_letters
 from app.database import connect
 from app.settings import Role
 from app.topic_admin import ensure_topics
-from app.topics import OUR_RECORD_MAX_BYTES, topics_of
+from app.topics import OUR_RECORD_MAX_BYTES, groups_of, topics_of
 from models.errors import Reason
 from tests.app.looking import ready
 from tests.faults.cluster import committed, delete_topic, everything_is_committed, set_up_topic
@@ -49,7 +49,9 @@ async def test_the_dead_letters_topic_takes_nothing_for_a_while(
         await set_up_topic(system, topics.dead_letters.name, cleanup_policy="delete")
         fault.over()
         await ledger.settle()
-        await eventually(lambda: everything_is_committed(system, system.persist_group, topics.chat_log.name))
+        await eventually(
+            lambda: everything_is_committed(system, groups_of(system).persist, topics.chat_log.name)
+        )
 
     await was_one_outage(worker, "dead letters")
 
@@ -134,5 +136,5 @@ async def execute(system: Settings, statement: str) -> None:
 
 
 async def nothing_is_committed(system: Settings) -> bool:
-    done = await committed(system, system.persist_group, topics_of(system).chat_log.name)
+    done = await committed(system, groups_of(system).persist, topics_of(system).chat_log.name)
     return not any(done.values())

@@ -12,7 +12,7 @@ from aiohttp import ClientConnectionError
 from pydantic import SecretStr
 
 from app.settings import Role
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from tests.app.looking import get, metrics, ready
 from tests.exporting import (
     Asked,
@@ -85,7 +85,7 @@ async def test_a_worker_makes_files_shows_how_far_it_is_and_stops_in_time(
     await file_is_the_table(system, exports[0])
     # Then it has nothing in hand any more, as the record that came twice was the last.
     await eventually(
-        lambda: everything_is_committed(system, system.export_group, topics_of(system).exports.name)
+        lambda: everything_is_committed(system, groups_of(system).export, topics_of(system).exports.name)
     )
 
     token = {"Authorization": "Bearer token"}

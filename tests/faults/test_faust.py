@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.settings import Role
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from tests.faults.cluster import committed
 from tests.faults.ledger import Ledger, closing_connection, entries, events_and_states
 from tests.services import eventually
@@ -48,7 +48,7 @@ async def test_a_worker_dies_while_the_first_record_of_a_new_group_is_not_done(
             await eventually(lambda: rows_are_at_least(system, 50), what="later records are rows")
             await eventually(lambda: something_is_committed(system, topic))
             victim.kill()
-            done = ledger.rows_before(topic, await committed(system, system.persist_group, topic))
+            done = ledger.rows_before(topic, await committed(system, groups_of(system).persist, topic))
             assert messages[0].becomes not in done, "it is committed, and nowhere"
             await other_writer.rollback()
         fault.over()
@@ -93,7 +93,7 @@ def key_of(becomes: object) -> tuple[str, int, str]:
 
 
 async def something_is_committed(system: Settings, topic: str) -> bool:
-    return any((await committed(system, system.persist_group, topic)).values())
+    return any((await committed(system, groups_of(system).persist, topic)).values())
 
 
 async def rows_are_at_least(system: Settings, number: int) -> bool:

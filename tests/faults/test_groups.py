@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.settings import Role
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from tests.app.looking import ready
 from tests.conversations import conversations
 from tests.faults.cluster import ends, everything_is_committed
@@ -73,7 +73,7 @@ async def test_a_persist_worker_sleeps_until_others_have_its_partitions_and_wake
         await ready(sleeper)
         await ledger.settle()
         # An offset that the sleeper had in mind would set the group back, or beyond what was done.
-        await eventually(lambda: everything_is_committed(system, system.persist_group, topic))
+        await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topic))
         assert sleeper.stop() == 0
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.settings import Role
 from app.topic_admin import ensure_topics
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from app.worker_app import EXIT_CUT_OFF
 from tests.app.looking import get, ready
 from tests.faults.cluster import committed, delete_topic
@@ -116,7 +116,7 @@ async def test_the_chat_log_topic_is_gone_for_a_while(
         await delete_topic(system, topics.chat_log.name)
         await produce(system, ledger, "refused")
         await is_seen_to_wait(worker, "capture")
-        assert sum((await committed(system, system.capture_group, topics.events.name)).values()) == 0
+        assert sum((await committed(system, groups_of(system).capture, topics.events.name)).values()) == 0
         await ensure_topics(system)
         workers.start(Role.PERSIST)
         fault.over()

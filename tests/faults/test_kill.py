@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.settings import Role
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from tests.app.looking import metrics, ready
 from tests.conversations import START_MS, Conversations, conversations
 from tests.faults.cluster import committed
@@ -51,7 +51,7 @@ async def test_a_persist_worker_is_killed_while_its_batch_is_being_written(
             await ledger.produce(topic, entries(MESSAGES // 4, "b"))
             await lock.holds_up_a_write()
             victim.kill()
-            assert sum((await committed(system, system.persist_group, topic)).values()) == 0
+            assert sum((await committed(system, groups_of(system).persist, topic)).values()) == 0
         # PostgreSQL goes on to write what the dead worker sent, beside the one that reads it again.
         workers.start(Role.PERSIST)
         fault.over()
@@ -99,7 +99,7 @@ async def test_a_capture_worker_is_killed_between_produce_and_commit(
         victim = workers.start(Role.CAPTURE, late)
         await eventually(lambda: entries_are_at_least(system, len(events)))
         victim.kill()
-        assert sum((await committed(system, system.capture_group, topics.events.name)).values()) == 0
+        assert sum((await committed(system, groups_of(system).capture, topics.events.name)).values()) == 0
         workers.start(Role.CAPTURE, late)
         fault.over()
         await eventually(lambda: entries_are_at_least(system, 2 * len(events)), what="all is produced again")

@@ -12,7 +12,7 @@ from aiokafka.errors import CommitFailedError
 
 from app.kafka import client_settings
 from app.settings import Role
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from tests.app.looking import ready
 from tests.faults.cluster import delete_records, ends, everything_is_committed, forget_offsets
 from tests.faults.ledger import Ledger, entries
@@ -39,7 +39,7 @@ async def test_the_offsets_of_the_group_expire(
     ledger, topic = Ledger(system), topics_of(system).chat_log.name
     with fault_report("the group's offsets expire", ledger) as fault:
         await at_the_end(system, ledger, workers.start(Role.PERSIST), "before")
-        await forget_offsets(system, system.persist_group)
+        await forget_offsets(system, groups_of(system).persist)
         await ledger.produce(topic, entries(MESSAGES, "after"))
         worker = workers.start(Role.PERSIST)
         fault.over()
@@ -61,7 +61,7 @@ async def test_the_offsets_of_the_group_are_reset(
         worker = workers.start(Role.PERSIST)
         fault.over()
         await ledger.settle()
-        await eventually(lambda: everything_is_committed(system, system.persist_group, topic))
+        await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topic))
 
     assert bool(said(worker, "WARNING", SHORTER, topic)) == (what == "beyond the end")
 
@@ -102,7 +102,7 @@ async def test_the_log_jumps_while_it_is_read(
             topic, [replace(message, partition=0) for message in entries(MESSAGES, "before")]
         )
         await ledger.settle()
-        await eventually(lambda: everything_is_committed(system, system.persist_group, topic))
+        await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topic))
         before_bytes = memory_of(worker)
         worker.freeze()
         await ledger.produce(topic, [replace(message, partition=0) for message in entries(MESSAGES, "after")])
@@ -116,7 +116,7 @@ async def test_the_log_jumps_while_it_is_read(
         worker.thaw()
         fault.over()
         await ledger.settle()
-        await eventually(lambda: everything_is_committed(system, system.persist_group, topic))
+        await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topic))
 
     assert memory_of(worker) - before_bytes < 100 * 1024 * 1024
     # What was moved away from under the reader is as good as gone, as far as anyone can tell. It is told once
@@ -130,7 +130,7 @@ async def at_the_end(system: Settings, ledger: Ledger, worker: WorkerProcess, ta
     topic = topics_of(system).chat_log.name
     await ledger.produce(topic, entries(MESSAGES, tag))
     await ledger.settle()
-    await eventually(lambda: everything_is_committed(system, system.persist_group, topic))
+    await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topic))
     assert worker.stop() == 0
 
 
@@ -138,7 +138,7 @@ async def reset_offsets(system: Settings, topic: str, offset: int) -> None:
     """Commit for the group, once it has no members, the same offset of every partition."""
     partitions = [TopicPartition(topic, partition) for partition in range(system.topic_partitions)]
     consumer = AIOKafkaConsumer(
-        **client_settings(system), group_id=system.persist_group, enable_auto_commit=False
+        **client_settings(system), group_id=groups_of(system).persist, enable_auto_commit=False
     )
 
     async def are_committed() -> bool:

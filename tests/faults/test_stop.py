@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from app.settings import Role
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from app.transport import CHUNKS_IN_FLIGHT_PER_PARTITION
 from tests.app.looking import ready
 from tests.faults.cluster import committed, ends
@@ -40,7 +40,7 @@ async def test_persist_stops_under_load_with_all_it_wrote_committed(
         await eventually(lambda: rows_are_at_least(system, 500), what="the worker writes")
         async with under_load(lambda number: ledger.produce(topic, entries(500, f"{number}-"))):
             await stops_in_time(worker)
-        done = ledger.rows_before(topic, await committed(system, system.persist_group, topic))
+        done = ledger.rows_before(topic, await committed(system, groups_of(system).persist, topic))
         written = set(await rows_of(system))
         assert 500 <= len(written) < ledger.messages(), "the worker was not stopped in the middle"
         assert done <= written, "more is committed than is written"
@@ -68,7 +68,7 @@ async def test_capture_stops_under_load_with_no_more_committed_than_is_produced(
         await eventually(lambda: entries_are_at_least(system, 500), what="the worker produces")
         async with under_load(lambda number: produce(500, f"{number}-")):
             await stops_in_time(worker)
-        done = await committed(system, system.capture_group, topics.events.name)
+        done = await committed(system, groups_of(system).capture, topics.events.name)
         produced = await entries_in(system)
         all_there = sum((await ends(system, topics.events.name)).values())
         assert produced < all_there, "the worker was not stopped in the middle"
@@ -93,7 +93,7 @@ async def test_persist_stops_in_time_while_postgres_does_not_answer(
             await ledger.produce(topic, entries(MESSAGES // 4, "l"))
             await lock.holds_up_a_write()
             await stops_in_time(worker)
-            assert sum((await committed(system, system.persist_group, topic)).values()) == 0
+            assert sum((await committed(system, groups_of(system).persist, topic)).values()) == 0
         fault.over()
         workers.start(Role.PERSIST)
         await ledger.settle()

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from app.database import connect
 from app.kafka import client_settings
 from app.settings import Role, Settings
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from tests.conversations import Conversations, conversations
 from tests.faults.cluster import ends, everything_is_committed
 from tests.services import eventually
@@ -49,8 +49,8 @@ async def test_reading_both_topics_again_from_the_start_gives_identical_rows(
     # A second system reads the same events and states from the start, after all of them are there.
     again = system.model_copy(
         update={
-            "capture_group": f"{system.capture_group}-again",
-            "persist_group": f"{system.persist_group}-again",
+            "capture_group": f"{groups_of(system).capture}-again",
+            "persist_group": f"{groups_of(system).persist}-again",
             "vlab_chat_log_topic": f"{topics_of(system).chat_log.name}-again",
             "database_url": SecretStr(second_database_url),
         }
@@ -76,8 +76,8 @@ async def test_the_same_events_played_twice_add_no_row(system: Settings, workers
 
     await play(system, said)
     topics = topics_of(system)
-    await eventually(lambda: everything_is_committed(system, system.capture_group, topics.events.name))
-    await eventually(lambda: everything_is_committed(system, system.persist_group, topics.chat_log.name))
+    await eventually(lambda: everything_is_committed(system, groups_of(system).capture, topics.events.name))
+    await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topics.chat_log.name))
 
     assert sum((await ends(system, topics.chat_log.name)).values()) >= 2 * len(said.events)
     assert set(await rows_of(system)) == set(said.expected)

@@ -29,14 +29,10 @@ def settings_for_tests(env: str, kafka: str, database_url: str, data_dir: Path, 
         "database_url": database_url,
         "kafka_bootstrap_servers": kafka,
         "vlab_env": env,
-        # Unset would mean that capture is off; and this name is the same in every environment.
+        # Unset would mean that capture is off.
         "vlab_chat_log_topic": f"vlab-{env}-chat-log",
-        "vlab_exports_topic": f"vlab-{env}-exports",
         "topic_partitions": 4,
         "topic_replication": 1,
-        "capture_group": f"{env}-capture",
-        "persist_group": f"{env}-persist",
-        "export_group": f"{env}-export",
         # The shortest that brokers allow, so that a killed worker's partitions move on soon.
         "rebalance_timeout_s": 6,
         "session_timeout_s": 6,

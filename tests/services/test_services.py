@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from app.settings import Settings, load_settings
 from app.storage import storage_settings_of
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from sinks.object_storage import StorageSettings
 from tests.services import (
     as_environment,
@@ -71,9 +71,9 @@ def test_all_names_in_the_settings_of_a_test_are_its_own(
     built = settings(batch_max_entries=7)
 
     assert all(unique_env in topic.name for topic in topics_of(built).all())
-    assert unique_env in built.capture_group
-    assert unique_env in built.persist_group
-    assert unique_env in built.export_group
+    assert unique_env in groups_of(built).capture
+    assert unique_env in groups_of(built).persist
+    assert unique_env in groups_of(built).export
     assert built.storage_bucket is None
     assert built.require_database_url() == database_url
     assert built.batch_max_entries == 7

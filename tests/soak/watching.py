@@ -12,7 +12,7 @@ import psutil
 from aiokafka.errors import KafkaError
 
 from app.settings import Role
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from tests.faults.cluster import committed, ends
 from tests.soak.crew import ROLES
 
@@ -49,8 +49,8 @@ class Watch:
         topics = topics_of(system)
         #: The way of a message: who reads it from where.
         self._way = {
-            Role.CAPTURE: (system.capture_group, topics.events.name),
-            Role.PERSIST: (system.persist_group, topics.chat_log.name),
+            Role.CAPTURE: (groups_of(system).capture, topics.events.name),
+            Role.PERSIST: (groups_of(system).persist, topics.chat_log.name),
         }
         self.peaks = Peaks()
         #: How far each group had come in each partition.
