@@ -6,6 +6,7 @@ stored, or raises `BadRecord`. Which fields a record has is the record's own mod
 
 import re
 import uuid
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from models import JSON
@@ -14,6 +15,16 @@ from models.errors import BadRecord, Reason
 
 #: 9999-12-31T23:59:59.999Z, the last millisecond that every reader of the table can write as a date.
 TIMESTAMP_MAX_MS = 253_402_300_799_999
+
+#: A number within these is a time in seconds, from 2001 to 5138: as ms it would be one between January 1970
+#: and March 1973, when nobody sent messages. Any other number is ms.
+SECONDS_MIN, SECONDS_MAX = 10**9, 10**11 - 1
+
+#: As many as a time in nanoseconds takes, so that it is refused as what it is.
+_TIME_MAX_DIGITS = 19
+#: So begins a time in ISO 8601; a number does not.
+_ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d[T ]")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: PostgreSQL refuses an index row of more than about 2,700 bytes. Two texts of this size and a timestamp fit.
 INDEXED_MAX_BYTES = 512
@@ -116,6 +127,43 @@ def required_timestamp_ms(value: JSON, field: str) -> int:
             Reason.TIMESTAMP_OUT_OF_RANGE, f"{field}: not within 1970-01-01 and 9999-12-31 in milliseconds"
         )
     return value
+
+
+def required_moment_ms(value: JSON, field: str) -> int:
+    """Return a time as platforms and bots write it, in whole ms since 1970, UTC.
+
+    Most write ms as a number. Some write seconds, with a fraction or not, told by what is plausible
+    (`SECONDS_MIN`); some write whole numbers of either in a string, or ISO 8601 with an offset. Microseconds
+    are beyond any time, and refused with all the rest that is not plausible.
+
+    Raises:
+        BadRecord: `missing_field` for null, `wrong_type`, `timestamp_out_of_range`.
+    """
+    if type(value) is int and SECONDS_MAX < value <= TIMESTAMP_MAX_MS:
+        return value
+    if type(value) is str:
+        if (moment_ms := _iso_8601_ms(value)) is not None:
+            return required_timestamp_ms(moment_ms, field)
+        value = _number_in(value)
+    if (type(value) is int or type(value) is float) and SECONDS_MIN <= value <= SECONDS_MAX:
+        value = round(value * 1000)
+    return required_timestamp_ms(value, field)
+
+
+def _number_in(text: str) -> JSON:
+    """Return the number that digits write; any other text as it is."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _TIME_MAX_DIGITS else text
+
+
+def _iso_8601_ms(text: str) -> int | None:
+    """Return the time that a text says; None without an offset, as then nobody knows which time it was."""
+    if not _ISO_8601.match(text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def optional_uuid(value: JSON, field: str) -> str | None:

@@ -20,7 +20,7 @@ import orjson
 from models import JSON
 from models.decoding import decode_leniently, decode_object, json_type, storable
 from models.errors import BadRecord, Reason
-from models.fields import TIMESTAMP_MAX_MS, optional_id, required_id, required_timestamp_ms
+from models.fields import TIMESTAMP_MAX_MS, optional_id, required_id, required_moment_ms
 from models.text import clean_text
 
 #: What counts of a state, each only where it is known: `forms` (a list), `question` (text), `md` (an object).
@@ -65,7 +65,7 @@ def decode_state(raw: bytes | None) -> StateRecord:
     record = decode_object(raw)
     return StateRecord(
         required_id(record.get("userid"), "userid"),
-        required_timestamp_ms(record.get("updated"), "updated"),
+        required_moment_ms(record.get("updated"), "updated"),
         _what_counts(_state_json(record.get("state_json"))),
     )
 
@@ -239,5 +239,5 @@ def _userid(value: JSON, key: bytes | None) -> str | None:
 def _updated(value: JSON, came_ms: int) -> int | None:
     for claimed in (storable(value), came_ms):
         with suppress(BadRecord):
-            return required_timestamp_ms(claimed, "updated")
+            return required_moment_ms(claimed, "updated")
     return None

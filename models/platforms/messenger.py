@@ -22,7 +22,7 @@ from models.fields import (
     optional_text,
     optional_uuid,
     required_id,
-    required_timestamp_ms,
+    required_moment_ms,
 )
 from models.states import State
 
@@ -79,7 +79,7 @@ def moment_of(event: Event, category: Category) -> Moment | None:
         userid = required_id(_object(event.get("sender")).get("id"), "sender.id")
     else:
         return None
-    return Moment(userid, required_timestamp_ms(event.get("timestamp"), "timestamp"))
+    return Moment(userid, required_moment_ms(event.get("timestamp"), "timestamp"))
 
 
 def entry_of(event: Event, category: Category, moment: Moment, state: State) -> ChatLogEntry:

@@ -95,7 +95,7 @@ def test_a_number_for_an_id_becomes_text() -> None:
         ({"userid": ""}, Reason.MISSING_FIELD, "userid"),
         ({"userid": "x" * 600}, Reason.TOO_LARGE, "userid"),
         ({"updated": None}, Reason.MISSING_FIELD, "updated"),
-        ({"updated": "1700000000000"}, Reason.WRONG_TYPE, "updated"),
+        ({"updated": "yesterday"}, Reason.WRONG_TYPE, "updated"),
         ({"updated": -5}, Reason.TIMESTAMP_OUT_OF_RANGE, "updated"),
         ({"state_json": None}, Reason.MISSING_FIELD, "state_json"),
         ({"state_json": []}, Reason.WRONG_TYPE, "state_json"),

@@ -286,7 +286,7 @@ def test_a_visible_message_without_its_person_is_refused(
     ("timestamp", "reason"),
     [
         (None, Reason.MISSING_FIELD),
-        ("1700000000000", Reason.WRONG_TYPE),
+        ("soon", Reason.WRONG_TYPE),
         (1.5, Reason.WRONG_TYPE),
         (False, Reason.WRONG_TYPE),
         ({}, Reason.WRONG_TYPE),
