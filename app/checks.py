@@ -14,9 +14,11 @@ import asyncpg
 import migrations
 from app.database import DatabaseUnavailable, connect, server_of
 from app.findings import Finding, Level
+from app.group_checks import check_groups
+from app.groups import find_groups
 from app.schema_checks import check_schema
 from app.settings import ConfigurationError
-from app.topic_admin import KafkaUnavailable, inspect_topics
+from app.topic_admin import KafkaUnavailable, admin_of, inspect_topics
 from app.topics import topics_of
 
 if TYPE_CHECKING:
@@ -70,10 +72,13 @@ def _check_settings(settings: Settings) -> Iterator[Finding]:
 
 async def _check_kafka(settings: Settings) -> list[Finding]:
     reports = await inspect_topics(settings)
+    async with admin_of(settings) as admin:
+        groups = await find_groups(admin)
     servers = ",".join(settings.require_kafka())
     return [
         Finding("connection", Level.OK, f"Kafka at {servers} answers"),
         *(finding for report in reports for finding in _topic_findings(report)),
+        *check_groups(settings, groups),
     ]
 
 

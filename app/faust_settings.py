@@ -8,7 +8,7 @@ from faust.auth import SASLCredentials, SSLCredentials
 
 from app.kafka import ssl_context
 from app.logs import logging_config
-from app.topics import groups_of
+from app.topics import client_id_of, groups_of
 
 if TYPE_CHECKING:
     from faust.auth import Credentials
@@ -31,6 +31,7 @@ def faust_settings(settings: Settings, role: Role) -> dict[str, Any]:
     return {
         "id": group,
         "broker": [f"kafka://{server}" for server in settings.require_kafka()],
+        "broker_client_id": client_id_of(settings, role),
         "broker_credentials": _credentials(settings),
         "store": "memory://" if settings.table_store == "memory" else "rocksdb://",
         "datadir": settings.data_dir / group,

@@ -17,7 +17,7 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        area: what it is about: connection, settings, topic, schema, rights.
+        area: what it is about: connection, settings, topic, group, schema, rights.
         level: how bad it is.
         message: what is.
         mend: what to do about it; empty if nothing.

@@ -295,6 +295,15 @@ class Settings(BaseSettings):
         """
         return getattr(self, variable) or (_TOPICS | _GROUPS)[variable].format(env=self.vlab_env)
 
+    def names_of_other_environments(self) -> Iterator[tuple[str, str, str]]:
+        """Yield each variable that has the default of another environment, its value and that environment."""
+        for variable, by_default in (_TOPICS | _GROUPS).items():
+            before, _, after = by_default.partition("{env}")
+            name = getattr(self, variable) or ""
+            env = name.removeprefix(before).removesuffix(after)
+            if name == f"{before}{env}{after}" and env != self.vlab_env:
+                yield variable, name, env
+
     @property
     def capture_is_on(self) -> bool:
         """Whether capture runs: it is off while VLAB_CHAT_LOG_TOPIC is unset or empty."""

@@ -116,3 +116,8 @@ def groups_of(settings: Settings) -> Groups:
         persist=settings.name_of("persist_group"),
         export=settings.name_of("export_group"),
     )
+
+
+def client_id_of(settings: Settings, role: Role) -> str:
+    """Return as what a worker introduces itself to the brokers: others see by it who is in a group."""
+    return f"chatlog-{settings.vlab_env}-{role}"

@@ -73,7 +73,14 @@ async def test_a_system_as_it_should_be_has_nothing_wrong(settings: SettingsFor)
     await prepare(settings())
     findings = await run_checks(settings())
     assert {finding.level for finding in findings} == {Level.OK}
-    assert {finding.area for finding in findings} == {"settings", "connection", "topic", "schema", "rights"}
+    assert {finding.area for finding in findings} == {
+        "settings",
+        "connection",
+        "topic",
+        "group",
+        "schema",
+        "rights",
+    }
 
 
 async def test_a_fresh_system_is_told_what_to_run(settings: SettingsFor) -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from app.commands.dead_letters import dead_letters
 from app.settings import Role
-from app.topics import OUR_RECORD_MAX_BYTES, topics_of
+from app.topics import OUR_RECORD_MAX_BYTES, groups_of, topics_of
 from tests.faults.cluster import everything_is_committed, set_up_topic
 from tests.services import as_environment, eventually
 from tests.workers import count, produce, rows_of
@@ -38,7 +38,9 @@ async def test_a_message_too_large_gets_the_state_before_it_when_it_is_replayed_
     for minute in range(1, 9):
         await produce(system, topics.state.name, [(b"u", state(minute * 60, f"later {minute}"))])
         await produce(system, topics.events.name, [(b"u", text(minute * 60 + 1, "short"))])
-        await eventually(lambda: everything_is_committed(system, system.capture_group, topics.events.name))
+        await eventually(
+            lambda: everything_is_committed(system, groups_of(system).capture, topics.events.name)
+        )
     await set_up_topic(system, topics.chat_log.name, max_message_bytes=str(OUR_RECORD_MAX_BYTES))
     await run(system, "replay", "--all", "--yes")
     await eventually(lambda: has(system, "chat_log", 9))
