@@ -201,6 +201,9 @@ class Settings(BaseSettings):
     topic_replication: int = Field(default=3, ge=1, le=10)
     topic_retention_days: int = Field(default=31, ge=1, le=3650)
 
+    # What counts as a message of Messenger
+    capture_media: bool = False
+
     # Consumer groups
     capture_group: OptionalGroupName = None
     persist_group: OptionalGroupName = None

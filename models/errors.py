@@ -13,6 +13,7 @@ class Reason(StrEnum):
     EMPTY = "empty"
     NOT_JSON = "not_json"
     NOT_AN_OBJECT = "not_an_object"
+    NOT_AN_EVENT = "not_an_event"
     TOO_DEEP = "too_deep"
     TOO_LARGE = "too_large"
     MISSING_FIELD = "missing_field"

@@ -13,7 +13,7 @@ Event: TypeAlias = dict[str, JSON]
 
 
 class Category(StrEnum):
-    """What kind of event it is. Only the first four become entries; the rest are counted."""
+    """What kind of event it is. The first four become entries; others where that is asked for. All count."""
 
     ECHO = "echo"
     POSTBACK = "postback"
@@ -26,6 +26,10 @@ class Category(StrEnum):
     WATERMARK = "watermark"
     MEDIA = "media"
     REACTION = "reaction"
+    EDIT = "edit"
+    UNSENT = "unsent"
+    #: Several events in one, as the platform delivers them. Nobody took them apart, so it is a bad record.
+    ENVELOPE = "envelope"
     #: None of the above: a kind that this version doesn't know.
     OTHER = "other"
 

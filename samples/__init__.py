@@ -102,11 +102,15 @@ class Expected:
 
 
 @cache
-def conversations() -> tuple[Conversation, ...]:
-    """Return every sample conversation, in the order of their beginnings."""
+def conversations(*, media: bool = False) -> tuple[Conversation, ...]:
+    """Return every sample conversation, in the order of their beginnings.
+
+    Args:
+        media: whether what must come of them is all that people see, as with `CAPTURE_MEDIA`.
+    """
     here = files(__package__)
     index = tomllib.loads((here / "conversations.toml").read_text("utf-8"))
-    return tuple(_read(here / entry["name"], entry) for entry in index["conversation"])
+    return tuple(_read(here / entry["name"], entry, media=media) for entry in index["conversation"])
 
 
 def events() -> list[SampleRecord]:
@@ -119,16 +123,20 @@ def states() -> list[SampleRecord]:
     return _by_time(record for conversation in conversations() for record in conversation.states)
 
 
-def expected() -> Expected:
-    """Return what must arrive when all events and states have been played."""
+def expected(*, media: bool = False) -> Expected:
+    """Return what must arrive when all events and states have been played; `media` as for `conversations`."""
     return Expected(
-        frozenset(row.key for conversation in conversations() for row in conversation.expected),
+        frozenset(row.key for conversation in conversations(media=media) for row in conversation.expected),
         sum(conversation.dead_letters for conversation in conversations()),
     )
 
 
-def _read(directory: Traversable, about: dict[str, Any]) -> Conversation:
+def _read(directory: Traversable, about: dict[str, Any], *, media: bool) -> Conversation:
     userid = about["userid"]
+    rows = [_expected_row(line) for line in _lines(directory / "expected.jsonl")]
+    if media and (directory / "expected_media.jsonl").is_file():
+        rows += [_expected_row(line) for line in _lines(directory / "expected_media.jsonl")]
+        rows.sort(key=lambda row: row.timestamp)
     return Conversation(
         name=about["name"],
         person=about["person"],
@@ -136,7 +144,7 @@ def _read(directory: Traversable, about: dict[str, Any]) -> Conversation:
         userid=userid,
         events=tuple(_records(directory / "events.jsonl", userid, "timestamp")),
         states=tuple(_records(directory / "states.jsonl", userid, "updated")),
-        expected=tuple(_expected_row(line) for line in _lines(directory / "expected.jsonl")),
+        expected=tuple(rows),
         dead_letters=about["dead_letters"],
         looked_up=about.get("looked_up"),
     )

@@ -19,7 +19,7 @@ from app.settings import ConfigurationError, Role
 from app.table import StateTable
 from app.topic_admin import check_copartitioned
 from app.topics import topics_of
-from models.platforms import PLATFORMS
+from models.platforms import PLATFORMS, PLATFORMS_WITH_MEDIA
 from models.states import decode_history, encode_history, merge
 from sinks.dead_letters import DeadLetterTopic
 from sinks.errors import ServiceDown
@@ -82,7 +82,7 @@ class CaptureWork:
         )
         self.dead_letters = dead_letters
         self.capture = CaptureEvents(
-            PLATFORMS["messenger"],
+            (PLATFORMS_WITH_MEDIA if settings.capture_media else PLATFORMS)["messenger"],
             self.table,
             self._join_of,
             self._producer,

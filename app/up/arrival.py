@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _POLL_S = 0.1
 
 _MESSAGES = """
-SELECT userid, timestamp, direction, content
+SELECT userid, timestamp, direction, content, message_type
 FROM chat_log
 WHERE userid = ANY ($1::varchar[]) AND timestamp BETWEEN $2 AND $3
 ORDER BY timestamp, direction
@@ -54,6 +54,7 @@ class Message:
     said_at: datetime
     direction: Direction
     content: str
+    message_type: str | None = None
 
     @property
     def key(self) -> Key:
@@ -69,17 +70,19 @@ class Arrival:
         self._topics = topics_of(settings)
         self._groups = groups_of(settings)
         self._settings = settings
-        rows = [row for conversation in samples.conversations() for row in conversation.expected]
+        self._expected = samples.expected(media=settings.capture_media).entries
+        conversations = samples.conversations(media=settings.capture_media)
+        rows = [row for conversation in conversations for row in conversation.expected]
         times = [datetime.fromtimestamp(row.timestamp / 1000, UTC) for row in rows]
         self._question = (list({row.userid for row in rows}), min(times), max(times))
 
     async def messages(self) -> dict[str, list[Message]]:
         """Return what is in chat_log of the samples, by userid, in order."""
         found: defaultdict[str, list[Message]] = defaultdict(list)
-        expected = samples.expected().entries
         for row in await self._connection.fetch(_MESSAGES, *self._question):
-            message = Message(row["userid"], row["timestamp"], Direction(row["direction"]), row["content"])
-            if message.key in expected:
+            direction = Direction(row["direction"])
+            message = Message(row["userid"], row["timestamp"], direction, row["content"], row["message_type"])
+            if message.key in self._expected:
                 found[message.userid].append(message)
         return found
 

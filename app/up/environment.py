@@ -73,6 +73,8 @@ def settings_of_run(
         values["api_jwt_secret"] = _secret_of_this_process()
     if "log_format" not in settings.model_fields_set:
         values["log_format"] = "text"
+    if "capture_media" not in settings.model_fields_set:
+        values["capture_media"] = True
     if embedded_kafka is not None:
         values |= _EMBEDDED_KAFKA | {"kafka_bootstrap_servers": [embedded_kafka]}
     if embedded_database is not None:

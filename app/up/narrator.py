@@ -45,6 +45,7 @@ class Narrator:
             started_at: `time.monotonic()` at the start of the run.
         """
         self._settings = settings
+        self._conversations = samples.conversations(media=settings.capture_media)
         self._screen = screen
         self._started_at = started_at
         self._first_told_s: float | None = None
@@ -67,7 +68,7 @@ class Narrator:
 
     async def _narrate(self, arrival: Arrival) -> list[str]:
         before = await arrival.messages()
-        to_tell = list(samples.conversations())
+        to_tell = list(self._conversations)
         worked_off = asyncio.create_task(self._play_and_wait(arrival))
         deadline = time.monotonic() + DEADLINE_S
         try:
@@ -83,7 +84,7 @@ class Narrator:
                 await asyncio.sleep(_POLL_S)
         finally:
             worked_off.cancel()
-        return [*_missing_messages(landed), *await self._wrong_dead_letters(arrival)]
+        return [*_missing_messages(self._conversations, landed), *await self._wrong_dead_letters(arrival)]
 
     async def _play_and_wait(self, arrival: Arrival) -> None:
         self._screen.say(
@@ -151,9 +152,9 @@ def _sum(*counts: int | None) -> int | None:
     return sum(known) if len(known) == len(counts) else None
 
 
-def _missing_messages(landed: Messages) -> list[str]:
+def _missing_messages(conversations: Sequence[Conversation], landed: Messages) -> list[str]:
     lines = []
-    for conversation in samples.conversations():
+    for conversation in conversations:
         there = {message.key for message in landed.get(conversation.userid, [])}
         missing = [row for row in conversation.expected if row.key not in there]
         if missing:

@@ -49,7 +49,7 @@ def bubbles(conversation: Conversation, messages: Sequence[Message], note: str, 
             said = (
                 Text(message.content, _COLOURS[message.direction])
                 if message.content
-                else Text(_NO_TEXT, "dim")
+                else Text(_without_text(message), "dim")
             )
             margin = Text(f"{message.said_at:%H:%M}".ljust(_MARGIN), "dim")
             indent = " " * indents[message.direction]
@@ -69,9 +69,14 @@ def plain_lines(conversation: Conversation, messages: Sequence[Message], note: s
         lines.append(f"{day} (UTC)")
         for message in of_day:
             margin = f"{message.said_at:%H:%M}  {speakers[message.direction]:<{side}}  "
-            text = message.content or _NO_TEXT
+            text = message.content or _without_text(message)
             lines.append(margin + text.replace("\n", "\n" + " " * len(margin)))
     return Text("\n".join(lines))
+
+
+def _without_text(message: Message) -> str:
+    """Return what was sent instead of a text: a picture, a voice."""
+    return _NO_TEXT if message.message_type in {None, "text"} else f"({message.message_type})"
 
 
 def _by_day(messages: Sequence[Message]) -> Iterator[tuple[date, list[Message]]]:

@@ -1,7 +1,8 @@
-"""The platforms whose events can be captured. To add one: a module beside this, and a line in `PLATFORMS`."""
+"""The platforms whose events can be captured. To add one: a module beside this, and a line in the tables."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from models.entries import ChatLogEntry
@@ -33,18 +34,18 @@ class Platform:
     extract_chat_log_entry: Callable[[Event, State], ChatLogEntry | None]
 
 
-PLATFORMS: Mapping[str, Platform] = MappingProxyType(
-    {
-        platform.name: platform
-        for platform in (
-            Platform(
-                "messenger",
-                messenger.parse_event,
-                messenger.categorise,
-                messenger.moment_of,
-                messenger.entry_of,
-                messenger.extract_chat_log_entry,
-            ),
-        )
-    }
-)
+def _messenger(*, media: bool) -> Platform:
+    return Platform(
+        "messenger",
+        messenger.parse_event,
+        messenger.categorise,
+        partial(messenger.moment_of, media=True) if media else messenger.moment_of,
+        messenger.entry_of,
+        partial(messenger.extract_chat_log_entry, media=True) if media else messenger.extract_chat_log_entry,
+    )
+
+
+#: By name, as they capture by default.
+PLATFORMS: Mapping[str, Platform] = MappingProxyType({"messenger": _messenger(media=False)})
+#: The same where whatever people see is captured, and not text alone (`CAPTURE_MEDIA`).
+PLATFORMS_WITH_MEDIA: Mapping[str, Platform] = MappingProxyType({"messenger": _messenger(media=True)})

@@ -6,6 +6,10 @@ platform's, which speaks JavaScript: an object is true even when empty; `false`,
 Three strings may hold JSON: a postback's payload, a quick reply's payload, and a message's metadata. They are
 read where a rule asks for what is in them and nowhere else. What a person typed is never read as JSON.
 
+By default an entry is what a bot takes for a message: text, quick replies, postbacks, echoes. With `media`
+it is whatever people see: pictures, reactions, what was edited or unsent, the button of an ad
+(`models.platforms.messenger_media`). The option is given, not read from anywhere.
+
 Only what a row cannot do without makes a `BadRecord`: the person's id, the timestamp, and text that is text.
 (A number where the text should be comes from a broken producer, and guessing what was said is worse than
 keeping the record for a person to see.) Anything else that cannot be used, a shortcode too long for its index
@@ -15,7 +19,7 @@ included, is null in the row, and still to be seen in `raw_payload` or `metadata
 from models import JSON
 from models.decoding import decode_object
 from models.entries import ChatLogEntry, Direction
-from models.errors import BadRecord
+from models.errors import BadRecord, Reason
 from models.events import Category, Event, Moment
 from models.fields import (
     fits_index,
@@ -24,6 +28,7 @@ from models.fields import (
     required_id,
     required_moment_ms,
 )
+from models.platforms.messenger_media import media_content, media_type, words_of_attachments
 from models.states import State
 
 _Object = dict[str, JSON]
@@ -44,18 +49,20 @@ def parse_event(raw: bytes | None) -> Event:
     return decode_object(raw)
 
 
-def extract_chat_log_entry(event: Event, state: State) -> ChatLogEntry | None:
+def extract_chat_log_entry(event: Event, state: State, *, media: bool = False) -> ChatLogEntry | None:
     """Return the entry of a visible message, or None for any other event.
 
     Args:
         event: as `parse_event` returned it; the entry holds it, so it must not be changed afterwards.
         state: what the bot knew about the person before the event; {} when nothing is known.
+        media: whether what is no text counts as a visible message too.
 
     Raises:
-        BadRecord: a visible message without the person's id, a timestamp, or with text that isn't text.
+        BadRecord: a visible message without the person's id, a timestamp, or with text that isn't text; or
+            several events in one envelope.
     """
     category = categorise(event)
-    moment = moment_of(event, category)
+    moment = moment_of(event, category, media=media)
     return None if moment is None else entry_of(event, category, moment, state)
 
 
@@ -67,16 +74,25 @@ def categorise(event: Event) -> Category:
     return _unspoken(event, message) or _spoken(event, message) or _remaining(event, message)
 
 
-def moment_of(event: Event, category: Category) -> Moment | None:
+def moment_of(event: Event, category: Category, *, media: bool = False) -> Moment | None:
     """Return whose state a visible message needs and as of when; None for an event that is none.
 
     Raises:
-        BadRecord: a visible message without the person's id or a timestamp.
+        BadRecord: a visible message without the person's id or a timestamp; an envelope.
     """
     if category is _ECHO:
         userid = required_id(_object(event.get("recipient")).get("id"), "recipient.id")
     elif category in _USER_MESSAGE_TYPES:
         userid = required_id(_object(event.get("sender")).get("id"), "sender.id")
+    elif category is Category.ENVELOPE:
+        # Not taken apart here: its events are of several people, and their states on other partitions.
+        raise BadRecord(
+            Reason.NOT_AN_EVENT,
+            "a whole webhook envelope: produce each of its events by itself, keyed by userid",
+        )
+    elif media and media_type(category, event) is not None:
+        person = "recipient" if _is_echo(event) else "sender"
+        userid = required_id(_object(event.get(person)).get("id"), f"{person}.id")
     else:
         return None
     return Moment(userid, required_moment_ms(event.get("timestamp"), "timestamp"))
@@ -90,7 +106,9 @@ def entry_of(event: Event, category: Category, moment: Moment, state: State) -> 
     """
     if category is _ECHO:
         return _bot_entry(event, moment, state)
-    return _user_entry(event, moment, _USER_MESSAGE_TYPES[category], state)
+    if (message_type := _USER_MESSAGE_TYPES.get(category)) is not None:
+        return _user_entry(event, moment, message_type, state)
+    return _media_entry(event, category, moment, state)
 
 
 #: Without one of these, and without a quick reply, categories 1 to 5 need not be asked for: most events.
@@ -118,7 +136,7 @@ def _unspoken(event: Event, message: _Object) -> Category | None:
 def _spoken(event: Event, message: _Object) -> Category | None:
     """Categories 6 to 9: someone said something."""
     if _is_true(message.get("is_echo")):
-        return Category.ECHO
+        return Category.UNSENT if _is_true(message.get("is_deleted")) else Category.ECHO
     if _is_true(event.get("postback")):
         return Category.POSTBACK
     if _is_true(message.get("quick_reply")):
@@ -129,11 +147,22 @@ def _spoken(event: Event, message: _Object) -> Category | None:
 
 
 def _remaining(event: Event, message: _Object) -> Category:
-    if _is_true(message.get("attachments")):
+    if _is_true(message.get("is_deleted")) or _is_true(event.get("message_unsend")):
+        return Category.UNSENT
+    if _is_true(message.get("attachments")) or _is_true(message.get("is_unsupported")):
         return Category.MEDIA
     if _is_true(event.get("reaction")):
         return Category.REACTION
-    return Category.OTHER
+    if _is_true(event.get("message_edit")):
+        return Category.EDIT
+    if _ENVELOPE_LISTS.isdisjoint(event) and not event.keys() >= _CHANGE_KEYS:
+        return Category.OTHER
+    return Category.ENVELOPE
+
+
+#: A webhook's request, one entry of it, and the form of those that are no messages.
+_ENVELOPE_LISTS = frozenset({"entry", "messaging", "standby", "changes"})
+_CHANGE_KEYS = frozenset({"field", "value"})
 
 
 def _is_referral(event: Event, message: _Object) -> bool:
@@ -171,7 +200,7 @@ def _bot_entry(event: Event, moment: Moment, state: State) -> ChatLogEntry:
             _id_or_none(_object(event.get("sender")).get("id")) or _id_or_none(_object(md).get("pageid")),
             moment.timestamp,
             _BOT,
-            optional_text(message.get("text"), "message.text") or "",
+            optional_text(message.get("text"), "message.text") or words_of_attachments(message),
             _id_or_none(metadata.get("ref")),
             _shortcode(state),
             _surveyid(md),
@@ -180,6 +209,19 @@ def _bot_entry(event: Event, moment: Moment, state: State) -> ChatLogEntry:
             md if type(md) is dict else None,
         )
     )
+
+
+def _media_entry(event: Event, category: Category, moment: Moment, state: State) -> ChatLogEntry:
+    """Return the entry of what is no text: a person's, unless it is their bot that took a message back."""
+    entry = _bot_entry(event, moment, state) if _is_echo(event) else _user_entry(event, moment, "", state)
+    entry.message_type = media_type(category, event)
+    if (content := media_content(category, event)) is not None:
+        entry.content = content
+    return entry
+
+
+def _is_echo(event: Event) -> bool:
+    return _is_true(_object(event.get("message")).get("is_echo"))
 
 
 def _user_entry(event: Event, moment: Moment, message_type: str, state: State) -> ChatLogEntry:

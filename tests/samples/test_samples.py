@@ -9,7 +9,7 @@ import samples
 from models.entries import ChatLogEntry
 from models.errors import BadRecord
 from models.events import Category
-from models.platforms import PLATFORMS
+from models.platforms import PLATFORMS, PLATFORMS_WITH_MEDIA, Platform
 from models.states import EMPTY_HISTORY, History, as_of, decode_state, insert
 from samples import Conversation, ExpectedRow, SampleRecord
 
@@ -20,9 +20,9 @@ each_conversation = pytest.mark.parametrize(
 )
 
 
-def _entry(event: SampleRecord, history: History) -> ChatLogEntry | None:
-    parsed = MESSENGER.parse_event(event.value)
-    return MESSENGER.extract_chat_log_entry(parsed, as_of(history, event.timestamp_ms))
+def _entry(event: SampleRecord, history: History, platform: Platform) -> ChatLogEntry | None:
+    parsed = platform.parse_event(event.value)
+    return platform.extract_chat_log_entry(parsed, as_of(history, event.timestamp_ms))
 
 
 def _row(entry: ChatLogEntry) -> ExpectedRow:
@@ -56,13 +56,22 @@ def _categories() -> Counter[Category]:
     return found
 
 
-@each_conversation
-def test_what_comes_of_a_conversation_is_what_was_worked_out_by_hand(conversation: Conversation) -> None:
+@pytest.mark.parametrize(
+    ("platform", "conversation"),
+    [
+        *((MESSENGER, conversation) for conversation in samples.conversations()),
+        *((PLATFORMS_WITH_MEDIA["messenger"], each) for each in samples.conversations(media=True)),
+    ],
+    ids=[f"{each.name}{media}" for media in ("", ", with media") for each in samples.conversations()],
+)
+def test_what_comes_of_a_conversation_is_what_was_worked_out_by_hand(
+    platform: Platform, conversation: Conversation
+) -> None:
     history = _history(conversation)
     rows, dead_letters = [], 0
     for event in conversation.events:
         try:
-            entry = _entry(event, history)
+            entry = _entry(event, history, platform)
         except BadRecord:
             dead_letters += 1
         else:
@@ -96,7 +105,8 @@ def test_no_two_rows_are_one() -> None:
 
 
 def test_every_kind_of_event_occurs() -> None:
-    assert set(_categories()) == set(Category)
+    # An envelope is no event, but several.
+    assert set(_categories()) == set(Category) - {Category.ENVELOPE}
 
 
 def test_synthetic_events_of_many_types_occur() -> None:
@@ -151,7 +161,8 @@ def test_the_broken_record_is_kept_byte_for_byte() -> None:
 def test_there_are_as_many_records_as_the_readme_says() -> None:
     counts = len(samples.events()), len(samples.states()), len(samples.expected().entries)
 
-    assert counts == (151, 111, 107)
+    assert counts == (154, 111, 108)
+    assert len(samples.expected(media=True).entries) == 118
 
 
 def test_the_samples_are_given_in_the_order_of_their_times() -> None:

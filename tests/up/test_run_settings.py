@@ -93,9 +93,15 @@ def test_what_is_not_embedded_stays_as_it_is_given(tmp_path: Path) -> None:
 
     run = settings_of_run(given, tmp_path)
 
-    assert run.model_copy(update={"data_dir": given.data_dir, "log_format": given.log_format}) == (
+    ours = {"data_dir": given.data_dir, "log_format": given.log_format, "capture_media": False}
+    assert run.model_copy(update=ours) == (
         given.model_copy(update={"vlab_chat_log_topic": "vlab-staging-chat-log"})
     )
+
+
+def test_all_that_people_see_is_captured_unless_the_person_says_otherwise(tmp_path: Path) -> None:
+    assert settings_of_run(_settings(), tmp_path).capture_media
+    assert not settings_of_run(_settings(capture_media=False), tmp_path).capture_media
 
 
 def test_where_nobody_could_sign_in_a_secret_is_made_that_lasts_as_long_as_the_run(tmp_path: Path) -> None:

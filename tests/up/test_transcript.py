@@ -11,6 +11,7 @@ from rich.console import Console
 import samples
 from app.up.arrival import Message
 from app.up.screen import Screen
+from app.up.transcript import bubbles, plain_lines
 from models.entries import Direction
 
 AMINA = samples.conversations()[0]
@@ -46,6 +47,12 @@ def test_a_plain_line_is_whole_however_long() -> None:
     text = "word " * 200 + "end"
 
     assert f"23:59  bot    {text}\n" in _shown((Direction.BOT, text), terminal=False)
+
+
+def test_what_was_sent_instead_of_a_text_is_named() -> None:
+    sent = Message(AMINA.userid, BEGAN, Direction.USER, "", "sticker")
+    assert "Amina  (sticker)" in plain_lines(AMINA, [sent], "1 message").plain
+    assert "(sticker)" in bubbles(AMINA, [sent], "1 message", Console(width=60)).plain
 
 
 def test_later_lines_of_a_plain_message_are_indented() -> None:

@@ -54,13 +54,13 @@ async def test_every_sample_arrives_and_played_again_adds_no_row(
     first = up("--once", "--data", str(data))
     assert await first.until_ended() == 0
     assert await _rows(data) == {
-        row.key: row for each in samples.conversations() for row in each.expected_with_surveys
+        row.key: row for each in samples.conversations(media=True) for row in each.expected_with_surveys
     }
 
     second = up("--once", "--data", str(data))
     assert await second.until_ended() == 0
 
-    rows = len(samples.expected().entries)
+    rows = len(samples.expected(media=True).entries)
     assert (first.counted("rows written"), first.counted("duplicates")) == (rows, 0)
     assert (second.counted("rows written"), second.counted("duplicates")) == (0, rows)
     for run in (first, second):
@@ -69,7 +69,7 @@ async def test_every_sample_arrives_and_played_again_adds_no_row(
         assert run.counted("dead letters") == samples.expected().dead_letters
         assert "السلام عليكم" in run.output
         assert (
-            "✓ Exported the chat log of “المساعدة النقدية / Cash transfer 2025”: Finished, 15 rows"
+            "✓ Exported the chat log of “المساعدة النقدية / Cash transfer 2025”: Finished, 16 rows"
             in run.output
         )
         assert (
@@ -134,7 +134,7 @@ async def test_an_export_that_lacks_rows_is_told(up: Callable[..., Up], service_
 
     assert await run.until_ended() == 1
     assert "✓ Every sample arrived." in run.output
-    assert "Cash transfer 2025” has 0 rows, the table 15" in run.output
+    assert "Cash transfer 2025” has 0 rows, the table 16" in run.output
 
 
 async def test_killed_with_9_it_takes_its_children_along(up: Callable[..., Up]) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from models.errors import BadRecord, Reason
 from models.events import Category
 from models.platforms.messenger import categorise, extract_chat_log_entry, parse_event
 from tests.models.platforms.messenger_events import (
@@ -89,7 +90,23 @@ CATEGORIES: list[tuple[dict[str, Any], Category]] = [
     (by_user(message={"attachments": [{"type": "image"}]}), Category.MEDIA),
     (by_user(message={"text": None, "attachments": [{"type": "image"}]}), Category.MEDIA),
     (by_user(reaction={"action": "react", "emoji": "😠"}), Category.REACTION),
+    (by_user(message={"mid": "m_1", "is_unsupported": True}), Category.MEDIA),
+    (by_user(message_edit={"mid": "m_1", "text": "hello", "num_edit": 1}), Category.EDIT),
+    (by_user(message={"mid": "m_1", "is_deleted": True}), Category.UNSENT),
+    (by_user(message={"mid": "m_1", "is_deleted": False}), Category.OTHER),
+    (by_user(message_unsend={"mid": "m_1"}), Category.UNSENT),
+    (echo(is_deleted=True, text=None), Category.UNSENT),
+    (echo(is_deleted=False), Category.ECHO),
     (by_user(message={"mid": "m_1"}), Category.OTHER),
+    # What nobody took apart
+    ({"object": "page", "entry": [{"messaging": [text("hi")]}]}, Category.ENVELOPE),
+    ({"id": "1", "time": NOW, "messaging": [text("hi")]}, Category.ENVELOPE),
+    ({"id": "1", "time": NOW, "standby": [text("hi")]}, Category.ENVELOPE),
+    ({"id": "1", "time": NOW, "changes": [{"field": "feed", "value": {}}]}, Category.ENVELOPE),
+    ({"field": "messages", "value": text("hi")}, Category.ENVELOPE),
+    ({"object": "page", "entry": []}, Category.ENVELOPE),
+    (text("hi") | {"entry": [], "field": "x", "value": "y"}, Category.TEXT),
+    (by_user(field="x"), Category.OTHER),
     (by_user(account_linking={"status": "linked"}), Category.OTHER),
     (by_user(), Category.OTHER),
     ({}, Category.OTHER),
@@ -161,5 +178,9 @@ def test_the_category_is_the_first_that_matches(event: dict[str, Any], category:
 @pytest.mark.parametrize(("event", "category"), CATEGORIES)
 def test_only_what_someone_said_is_an_entry(event: dict[str, Any], category: Category) -> None:
     parsed = parse_event(as_bytes({**event, "sender": {"id": "S"}, "recipient": {"id": "R"}}))
-    entry = extract_chat_log_entry(parsed, {})
-    assert (entry is not None) == (category in SPEAKING)
+    if category is Category.ENVELOPE:
+        with pytest.raises(BadRecord, match="produce each of its events by itself") as refused:
+            extract_chat_log_entry(parsed, {})
+        assert refused.value.reason is Reason.NOT_AN_EVENT
+    else:
+        assert (extract_chat_log_entry(parsed, {}) is not None) == (category in SPEAKING)
