@@ -4,16 +4,16 @@ Nothing else reads the environment. A value that cannot be used stops the start 
 and what is accepted (`load_settings`). README documents each variable; a test keeps the two equal.
 """
 
-import difflib
+import io
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -25,6 +25,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.spelling import meant_by
 
 
 class ConfigurationError(Exception):
@@ -145,11 +147,6 @@ Servers = Annotated[list[str], NoDecode, BeforeValidator(_split_on_commas), Afte
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_postgres_url)]
 
 
-#: Where a variable that is nearly one of ours is a mistake; elsewhere it may well be another program's.
-_CHECKED_PREFIXES = ("STORAGE_", "EXPORT_", "API_")
-#: How alike two names are of which one is the other misspelt, by difflib's measure.
-_CLOSE = 0.85
-
 #: What has another name in each environment, unless it is set: installations on one Kafka share nothing.
 _TOPICS = {
     "vlab_chat_events_topic": "vlab-{env}-chat-events",
@@ -169,7 +166,7 @@ class Settings(BaseSettings):
     """The settings of one process. Durations are seconds, sizes are bytes or counts as the name says."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=".env", env_file_encoding="utf-8-sig", extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
     # Which role `faust -A app worker` takes.
@@ -353,25 +350,51 @@ def load_settings() -> Settings:
         ConfigurationError: one line for each variable that cannot be used, never with its value.
     """
     try:
-        settings, named = Settings(), {*os.environ, *dotenv_values(".env")}
+        named = _dotenv() | dict(os.environ)
+        settings = Settings()
     except ValidationError as error:
         raise ConfigurationError("\n".join(_explain(error))) from None
     except (OSError, UnicodeDecodeError):
         raise ConfigurationError(
             f"{Path('.env').absolute()} cannot be read; accepted: a UTF-8 file with lines NAME=value"
         ) from None
-    if misspelt := list(_misspelt({name.upper() for name in named})):
+    if misspelt := list(_misspelt({name.upper(): value for name, value in named.items()})):
         raise ConfigurationError("\n".join(misspelt))
     return settings
 
 
-def _misspelt(named: set[str]) -> Iterator[str]:
+def _dotenv() -> dict[str, str | None]:
+    """Return what `.env` names, once it is sure that nothing of ours in it would go unread.
+
+    Raises:
+        ConfigurationError: a line is not NAME=value; says which, and nothing of what it holds.
+    """
+    path = Path(".env")
+    if not path.is_file():
+        return {}
+    named: dict[str, str | None] = {}
+    for binding in parse_stream(io.StringIO(path.read_text("utf-8-sig"))):
+        is_ours = (binding.key or "").lower() in Settings.model_fields
+        if binding.error or (is_ours and binding.value is None):
+            blank_lines = binding.original.string[: -len(binding.original.string.lstrip())].count("\n")
+            raise ConfigurationError(
+                f"{path.absolute()}, line {binding.original.line + blank_lines}: cannot be understood; "
+                "accepted: NAME=value, the value in quotes or not, and every quote closed"
+            )
+        if binding.key is not None:
+            named[binding.key] = binding.value
+    return named
+
+
+def _misspelt(named: Mapping[str, str | None]) -> Iterator[str]:
     """Tell of variables that mean one of ours: an export must not go elsewhere than meant."""
     ours = {name.upper() for name in Settings.model_fields}
-    for name in sorted(named - ours):
-        if name.startswith(_CHECKED_PREFIXES):
-            for meant in difflib.get_close_matches(name, sorted(ours - named), n=1, cutoff=_CLOSE):
-                yield f"{name}: not a setting; did you mean {meant}?"
+    for name in sorted(named.keys() - ours):
+        if meant := meant_by(name, ours, named):
+            yield (
+                f"{name}: not a setting; did you mean {meant}? If another program needs it, keep it out of "
+                "this one's environment"
+            )
 
 
 def _explain(error: ValidationError) -> list[str]:

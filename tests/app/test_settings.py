@@ -99,14 +99,60 @@ def test_settings_that_do_not_go_together_are_refused(
         load_settings()
 
 
+def test_a_misspelt_variable_stops_the_start_also_beside_the_right_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WEB_TOKEN", "a token")
+    monkeypatch.setenv("WEB_TOKN", "a token")
+    monkeypatch.setenv("topic_retenton_days", "7")
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    first, second = str(refused.value).splitlines()
+    assert first.startswith("TOPIC_RETENTON_DAYS: not a setting; did you mean TOPIC_RETENTION_DAYS?")
+    assert second.startswith("WEB_TOKN: not a setting; did you mean WEB_TOKEN?")
+
+
 def test_a_misspelt_variable_in_dotenv_is_told_too() -> None:
     Path(".env").write_text("STORAGE_BUCKETS=ours\n", "utf-8")
     with pytest.raises(ConfigurationError, match="did you mean STORAGE_BUCKET"):
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("VLAB_ENV=prod\nWEB_TOKEN\n", 2),
+        ("web_token\n", 1),
+        ("WEB_TOKEN: hidden\n", 1),
+        ("VLAB_ENV=prod\n\nWEB_TOKEN='hidden\n", 3),
+        ('WEB_TOKEN="hidden" hidden\n', 1),
+        ("export WEB_TOKEN\n", 1),
+    ],
+)
+def test_a_line_of_dotenv_that_would_go_unread_is_told(text: str, line: int) -> None:
+    Path(".env").write_text(text, "utf-8")
+    with pytest.raises(ConfigurationError, match=rf"\.env, line {line}: cannot be understood") as refused:
+        load_settings()
+    assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffVLAB_ENV=prod",
+        "VLAB_ENV=prod\r\n",
+        "export VLAB_ENV='prod' # ours",
+        ' vlab_env = "prod"',
+        "DEBUG\nVLAB_ENV=prod",
+    ],
+)
+def test_dotenv_may_be_written_as_is_usual(text: str) -> None:
+    Path(".env").write_text(text, "utf-8")
+    assert load_settings().vlab_env == "prod"
+
+
 def test_variables_of_other_programs_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("API_KEY", "EXPORT_DIR", "STORAGE_DRIVER", "WEB_PORTS"):
+    for name in ("API_KEY", "EXPORT_DIR", "STORAGE_DRIVER", "KAFKA_HOME"):
         monkeypatch.setenv(name, "theirs")
     load_settings()
 
