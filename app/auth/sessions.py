@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import jwt
 
+from app.auth.tokens import CLOCKS_DIFFER_S
 from app.settings import ConfigurationError
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Sessions:
                 self._session_key,
                 algorithms=[_ALGORITHM],
                 audience=_AUDIENCE,
+                leeway=CLOCKS_DIFFER_S,
                 options={"require": ["exp", "sub", "jti"], "verify_iat": False},
             )
         except (jwt.InvalidTokenError, ValueError):

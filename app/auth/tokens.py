@@ -26,6 +26,9 @@ SECRET_ALGORITHM = "HS256"  # noqa: S105  the name of an algorithm
 #: The longest email address there is (RFC 5321), and so the longest that can be an owner's.
 _EMAIL_MAX = 320
 _TOKEN_MAX = 16 * 1024
+#: How far the clocks of issuers, replicas and this machine may be apart: a token or session that has begun or
+#: has not yet ended by one of them counts by all.
+CLOCKS_DIFFER_S = 30
 
 
 class TokenReader:
@@ -66,10 +69,16 @@ class TokenReader:
                 algorithms=[algorithm],
                 issuer=self._issuer,
                 audience=self._audience,
+                leeway=CLOCKS_DIFFER_S,
                 options=options,
             )
         except jwt.ExpiredSignatureError:
             raise NotSignedIn("The token has expired: get a new one.") from None
+        except jwt.ImmatureSignatureError:
+            raise NotSignedIn(
+                f"The token does not count yet: it begins (nbf) more than {CLOCKS_DIFFER_S} s from now by "
+                "this server's clock. Wait, or have the clocks of its issuer and of this server compared."
+            ) from None
         except (jwt.PyJWTError, ValueError):
             raise _not_accepted() from None
         return self._email_in(claims)

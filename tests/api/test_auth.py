@@ -11,6 +11,7 @@ import pytest
 
 from app.api import create_app
 from app.auth import Authenticator, NotSignedIn, mint, own_path
+from app.auth.tokens import CLOCKS_DIFFER_S
 from app.settings import ConfigurationError, Settings
 from tests.api.signing import EMAIL, SECRET, settings_of, signed
 
@@ -38,11 +39,25 @@ async def test_the_claim_of_the_email_address_can_have_another_name() -> None:
     )
 
 
+@pytest.mark.parametrize("claim", ["nbf", "iat"])
+async def test_a_token_of_an_issuer_whose_clock_is_ahead_counts(claim: str) -> None:
+    assert await email_of(signed({claim: time.time() + CLOCKS_DIFFER_S - 10})) == EMAIL
+
+
+async def test_a_token_of_an_issuer_whose_clock_is_behind_counts() -> None:
+    assert await email_of(signed({"exp": time.time() - CLOCKS_DIFFER_S + 10})) == EMAIL
+
+
+async def test_a_token_that_begins_later_is_told_apart_from_one_that_is_over() -> None:
+    with pytest.raises(NotSignedIn, match="does not count yet"):
+        await email_of(signed({"nbf": time.time() + CLOCKS_DIFFER_S + 60}))
+
+
 # Made when they are tried: made before, all of them would have expired by then.
 @pytest.mark.parametrize(
     "make",
     [
-        pytest.param(lambda: signed({"exp": time.time() - 1}), id="expired"),
+        pytest.param(lambda: signed({"exp": time.time() - CLOCKS_DIFFER_S - 1}), id="expired"),
         pytest.param(lambda: signed({"nbf": time.time() + 1800}), id="not yet good"),
         pytest.param(lambda: signed({"exp": None}), id="for ever"),
         pytest.param(lambda: jwt.encode({"email": EMAIL}, SECRET), id="no expiry"),
