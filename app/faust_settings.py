@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from faust.auth import SASLCredentials, SSLCredentials
+from yarl import URL
 
 from app.kafka import ssl_context
 from app.logs import logging_config
@@ -56,6 +57,8 @@ def faust_settings(settings: Settings, role: Role) -> dict[str, Any]:
         "web_bind": settings.web_host,
         "web_host": settings.web_host,
         "web_port": settings.web_port,
+        # Faust's own default puts no brackets around an IPv6 address.
+        "canonical_url": URL.build(scheme="http", host=settings.web_host, port=settings.web_port),
         "logging_config": logging_config(settings),
     }
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from models.hosts import with_port
+
 if TYPE_CHECKING:
     import asyncpg
 
@@ -37,8 +39,7 @@ class Services:
 
 def address_of(settings: Settings) -> str:
     """Return the URL that people reach us by, without a slash at its end. No request has a say in it."""
-    host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
-    return settings.api_public_url or f"http://{host}:{settings.api_port}"
+    return settings.api_public_url or f"http://{with_port(settings.api_host, settings.api_port)}"
 
 
 def services_of(request: Request) -> Services:

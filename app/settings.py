@@ -24,9 +24,17 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from app.service_links import service_links
 from app.spelling import meant_by
+from models.hosts import bare_host, is_loopback
 
 
 class ConfigurationError(Exception):
@@ -142,6 +150,7 @@ SigningSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
 OptionalSigningSecret = Annotated[SigningSecret | None, BeforeValidator(_empty_is_unset)]
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_unset)]
 OptionalUrl = Annotated[str | None, BeforeValidator(_empty_is_unset), AfterValidator(_check_http_url)]
+Host = Annotated[str, AfterValidator(bare_host)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_empty_is_unset)]
 Servers = Annotated[list[str], NoDecode, BeforeValidator(_split_on_commas), AfterValidator(_check_servers)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_postgres_url)]
@@ -168,6 +177,23 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_file=".env", env_file_encoding="utf-8-sig", extra="ignore", frozen=True, hide_input_in_errors=True
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  the interface of pydantic-settings
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave out of the environment what only has the name of a setting (`app.service_links`)."""
+        if isinstance(env_settings, EnvSettingsSource):
+            links = service_links(env_settings.env_vars)
+            env_settings.env_vars = {
+                name: value for name, value in env_settings.env_vars.items() if name not in links
+            }
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
 
     # Which role `faust -A app worker` takes.
     chatlog_role: Annotated[Role | None, BeforeValidator(_empty_is_unset)] = None
@@ -237,7 +263,7 @@ class Settings(BaseSettings):
     export_retry_s: float = Field(default=120.0, gt=0, le=3600)
 
     # The API and its pages
-    api_host: str = "127.0.0.1"
+    api_host: Host = "127.0.0.1"
     api_port: int = Field(default=8000, ge=1, le=65535)
     api_public_url: OptionalUrl = None
     api_jwt_secret: OptionalSigningSecret = None
@@ -249,7 +275,7 @@ class Settings(BaseSettings):
     api_session_hours: float = Field(default=12.0, gt=0, le=24 * 30)
 
     # Faust web views and logs
-    web_host: str = "127.0.0.1"
+    web_host: Host = "127.0.0.1"
     web_port: int = Field(default=6066, ge=1, le=65535)
     web_token: OptionalSecret = None
     stalled_after_s: float = Field(default=60.0, gt=0)
@@ -277,7 +303,7 @@ class Settings(BaseSettings):
             raise ValueError("STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY go together: set both or neither")
         if self._has_one_name_for_two(_TOPICS):
             raise ValueError(f"{', '.join(name.upper() for name in _TOPICS)} must name different topics")
-        if self.web_host not in {"127.0.0.1", "localhost", "::1"} and self.web_token is None:
+        if not is_loopback(self.web_host) and self.web_token is None:
             raise ValueError(
                 f"WEB_HOST={self.web_host} opens the web views to other machines: "
                 "set WEB_TOKEN, or use 127.0.0.1"
@@ -350,7 +376,8 @@ def load_settings() -> Settings:
         ConfigurationError: one line for each variable that cannot be used, never with its value.
     """
     try:
-        named = _dotenv() | dict(os.environ)
+        links = service_links(os.environ)
+        named = _dotenv() | {name: value for name, value in os.environ.items() if name not in links}
         settings = Settings()
     except ValidationError as error:
         raise ConfigurationError("\n".join(_explain(error))) from None
@@ -361,6 +388,11 @@ def load_settings() -> Settings:
     if misspelt := list(_misspelt({name.upper(): value for name, value in named.items()})):
         raise ConfigurationError("\n".join(misspelt))
     return settings
+
+
+def ignored_variables() -> list[str]:
+    """Return which variables of the environment have the name of a setting, but are none: for the log."""
+    return sorted(name for name in service_links(os.environ) if name.lower() in Settings.model_fields)
 
 
 def _dotenv() -> dict[str, str | None]:

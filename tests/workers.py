@@ -37,11 +37,26 @@ ENDS_WITHIN_S = 90.0
 STOPS_WITHIN_S = 15.0
 
 
+def limited(open_files: int | None, *command: str | Path) -> list[str | Path]:
+    """Return a command that may have so many files open, or as many as the tests may."""
+    return (
+        [*command]
+        if open_files is None
+        else ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(open_files), *command]
+    )
+
+
 class WorkerProcess:
     """A worker that a test may stop in order, or kill."""
 
     def __init__(
-        self, role: Role, settings: Settings, log: Path, data_dir: Path, extra: Mapping[str, str]
+        self,
+        role: Role,
+        settings: Settings,
+        log: Path,
+        data_dir: Path,
+        extra: Mapping[str, str],
+        open_files: int | None,
     ) -> None:
         self.log = log
         self.data_dir = data_dir
@@ -50,7 +65,7 @@ class WorkerProcess:
         environment |= {"DATA_DIR": str(data_dir), **extra}
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [CHATLOG, "worker", role],
+                limited(open_files, CHATLOG, "worker", role),
                 env=environment,
                 stdout=output,
                 stderr=output,
@@ -113,6 +128,7 @@ class Workers:
         *,
         like: WorkerProcess | None = None,
         extra: Mapping[str, str] | None = None,
+        open_files: int | None = None,
     ) -> WorkerProcess:
         """Start a worker with a data directory of its own, or with that of one that has ended.
 
@@ -121,11 +137,12 @@ class Workers:
             settings: instead of those of the system.
             like: the one that has ended.
             extra: variables of the environment that are no settings.
+            open_files: how many it may have open.
         """
         name = f"{role}-{len(self.started)}"
         data_dir = like.data_dir if like else self._directory / name
         log = self._directory / f"{name}.log"
-        worker = WorkerProcess(role, settings or self._settings, log, data_dir, extra or {})
+        worker = WorkerProcess(role, settings or self._settings, log, data_dir, extra or {}, open_files)
         self.started.append(worker)
         return worker
 

@@ -1,9 +1,8 @@
 """The figures of an API process in Prometheus' format: requests by route and status, and the outbox.
 
-With WEB_TOKEN they need it, as those of the workers do.
+Who may have them is `app.access`, as for those of the workers.
 """
 
-import hmac
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -12,9 +11,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from app.auth import IssuerKeys, NotSignedIn
+from app.access import refusal
+from app.api.problems import problem
+from app.auth import IssuerKeys
 from app.outbox import Outbox
 from app.serving import Serving
+from models.hosts import is_loopback
 
 router = APIRouter(tags=["operation"])
 
@@ -106,9 +108,15 @@ EventStreams = Annotated[Gauge, Depends(_event_streams)]
 @router.get("/metrics", include_in_schema=False)
 async def metrics(request: Request, services: Serving) -> Response:
     """Return the figures of this process."""
-    token = services.settings.web_token
-    presented = request.headers.get("authorization", "")
-    if token and not hmac.compare_digest(presented.encode(), f"Bearer {token.get_secret_value()}".encode()):
-        raise NotSignedIn("Send Authorization: Bearer and the value of WEB_TOKEN.")
+    settings = services.settings
+    refused = refusal(
+        settings.web_token.get_secret_value() if settings.web_token else None,
+        authorization=request.headers.get("authorization", ""),
+        host=request.headers.get("host", ""),
+        # With an address of its own there is a proxy, which sends on what comes from elsewhere.
+        is_local=is_loopback(settings.api_host) and settings.api_public_url is None,
+    )
+    if refused is not None:
+        return problem(refused.status, refused.reason, headers=refused.headers)
     registry: CollectorRegistry = request.app.state.registry
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)

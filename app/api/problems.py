@@ -53,10 +53,12 @@ def problem(
     detail: str,
     *,
     errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return the answer of one problem."""
     content: dict[str, Any] = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(content | ({"errors": list(errors)} if errors else {}), status, media_type=MEDIA_TYPE)
+    content |= {"errors": list(errors)} if errors else {}
+    return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging.config
 import signal
-import socket
+from typing import TYPE_CHECKING
 
 import click
 
-from app.settings import ConfigurationError, Settings, load_settings
+from app.connections import BACKLOG, listen
+from app.settings import ConfigurationError, Settings, ignored_variables, load_settings
+from models.hosts import bare_host, is_loopback
+
+if TYPE_CHECKING:
+    import socket
+
+log = logging.getLogger(__name__)
 
 #: How long requests may take to end after SIGTERM; event streams end at once. With what the parts take to
 #: disconnect (the outbox 2 s), it is within the 10 s that containers are given.
 END_REQUESTS_S = 5
-_BACKLOG = 2048
 
 
 @click.command()
@@ -26,7 +31,7 @@ def api(host: str | None, port: int | None) -> None:
 
     It starts whatever is down, and says so at /health/ready. Run more of them to scale.
     """
-    given = {"api_host": host, "api_port": port}
+    given = {"api_host": host and bare_host(host), "api_port": port}
     settings = load_settings().model_copy(update={name: value for name, value in given.items() if value})
     _check_address(settings)
     from app.logs import logging_config  # noqa: PLC0415  what follows takes a second to import
@@ -42,8 +47,11 @@ async def _serve(settings: Settings) -> None:
     import uvicorn  # noqa: PLC0415
 
     from app.api import create_app  # noqa: PLC0415
+    from app.api.protocol import protocol_with_room  # noqa: PLC0415
     from app.serving import address_of  # noqa: PLC0415
 
+    for name in ignored_variables():
+        log.warning("Kubernetes tells by it where a Service is: it is not read", extra={"variable": name})
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -53,26 +61,32 @@ async def _serve(settings: Settings) -> None:
         proxy_headers=False,
         server_header=False,
         lifespan="off",
+        http=protocol_with_room(),
+        ws="none",
+        backlog=BACKLOG,
         timeout_graceful_shutdown=END_REQUESTS_S,
     )
-    # Not uvicorn's own lifespan, which shows a traceback where we have a message.
-    with _listen(settings.api_host, settings.api_port) as listening:
+    listening = _listen(settings.api_host, settings.api_port)
+    try:
+        # Not uvicorn's own lifespan, which shows a traceback where we have a message.
         async with app.router.lifespan_context(app):
             for number in (signal.SIGINT, signal.SIGTERM):
                 # Uvicorn obeys them, and raises them again at its end: by then there is nothing left to do.
                 signal.signal(number, _was_obeyed)
             click.echo(f"chatlog API: {address_of(settings)} (what it offers: {address_of(settings)}/docs)")
-            await uvicorn.Server(config).serve(sockets=[listening])
+            await uvicorn.Server(config).serve(sockets=listening)
+    finally:
+        for opened in listening:
+            opened.close()
 
 
 def _was_obeyed(*_: object) -> None:
     """Do nothing."""
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _listen(host: str, port: int) -> list[socket.socket]:
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return listen(host, port)
     except OSError as error:
         said = error.strerror or str(error)
         raise ConfigurationError(
@@ -86,15 +100,8 @@ def _check_address(settings: Settings) -> None:
     Raises:
         ConfigurationError: requests could come by names that nobody named to us.
     """
-    if settings.api_public_url is None and not _is_loopback(settings.api_host):
+    if settings.api_public_url is None and not is_loopback(settings.api_host):
         raise ConfigurationError(
             f"API_HOST={settings.api_host} opens the API to other machines: set API_PUBLIC_URL to the "
             "address that people use (https, where a proxy ends TLS), or use 127.0.0.1"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

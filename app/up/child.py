@@ -18,9 +18,9 @@ import aiohttp
 from yarl import URL
 
 from app.embedded import launch
-from app.embedded.ports import LOOPBACK
 from app.up.errors import UpFailed
 from app.up.log_tail import LogTail
+from models.hosts import reached_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +34,6 @@ READY_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 12.0
 REQUEST_TIMEOUT_S = 5.0
 _POLL_S = 0.1
-
-_ALL_INTERFACES = {"0.0.0.0", "::"}  # noqa: S104 - compared with, never bound to
 
 #: With -P, for a module of the working directory must not come before ours.
 _CHATLOG = (sys.executable, "-P", "-c", "from app.commands import main; main()")
@@ -75,8 +73,7 @@ class Child:
     @property
     def url(self) -> str:
         """Where it answers."""
-        reachable = LOOPBACK if self._host in _ALL_INTERFACES else self._host
-        return str(URL.build(scheme="http", host=reachable, port=self._port.number))
+        return str(URL.build(scheme="http", host=reached_at(self._host), port=self._port.number))
 
     @property
     def running(self) -> bool:

@@ -7,10 +7,10 @@ look is `app.views.access`; what there is to see, `app.views.snapshot`.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiohttp import web
@@ -19,13 +19,16 @@ from mode import Service
 from prometheus_client.exposition import choose_encoder
 from yarl import URL
 
+from app.connections import RECEIVE_WITHIN_S, Room, listen
 from app.metrics import registry_of
+from app.settings import ignored_variables
 from app.views import snapshot
-from app.views.access import LOOPBACK, add_headers, guard
+from app.views.access import add_headers, guard
 from app.views.page import page
 from app.views.rates import SAMPLE_EVERY_S, Rates
 from app.views.states import state
 from app.worker_app import cannot_start
+from models.hosts import bare_host, is_everywhere, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,6 +40,48 @@ log = logging.getLogger(__name__)
 
 #: How long requests under way may hold up a stop.
 STOP_TIMEOUT_S = 1.0
+
+
+class ViewsRunner(web.AppRunner):
+    """Runs the views; closes connections by which no whole request comes in time, or too many (`Room`).
+
+    Args:
+        app: the views.
+        receive_within_s: how long a request may take to come.
+    """
+
+    __slots__ = ("_room",)
+
+    def __init__(self, app: web.Application, receive_within_s: float = RECEIVE_WITHIN_S) -> None:
+        super().__init__(
+            app,
+            access_log=None,
+            shutdown_timeout=STOP_TIMEOUT_S,
+            # It runs from the connection's first moment, and whatever comes of a request does not stop it.
+            keepalive_timeout=receive_within_s,
+            # For the rest of a request that is answered already.
+            lingering_time=receive_within_s,
+        )
+
+    async def setup(self) -> None:
+        """Begin."""
+        await super().setup()
+        self._room = Room[web.RequestHandler](_is_waiting, web.RequestHandler.force_close)
+
+    @property
+    def server(self) -> Any:
+        """What makes the protocol of each connection."""
+        server = super().server
+        return server and partial(_connected, server, self._room)
+
+
+def _connected(server: web.Server, room: Room[web.RequestHandler]) -> web.RequestHandler:
+    room.make(handler for handler in server.connections if handler.transport is not None)
+    return server()
+
+
+def _is_waiting(handler: web.RequestHandler) -> bool:
+    return handler._current_request is None and not handler._messages  # noqa: SLF001  nothing public tells it
 
 
 class Views(Web):
@@ -60,7 +105,7 @@ class Views(Web):
         self._has_token = token is not None
         self.web_app.middlewares.append(guard(token.get_secret_value() if token else None))
         self.web_app.on_response_prepare.append(add_headers)
-        self._runner = web.AppRunner(self.web_app, access_log=None, shutdown_timeout=STOP_TIMEOUT_S)
+        self._runner = ViewsRunner(self.web_app)
         for path, view in self._views().items():
             self.web_app.router.add_get(path, view)
 
@@ -70,12 +115,16 @@ class Views(Web):
         Raises:
             SystemExit: the port is taken, or others could reach us without a token.
         """
-        bind, port = self.app.conf.web_bind, self.app.conf.web_port
-        if bind not in LOOPBACK and not self._has_token:
+        bind, port = bare_host(self.app.conf.web_bind), self.app.conf.web_port
+        if not is_loopback(bind) and not self._has_token:
             # Settings refuse this; Faust's own --web-bind gets past them.
             raise cannot_start(f"the web views on {bind} need WEB_TOKEN; or bind them to 127.0.0.1")
+        for name in ignored_variables():
+            log.warning("Kubernetes tells by it where a Service is: it is not read", extra={"variable": name})
         try:
-            await super().start_server()
+            await self._runner.setup()
+            for listening in listen(bind, port):
+                await web.SockSite(self._runner, listening).start()
         except OSError as error:
             raise cannot_start(
                 f"WEB_PORT={port}: cannot listen on {bind} ({os.strerror(error.errno or 0)}); accepted: a "
@@ -88,7 +137,7 @@ class Views(Web):
 
     async def _address(self, bind: str) -> str:
         """Return the address by which other workers reach one that is bound to `bind`."""
-        if not _is_everywhere(bind):
+        if not is_everywhere(bind):
             return bind
         # The one that is used towards Kafka, where the others are as well. The name of a container or a pod
         # means nothing to its neighbours. Nothing is sent.
@@ -159,10 +208,3 @@ class Views(Web):
 
 def _health(verdict: Verdict) -> web.Response:
     return web.json_response(snapshot.verdict(verdict), status=200 if verdict.ok else 503)
-
-
-def _is_everywhere(bind: str) -> bool:
-    try:
-        return ipaddress.ip_address(bind).is_unspecified
-    except ValueError:
-        return False

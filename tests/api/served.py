@@ -11,8 +11,9 @@ import httpx
 
 from app.embedded import free_port
 from app.settings import Settings
+from models.hosts import with_port
 from tests.services import as_environment, eventually
-from tests.workers import CHATLOG
+from tests.workers import CHATLOG, limited
 
 #: On a machine that does much else.
 ANSWER_S = 60.0
@@ -21,14 +22,20 @@ ANSWER_S = 60.0
 class ApiProcess:
     """An API that a test may ask, and stop or kill."""
 
-    def __init__(self, settings: Settings, directory: Path, extra: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, directory: Path, extra: Mapping[str, str], open_files: int | None, at: str
+    ) -> None:
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{with_port(at, self.port)}"
         self._log = directory / f"api-{self.port}.log"
         environment = {**os.environ, **as_environment(settings), "API_PORT": str(self.port), **extra}
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(
-                [CHATLOG, "api"], env=environment, cwd=directory, stdout=output, stderr=output
+                limited(open_files, CHATLOG, "api"),
+                env=environment,
+                cwd=directory,
+                stdout=output,
+                stderr=output,
             )
 
     @property
@@ -57,9 +64,11 @@ class ApiProcess:
 
 
 @asynccontextmanager
-async def served(settings: Settings, directory: Path, **extra: str) -> AsyncIterator[ApiProcess]:
-    """Run `chatlog api`; give it when it answers."""
-    process = ApiProcess(settings, directory, extra)
+async def served(
+    settings: Settings, directory: Path, *, open_files: int | None = None, at: str = "127.0.0.1", **extra: str
+) -> AsyncIterator[ApiProcess]:
+    """Run `chatlog api`, which may have so many files open; give it when it answers at an address."""
+    process = ApiProcess(settings, directory, extra, open_files, at)
     try:
         await eventually(process.is_live)
         yield process

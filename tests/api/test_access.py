@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import pytest
 from pydantic import SecretStr
 
 from app.api import create_app
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     import httpx
-    import pytest
 
     from app.settings import Settings
 
@@ -159,9 +159,33 @@ async def test_figures_need_the_token_that_those_of_workers_need(
     async with app.router.lifespan_context(app), client_of(app) as client:
         without = await client.get("/metrics")
         with_it = await client.get("/metrics", headers={"Authorization": "Bearer a token of operators"})
+        as_password = await client.get("/metrics", auth=("anyone", "a token of operators"))
         odd = await client.get("/metrics", headers={b"Authorization": "Bearer é".encode()})
 
-    assert (without.status_code, with_it.status_code, odd.status_code) == (401, 200, 401)
+    assert [one.status_code for one in (without, with_it, as_password, odd)] == [401, 200, 200, 401]
+    assert "Bearer" in without.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "host", "status"),
+    [
+        ({}, "localhost:8000", 200),
+        ({"api_host": "::1"}, "[::1]:8000", 200),
+        ({}, "evil.example", 421),
+        ({"api_public_url": "https://chat.example"}, "127.0.0.1:8000", 403),
+        ({"api_host": "0.0.0.0", "api_public_url": "http://10.0.0.1:8000"}, "localhost:8000", 403),
+        ({"api_host": "::", "api_public_url": "http://10.0.0.1:8000"}, "[::1]:8000", 403),
+    ],
+)
+async def test_without_a_token_figures_are_for_the_machine_itself(
+    api_settings: Callable[..., Settings], overrides: dict[str, str], host: str, status: int
+) -> None:
+    app = create_app(api_settings(**overrides))
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        answer = await client.get("/metrics", headers={"Host": host})
+
+    assert answer.status_code == status
+    assert ("chatlog_api_requests" in answer.text) is (status == 200)
 
 
 async def test_readiness_says_what_is_down(

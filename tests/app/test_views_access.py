@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from app.views.access import add_headers, guard, holds
+from app.access import holds
+from app.views.access import add_headers, guard
 
 TOKEN = "s3cret-tökén"
 CLOSED = (

@@ -62,11 +62,11 @@ def test_a_role_without_a_worker_is_an_alert_for_each_role() -> None:
 def test_the_example_configuration_loads_the_rules_and_names_the_job_that_they_look_for() -> None:
     example = load(DIRECTORY / "prometheus.yml")
     assert example["rule_files"] == ["rules/*.yml"]
-    (scrape,) = example["scrape_configs"]
     down = next(alert for alert in ALERTS if alert.alert == "ChatlogWorkerDown")
     ((_, wanted),) = read(down.expr).metrics
-    assert re.fullmatch(wanted["job"], scrape["job_name"])
-    assert "credentials_file" in scrape["authorization"]
+    for scrape in example["scrape_configs"]:
+        assert re.fullmatch(wanted["job"], scrape["job_name"])
+        assert "credentials_file" in scrape["authorization"]
 
 
 @pytest.mark.parametrize(
