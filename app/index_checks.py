@@ -102,6 +102,13 @@ NEEDED = (
         "exports and chatlog backfill read all of the table",
     ),
     Needed(
+        "chat_log",
+        "chat_log_unsent_idx",
+        "btree (userid) WHERE ((message_type)::text = 'unsent'::text)",
+        "0010",
+        "every export reads all of the table, to find what was unsent",
+    ),
+    Needed(
         "dead_letters",
         "dead_letters_topic_partition_offset_key",
         'btree (topic, partition, "offset")',

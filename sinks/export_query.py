@@ -34,6 +34,12 @@ _IN_TIME = """
   AND ({until}::timestamptz IS NULL OR timestamp < {until}::timestamptz)"""
 _SAID_BY = """
   AND direction = {direction}::varchar"""
+# Neither the message that was unsent nor its edits; that something was, stays. Only where there are some, as
+# the payload has to be read for it. As a subquery, so that the ids are hashed and the rows stay in order.
+_NOT_TAKEN_BACK = """
+  AND (message_type = 'unsent'
+       OR coalesce(raw_payload #>> '{{message,mid}}', raw_payload #>> '{{message_edit,mid}}', '')
+          NOT IN (SELECT unnest({unsent}::text[])))"""
 
 _LONG = "SELECT {written} FROM ({rows}) AS entry ORDER BY {order}"
 _AS_JSON = "SELECT row_to_json(line) FROM ({lines}) AS line"
@@ -175,6 +181,8 @@ def _rows(scope: Scope, source: Source, options: ExportOptions, arguments: _Argu
     wanted = _IN_TIME.format(since=arguments.add(options.since), until=arguments.add(options.until))
     if options.direction:
         wanted += _SAID_BY.format(direction=arguments.add(options.direction.value))
+    if source is Source.CHAT_LOG and scope.unsent:
+        wanted += _NOT_TAKEN_BACK.format(unsent=arguments.add(scope.unsent))
     branches = [
         _BY_SURVEYID.format(table=table, surveyid=arguments.add(surveyid)) for surveyid in scope.surveyids
     ]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SURVEYIDS = statement("export_surveyids")
 _ERAS = statement("export_eras")
+_UNSENT = statement("export_unsent")
 
 
 class ExportImpossible(Exception):
@@ -48,10 +49,17 @@ class Era:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The rows of a survey: those with one of its ids, and those of its eras that have none."""
+    """The rows of a survey: those with one of its ids, and those of its eras that have none.
+
+    Attributes:
+        surveyids: the survey's ids, one for each version and translation.
+        eras: while its shortcodes meant it.
+        unsent: the platform's ids of messages that people took back; in the chat log, none of these.
+    """
 
     surveyids: tuple[UUID, ...]
     eras: tuple[Era, ...]
+    unsent: tuple[str, ...] = ()
 
 
 async def scope_of(connection: asyncpg.Connection[asyncpg.Record], owner: str, survey: str) -> Scope:
@@ -74,4 +82,5 @@ async def scope_of(connection: asyncpg.Connection[asyncpg.Record], owner: str, s
         Era(row["shortcode"], tuple(row["pages"]), row["since"], row["until"])
         for row in await connection.fetch(_ERAS, owner, survey)
     ]
-    return Scope(tuple(surveyids), tuple(eras))
+    unsent = [row["mid"] for row in await connection.fetch(_UNSENT)]
+    return Scope(tuple(surveyids), tuple(eras), tuple(unsent))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from asyncpg import utils
@@ -82,6 +82,45 @@ async def test_rows_are_in_order_of_person_time_and_direction_across_versions_an
     keys = [(row[0], row[2], row[3]) for row in rows]
     assert len(rows) == 56
     assert keys == sorted(keys)
+
+
+async def test_what_people_took_back_is_in_no_file_whichever_survey_they_were_in_by_then(
+    database: Settings, world: World
+) -> None:
+    a = await world.owner(A, "page")
+    survey, other = await world.survey(a, "Health", "flu"), await world.survey(a, "Trust", "trust")
+
+    async def say(content: str, message_type: str | None, payload: str | None, **values: Any) -> None:
+        where = {"surveyid": survey, "shortcode": "flu", "pageid": "page"} | values
+        await world.say(content, message_type=message_type, raw_payload=payload, **where)
+
+    await say("taken back", "text", '{"message": {"mid": "m1"}}')
+    await say("kept", "text", '{"message": {"mid": "m2"}}')
+    await say("taken back, without a survey", "text", '{"message": {"mid": "m3"}}', surveyid=None)
+    await say("taken back, as it was edited", "edit", '{"message_edit": {"mid": "m1"}}')
+    await say("of another writer", None, None)
+    await say("of another kind", None, '{"postback": {"mid": "m1", "title": "x"}}')
+    assert len(await contents(database, A, "Health")) == 6
+
+    await say("", "unsent", '{"message": {"mid": "m1", "is_deleted": true}}', surveyid=other)
+    await say("", "unsent", '{"message_unsend": {"mid": "m3"}}')
+    await say("", "unsent", '{"message": {}}', surveyid=other)
+
+    left = ["kept", "of another writer", "of another kind", ""]
+    assert await contents(database, A, "Health") == left
+    assert await contents(database, A, "Trust") == ["", ""]
+    file = await exported(database, A, "Health", format="jsonl", include_raw_payload=True)
+    assert b"taken back" not in file
+    plan = await plan_of(world.connection, Source.CHAT_LOG, ExportOptions())
+    assert "hashed SubPlan" in plan
+    assert "Sort  (" not in plan
+
+
+async def test_what_was_taken_back_is_found_without_reading_the_table(world: World) -> None:
+    async with world.connection.transaction():
+        await world.connection.execute("SET LOCAL enable_seqscan = off")
+        plan = await world.connection.fetch(f"EXPLAIN {statement('export_unsent')}")
+    assert "Seq Scan" not in "\n".join(row[0] for row in plan)
 
 
 async def test_a_shortcode_that_was_used_again_is_of_the_survey_of_its_time(

@@ -1,0 +1,1 @@
+DROP INDEX IF EXISTS chat_log_unsent_idx;
