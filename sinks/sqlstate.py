@@ -7,6 +7,7 @@ test. Source: PostgreSQL documentation, Appendix A, Error Codes.
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import asyncpg
 from asyncpg.exceptions._base import (
@@ -43,6 +44,24 @@ WAIT = {
     "58": "its disk or its files fail: see its log",
     "08": "the connection broke: see its log and the network",
 }
+#: What asyncpg says when the server was asked for TLS, and has none; it has no type for it.
+_NO_TLS = "rejected SSL upgrade"
+#: These are of a server that goes away in the middle; other errors of TLS are of certificates and versions.
+_TLS_BROKE_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+REFUSES_THE_USER = "refuses user or password: check DATABASE_URL"
+NO_SUCH_DATABASE = "has no such database: create it, or correct DATABASE_URL"
+UNKNOWN_PARAMETER = "does not take a parameter of DATABASE_URL: {said}; remove it"
+#: By a part of what PgBouncer says, whose every error is one of connections (class 08): no waiting helps.
+#: What else it says is of the server, which it does not reach itself.
+_POOLER_REFUSES = {
+    "authentication failed": REFUSES_THE_USER,
+    "no such user": REFUSES_THE_USER,
+    "no such database": NO_SUCH_DATABASE,
+    '" does not exist': NO_SUCH_DATABASE,
+    "unsupported startup parameter": UNKNOWN_PARAMETER,
+    "statement pooling mode": "is behind a pooler that gives each statement another session: set its "
+    "pool_mode to transaction, or to session",
+}
 #: The record is to blame: data exceptions, constraints, and limits it goes over (an index row, a field).
 RECORD = ("22", "23", "54")
 
@@ -58,10 +77,18 @@ def verdict(error: Exception) -> SinkError | BadRecord:
     # What these two say can quote the value, or the URL.
     if isinstance(error, DataError):
         return BadRecord(Reason.REJECTED_BY_DATABASE, "a value is out of the range of its column")
+    return _of_connection(error)
+
+
+def _of_connection(error: Exception) -> SinkError:
     if isinstance(error, asyncpg.ClientConfigurationError):
         return CannotGoOn(
             "DATABASE_URL is not understood: correct it; `chatlog check` says how it is written"
         )
+    if isinstance(error, ssl.SSLError) and not isinstance(error, _TLS_BROKE_OFF):
+        return CannotGoOn(f"PostgreSQL cannot be trusted by TLS, or does not trust us: {error}")
+    if type(error) is ConnectionError and _NO_TLS in str(error):
+        return CannotGoOn("PostgreSQL has no TLS, and sslmode in DATABASE_URL asks for it: have it use TLS")
     kind = type(error).__name__
     # What a TimeoutError says is nothing: the server holds the connection, and does not answer.
     if isinstance(error, TimeoutError):
@@ -71,10 +98,17 @@ def verdict(error: Exception) -> SinkError | BadRecord:
     )
 
 
+def refused_by_pooler(said: str) -> str | None:
+    """Return what to do about a refusal of PgBouncer's that waiting does not mend; None for any other."""
+    return next((remedy for part, remedy in _POOLER_REFUSES.items() if part in said), None)
+
+
 def _of_sqlstate(code: str, error: asyncpg.PostgresError) -> SinkError | BadRecord:
     # The server's message can quote the row, so it is passed on only where it cannot hold content.
     if code.startswith(RECORD):
         return BadRecord(Reason.REJECTED_BY_DATABASE, f"{type(error).__name__} (SQLSTATE {code})")
+    if code.startswith("08") and (refusal := refused_by_pooler(str(error))):
+        return CannotGoOn(f"PostgreSQL {refusal.format(said=error)}")
     for known, remedy in WAIT.items():
         if code.startswith(known):
             return ServiceDown(

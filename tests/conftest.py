@@ -62,6 +62,27 @@ def postgres() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def pgbouncer(postgres: str) -> Iterator[services.PgBouncer]:
+    """PgBouncer in transaction mode before that server."""
+    with services.shared_pgbouncer(postgres, services.TRANSACTION_MODE) as pooler:
+        yield pooler
+
+
+@pytest.fixture(scope="session")
+def packaged_pgbouncer(postgres: str) -> Iterator[services.PgBouncer]:
+    """PgBouncer before that server, as its package sets it up: each connection has a session."""
+    with services.shared_pgbouncer(postgres, {}) as pooler:
+        yield pooler
+
+
+@pytest.fixture(params=["pgbouncer", "packaged_pgbouncer"])
+def pooler(request: pytest.FixtureRequest) -> services.PgBouncer:
+    """Either of these: the test runs behind both."""
+    found: services.PgBouncer = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="session")
 def storage_server() -> Iterator[StorageSettings]:
     """Object storage that all tests share, as a user who may make buckets."""
     with services.shared_storage(NAMED_STORAGE) as server:

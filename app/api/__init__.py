@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 def create_app(settings: Settings) -> FastAPI:
     """Return the application; its parts connect when it starts, and end with it.
 
-    It starts whatever is down, says so (`/health/ready`), and answers when that is back.
+    It starts whatever is down, says so (`/health/ready`), and answers when that is back. It does not start on
+    what waiting does not mend, such as a wrong password (DatabaseRefuses).
 
     Raises:
         ConfigurationError: a setting is missing without which it could not do its work.

@@ -77,8 +77,11 @@ def _status_of(error: Exception) -> int | None:
         return 2
     from app.database import DatabaseUnavailable  # noqa: PLC0415
     from app.topic_admin import KafkaUnavailable, TopicsUnfit  # noqa: PLC0415
-    from migrations import MigrationError  # noqa: PLC0415
     from sinks.errors import SinkError  # noqa: PLC0415
 
-    down = DatabaseUnavailable | KafkaUnavailable | TopicsUnfit | MigrationError | SinkError
-    return 1 if isinstance(error, down) else None
+    if isinstance(error, DatabaseUnavailable | KafkaUnavailable | TopicsUnfit | SinkError):
+        return 1
+    # Last, as Alembic says in the log that it is loaded.
+    from migrations import MigrationError  # noqa: PLC0415
+
+    return 1 if isinstance(error, MigrationError) else None

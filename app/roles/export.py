@@ -11,7 +11,7 @@ from agents.chunks import ChunkRunner
 from agents.export import Exports
 from agents.export_attempt import ExportAttempts
 from agents.export_file import ExportFiles
-from app.database import DatabaseUnavailable, connect, create_pool
+from app.database import DatabaseRefuses, DatabaseUnavailable, connect, create_pool
 from app.kafka import client_settings
 from app.roles import declare_agent, once_kafka_answers
 from app.settings import ConfigurationError, Role
@@ -65,7 +65,7 @@ class ExportWork:
         """Wait for Kafka and check the storage; PostgreSQL and the storage may be down, jobs wait for them.
 
         Raises:
-            ConfigurationError: the storage refuses us; says which setting to mend.
+            ConfigurationError, DatabaseRefuses: storage or database refuses us; says which setting to mend.
         """
         settings = self._settings
         counts = await once_kafka_answers(
@@ -139,6 +139,8 @@ class ExportWork:
             connection = await connect(
                 self._settings, application_name="chatlog-export", statement_timeout_s=0
             )
+        except DatabaseRefuses as error:
+            raise CannotGoOn(str(error)) from None
         except DatabaseUnavailable as error:
             raise ServiceDown(f"PostgreSQL cannot be used: {error}") from None
         try:

@@ -52,7 +52,11 @@ class PersistWork:
         )
 
     async def start(self) -> None:
-        """Connect to Kafka, waiting while it is away; PostgreSQL may be down, the sink waits for it."""
+        """Connect to Kafka, waiting while it is away; PostgreSQL may be down, the sink waits for it.
+
+        Raises:
+            DatabaseRefuses: waiting would not help; says what to mend.
+        """
         settings = self._settings
         counts = await once_kafka_answers(
             self.patience, lambda: partition_counts(settings, [self.topics.dead_letters.name])

@@ -13,6 +13,7 @@ import httpx
 import jwt
 import pytest
 
+from app.embedded import free_port
 from tests.api.conftest import SECRET
 from tests.api.owners import ANA
 from tests.api.served import ANSWER_S, served
@@ -104,6 +105,17 @@ def test_a_port_that_is_taken_is_said_in_a_line(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert f"API_PORT={port}: nothing can listen there" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_what_waiting_does_not_mend_ends_it(tmp_path: Path) -> None:
+    url = f"{COMPLETE['DATABASE_URL']}?sslmode=verify-full&sslrootcert=/nonexistent.crt"
+    ended = chatlog(tmp_path, "api", "--port", str(free_port()), **COMPLETE | {"DATABASE_URL": url})
+
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "chatlog: DATABASE_URL names sslrootcert=/nonexistent.crt, which cannot be read (No such file or "
+        "directory): mend the file, or the path\n"
+    )
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
-from app.database import DatabaseUnavailable, connect, create_pool, server_of
+from app.database import DatabaseRefuses, DatabaseUnavailable, connect, create_pool, server_of
 from app.embedded import free_port
 from app.settings import ConfigurationError, Settings
-
-if TYPE_CHECKING:
-    from app.embedded import EmbeddedPostgres
 
 SECRET = "s3cret-and-more"
 
@@ -86,27 +83,55 @@ async def test_without_an_url_the_variable_is_named() -> None:
         ({"password": SECRET}, "refuses user or password: check DATABASE_URL"),
         ({"path": "/no-such-database"}, "has no such database: create it, or correct DATABASE_URL"),
         ({"query": "connect_timeout=3"}, 'unrecognized configuration parameter "connect_timeout"; remove it'),
+        ({"query": "work_mem=plenty"}, 'invalid value for parameter "work_mem": "plenty"; remove it'),
         ({"query": "sslmode=nonsense"}, "DATABASE_URL is not understood; accepted: postgresql://"),
-        ({"host": "no-such-host.invalid"}, "has an unknown host name: correct DATABASE_URL"),
+        ({"query": "sslmode=verify-full"}, "no certificate of an authority to do it by: add &sslrootcert="),
+        ({"query": "sslmode=verify-ca"}, "no certificate of an authority to do it by: add &sslrootcert="),
+        (
+            {"query": "sslmode=verify-full&sslrootcert=/nonexistent.crt"},
+            "names sslrootcert=/nonexistent.crt, which cannot be read (No such file or directory)",
+        ),
+        (
+            {"query": "sslmode=require&sslkey=/"},
+            "DATABASE_URL names sslkey=/, which cannot be read (Is a directory)",
+        ),
+        (
+            {"query": f"sslmode=verify-full&sslrootcert={__file__}"},
+            "check sslmode and sslrootcert in DATABASE_URL",
+        ),
+        ({"query": "sslmode=require"}, "rejected SSL upgrade"),
     ],
 )
-async def test_a_refusal_is_one_line_that_says_what_to_do(
+async def test_what_waiting_does_not_mend_is_one_line_that_says_what_to_do(
     database_url: str, changed: dict[str, str], message: str
 ) -> None:
+    """Whether the server may be away or not; and never is weaker TLS suggested than was asked for."""
     settings = settings_for(_changed(database_url, **changed))
-    for opened in (connect, create_pool):
-        with pytest.raises(DatabaseUnavailable) as raised:
+    for opened in (connect, create_pool, partial(create_pool, min_size=0)):
+        with pytest.raises(DatabaseRefuses) as raised:
             await opened(settings)
         assert message in str(raised.value)
         assert "\n" not in str(raised.value)
         assert SECRET not in str(raised.value)
+        assert "sslmode=require" not in str(raised.value)
 
 
-async def test_a_server_without_tls_is_told_from_one_that_is_down(
-    dedicated_postgres: EmbeddedPostgres,
-) -> None:
-    with pytest.raises(DatabaseUnavailable, match="rejected SSL upgrade"):
-        await connect(settings_for(f"{dedicated_postgres.url}?sslmode=require"))
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        (f"postgresql://u:{SECRET}@no-such-host.invalid/d", "has an unknown host name: correct DATABASE_URL"),
+        (f"postgresql://u:{SECRET}@127.0.0.1:1/d", "does not answer: start it, or correct DATABASE_URL"),
+        ("postgresql://u@/d?host=/no-such-directory", "cannot be reached (No such file or directory)"),
+    ],
+)
+async def test_a_server_that_is_away_may_be_waited_for(url: str, message: str) -> None:
+    settings = settings_for(url)
+    for opened in (connect, create_pool):
+        with pytest.raises(DatabaseUnavailable) as raised:
+            await opened(settings)
+        assert not isinstance(raised.value, DatabaseRefuses)
+        assert message in str(raised.value)
+    (await create_pool(settings, min_size=0)).terminate()
 
 
 async def test_a_server_that_is_down_is_told_at_once() -> None:

@@ -149,6 +149,19 @@ async def test_capture_does_not_start_on_topics_that_cannot_be_joined(
     assert "partitions" in refused.log.read_text()
 
 
+async def test_a_worker_ends_at_once_for_what_waiting_does_not_mend(
+    system: Settings, workers: Workers
+) -> None:
+    url = f"{system.require_database_url()}?sslmode=verify-full&sslrootcert=/nonexistent.crt"
+    refused = workers.start(Role.PERSIST, extra={"DATABASE_URL": url})
+
+    assert refused.wait() == 1
+    said = refused.log.read_text()
+    assert "cannot start" in said
+    assert "names sslrootcert=/nonexistent.crt, which cannot be read" in said
+    assert "Traceback" not in said
+
+
 async def play(system: Settings, said: Conversations) -> None:
     """Produce all states, then all events: whatever an event needs is there before it."""
     topics = topics_of(system)

@@ -7,6 +7,7 @@
 
 from tests.services.environment import as_environment, names_of_settings, settings_for_tests
 from tests.services.isolation import fresh_database, remove_topics
+from tests.services.pgbouncer import TRANSACTION_MODE, PgBouncer, shared_pgbouncer
 from tests.services.providers import (
     dedicated_kafka,
     dedicated_postgres,
@@ -21,6 +22,8 @@ from tests.services.waiting import LIMIT_S, eventually, in_own_loop
 
 __all__ = [
     "LIMIT_S",
+    "TRANSACTION_MODE",
+    "PgBouncer",
     "as_environment",
     "dedicated_kafka",
     "dedicated_postgres",
@@ -35,6 +38,7 @@ __all__ = [
     "settings_for_tests",
     "shared_kafka",
     "shared_moto",
+    "shared_pgbouncer",
     "shared_postgres",
     "shared_storage",
     "storage_named_by",

@@ -338,18 +338,6 @@ async def test_a_column_that_is_not_there_stops_the_sink(database: Settings, sin
         await sink.write([entry(0)])
 
 
-async def test_a_server_that_cannot_be_addressed_stops_the_sink(tmp_path: Path) -> None:
-    """Waiting does not mend a URL."""
-    url = "postgresql://user:secret@127.0.0.1:1/db?sslmode=nonsense"
-    settings = settings_for_tests("t", "127.0.0.1:1", url, tmp_path)
-    pool = await create_pool(settings, min_size=0)
-    with pytest.raises(CannotGoOn) as stopped:
-        await sink_on(pool).write([entry(0)])
-    assert "DATABASE_URL" in str(stopped.value)
-    assert "secret" not in str(stopped.value)
-    pool.terminate()
-
-
 # -- while the database has its troubles
 
 #: Ends the sessions of all others.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import asyncpg
 import pytest
 
@@ -103,3 +105,39 @@ def test_a_refused_record_is_described_without_its_content() -> None:
     assert isinstance(described, BadRecord)
     assert "secret" not in str(described)
     assert "22P02" in described.detail
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ssl.SSLCertVerificationError(1, "certificate verify failed: self-signed certificate"),
+        ssl.SSLError(1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required"),
+        ConnectionError('PostgreSQL server at "db:5432" rejected SSL upgrade'),
+        asyncpg.ClientConfigurationError("`sslmode` parameter must be one of: disable"),
+        asyncpg.ProtocolViolationError("password authentication failed"),
+        asyncpg.ProtocolViolationError("no such user: someone"),
+        asyncpg.ProtocolViolationError('database "other" does not exist'),
+        asyncpg.ProtocolViolationError("unsupported startup parameter: search_path"),
+        asyncpg.ConnectionDoesNotExistError("transaction blocks not allowed in statement pooling mode"),
+    ],
+    ids=str,
+)
+def test_what_waiting_does_not_mend_stops(error: Exception) -> None:
+    assert isinstance(verdict(error), CannotGoOn)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ssl.SSLEOFError(8, "EOF occurred in violation of protocol"),
+        ConnectionResetError("Connection reset by peer"),
+        ConnectionError("unexpected connection_lost() call"),
+        asyncpg.ProtocolViolationError("server login failed: FATAL the database system is starting up"),
+        asyncpg.ProtocolViolationError("pgbouncer cannot connect to server"),
+        asyncpg.ProtocolViolationError("query_wait_timeout"),
+        asyncpg.ProtocolViolationError("no more connections allowed (max_client_conn)"),
+    ],
+    ids=str,
+)
+def test_what_passes_is_waited_for(error: Exception) -> None:
+    assert isinstance(verdict(error), ServiceDown)
