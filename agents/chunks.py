@@ -58,6 +58,8 @@ class ChunkRunner:
         self._fail = fail
         self._last_of_partition: dict[int, asyncio.Task[bool]] = {}
         self._tasks: set[asyncio.Task[bool]] = set()
+        #: Whether a chunk could not be worked on: then no other is begun, as the worker stops.
+        self._failed = False
         self.records_done = 0
 
     async def run(self, stream: Stream[Chunk]) -> None:
@@ -99,9 +101,13 @@ class ChunkRunner:
             if before.cancelled() or not before.result():
                 # The worker stops, or the partition is given up. What follows would be built on a gap.
                 return False
+        if self._failed:
+            # What comes later in the log must not be safe before it.
+            return False
         try:
             await self._handle(chunk)
         except Exception as error:
+            self._failed = True
             log.exception(
                 "A chunk cannot be worked on; the worker stops and the chunk is read again",
                 extra={

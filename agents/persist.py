@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from models.dead_letters import from_record
 from models.entries import decode_entry
-from models.errors import BadRecord
+from models.errors import BadRecord, Reason
 from sinks.dead_letters import dead_letter_of
 from sinks.errors import CannotGoOn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiokafka import ConsumerRecord
 
     from app.progress import Chunk
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from sinks.chat_log import ChatLogSink
     from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
     from sinks.survey_lookup import SurveyLookup
+
+log = logging.getLogger(__name__)
 
 
 class Persist:
@@ -31,10 +37,14 @@ class Persist:
         self._sink = sink
         self._dead_letters = dead_letters
         self._surveys = surveys
+        #: Has chunks come to the sink in the order of the log, whatever they wait for before.
+        self._in_order = asyncio.Lock()
 
     async def __call__(self, chunk: Chunk) -> None:
         """Return when every record of `chunk` is a committed row or a dead letter."""
-        surveyid_of = (await self._surveys.known()).surveyid_of
+        async with self._in_order:
+            surveyid_of = (await self._surveys.known()).surveyid_of
+        # From here to the sink without a pause: of messages with one key, the first in the log wins.
         entries: list[ChatLogEntry] = []
         records: list[ConsumerRecord] = []
         bad: list[DeadLetter] = []
@@ -51,7 +61,24 @@ class Persist:
         if refused := await self._sink.write(entries):
             sources = {id(entry): record for entry, record in zip(entries, records, strict=True)}
             bad.extend(dead_letter_of(sources[id(entry)], error) for entry, error in refused)
+            _tell_of_conflicts(bad)
         await self._dead_letters.bury(bad)
+
+
+def _tell_of_conflicts(dead_letters: Sequence[DeadLetter]) -> None:
+    conflicts = [letter for letter in dead_letters if letter.reason == Reason.KEY_CONFLICT]
+    if conflicts:
+        conflicts.sort(key=lambda letter: letter.offset)
+        log.warning(
+            "Two messages of one person in one millisecond: the first has the row, "
+            "the later is kept with the dead letters",
+            extra={
+                "topic": conflicts[0].topic,
+                "partition": conflicts[0].partition,
+                "offset": conflicts[0].offset,
+                "records": len(conflicts),
+            },
+        )
 
 
 class KeepDeadLetters:

@@ -55,6 +55,11 @@ def persist_figures(work: PersistWork) -> Iterator[Metric]:
         "chatlog_refused", "Entries that PostgreSQL refused for their content.", value=stats.refused
     )
     yield CounterMetricFamily(
+        "chatlog_key_conflicts",
+        "Entries whose userid, timestamp and direction another message has: they have no row.",
+        value=stats.key_conflicts,
+    )
+    yield CounterMetricFamily(
         "chatlog_dead_letters_kept",
         "Dead letters copied to their table.",
         value=work.counters["dead_letters_kept"],
@@ -141,7 +146,7 @@ def database_figures(database: DatabaseProbe) -> Iterator[Metric]:
 
 
 def _batches(stats: SinkStats) -> Iterator[Metric]:
-    entries = stats.rows + stats.duplicates + stats.refused
+    entries = stats.rows + stats.duplicates + stats.refused + stats.key_conflicts
     yield _summary("chatlog_batch_entries", "Entries of a batch.", stats.batches, entries, stats.batch_sizes)
     yield _summary(
         "chatlog_write_duration_seconds",

@@ -95,9 +95,21 @@ class _Decoded(ChatLogEntry, gc=False, kw_only=True):
     metadata: msgspec.Raw = msgspec.Raw(b"null")
 
 
+class _Said(msgspec.Struct):
+    mid: str | None = None
+
+
+class _Event(msgspec.Struct):
+    """What an event tells of who it is."""
+
+    message: _Said | None = None
+    postback: _Said | None = None
+
+
 _BACKSLASH = ord("\\")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(_Decoded)
+_event_decoder = msgspec.json.Decoder(_Event)
 
 
 def encode_entry(entry: ChatLogEntry) -> bytes:
@@ -125,6 +137,22 @@ def decode_entry(raw: bytes | None) -> ChatLogEntry:
         except msgspec.DecodeError:  # not JSON, or not as it is stored: the rules tell
             return _by_the_rules(raw)
     return _by_the_rules(raw)
+
+
+def mid_of(entry: ChatLogEntry) -> str | None:
+    """Return the platform's own id of the message, None where its event has none that can be read.
+
+    Two entries with one key and two ids are two messages, of which the table can hold one.
+    """
+    payload = entry.raw_payload
+    try:
+        if isinstance(payload, msgspec.Raw):
+            event = _event_decoder.decode(payload)
+        else:
+            event = msgspec.convert(payload, _Event)
+    except msgspec.DecodeError:
+        return None
+    return next((said.mid for said in (event.message, event.postback) if said and said.mid is not None), None)
 
 
 def _can_be_stored_as_it_is(raw: bytes) -> bool:

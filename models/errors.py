@@ -22,6 +22,7 @@ class Reason(StrEnum):
     BAD_UUID = "bad_uuid"
     TIMESTAMP_OUT_OF_RANGE = "timestamp_out_of_range"
     REJECTED_BY_DATABASE = "rejected_by_database"
+    KEY_CONFLICT = "key_conflict"
 
 
 class BadRecord(Exception):

@@ -1,7 +1,11 @@
-"""Group what several chunks bring into batches, by size and by time.
+"""Group what several chunks bring into batches, by size and by time; of one key, the first wins.
 
 A chunk's caller gets its answer when everything in the chunk was written or refused, so it can
 acknowledge. Memory is bounded by what the transport lets be in flight.
+
+Batches are written side by side, but for those that have keys in common: a later one waits until the earlier
+is written. So no item goes to the table before all that came earlier with its key are committed or refused;
+and whenever the worker dies or loses its partitions, what is read again finds the first in its place.
 """
 
 from __future__ import annotations
@@ -10,8 +14,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from models.errors import Reason
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from models.errors import BadRecord
 
@@ -28,6 +34,25 @@ class _Submission(Generic[Item]):
     answer: asyncio.Future[list[tuple[Item, BadRecord]]]
 
 
+@dataclass(slots=True, eq=False)
+class _Batch(Generic[Item]):
+    """What goes out together.
+
+    Attributes:
+        submissions: whose items they are.
+        firsts: the first item of each key, by key.
+        later: the other items, in the order in which they came.
+        keys: those of `firsts`.
+        after: the writes that must have ended well before this one begins: they have keys of this one.
+    """
+
+    submissions: list[_Submission[Item]]
+    firsts: dict[Any, Item]
+    later: list[Item]
+    keys: frozenset[Any]
+    after: list[asyncio.Task[list[tuple[Item, BadRecord]]]]
+
+
 class Batcher(Generic[Item]):
     """Collects submissions and writes them together.
 
@@ -36,30 +61,40 @@ class Batcher(Generic[Item]):
     meanwhile waits, and so does its caller.
 
     Args:
-        write: writes one batch and returns the refused items with the reason, by identity.
+        write: writes one batch and returns the refused items with the reason, by identity. A reason of
+            `KEY_CONFLICT` says that another item has the key already. The keys of a batch come in order, so
+            that batches in flight lock rows in one order, and differ; or all of them are there already.
+        key: tells what only one item can have. The keys can be sorted.
     """
 
     def __init__(
         self,
         write: Callable[[list[Item]], Awaitable[list[tuple[Item, BadRecord]]]],
         *,
+        key: Callable[[Item], Any],
         max_items: int,
         max_wait_s: float,
         max_writes: int,
     ) -> None:
         self._write = write
+        self._key = key
         self._max_items = max_items
         self._max_wait_s = max_wait_s
         self._slots = asyncio.Semaphore(max_writes)
         self._waiting: list[_Submission[Item]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._writes: dict[asyncio.Task[list[tuple[Item, BadRecord]]], list[_Submission[Item]]] = {}
+        self._writes: dict[asyncio.Task[list[tuple[Item, BadRecord]]], _Batch[Item]] = {}
+        #: The batches that were given up with an error, until `stop`: nothing with their keys is written.
+        self._failed: list[tuple[frozenset[Any], BaseException]] = []
 
     async def submit(self, items: Sequence[Item]) -> list[tuple[Item, BadRecord]]:
         """Have `items` written; return those refused when all are settled.
 
+        Of items with one key, the one that was submitted first and not refused is written.
+
         Raises:
-            Exception: what `write` raised for the batch they were in; nothing of it counts as written.
+            Exception: what `write` raised for the batch they were in, or for an earlier one that has a key of
+                theirs; nothing of it counts as written.
         """
         if not items:
             return []
@@ -85,7 +120,8 @@ class Batcher(Generic[Item]):
         self._waiting.clear()
         for write, batch in self._writes.items():
             write.cancel()
-            _cancel(batch)
+            _cancel(batch.submissions)
+        self._failed.clear()
         if self._writes:
             await asyncio.wait(self._writes, timeout=STOP_S)
 
@@ -97,26 +133,62 @@ class Batcher(Generic[Item]):
             self._timer.cancel()
             self._timer = None
         # A caller that was cancelled while it waited (its partition was revoked) is left out.
-        batch = [submission for submission in self._waiting if not submission.answer.done()]
+        submissions = [submission for submission in self._waiting if not submission.answer.done()]
         self._waiting.clear()
-        if batch:
+        if submissions:
+            batch = self._batch_of(submissions)
             write = asyncio.create_task(self._write_batch(batch))
             self._writes[write] = batch
             write.add_done_callback(self._settle)
-            for submission in batch:
-                submission.answer.add_done_callback(lambda _: _cancel_if_nobody_waits(write, batch))
+            for submission in submissions:
+                submission.answer.add_done_callback(lambda _: _cancel_if_nobody_waits(write, submissions))
 
-    async def _write_batch(self, batch: list[_Submission[Item]]) -> list[tuple[Item, BadRecord]]:
+    def _batch_of(self, submissions: list[_Submission[Item]]) -> _Batch[Item]:
+        firsts, later = self._by_key(item for submission in submissions for item in submission.items)
+        keys = frozenset(firsts)
+        after = [
+            write
+            for write, batch in self._writes.items()
+            # One that was cancelled may still be ending. What it had is read again, and comes in order again.
+            if not write.cancelling() and not keys.isdisjoint(batch.keys)
+        ]
+        return _Batch(submissions, firsts, later, keys, after)
+
+    def _by_key(self, items: Iterable[Item]) -> tuple[dict[Any, Item], list[Item]]:
+        """Return the first item of each key, and the rest in order."""
+        firsts: dict[Any, Item] = {}
+        later = [item for item in items if firsts.setdefault(self._key(item), item) is not item]
+        return firsts, later
+
+    async def _write_batch(self, batch: _Batch[Item]) -> list[tuple[Item, BadRecord]]:
+        if batch.after:
+            await _until_written(batch.after)
+        for keys, error in self._failed:
+            if not keys.isdisjoint(batch.keys):
+                raise error
         async with self._slots:
-            return await self._write([item for submission in batch for item in submission.items])
+            firsts, later = batch.firsts, batch.later
+            refused: list[tuple[Item, BadRecord]] = []
+            while firsts:
+                some = await self._write([firsts[key] for key in sorted(firsts)])
+                refused += some
+                if not later:
+                    break
+                # Where the first was refused for what it is, the next has its turn. The others are too late.
+                free = {self._key(item) for item, why in some if why.reason is not Reason.KEY_CONFLICT}
+                if late := [item for item in later if self._key(item) not in free]:
+                    refused += await self._write(sorted(late, key=self._key))
+                firsts, later = self._by_key(item for item in later if self._key(item) in free)
+            return refused
 
     def _settle(self, write: asyncio.Task[list[tuple[Item, BadRecord]]]) -> None:
         """Answer the callers that still wait. A callback, as a task cancelled before it runs does nothing."""
         batch = self._writes.pop(write)
-        waiting = [submission for submission in batch if not submission.answer.done()]
+        waiting = [submission for submission in batch.submissions if not submission.answer.done()]
         if write.cancelled():
             _cancel(waiting)
         elif error := write.exception():
+            self._failed.append((batch.keys, error))
             for submission in waiting:
                 submission.answer.set_exception(error)
         else:
@@ -132,7 +204,14 @@ def _cancel(submissions: list[_Submission[Item]]) -> None:
         submission.answer.cancel()
 
 
-def _cancel_if_nobody_waits(write: asyncio.Task[Any], batch: list[_Submission[Item]]) -> None:
+async def _until_written(writes: list[asyncio.Task[Any]]) -> None:
+    """Return when all were written; end as the first that was not, for what follows is built on it."""
+    await asyncio.wait(writes)
+    for write in writes:
+        write.result()
+
+
+def _cancel_if_nobody_waits(write: asyncio.Task[Any], submissions: list[_Submission[Item]]) -> None:
     """End a write whose callers are all gone: it may be one that waits for a database without end."""
-    if not write.cancelling() and all(submission.answer.cancelled() for submission in batch):
+    if not write.cancelling() and all(submission.answer.cancelled() for submission in submissions):
         write.cancel()

@@ -107,6 +107,7 @@ class PersistWork:
             "rows": stats.rows,
             "duplicates": stats.duplicates,
             "refused": stats.refused,
+            "key_conflicts": stats.key_conflicts,
             "dead_letters": self.dead_letters.buried.total(),
             "dead_letters_kept": self.dead_letter_table.stats.rows,
             "foreign_dead_letters": self.keep_dead_letters.foreign,

@@ -109,6 +109,7 @@ def sink(app: WorkerApp, rates: Rates) -> Snapshot:
         stats = _persist(app).sink.stats
         found |= {
             "batches": stats.batches,
+            "key_conflicts": stats.key_conflicts,
             "batch_entries": percentiles(stats.batch_sizes),
             "write_s": percentiles(stats.write_seconds),
             "last_write": _iso(stats.last_write_at),

@@ -150,6 +150,24 @@ def test_an_error_stops_the_worker_and_the_chunk_is_never_acknowledged(
     assert (record.__dict__["offset"], record.__dict__["last_offset"]) == (3, 6)
 
 
+def test_nothing_is_begun_after_a_chunk_that_failed() -> None:
+    """What comes later in the log would be in the table before it."""
+
+    async def test() -> None:
+        first, beside, later = chunk(0, 0), chunk(0, 1), chunk(0, 2)
+        handler = Handler()
+        handler.fails[first] = RuntimeError("unforeseen")
+        handler.takes_s[beside] = 2.0
+        running = Running(handler, first, beside)
+        await asyncio.sleep(1.5)
+        running.stream.put(later)
+        await asyncio.sleep(10)
+        assert handler.began == [first, beside]
+        assert running.stream.acknowledged == [beside]
+
+    virtual_time.run(test())
+
+
 def test_in_order_nothing_is_worked_on_after_a_chunk_that_failed() -> None:
     """A state that is skipped would be missing in every history after it."""
 

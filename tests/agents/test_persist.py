@@ -14,6 +14,7 @@ from app.database import connect
 from app.progress import Chunk
 from models.dead_letters import DeadLetter, from_record, to_record
 from models.errors import Reason
+from models.surveys import SurveyMap
 from sinks.chat_log import ChatLogSink
 from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
 from sinks.errors import CannotGoOn
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from app.settings import Settings
+    from models.entries import ChatLogEntry
 
 CHAT_LOG, DEAD_LETTERS = "chat-log", "dead-letters"
 
@@ -115,6 +117,55 @@ async def test_every_record_is_a_row_or_a_dead_letter_with_its_own_place(
         "empty": 1,
         "unknown_value": 1,
     }
+
+
+async def test_a_message_whose_key_another_one_has_is_a_dead_letter_and_the_log_says_where(
+    pool: asyncpg.Pool, kafka: str, kafka_prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic = await make_topic(kafka, f"{kafka_prefix}-dead-letters", partitions=2)
+    sink = ChatLogSink(pool, Patience("test"), max_entries=100, max_wait_s=0.01, max_writes=2)
+    mids = {10: "m_first", 11: "m_lost", 12: "m_first", 13: "m_lost too"}
+    records = [
+        record(offset, entry(1, content="secret", raw_payload={"message": {"mid": mid}}))
+        for offset, mid in mids.items()
+    ]
+    async with producing(kafka) as producer:
+        dead_letters = DeadLetterTopic(producer, topic, partitions=2)
+        await Persist(sink, dead_letters, SurveyLookup(pool, Patience("test")))(chunk(records))
+
+    letters = [from_record(r.key, r.value, tuple(r.headers)) for r in await records_in(kafka, topic, 1)]
+    assert {letter.offset: letter.reason for letter in letters} == {11: "key_conflict", 13: "key_conflict"}
+    assert all("m_first" in letter.detail and mids[letter.offset] in letter.detail for letter in letters)
+    (told,) = [line for line in caplog.records if line.levelname == "WARNING"]
+    assert told.__dict__ | {"topic": CHAT_LOG, "partition": 1, "offset": 11, "records": 2} == told.__dict__
+    assert "secret" not in caplog.text
+
+
+async def test_chunks_reach_the_sink_in_the_order_in_which_they_came() -> None:
+    """Also when the first of them had to wait for the surveys, and the next need not."""
+
+    class Surveys:
+        def __init__(self) -> None:
+            self.asked = 0
+
+        async def known(self) -> SurveyMap:
+            self.asked += 1
+            if self.asked == 1:
+                await asyncio.sleep(0.05)
+            return SurveyMap()
+
+    class Sink:
+        def __init__(self) -> None:
+            self.written: list[int] = []
+
+        async def write(self, entries: Sequence[ChatLogEntry]) -> list[Any]:
+            self.written.extend(entry.timestamp for entry in entries)
+            return []
+
+    sink, nowhere = Sink(), DeadLetterTopic(None, "nowhere", 1)  # type: ignore[arg-type] # nothing is buried
+    persist = Persist(sink, nowhere, Surveys())  # type: ignore[arg-type] # as much of them as is used
+    await asyncio.gather(*(persist(chunk([record(number, entry(number))])) for number in range(5)))
+    assert sink.written == [0, 1, 2, 3, 4]
 
 
 async def test_chunks_of_many_partitions_are_written_together(database: Settings, pool: asyncpg.Pool) -> None:

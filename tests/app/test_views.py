@@ -25,6 +25,7 @@ from tests.workers import CHATLOG, Workers, produce
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from models import JSON
     from tests.workers import WorkerProcess
 
 SECRET = "the-token-of-this-test"
@@ -46,16 +47,21 @@ OF_FAUST = (
 async def test_a_persist_worker_tells_what_it_did(system: Settings, workers: Workers) -> None:
     topic = topics_of(system).chat_log.name
     entries = [(b"u", encode_entry(entry(number))) for number in range(30)]
-    await produce(system, topic, [*entries, (b"u", b"not JSON, but \x00 a secret"), *entries[:5]])
+    at_once = [
+        (b"v", encode_entry(entry(30, raw_payload={"message": {"mid": mid}})))
+        for mid in ("m_first", "m_lost")
+    ]
+    await produce(system, topic, [*entries, (b"u", b"not JSON, but \x00 a secret"), *entries[:5], *at_once])
     worker = workers.start(Role.PERSIST)
 
     counters = {
-        "records_read": 36,
-        "rows": 30,
+        "records_read": 38,
+        "rows": 31,
         "duplicates": 5,
         "refused": 0,
-        "dead_letters": 1,
-        "dead_letters_kept": 1,
+        "key_conflicts": 1,
+        "dead_letters": 2,
+        "dead_letters_kept": 2,
         "foreign_dead_letters": 0,
     }
     overview = await eventually(lambda: counted(worker, **counters))
@@ -68,7 +74,7 @@ async def test_a_persist_worker_tells_what_it_did(system: Settings, workers: Wor
 
     lag = await eventually(lambda: caught_up(worker))
     by_topic = {found["topic"]: found for found in lag["topics"]}
-    assert sum(partition["end"] for partition in by_topic[topic]["partitions"]) == 36
+    assert sum(partition["end"] for partition in by_topic[topic]["partitions"]) == 38
     assert all(partition["mine"] for partition in by_topic[topic]["partitions"])
     assert not lag["stale"]
 
@@ -79,13 +85,17 @@ async def test_a_persist_worker_tells_what_it_did(system: Settings, workers: Wor
     assert sink["waiting_since"] is None
 
     dead = (await get(worker, "/api/dead-letters")).json
-    assert dead == {"buried": {"not_json": 1}, "table": {"not_json": {"kept": 1, "pending": 1}}}
+    assert dead == {
+        "buried": {"not_json": 1, "key_conflict": 1},
+        "table": {reason: {"kept": 1, "pending": 1} for reason in ("not_json", "key_conflict")},
+    }
 
     found = await metrics(worker)
-    assert found["chatlog_rows_total"][()] == 30
+    assert found["chatlog_rows_total"][()] == 31
     assert found["chatlog_duplicates_total"][()] == 5
+    assert found["chatlog_key_conflicts_total"][()] == sink["key_conflicts"] == 1
     assert found["chatlog_dead_letters_total"][("reason", "not_json"),] == 1
-    assert found["chatlog_batch_entries_sum"][()] == 35
+    assert found["chatlog_batch_entries_sum"][()] == 37
     assert found["chatlog_write_duration_seconds_sum"][()] > 0
     assert sum(found["chatlog_lag_messages"].values()) == 0
     assert set(found["chatlog_commit_age_seconds"].values()) == {0.0}
@@ -284,7 +294,7 @@ async def run(settings: Settings, *command: str | Path, **variables: str) -> sub
     )
 
 
-def entry(number: int) -> ChatLogEntry:
+def entry(number: int, raw_payload: JSON = None) -> ChatLogEntry:
     return ChatLogEntry(
         "u",
         None,
@@ -295,7 +305,7 @@ def entry(number: int) -> ChatLogEntry:
         None,
         None,
         "text",
-        {},
+        raw_payload,
         {},
     )
 

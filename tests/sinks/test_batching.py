@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,7 +52,7 @@ class Table:
         return [(item, BadRecord(Reason.REJECTED_BY_DATABASE, item)) for item in refused]
 
     def batcher(self, max_items: int = 10, max_writes: int = 2) -> Batcher[str]:
-        return Batcher(self.write, max_items=max_items, max_wait_s=MAX_WAIT_S, max_writes=max_writes)
+        return Batcher(self.write, key=str, max_items=max_items, max_wait_s=MAX_WAIT_S, max_writes=max_writes)
 
 
 def numbered(count: int, what: str = "item") -> list[str]:
@@ -221,7 +223,7 @@ async def test_a_write_that_does_not_let_itself_be_cancelled_holds_a_stop_up_no_
             raise
         raise AssertionError("unreachable")
 
-    batcher = Batcher(stuck, max_items=1, max_wait_s=0, max_writes=1)
+    batcher = Batcher(stuck, key=str, max_items=1, max_wait_s=0, max_writes=1)
     caller = asyncio.create_task(batcher.submit(["a"]))
     await asyncio.sleep(1)
     await batcher.stop()
@@ -279,3 +281,167 @@ def test_whatever_comes_is_written_once_in_batches_within_the_limits(
 
 def items_of(number: int, size: int) -> list[str]:
     return [f"{'bad' if each % 5 == 4 else 'item'} {number}/{each}" for each in range(size)]
+
+
+# -- of one key, the first wins
+
+#: What a log holds: a key, where in the log, and whether the table refuses it.
+Entry = tuple[str, int, bool]
+
+
+class KeyedTable:
+    """Keeps the first that comes of each key. A write that is cancelled may still have been committed.
+
+    Args:
+        takes_s: how long each write takes, over and over again.
+        commits_anyway: whether a write that is cancelled is committed later.
+    """
+
+    def __init__(self, takes_s: Sequence[float], commits_anyway: Sequence[bool]) -> None:
+        self.rows: dict[str, int] = {}
+        self._takes_s = itertools.cycle(takes_s)
+        self._commits_anyway = itertools.cycle(commits_anyway)
+
+    async def write(self, items: list[Entry]) -> list[tuple[Entry, BadRecord]]:
+        takes_s = next(self._takes_s)
+        try:
+            await asyncio.sleep(takes_s)
+        except asyncio.CancelledError:
+            if next(self._commits_anyway):
+                asyncio.get_running_loop().call_later(takes_s, self._commit, items)
+            raise
+        return self._commit(items)
+
+    def _commit(self, items: list[Entry]) -> list[tuple[Entry, BadRecord]]:
+        refused = []
+        for item in items:
+            key, number, is_bad = item
+            if is_bad:
+                refused.append((item, BadRecord(Reason.REJECTED_BY_DATABASE, key)))
+            elif self.rows.setdefault(key, number) != number and number % 2:
+                refused.append((item, BadRecord(Reason.KEY_CONFLICT, key)))
+        return refused
+
+
+#: How many chunks of a partition may be in hand at once.
+IN_HAND = 4
+
+
+async def read(batcher: Batcher[Entry], chunks: Sequence[Sequence[Entry]], start: int, for_s: float) -> int:
+    """Work on the chunks from `start` on, for a while; return to where all is safe."""
+    done = [False] * len(chunks)
+    room = asyncio.Semaphore(IN_HAND)
+
+    async def work(number: int) -> None:
+        await batcher.submit(chunks[number])
+        done[number] = True
+        room.release()
+
+    tasks: list[asyncio.Task[None]] = []
+    try:
+        async with asyncio.timeout(for_s):
+            for number in range(start, len(chunks)):
+                await room.acquire()
+                tasks.append(asyncio.create_task(work(number)))
+            await asyncio.gather(*tasks)
+    except TimeoutError:
+        for task in tasks:
+            task.cancel()
+        await batcher.stop()
+        await asyncio.wait(tasks)
+    return next((number for number in range(start, len(chunks)) if not done[number]), len(chunks))
+
+
+@given(
+    log=st.lists(
+        st.lists(st.tuples(st.sampled_from("abcdefgh"), st.booleans()), min_size=1, max_size=5), max_size=25
+    ),
+    takes_s=st.lists(st.floats(0.001, 3), min_size=1, max_size=7),
+    commits_anyway=st.lists(st.booleans(), min_size=1, max_size=3),
+    rebalances_after_s=st.lists(st.floats(0.0, 4), max_size=4),
+    max_items=st.integers(1, 12),
+    max_writes=st.integers(1, 4),
+)
+def test_whatever_happens_the_first_of_a_key_that_can_be_stored_is_the_row(
+    log: list[list[tuple[str, bool]]],
+    takes_s: list[float],
+    commits_anyway: list[bool],
+    rebalances_after_s: list[float],
+    max_items: int,
+    max_writes: int,
+) -> None:
+    numbers = itertools.count()
+    chunks = [[(key, next(numbers), is_bad) for key, is_bad in chunk] for chunk in log]
+    table = KeyedTable(takes_s, commits_anyway)
+
+    async def owners() -> None:
+        start = 0
+        for after_s in [*rebalances_after_s, 1e6]:
+            # The next owner may be another worker, while what this one sent is still under way.
+            batcher: Batcher[Entry] = Batcher(
+                table.write,
+                key=itemgetter(0),
+                max_items=max_items,
+                max_wait_s=MAX_WAIT_S,
+                max_writes=max_writes,
+            )
+            start = await read(batcher, chunks, start, after_s)
+        assert start == len(chunks)
+
+    virtual_time.run(owners())
+
+    expected: dict[str, int] = {}
+    for key, number, is_bad in itertools.chain(*chunks):
+        if not is_bad:
+            expected.setdefault(key, number)
+    assert table.rows == expected
+
+
+@in_virtual_time
+async def test_batches_without_a_key_in_common_are_written_side_by_side() -> None:
+    table = Table()
+    batcher = table.batcher(max_items=2)
+    await asyncio.gather(batcher.submit(["a", "b"]), batcher.submit(["c", "d"]))
+    assert table.began_at == [0.0, 0.0]
+
+
+@in_virtual_time
+async def test_a_batch_waits_for_an_earlier_one_that_has_a_key_of_its_own_and_nobody_else_does() -> None:
+    table = Table()
+    batcher = table.batcher(max_items=2, max_writes=2)
+    await asyncio.gather(batcher.submit(["a", "b"]), batcher.submit(["b", "c"]), batcher.submit(["d", "e"]))
+    assert table.batches == [["a", "b"], ["d", "e"], ["b", "c"]]
+    assert table.began_at == [0.0, 0.0, 1.0]
+
+
+@in_virtual_time
+async def test_what_follows_an_item_that_could_not_be_written_is_not_written_until_a_stop() -> None:
+    table = Table()
+    batcher = table.batcher(max_items=1)
+    table.fails_with = RuntimeError("cannot go on")
+    first, second = (asyncio.create_task(batcher.submit(["a"])) for _ in range(2))
+    await asyncio.wait({first, second})
+    table.fails_with = None
+    with pytest.raises(RuntimeError, match="cannot go on"):
+        await batcher.submit(["a"])
+    assert await batcher.submit(["b"]) == []
+    assert [type(task.exception()) for task in (first, second)] == [RuntimeError] * 2
+    assert table.batches == [["a"], ["b"]]
+
+    await batcher.stop()
+
+    assert await batcher.submit(["a"]) == []
+
+
+@in_virtual_time
+async def test_many_of_one_key_cost_two_writes() -> None:
+    """A producer that sends one message again and again."""
+    items = [("key", number, False) for number in range(100)]
+    table = KeyedTable([1.0], [False])
+    batcher: Batcher[Entry] = Batcher(
+        table.write, key=itemgetter(0), max_items=100, max_wait_s=0, max_writes=1
+    )
+    refused = await batcher.submit(items)
+    assert [number for (_, number, _), _ in refused] == list(range(1, 100, 2))
+    assert table.rows == {"key": 0}
+    assert virtual_time.now() == pytest.approx(2.0)

@@ -242,7 +242,7 @@ async def test_the_same_message_is_one_row_and_the_first_one_stays(
     assert found == {
         each.key: each for each in (entry(1), entry(2), entry(1, direction=Direction.BOT), entry(3))
     }
-    assert (sink.stats.rows, sink.stats.duplicates, sink.stats.batches) == (4, 2, 2)
+    assert (sink.stats.rows, sink.stats.duplicates, sink.stats.key_conflicts) == (4, 2, 0)
 
 
 async def test_two_sinks_that_write_the_same_messages_at_once_do_not_stop_each_other(
@@ -261,6 +261,130 @@ async def test_two_sinks_that_write_the_same_messages_at_once_do_not_stop_each_o
     assert set(await rows_of(database)) == {each.key for each in entries}
     assert sum(sink.stats.rows for sink in sinks) == 5_000
     assert [patience_of(sink).retries for sink in sinks] == [0, 0]
+
+
+def log_with_conflicts(entries: int, apart: int) -> list[ChatLogEntry]:
+    """Return a log in which every third message has the key of the one so many entries before it."""
+    return [
+        entry(
+            number - apart if number % 3 == 0 and number >= apart else number,
+            userid="of all",
+            content=f"said {number}",
+            raw_payload={"message": {"mid": f"m_{number}"}},
+        )
+        for number in range(entries)
+    ]
+
+
+async def test_of_two_messages_with_one_key_the_first_in_the_log_stays_however_often_it_is_read(
+    database: Settings, pool: asyncpg.Pool
+) -> None:
+    log = log_with_conflicts(6_000, apart=700)
+    first: dict[tuple[str, int, str], ChatLogEntry] = {}
+    for each in log:
+        first.setdefault(each.key, each)
+    lost = {each.content for each in log if first[each.key] is not each}
+    assert len(lost) > 1_000
+
+    # The second time, what is there is looked up first.
+    for _ in range(2):
+        sink = sink_on(pool, max_entries=150, max_writes=4)
+        refused = await asyncio.gather(*(sink.write(log[n : n + 50]) for n in range(0, len(log), 50)))
+        assert {item.content for some in refused for item, _ in some} == lost
+        assert await stored(database) == first
+        assert sink.stats.key_conflicts == len(lost)
+
+
+async def test_a_later_message_waits_for_a_first_one_that_is_held_up(
+    database: Settings, pool: asyncpg.Pool
+) -> None:
+    sink = sink_on(pool, max_entries=2, max_writes=3)
+    held_up, unrelated = [entry(1, userid="a"), entry(2, content="first")], [entry(3), entry(4)]
+    async with locked(
+        database,
+        "INSERT INTO chat_log (userid, timestamp, direction, content) VALUES "
+        f"('a', 'epoch'::timestamptz + {NOW_MS + 1} * interval '1 millisecond', 'user', '')",
+    ):
+        first = asyncio.create_task(sink.write(held_up))
+        await eventually(lambda: is_writing(sink, 1))
+        later = asyncio.create_task(sink.write([entry(2, content="later"), entry(5)]))
+        # By the time that these are written, those before them would be.
+        await sink.write(unrelated)
+        assert not later.done()
+
+    assert [await first, await later] == [[], []]
+    assert await stored(database) == {each.key: each for each in [*held_up, *unrelated, entry(5)]}
+
+
+def is_writing(sink: ChatLogSink, batches: int) -> bool:
+    return len(sink._batcher._writes) == batches
+
+
+def said(mid: object, number: int = 0, how: str = "message", **fields: Any) -> ChatLogEntry:
+    return entry(number, raw_payload={how: {"mid": mid}}, **fields)
+
+
+@pytest.mark.parametrize(
+    ("there", "comes", "is_lost"),
+    [
+        (said("a"), said("b"), True),
+        (said("a"), said("b", how="postback"), True),
+        (said("a", how="postback"), said("b", how="postback"), True),
+        # Delivered again, by whoever.
+        (said("a"), said("a", content="as another version reads it"), False),
+        # Not known to be another: rows of other writers need not have the event.
+        (said("a"), entry(raw_payload=None), False),
+        (entry(raw_payload=None), said("a"), False),
+        (entry(raw_payload={"message": {}}), entry(raw_payload={"postback": {}}), False),
+        (said("a"), said(7), False),
+        (said(["a"]), said("b"), True),
+        (entry(raw_payload=["message"]), said("a"), False),
+        (said("a"), entry(raw_payload="message"), False),
+        (said("a"), entry(raw_payload={"message": ["mid"]}), False),
+        # Another key.
+        (said("a"), said("b", direction=Direction.BOT), False),
+        (said("a"), said("b", number=50), False),
+    ],
+)
+async def test_a_message_whose_key_another_one_has_is_refused(
+    sink: ChatLogSink, there: ChatLogEntry, comes: ChatLogEntry, is_lost: bool
+) -> None:
+    assert await sink.write([there]) == []
+
+    # Alone, once as it is inserted and once as it is looked up first; and as it comes out of the topic.
+    for again in (comes, comes, decode_entry(encode_entry(comes))):
+        refused = await sink.write([again])
+        assert [(item, why.reason) for item, why in refused] == [(again, Reason.KEY_CONFLICT)] * is_lost
+    # And in one batch with what it is compared to, which is there by now.
+    in_a_batch = [item for item, _ in await sink.write([entry(1), there, entry(2), comes, entry(3)])]
+
+    assert in_a_batch == [comes] * is_lost
+    assert sink.stats.key_conflicts == 4 * is_lost
+    assert sink.stats.rows + sink.stats.duplicates + sink.stats.key_conflicts == 9
+
+
+async def test_what_a_conflict_says_names_both_messages_and_nothing_that_was_said(
+    database: Settings, sink: ChatLogSink
+) -> None:
+    long = "m" * 10_000
+    ((_, why),) = await sink.write([said("m_first", content="secret"), said(long, content="secret too")])
+    assert "m_first" in why.detail
+    assert "m" * 100 in why.detail
+    assert len(why.detail) < 300
+    assert "secret" not in why.detail
+    (row,) = (await rows_of(database)).values()
+    assert row["content"] == "secret"
+
+
+async def test_a_log_that_is_read_again_gets_what_is_missing(database: Settings, sink: ChatLogSink) -> None:
+    log = [entry(number) for number in range(300)]
+    await sink.write(log[:200])
+    await sink.write(log[:100])
+    assert await sink.write(log) == []
+    await execute(database, "DELETE FROM chat_log WHERE timestamp < (SELECT max(timestamp) FROM chat_log)")
+    assert await sink.write(log) == []
+    assert await stored(database) == {each.key: each for each in log}
+    assert (sink.stats.rows, sink.stats.duplicates) == (200 + 100 + 299, 100 + 200 + 1)
 
 
 # -- who is to blame

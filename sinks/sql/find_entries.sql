@@ -1,0 +1,25 @@
+-- Tell which of these entries are not in chat_log, and which have the key of another message there. Those that are
+-- there as the same message are left out: most often all of them.
+-- Messages differ when both have the platform's id, and these differ. A lateral query with a limit, so that the primary
+-- key is asked, whatever the statistics of a month's partition say.
+SELECT
+    asked.number - 1 AS position,
+    found.is_there IS NULL AS is_missing,
+    found.mid
+FROM ROWS FROM (
+    jsonb_to_recordset($1::jsonb) AS (userid varchar, timestamp bigint, direction varchar, mid varchar)
+) WITH ORDINALITY AS asked (userid, timestamp, direction, mid, number)
+LEFT JOIN LATERAL (
+    SELECT
+        true AS is_there,
+        coalesce(raw_payload -> 'message' ->> 'mid', raw_payload -> 'postback' ->> 'mid') AS mid
+    FROM chat_log
+    WHERE
+        chat_log.userid = asked.userid
+        AND chat_log.direction = asked.direction
+        AND chat_log.timestamp = 'epoch'::timestamptz
+            + asked.timestamp / 1000 * interval '1 second'
+            + asked.timestamp % 1000 * interval '1 millisecond'
+    LIMIT 1
+) AS found ON true
+WHERE found.is_there IS NULL OR found.mid <> asked.mid
