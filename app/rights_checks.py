@@ -1,7 +1,7 @@
 """What the connected user may do: the rights that each part of this program needs, and which are missing.
 
 A user of the database is for one part or for several, and having the rights of one is enough. It is meant for
-a part if it is a member of its role (`migrations/roles.up.sql`); then all of that part's rights have to be
+a part if it is a member of its role (`migrations.rights`); then all of that part's rights have to be
 there. Whether the tables are as they should be is `app.schema_checks`' matter: a right on what is missing
 counts as there.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from app.findings import Finding, Level
+from migrations.rights import RIGHTS, Right
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,100 +21,50 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Right:
-    """An action on a table, or on some of its columns."""
-
-    action: str
-    table: str
-    columns: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        """Return it in the words of SQL."""
-        if self.columns:
-            return f"{self.action} ({', '.join(self.columns)}) of {self.table}"
-        return f"{self.action} {'into' if self.action == 'INSERT' else 'from'} {self.table}"
-
-
-@dataclass(frozen=True, slots=True)
 class Part:
-    """A part of this program that connects to the database.
+    """A part of this program that connects to the database, or people who do.
 
     Attributes:
         name: of the command that starts it.
         role: the role that has the rights.
-        rights: without one of these it cannot work.
         functions: what it must be able to call: the signature, and what for.
-        wanted: it works without these, but not fully.
+        spared: tables without whose rights it works as well, but not fully.
         without: what is so if it has not those.
     """
 
     name: str
     role: str
-    rights: tuple[Right, ...]
     functions: dict[str, str] = field(default_factory=dict)
-    wanted: tuple[Right, ...] = ()
+    spared: tuple[str, ...] = ()
     without: str = ""
 
+    @property
+    def rights(self) -> tuple[Right, ...]:
+        """Without one of these it cannot work."""
+        return tuple(right for right in RIGHTS[self.role] if right.table not in self.spared)
 
-_PAGES = Right("SELECT", "credentials", ("userid", "entity", "facebook_page_id"))
-_LOOKUP = (Right("SELECT", "surveys", ("id", "userid", "shortcode", "created")), _PAGES)
-_SURVEYS = (
-    Right("SELECT", "users", ("id", "email")),
-    Right("SELECT", "surveys", ("id", "userid", "shortcode", "title", "survey_name", "created")),
-    _PAGES,
-)
-_WHICH_MESSAGE = ("userid", "pageid", "timestamp", "direction", "shortcode", "surveyid")
-_PROGRESS = (
-    *("status", "export_link", "reason", "attempt", "lease_token", "lease_until"),
-    *("rows_done", "rows_estimate", "bytes_done", "object_key", "finished", "cells_not_shown"),
-)
+    @property
+    def wanted(self) -> tuple[Right, ...]:
+        """It works without these, but not fully."""
+        return tuple(right for right in RIGHTS[self.role] if right.table in self.spared)
+
 
 PARTS = (
     Part(
         "worker persist",
         "chatlog_writer",
-        (
-            Right("INSERT", "chat_log"),
-            Right("SELECT", "chat_log"),
-            Right("INSERT", "dead_letters"),
-            Right("SELECT", "dead_letters"),
-            Right("DELETE", "dead_letters"),
-            Right("UPDATE", "dead_letters", ("replayed_at",)),
-        ),
         functions={"chat_log_make_partitions(integer, integer)": "make partitions"},
-        wanted=_LOOKUP,
+        spared=("surveys", "credentials"),
         without="rows are stored without a surveyid",
     ),
+    Part("worker export", "chatlog_exporter"),
+    Part("api", "chatlog_api"),
+    Part("backfill", "chatlog_maintainer"),
     Part(
-        "worker export",
-        "chatlog_exporter",
-        (
-            Right("SELECT", "chat_log"),
-            Right("SELECT", "responses"),
-            *_SURVEYS,
-            Right("SELECT", "export_status"),
-            Right("UPDATE", "export_status", _PROGRESS),
-        ),
-    ),
-    Part(
-        "api",
-        "chatlog_api",
-        (
-            Right("SELECT", "chat_log", _WHICH_MESSAGE),
-            Right("SELECT", "responses", ("userid", "pageid", "timestamp", "shortcode", "surveyid")),
-            *_SURVEYS,
-            Right("SELECT", "export_status"),
-            Right("INSERT", "export_status"),
-            Right("UPDATE", "export_status", (*_PROGRESS, "options", "published", "removed")),
-            Right("SELECT", "ended_sessions"),
-            Right("INSERT", "ended_sessions"),
-            Right("DELETE", "ended_sessions"),
-        ),
-    ),
-    Part(
-        "backfill",
-        "chatlog_maintainer",
-        (Right("SELECT", "chat_log", _WHICH_MESSAGE), Right("UPDATE", "chat_log", ("surveyid",)), *_LOOKUP),
+        "people who read",
+        "chatlog_reader",
+        spared=("dead_letters",),
+        without="nobody sees why a message is not in chat_log",
     ),
 )
 
@@ -184,8 +135,17 @@ async def _not_granted(connection: asyncpg.Connection[asyncpg.Record], rights: S
     return refused
 
 
+def _not_contained(able: Sequence[_Found]) -> list[_Found]:
+    """Leave out what the user may do anyhow, as part of more, unless it was made for that."""
+    return [
+        one
+        for one in able
+        if one.is_member or not any(set(one.part.rights) < set(other.part.rights) for other in able)
+    ]
+
+
 def _findings(user: str, found: Sequence[_Found]) -> Iterator[Finding]:
-    able = [one for one in found if not one.missing]
+    able = _not_contained([one for one in found if not one.missing])
     broken = [one for one in found if one.missing and one.is_member]
     for one in broken:
         what = f"the user {user} may not {', '.join(one.missing)}: {one.part.name} needs it"

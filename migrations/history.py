@@ -24,6 +24,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from migrations import rights
 from migrations.errors import CAUSES, MigrationError, explain
 from migrations.files import HERE, run_on
 
@@ -42,6 +43,7 @@ Say: TypeAlias = Callable[[str], None]
 VERSION_TABLE = "chatlog_schema_version"
 #: Any number will do that no other program takes for an advisory lock: these are the bytes of "chatlog".
 LOCK_KEY = int.from_bytes(b"chatlog")
+_GIVE_RIGHTS = "SELECT set_config('chatlog.rights', $1, true)"
 #: How often to try again when a long query holds chat_log; each try waits for 5 s (0001_chat_log.up.sql).
 PARTITION_ATTEMPTS = 4
 
@@ -83,6 +85,7 @@ async def up(connect: Connect, revision: str = "head", *, say: Say) -> None:
         else:
             say(f"Nothing to do: the schema is at {_name(count)}.")
         if max(wanted, count):
+            await connection.exec_driver_sql(_GIVE_RIGHTS, (rights.as_json(),))
             await connection.run_sync(run_on, "roles.up.sql")
     await _make_partitions(connect, say)
 

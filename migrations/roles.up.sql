@@ -37,8 +37,8 @@ BEGIN
 END
 $do$;
 
--- Who may do what with which table; with some of its columns, if any are named. Nobody reads credentials.details,
--- which holds secrets, and nobody who exports or asks for exports deletes a row (sessions that are over aside).
+-- Who may do what with which table; with some of its columns, if any are named. migrations/rights.py says it, and gives
+-- it here as the setting chatlog.rights of this transaction.
 DO
 $do$
 DECLARE
@@ -46,54 +46,10 @@ DECLARE
     missing   text;
 BEGIN
     FOR of_a_role IN
-        WITH allowed (role, action, relation, names) AS (VALUES
-            -- SELECT, because ON CONFLICT reads the key.
-            ('chatlog_writer', 'SELECT', 'chat_log', NULL),
-            ('chatlog_writer', 'INSERT', 'chat_log', NULL),
-            -- A dead letter is written, listed, marked as replayed, dropped; what it holds is never altered.
-            ('chatlog_writer', 'SELECT', 'dead_letters', NULL),
-            ('chatlog_writer', 'INSERT', 'dead_letters', NULL),
-            ('chatlog_writer', 'DELETE', 'dead_letters', NULL),
-            ('chatlog_writer', 'UPDATE', 'dead_letters', '{replayed_at}'),
-            ('chatlog_writer', 'SELECT', 'surveys', '{id, userid, shortcode, created}'),
-            ('chatlog_writer', 'SELECT', 'credentials', '{userid, entity, facebook_page_id}'),
-
-            ('chatlog_exporter', 'SELECT', 'chat_log', NULL),
-            ('chatlog_exporter', 'SELECT', 'responses', NULL),
-            ('chatlog_exporter', 'SELECT', 'users', '{id, email}'),
-            ('chatlog_exporter', 'SELECT', 'surveys', '{id, userid, shortcode, title, survey_name, created}'),
-            ('chatlog_exporter', 'SELECT', 'credentials', '{userid, entity, facebook_page_id}'),
-            ('chatlog_exporter', 'SELECT', 'export_status', NULL),
-            -- Neither whose it is, nor what was asked for, nor whether its job was sent.
-            ('chatlog_exporter', 'UPDATE', 'export_status',
-                '{status, export_link, reason, attempt, lease_token, lease_until, rows_done, rows_estimate, bytes_done,
-                  object_key, finished, cells_not_shown}'),
-
-            -- For counts; what was said is not for the API to read.
-            ('chatlog_api', 'SELECT', 'chat_log',
-                '{userid, pageid, timestamp, direction, shortcode, surveyid}'),
-            ('chatlog_api', 'SELECT', 'responses',
-                '{userid, pageid, timestamp, question_ref, shortcode, surveyid}'),
-            ('chatlog_api', 'SELECT', 'users', '{id, email}'),
-            ('chatlog_api', 'SELECT', 'surveys', '{id, userid, shortcode, title, survey_name, created}'),
-            ('chatlog_api', 'SELECT', 'credentials', '{userid, entity, facebook_page_id}'),
-            ('chatlog_api', 'SELECT', 'export_status', NULL),
-            ('chatlog_api', 'INSERT', 'export_status', NULL),
-            -- Not whose it is, nor of what.
-            ('chatlog_api', 'UPDATE', 'export_status',
-                '{status, export_link, options, published, reason, attempt, lease_token, lease_until, rows_done,
-                  rows_estimate, bytes_done, object_key, finished, removed, cells_not_shown}'),
-            ('chatlog_api', 'SELECT', 'ended_sessions', NULL),
-            ('chatlog_api', 'INSERT', 'ended_sessions', NULL),
-            ('chatlog_api', 'DELETE', 'ended_sessions', NULL),
-
-            ('chatlog_maintainer', 'SELECT', 'chat_log',
-                '{userid, pageid, timestamp, direction, shortcode, surveyid}'),
-            ('chatlog_maintainer', 'UPDATE', 'chat_log', '{surveyid}'),
-            ('chatlog_maintainer', 'SELECT', 'surveys', '{id, userid, shortcode, created}'),
-            ('chatlog_maintainer', 'SELECT', 'credentials', '{userid, entity, facebook_page_id}'),
-
-            ('chatlog_reader', 'SELECT', 'chat_log', NULL)
+        WITH allowed AS (
+            SELECT *
+            FROM jsonb_to_recordset(current_setting('chatlog.rights')::jsonb)
+                AS given (role text, action text, relation text, names name[])
         ),
         -- An earlier revision has fewer tables and columns.
         present AS (
@@ -105,7 +61,7 @@ BEGIN
             CROSS JOIN LATERAL (
                 SELECT array_agg(attname ORDER BY attnum) AS columns
                 FROM pg_attribute
-                WHERE attrelid = pg_class.oid AND attname = ANY (names::name[]) AND NOT attisdropped
+                WHERE attrelid = pg_class.oid AND attname = ANY (names) AND NOT attisdropped
             ) AS found
             WHERE to_regrole(role) IS NOT NULL AND (names IS NULL OR columns IS NOT NULL)
         )

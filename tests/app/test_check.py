@@ -201,6 +201,7 @@ async def test_a_user_who_may_do_everything_is_told_so_in_one_line(settings: Set
         ("chatlog_exporter", "worker export"),
         ("chatlog_api", "api"),
         ("chatlog_maintainer", "backfill"),
+        ("chatlog_reader", "people who read"),
     ],
 )
 async def test_a_member_of_a_role_has_the_rights_for_its_part_and_no_more(
@@ -242,6 +243,17 @@ async def test_a_writer_who_may_not_look_surveys_up_is_told_what_that_means(sett
     assert wrong(findings) == []
     (note,) = [message for level, message, _ in rights(findings) if level is Level.NOTE]
     assert note.startswith("rows are stored without a surveyid: ")
+
+
+async def test_a_reader_whom_nobody_lets_see_dead_letters_is_told_what_that_means(
+    settings: SettingsFor,
+) -> None:
+    await prepare(settings())
+    async with user_of(settings(), "GRANT SELECT ON chat_log, chatlog_schema_version TO {}") as (_, as_user):
+        findings = await run_checks(as_user)
+    assert wrong(findings) == []
+    (note,) = [message for level, message, _ in rights(findings) if level is Level.NOTE]
+    assert note.startswith("nobody sees why a message is not in chat_log: ")
 
 
 async def test_what_is_down_is_told_and_holds_nothing_else_up(settings: SettingsFor) -> None:

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 import migrations
+from migrations.rights import RIGHTS
 from tests.migrations import theirs
 from tests.migrations.connecting import connect_to, go_down, go_up
 
@@ -187,7 +188,11 @@ MAINTAINER_MAY_NOT = (
     "SELECT * FROM users",
     *CLOSED_TO_ALL,
 )
-READER_MAY = ("SELECT * FROM chat_log", "SELECT * FROM chatlog_schema_version")
+READER_MAY = (
+    "SELECT * FROM chat_log",
+    "SELECT * FROM dead_letters",
+    "SELECT * FROM chatlog_schema_version",
+)
 READER_MAY_NOT = (
     "SELECT * FROM ended_sessions",
     ENTRY,
@@ -195,8 +200,8 @@ READER_MAY_NOT = (
     "DELETE FROM chat_log",
     "TRUNCATE chat_log",
     "DROP TABLE chat_log",
-    "SELECT * FROM dead_letters",
     DEAD_LETTER,
+    "UPDATE dead_letters SET replayed_at = now()",
     "DELETE FROM dead_letters",
     "SELECT chat_log_make_partitions(4, 4)",
     "SET ROLE chatlog_writer",
@@ -221,6 +226,37 @@ MAY_NOT = {
     "chatlog_reader": READER_MAY_NOT,
 }
 ROLES = set(MAY)
+
+
+def test_every_role_is_declared_and_tried() -> None:
+    assert set(RIGHTS) == ROLES
+
+
+async def test_a_role_has_the_rights_that_are_declared_and_no_other(database: Database) -> None:
+    granted = {
+        (row["role"], row["action"], row["relation"]): frozenset(row["columns"] or ())
+        for row in await database.fetch(_GRANTED)
+    }
+    assert granted == {
+        (role, right.action, right.table): frozenset(right.columns)
+        for role, rights in RIGHTS.items()
+        for right in rights
+    }
+
+
+#: The columns of what is granted on some, by hand or by `roles.up.sql`; none of what is granted on the whole.
+_GRANTED = """
+    SELECT grantee::regrole::text AS role, privilege_type AS action, pg_class.oid::regclass::text AS relation,
+        NULL::text[] AS columns
+    FROM pg_class CROSS JOIN aclexplode(relacl)
+    WHERE grantee <> 0 AND grantee::regrole::text LIKE 'chatlog\\_%'
+        AND pg_class.oid <> 'chatlog_schema_version'::regclass
+    UNION ALL
+    SELECT grantee::regrole::text, privilege_type, attrelid::regclass::text, array_agg(attname::text)
+    FROM pg_attribute CROSS JOIN aclexplode(attacl)
+    WHERE grantee <> 0 AND grantee::regrole::text LIKE 'chatlog\\_%'
+    GROUP BY 1, 2, 3
+"""
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
