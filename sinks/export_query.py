@@ -34,10 +34,11 @@ _IN_TIME = """
   AND ({until}::timestamptz IS NULL OR timestamp < {until}::timestamptz)"""
 _SAID_BY = """
   AND direction = {direction}::varchar"""
-# Neither the message that was unsent nor its edits; that something was, stays. Only where there are some, as
-# the payload has to be read for it. As a subquery, so that the ids are hashed and the rows stay in order.
+# Neither the message that was unsent nor its edits; that something was, stays. The payload is only read of
+# people who took something back. As subqueries, so that the ids are hashed and the rows stay in order.
 _NOT_TAKEN_BACK = """
   AND (message_type = 'unsent'
+       OR userid NOT IN (SELECT unnest({people}::varchar[]))
        OR coalesce(raw_payload #>> '{{message,mid}}', raw_payload #>> '{{message_edit,mid}}', '')
           NOT IN (SELECT unnest({unsent}::text[])))"""
 
@@ -182,7 +183,8 @@ def _rows(scope: Scope, source: Source, options: ExportOptions, arguments: _Argu
     if options.direction:
         wanted += _SAID_BY.format(direction=arguments.add(options.direction.value))
     if source is Source.CHAT_LOG and scope.unsent:
-        wanted += _NOT_TAKEN_BACK.format(unsent=arguments.add(scope.unsent))
+        people, mids = zip(*scope.unsent, strict=True)
+        wanted += _NOT_TAKEN_BACK.format(people=arguments.add(people), unsent=arguments.add(mids))
     branches = [
         _BY_SURVEYID.format(table=table, surveyid=arguments.add(surveyid)) for surveyid in scope.surveyids
     ]

@@ -54,12 +54,12 @@ class Scope:
     Attributes:
         surveyids: the survey's ids, one for each version and translation.
         eras: while its shortcodes meant it.
-        unsent: the platform's ids of messages that people took back; in the chat log, none of these.
+        unsent: messages that people took back, none of which is exported: the person, and the platform's id.
     """
 
     surveyids: tuple[UUID, ...]
     eras: tuple[Era, ...]
-    unsent: tuple[str, ...] = ()
+    unsent: tuple[tuple[str, str], ...] = ()
 
 
 async def scope_of(connection: asyncpg.Connection[asyncpg.Record], owner: str, survey: str) -> Scope:
@@ -82,5 +82,5 @@ async def scope_of(connection: asyncpg.Connection[asyncpg.Record], owner: str, s
         Era(row["shortcode"], tuple(row["pages"]), row["since"], row["until"])
         for row in await connection.fetch(_ERAS, owner, survey)
     ]
-    unsent = [row["mid"] for row in await connection.fetch(_UNSENT)]
+    unsent = [(row["userid"], row["mid"]) for row in await connection.fetch(_UNSENT)]
     return Scope(tuple(surveyids), tuple(eras), tuple(unsent))

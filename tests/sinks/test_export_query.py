@@ -100,15 +100,18 @@ async def test_what_people_took_back_is_in_no_file_whichever_survey_they_were_in
     await say("taken back, as it was edited", "edit", '{"message_edit": {"mid": "m1"}}')
     await say("of another writer", None, None)
     await say("of another kind", None, '{"postback": {"mid": "m1", "title": "x"}}')
-    assert len(await contents(database, A, "Health")) == 6
+    await say("of another person", "text", '{"message": {"mid": "m7"}}', userid="another")
+    assert len(await contents(database, A, "Health")) == 7
 
     await say("", "unsent", '{"message": {"mid": "m1", "is_deleted": true}}', surveyid=other)
     await say("", "unsent", '{"message_unsend": {"mid": "m3"}}')
     await say("", "unsent", '{"message": {}}', surveyid=other)
 
-    left = ["kept", "of another writer", "of another kind", ""]
+    await say("", "unsent", '{"message": {"mid": "m9"}}', userid="another", surveyid=other)
+
+    left = ["of another person", "kept", "of another writer", "of another kind", ""]
     assert await contents(database, A, "Health") == left
-    assert await contents(database, A, "Trust") == ["", ""]
+    assert await contents(database, A, "Trust") == ["", "", ""]
     file = await exported(database, A, "Health", format="jsonl", include_raw_payload=True)
     assert b"taken back" not in file
     plan = await plan_of(world.connection, Source.CHAT_LOG, ExportOptions())
