@@ -1,6 +1,8 @@
 """Capture: raw events, each with the state its user had before it → entries on the chat-log topic.
 
-Two agents share one worker, as events and states are co-partitioned: one feeds the state table, one joins.
+One agent feeds the state table and one joins. Each user has a home, the partition number where the two meet.
+Producers need not agree on it, nor on how many partitions there are: what came in elsewhere is led home by
+topics of ours, which two more agents read.
 """
 
 from __future__ import annotations
@@ -8,13 +10,15 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from agents.join import AHEAD_MAX, DISORDER_MS, RUN_AHEAD, PartitionJoin, clamp
+from agents.join import AHEAD_MAX, DISORDER_MS, RUN_AHEAD, clamp
 from app.topics import OUR_RECORD_MAX_BYTES
 from models.dead_letters import came_at, remembered_state, remembering_state, remembering_when_it_came
 from models.entries import encode_entry
 from models.errors import BadRecord, Reason
+from models.partitioners import Partitioner, partition_of
 from models.states import (
     EMPTY_HISTORY,
     decode_history,
@@ -27,13 +31,16 @@ from models.states import (
 )
 from sinks.dead_letters import dead_letter_of
 from sinks.producer import OutRecord
+from sinks.repartition import at_source
 from sinks.splitting import write_or_split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
     from aiokafka import ConsumerRecord
 
+    from agents.homes import Homes
+    from agents.join import Join
     from app.progress import Chunk
     from app.table import StateTable
     from models.dead_letters import DeadLetter
@@ -42,12 +49,10 @@ if TYPE_CHECKING:
     from models.states import History, State, StateRecord
     from sinks.dead_letters import DeadLetterTopic
     from sinks.producer import RecordProducer
+    from sinks.repartition import Repartition
 
-    JoinOf = Callable[[int], PartitionJoin]
-    #: A record, the event in it, what kind of event it is, and whose moment.
-    _Visible = tuple[ConsumerRecord, Event, Category, Moment]
-    #: A record, its entry, and the state that they were joined with.
-    _Joined = tuple[ConsumerRecord, OutRecord, State]
+    #: Returns the join of the group's present generation.
+    JoinOf = Callable[[], Awaitable[Join]]
 
 
 log = logging.getLogger(__name__)
@@ -60,8 +65,32 @@ STATE_MAX_BYTES = OUR_RECORD_MAX_BYTES - 2048
 LETTER_MAX_BYTES = OUR_RECORD_MAX_BYTES - 8192
 
 
+class _Visible(NamedTuple):
+    """A record, the event in it, what kind of event it is, and whose moment."""
+
+    record: ConsumerRecord
+    event: Event
+    category: Category
+    moment: Moment
+
+
+class Joined(NamedTuple):
+    """A record, its entry, and the state that they were joined with."""
+
+    record: ConsumerRecord
+    entry: OutRecord
+    state: State
+
+
+class _StateRead(NamedTuple):
+    """A record, and the state in it."""
+
+    record: ConsumerRecord
+    state: StateRecord
+
+
 class CaptureEvents:
-    """Joins and extracts the events of a chunk, and hands the entries over as one batch.
+    """Joins and extracts the events of a chunk that are at home, and leads the others home, in batches.
 
     Attributes:
         categories: how many events of each category came since the start, so that an unknown kind is seen.
@@ -73,35 +102,55 @@ class CaptureEvents:
         platform: Platform,
         table: StateTable,
         join_of: JoinOf,
-        producer: RecordProducer,
-        chat_log_topic: str,
+        homes: Homes,
+        repartition: Repartition,
+        chat_log: ChatLogTopic,
         dead_letters: DeadLetterTopic,
     ) -> None:
         self._platform = platform
         self._table = table
         self._join_of = join_of
-        self._producer = producer
-        self._chat_log_topic = chat_log_topic
+        self._homes = homes
+        self._repartition = repartition
+        self._chat_log = chat_log
         self._dead_letters = dead_letters
         self.categories: Counter[str] = Counter()
         self.entries = 0
 
     async def __call__(self, chunk: Chunk) -> None:
-        """Return when every event of `chunk` is an entry in Kafka, nothing, or a dead letter."""
-        join = self._join_of(chunk.partition)
+        """Return when every event of `chunk` is an entry in Kafka, led home, nothing, or a dead letter."""
+        join = await self._join_of()
+        await self._homes.known()
         bad: list[DeadLetter] = []
-        visible = self._find_visible(chunk, bad)
-        await join.wait_for_states(_newest(visible, slack_ms=DISORDER_MS))
-        entries = self._join(chunk.partition, visible, bad)
-        bad.extend(await self._hand_over(chunk.partition, entries))
+        visible = self._find_visible(chunk, bad, count=self.categories)
+        here, away = self._split(visible, chunk.partition if chunk.partition in join.homes else None)
+        if away:
+            # Else a partition that is read faster than the others would be far ahead where they meet.
+            await join.wait_for_states(_newest(visible, slack_ms=DISORDER_MS))
+            bad.extend(dead_letter_of(record, error) for record, error in await self._repartition.lead(away))
+        await self._capture(join, chunk.partition, here, bad)
         await self._dead_letters.bury(bad)
-        await join.note_events(_newest(visible), chunk.last_offset + 1)
+        await join.note_events(chunk.partition, _newest(visible), chunk.last_offset + 1)
 
-    def _find_visible(self, chunk: Chunk, bad: list[DeadLetter]) -> list[_Visible]:
-        """Return the visible messages of `chunk`; count its events, and collect those that are bad."""
-        platform, categories = self._platform, self.categories
+    async def from_afar(self, chunk: Chunk) -> None:
+        """Return when every event of `chunk`, which was led home, is an entry in Kafka or a dead letter."""
+        join = await self._join_of()
+        await self._homes.known()
+        bad: list[DeadLetter] = []
+        home = chunk.partition
+        visible = self._find_visible(_at_source(chunk, bad), bad)
+        # A record may hold events of several users, and is led to the home of each.
+        here = [one for one in visible if self._homes.of(one.moment.userid) == home]
+        await self._capture(join, home, here, bad)
+        await self._dead_letters.bury(bad)
+
+    def _find_visible(
+        self, records: Iterable[ConsumerRecord], bad: list[DeadLetter], count: Counter[str] | None = None
+    ) -> list[_Visible]:
+        """Return the visible messages of some records; count all events, and collect those that are bad."""
+        platform, categories = self._platform, Counter() if count is None else count
         visible: list[_Visible] = []
-        for record in chunk:
+        for record in records:
             try:
                 event = platform.parse_event(record.value)
                 category = platform.categorise(event)
@@ -111,14 +160,37 @@ class CaptureEvents:
                 bad.append(dead_letter_of(record, error))
             else:
                 if moment is not None:
-                    visible.append((record, event, category, moment))
+                    visible.append(_Visible(record, event, category, moment))
         return visible
 
-    def _join(self, partition: int, visible: Sequence[_Visible], bad: list[DeadLetter]) -> list[_Joined]:
+    def _split(
+        self, visible: list[_Visible], home: int | None
+    ) -> tuple[list[_Visible], dict[int, list[ConsumerRecord]]]:
+        """Return the messages whose home this is, and the records of the others by their home."""
+        home_of = self._homes.of
+        here = [one for one in visible if home_of(one.moment.userid) == home]
+        away: dict[int, list[ConsumerRecord]] = {}
+        if len(here) < len(visible):
+            for one in visible:
+                if (elsewhere := home_of(one.moment.userid)) != home:
+                    records = away.setdefault(elsewhere, [])
+                    if not records or records[-1] is not one.record:
+                        records.append(one.record)
+        return here, away
+
+    async def _capture(
+        self, join: Join, home: int, visible: Sequence[_Visible], bad: list[DeadLetter]
+    ) -> None:
+        """Join the messages of users who have their home here, and hand the entries over."""
+        if visible:
+            await join.at_home(home).wait_for_states(_newest(visible, slack_ms=DISORDER_MS))
+            bad.extend(await self._hand_over(home, self._join(home, visible, bad)))
+
+    def _join(self, home: int, visible: Sequence[_Visible], bad: list[DeadLetter]) -> list[Joined]:
         """Return the entries, encoded: of each message with the state that its user had before it."""
         entry_of = self._platform.entry_of
         # Nothing is waited for below, so no history changes.
-        state_of = states_at_once(self._table.reader(partition))
+        state_of = states_at_once(self._table.reader(home))
         entries = []
         for record, event, category, moment in visible:
             key = moment.userid.encode()
@@ -131,24 +203,51 @@ class CaptureEvents:
             except BadRecord as error:
                 bad.append(_dead_after_the_join(record, error, state))
             else:
-                entries.append((record, OutRecord(key, encode_entry(entry)), state))
+                entries.append(Joined(record, OutRecord(key, encode_entry(entry)), state))
         return entries
 
-    async def _hand_over(self, partition: int, entries: Sequence[_Joined]) -> list[DeadLetter]:
-        """Produce the entries to the same partition number; return those that Kafka does not take."""
-
-        async def produce(some: Sequence[_Joined]) -> int:
-            await self._producer.send(self._chat_log_topic, partition, [entry for _, entry, _ in some])
-            return len(some)
-
-        produced, refused = await write_or_split(entries, produce)
-        self.entries += produced
-        return [_dead_after_the_join(record, error, state) for (record, _, state), error in refused]
+    async def _hand_over(self, home: int, entries: Sequence[Joined]) -> list[DeadLetter]:
+        """Produce the entries; return those that Kafka does not take."""
+        refused: list[DeadLetter] = []
+        for partition, some in self._chat_log.by_partition(home, entries):
+            produced, not_taken = await write_or_split(some, partial(self._chat_log.produce, partition))
+            self.entries += produced
+            refused.extend(
+                _dead_after_the_join(record, error, state) for (record, _, state), error in not_taken
+            )
+        return refused
 
 
 def _dead_after_the_join(record: ConsumerRecord, error: BadRecord, state: State) -> DeadLetter:
     """Keep a record with the state it was joined with: the table will not have it any more."""
     return remembering_state(dead_letter_of(record, error), state, LETTER_MAX_BYTES)
+
+
+class ChatLogTopic:
+    """The topic of entries, whatever its number of partitions; a user's entries are all in one of them."""
+
+    def __init__(self, producer: RecordProducer, name: str, partitions: int, homes: int) -> None:
+        self._producer = producer
+        self._name = name
+        self._partitions = partitions
+        self._homes = homes
+
+    def by_partition(self, home: int, entries: Sequence[Joined]) -> Iterable[tuple[int, Sequence[Joined]]]:
+        """Divide the entries of one home among the partitions: into one, unless there are more than homes."""
+        if not entries:
+            return ()
+        if self._partitions <= self._homes:
+            return ((home % self._partitions, entries),)
+        divided: dict[int, list[Joined]] = {}
+        for joined in entries:
+            partition = partition_of(Partitioner.MURMUR2, joined.entry.key or b"", self._partitions)
+            divided.setdefault(partition, []).append(joined)
+        return divided.items()
+
+    async def produce(self, partition: int, entries: Sequence[Joined]) -> int:
+        """Produce some entries, all of one partition, and return how many they are."""
+        await self._producer.send(self._name, partition, [joined.entry for joined in entries])
+        return len(entries)
 
 
 def _newest(visible: Sequence[_Visible], *, slack_ms: int = 0) -> float:
@@ -159,6 +258,15 @@ def _newest(visible: Sequence[_Visible], *, slack_ms: int = 0) -> float:
     )
 
 
+def _at_source(chunk: Chunk, bad: list[DeadLetter]) -> Iterable[ConsumerRecord]:
+    """Return the records of a chunk as they were where they came from; collect those of somebody else."""
+    for record in chunk:
+        try:
+            yield at_source(record)
+        except BadRecord as error:
+            bad.append(dead_letter_of(record, error))
+
+
 class FeedStates:
     """Keeps a short history of states per user in the state table."""
 
@@ -166,63 +274,140 @@ class FeedStates:
         self,
         table: StateTable,
         join_of: JoinOf,
+        homes: Homes,
+        repartition: Repartition,
         dead_letters: DeadLetterTopic,
     ) -> None:
         self._table = table
         self._join_of = join_of
+        self._homes = homes
+        self._repartition = repartition
         self._dead_letters = dead_letters
         self.states = 0
 
     async def __call__(self, chunk: Chunk) -> None:
-        """Return when every state of `chunk` is in the table and its changelog, and the bad ones buried."""
-        join = self._join_of(chunk.partition)
+        """Return when every state of `chunk` is in the table and its log, led home, or a dead letter."""
+        join = await self._join_of()
+        await self._homes.known()
         bad: list[DeadLetter] = []
-        changes: dict[bytes, History] = {}
-        newest_ms = -math.inf
-        #: Of the chunk: states that were read, and those of them that `join` knows of.
-        read = noted = 0
-        #: Whether all events were joined at a time when this chunk was in the log already.
-        events_were_done = False
-
-        async def apply(next_offset: int) -> None:
-            nonlocal noted
-            await self._table.write(chunk.partition, {k: _encode_what_fits(h) for k, h in changes.items()})
-            changes.clear()
-            news, noted = read - noted, read
-            await join.note_states(newest_ms, next_offset, news)
-
-        while join.states_ahead > AHEAD_MAX and not (join.events_wait_for_states or events_were_done):
-            events_were_done = await join.events_are_at_the_end()
-            if not events_were_done:
-                await join.wait_for_a_move()
-        stored_of = self._table.reader(chunk.partition)
-        needed_from = join.needed_from
-        for record in chunk:
-            state = _state_in(record, bad)
-            if state is None:
-                continue
-            key = state.userid.encode()
-            history = changes.get(key)
-            if history is None:
-                history = decode_history(stored) if (stored := stored_of(key)) else EMPTY_HISTORY
-            history = trim(insert(history, state), needed_from)
-            while len(history) > RUN_AHEAD and not (join.events_wait_for_states or events_were_done):
-                events_were_done = await join.events_are_at_the_end()
-                if not events_were_done:
-                    await apply(record.offset)
-                    await join.wait_for_a_move()
-                    stored_of = self._table.reader(chunk.partition)
-                needed_from = join.needed_from
-                history = trim(history, needed_from)
-            if events_were_done:
-                seen_ms = max(newest_ms, join.states_read_to)
-                history = trim(history, seen_ms - DISORDER_MS, keep=RUN_AHEAD)
-            changes[key] = history
-            read += 1
-            newest_ms = max(newest_ms, clamp(state.updated, record.timestamp))
-        await apply(chunk.last_offset + 1)
+        partition, end = chunk.partition, chunk.last_offset + 1
+        leash = _Leash(join, lambda: join.is_waited_for(partition))
+        while join.states_ahead(partition) > AHEAD_MAX and not await leash.is_let_go():
+            await join.wait_for_a_move()
+        states = _decode(chunk, bad)
+        home = partition if partition in join.homes else None
+        if away := self._away(states, home):
+            refused = await self._repartition.lead(away)
+            bad.extend(dead_letter_of(record, error) for record, error in refused)
+        newest_ms, done = -math.inf, 0
+        async for applied in self._apply(join, home, states, leash):
+            newest_ms = max(newest_ms, _newest_state(states[done:applied]))
+            next_offset = states[applied].record.offset if applied < len(states) else end
+            led_to = self._repartition.led_to
+            await join.note_states(partition, newest_ms, next_offset, applied - done, led_to)
+            done = applied
         await self._dead_letters.bury(bad)
         self.states += len(chunk) - len(bad)
+
+    async def from_afar(self, chunk: Chunk) -> None:
+        """Return when every state of `chunk`, which was led home, is in the table and its changelog."""
+        join = await self._join_of()
+        await self._homes.known()
+        bad: list[DeadLetter] = []
+        home = join.at_home(chunk.partition)
+        # Those that are bad were buried where they came from.
+        states = _decode(_at_source(chunk, bad), [])
+        async for _ in self._apply(join, home.partition, states, _Leash(join, lambda: home.is_waited_for)):
+            await join.notify()
+        await self._dead_letters.bury(bad)
+
+    def _away(self, states: Sequence[_StateRead], home: int | None) -> dict[int, list[ConsumerRecord]]:
+        """Return the records that are not at home, by their home."""
+        home_of = self._homes.of
+        away: dict[int, list[ConsumerRecord]] = {}
+        for record, state in states:
+            if (elsewhere := home_of(state.userid)) != home:
+                away.setdefault(elsewhere, []).append(record)
+        return away
+
+    async def _apply(
+        self, join: Join, home: int | None, states: Sequence[_StateRead], leash: _Leash
+    ) -> AsyncIterator[int]:
+        """Put the states of users who have their home here into the table, in order.
+
+        Where a history has as many states as may be, it waits for the events.
+
+        Yields:
+            How many of `states` are done with, whenever the table was written.
+        """
+        if home is None:
+            yield len(states)
+            return
+        done = -1
+        while done < len(states):
+            if done >= 0 and not await leash.is_let_go():
+                await join.wait_for_a_move()
+            async with join.at_home(home).table:
+                done = await self._apply_some(join, home, states, max(0, done), leash)
+            yield done
+
+    async def _apply_some(
+        self, join: Join, home: int, states: Sequence[_StateRead], start: int, leash: _Leash
+    ) -> int:
+        """Write as many of the states from `start` on as may be; return where to go on."""
+        home_of, stored_of = self._homes.of, self._table.reader(home)
+        needed_from, seen_ms = join.at_home(home).needed_from, join.states_read_to
+        changes: dict[bytes, History] = {}
+        done = start
+        for record, state in states[start:]:
+            if home_of(state.userid) == home:
+                key = state.userid.encode()
+                history = changes.get(key)
+                if history is None:
+                    history = decode_history(stored) if (stored := stored_of(key)) else EMPTY_HISTORY
+                history = trim(insert(history, state), needed_from)
+                if len(history) > RUN_AHEAD and not leash.was_let_go():
+                    break
+                if leash.events_were_done:
+                    seen_ms = max(seen_ms, clamp(state.updated, record.timestamp))
+                    history = trim(history, seen_ms - DISORDER_MS, keep=RUN_AHEAD)
+                changes[key] = history
+            done += 1
+        await self._table.write(home, {key: _encode_what_fits(history) for key, history in changes.items()})
+        return done
+
+
+class _Leash:
+    """Whether states may be read further ahead of the events than memory should hold.
+
+    Attributes:
+        events_were_done: whether all events were joined at a time when the states at hand were in the log.
+    """
+
+    def __init__(self, join: Join, is_waited_for: Callable[[], bool]) -> None:
+        self._join = join
+        self._is_waited_for = is_waited_for
+        self.events_were_done = False
+
+    def was_let_go(self) -> bool:
+        """Tell whether events wait for these states, or none can need older ones."""
+        return self.events_were_done or self._is_waited_for()
+
+    async def is_let_go(self) -> bool:
+        """Tell the same, after a look at where the events end."""
+        if not self.was_let_go():
+            self.events_were_done = await self._join.events_are_at_the_end()
+        return self.was_let_go()
+
+
+def _decode(records: Iterable[ConsumerRecord], bad: list[DeadLetter]) -> list[_StateRead]:
+    """Return the states in some records; collect the records that are bad."""
+    states: list[_StateRead] = []
+    for record in records:
+        state = _state_in(record, bad)
+        if state is not None:
+            states.append(_StateRead(record, state))
+    return states
 
 
 def _state_in(record: ConsumerRecord, bad: list[DeadLetter]) -> StateRecord | None:
@@ -236,6 +421,11 @@ def _state_in(record: ConsumerRecord, bad: list[DeadLetter]) -> StateRecord | No
         came_ms = came_at(record.headers, record.timestamp)
         bad.append(remembering_when_it_came(dead_letter_of(record, error), came_ms))
         return salvage_state(record.value, record.key, came_ms, STATE_MAX_BYTES)
+
+
+def _newest_state(states: Sequence[_StateRead]) -> float:
+    """Return the latest time that the states claim, as far as it is plausible."""
+    return max((clamp(state.updated, record.timestamp) for record, state in states), default=-math.inf)
 
 
 def _decode_what_fits(raw: bytes | None) -> StateRecord:

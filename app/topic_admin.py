@@ -97,11 +97,11 @@ async def partition_counts(settings: Settings, names: Collection[str]) -> dict[s
     return partitions
 
 
-async def check_copartitioned(settings: Settings) -> dict[str, int]:
+async def check_partitions(settings: Settings) -> dict[str, int]:
     """Return how many partitions each of our topics has, once it is sure that capture can work with them.
 
-    Events and states of a user meet in one worker only if their topics, and the changelog of the state table,
-    have the same number of partitions. Entries go out on the partition number their event came in on.
+    The partitions of a topic that others produce to are theirs to choose. Those of ours in which users have
+    their homes must be equally many.
 
     Raises:
         ConfigurationError, KafkaUnavailable: as `inspect_topics`.
@@ -213,8 +213,9 @@ def _refusal(spec: TopicSpec, error: type[KafkaError], message: str) -> str:
 
 
 def _sized(spec: TopicSpec, topics: Topics, found: Mapping[str, FoundTopic]) -> TopicSpec:
-    """Give a new topic the partitions of those that are there and that it has to fit."""
-    fitting = (topics.events, topics.state, topics.state_changelog, topics.chat_log)
+    """Give a new topic the partitions of those that are there and that it has to fit, or had better."""
+    # Where the table is as its states are, those that are at home need not be led there.
+    fitting = (*topics.by_home, topics.state, topics.events, topics.chat_log)
     there = [found[other.name].partitions for other in fitting if other.name in found]
     return replace(spec, partitions=there[0]) if spec in fitting and there else spec
 

@@ -110,7 +110,7 @@ def _differences(
 def partition_differences(
     spec: TopicSpec, topics: Topics, counts: Mapping[str, int], *, server: str
 ) -> Iterator[Difference]:
-    """Compare the partitions of a topic with the events' and with the specification.
+    """Compare the partitions of a topic with those of others, and with the specification.
 
     Args:
         spec: the topic.
@@ -118,33 +118,28 @@ def partition_differences(
         counts: the partitions of those that are there, by name; `spec` among them.
         server: the arguments by which Kafka's commands reach the brokers.
     """
-    has, events = counts[spec.name], counts.get(topics.events.name)
-    if events is not None and spec in (topics.state, topics.state_changelog) and has != events:
-        what = f"{spec.name} has {has} partitions and {topics.events.name} has {events}: they must be equal"
-        yield Difference(what, _mend_copartition(spec, topics, has, events, server), matters=True)
-    elif events is not None and spec == topics.chat_log and has < events:
-        what = f"{spec.name} has {has} partitions and {topics.events.name} has {events}: it needs as many"
-        yield Difference(what, _add_partitions(spec, events, server), matters=True)
+    has = counts[spec.name]
+    there = [counts[other.name] for other in topics.by_home if other.name in counts]
+    homes = there[0] if there else has
+    if spec in topics.by_home and has != homes:
+        what = f"{spec.name} has {has} partitions and the state table has {homes}: they must be equal"
+        yield Difference(what, _make_anew(spec, topics, server), matters=True)
+    elif spec in (topics.events, topics.state) and has != homes:
+        yield Difference(
+            f"{has} partitions, and the state table has {homes}: its records are led home by a topic of ours",
+            "nothing to do: docs/operations.md says what it costs",
+            matters=False,
+        )
     elif has != spec.partitions:
         what = f"{has} partitions instead of {spec.partitions}"
         yield Difference(what, f"set TOPIC_PARTITIONS={has} if that is meant", matters=False)
 
 
-def _mend_copartition(spec: TopicSpec, topics: Topics, has: int, events: int, server: str) -> str:
-    if spec == topics.state_changelog:
-        # Its partitions are the table's: records that stay where they are would be looked for elsewhere.
-        return (
-            f"stop the capture workers, kafka-topics.sh {server} --delete --topic {spec.name}, "
-            f"chatlog topics, and set the group's offsets on {topics.state.name} to the earliest"
-        )
-    smaller, larger = (spec, events) if has < events else (topics.events, has)
-    return _add_partitions(smaller, larger, server)
-
-
-def _add_partitions(spec: TopicSpec, partitions: int, server: str) -> str:
+def _make_anew(spec: TopicSpec, topics: Topics, server: str) -> str:
+    # What is in it would be looked for in other partitions.
     return (
-        f"stop the workers, kafka-topics.sh {server} --alter --topic {spec.name} --partitions {partitions} "
-        "(from then on users have other partitions: let what is in it be read first)"
+        f"stop the capture workers, kafka-topics.sh {server} --delete --topic {spec.name}, chatlog topics, "
+        f"and set the group's offsets on {topics.events.name} and {topics.state.name} to the earliest"
     )
 
 

@@ -9,6 +9,8 @@ from app.settings import Role, Settings
 
 DAY_MS = 24 * 60 * 60 * 1000
 
+#: Watermarks count only while the group has the members that it had.
+WATERMARKS_KEPT_MS = DAY_MS
 #: Kafka's default limit on a record is 1 MiB. What we make of a record must always fit: an entry holds the
 #: event, its text once more, and the state's metadata; a dead letter the record and its reason.
 OUR_RECORD_MAX_BYTES = 4 * 1024 * 1024
@@ -32,9 +34,17 @@ class Topics:
     events: TopicSpec
     state: TopicSpec
     state_changelog: TopicSpec
+    events_by_user: TopicSpec
+    states_by_user: TopicSpec
+    watermarks: TopicSpec
     chat_log: TopicSpec
     dead_letters: TopicSpec
     exports: TopicSpec
+
+    @property
+    def by_home(self) -> tuple[TopicSpec, ...]:
+        """Return those of ours in which a user has a home, the same partition number in each of them."""
+        return (self.state_changelog, self.events_by_user, self.states_by_user)
 
     def all(self) -> tuple[TopicSpec, ...]:
         """Return every topic, in the order a record travels."""
@@ -42,6 +52,9 @@ class Topics:
             self.events,
             self.state,
             self.state_changelog,
+            self.events_by_user,
+            self.states_by_user,
+            self.watermarks,
             self.chat_log,
             self.dead_letters,
             self.exports,
@@ -50,7 +63,7 @@ class Topics:
     def read_by(self, role: Role) -> tuple[str, ...]:
         """Return the names of the topics that the group of a role commits in."""
         read = {
-            Role.CAPTURE: (self.events, self.state),
+            Role.CAPTURE: (self.events, self.state, self.events_by_user, self.states_by_user),
             Role.PERSIST: (self.chat_log, self.dead_letters),
             Role.EXPORT: (self.exports,),
         }
@@ -94,6 +107,23 @@ def topics_of(settings: Settings) -> Topics:
             settings.topic_partitions,
             settings.topic_replication,
             {"cleanup.policy": "compact", "max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
+        ),
+        events_by_user=topic(
+            f"{groups_of(settings).capture}-events-repartition",
+            "events that came in on another partition than their user's home",
+            **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
+        ),
+        states_by_user=topic(
+            f"{groups_of(settings).capture}-states-repartition",
+            "states that came in on another partition than their user's home",
+            **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
+        ),
+        watermarks=TopicSpec(
+            f"{groups_of(settings).capture}-watermarks",
+            "how far the capture workers have read, for one another",
+            1,
+            settings.topic_replication,
+            {"retention.ms": str(WATERMARKS_KEPT_MS)},
         ),
         chat_log=topic(
             settings.name_of("vlab_chat_log_topic"),

@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from aiokafka.errors import KafkaError
-from faust.types import TP
-
-from agents.capture import CaptureEvents, FeedStates
+from agents.capture import CaptureEvents, ChatLogTopic, FeedStates
 from agents.chunks import ChunkRunner
-from agents.join import Log, PartitionJoin
+from agents.homes import Homes
+from app.capture_homes import PartitionerChoice, find_partitioner
+from app.capture_join import CaptureJoin
 from app.faust_settings import heartbeat_interval_s
 from app.kafka import client_settings
 from app.membership import Membership
 from app.roles import declare_agent, once_kafka_answers
 from app.settings import ConfigurationError, Role
 from app.table import StateTable
-from app.topic_admin import check_copartitioned
+from app.topic_admin import check_partitions
 from app.topics import topics_of
+from app.watermark_exchange import WatermarkExchange
 from models.platforms import PLATFORMS, PLATFORMS_WITH_MEDIA
 from models.states import decode_history, encode_history, merge
 from sinks.dead_letters import DeadLetterTopic
-from sinks.errors import ServiceDown
-from sinks.producer import REMEDY, RecordProducer
+from sinks.producer import RecordProducer
+from sinks.repartition import Repartition
 from sinks.retrying import Patience
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     import faust
 
+    from app.progress import Chunk
     from app.roles import Fail
     from app.settings import Settings
     from app.transport import ChunkConsumer
 
+log = logging.getLogger(__name__)
+
 
 class CaptureWork:
-    """Two agents on co-partitioned topics, and the table between them."""
+    """Four agents on two topics and what is led home of them, and the table between."""
 
     def __init__(self, app: faust.App, settings: Settings, fail: Fail) -> None:
         if not settings.capture_is_on:
@@ -46,13 +53,15 @@ class CaptureWork:
         self._app = app
         self._settings = settings
         self._fail = fail
-        self.topics = topics_of(settings)
+        self.topics = topics = topics_of(settings)
         self.patience = Patience("capture")
         burying = Patience("dead letters")
         #: What is looked at from outside: every part that may wait, and the topics that are read.
         self.patiences = (self.patience, burying)
-        self.consumed = self.topics.read_by(Role.CAPTURE)
+        self.consumed = topics.read_by(Role.CAPTURE)
         self._producer = RecordProducer(client_settings(settings), self.patience)
+        # What others produced may have fitted only because it was compressed.
+        self._leading_producer = RecordProducer(client_settings(settings), self.patience, compress=True)
         self._burying_producer = RecordProducer(client_settings(settings), burying, compress=True)
         membership = Membership(
             settings.session_timeout_s - heartbeat_interval_s(settings),
@@ -61,47 +70,79 @@ class CaptureWork:
         self.table = StateTable(
             app,
             name="states",
-            changelog=self.topics.state_changelog.name,
+            changelog=topics.state_changelog.name,
             producer=self._producer,
             merge=lambda kept, read: encode_history(merge(decode_history(kept), decode_history(read))),
             until_may_write=lambda: self.patience.until_done(membership.check),
         )
         app.tables.add(self.table)
-        self._joins: dict[int, PartitionJoin] = {}
-        declare_agent(app, "capture", self.topics.events.name, lambda: self._events)
-        declare_agent(app, "feed-states", self.topics.state.name, lambda: self._states)
+        self._tasks: list[asyncio.Task[None]] = []
+        declare_agent(app, "capture", topics.events.name, lambda: self._events)
+        declare_agent(app, "feed-states", topics.state.name, lambda: self._states)
+        declare_agent(app, "capture-led", topics.events_by_user.name, lambda: self._events_led)
+        declare_agent(app, "feed-states-led", topics.states_by_user.name, lambda: self._states_led)
 
     async def start(self) -> None:
-        """Check that events and states can meet, and connect, waiting while Kafka is away."""
-        settings, topics = self._settings, self.topics
-        counts = await once_kafka_answers(self.patience, lambda: check_copartitioned(settings))
-        await self._producer.start()
-        await self._burying_producer.start()
-        dead_letters = DeadLetterTopic(
+        """Check the topics, connect, waiting while Kafka is away, and let the other workers know."""
+        settings, topics, app = self._settings, self.topics, self._app
+        client = client_settings(settings)
+        counts = await once_kafka_answers(self.patience, lambda: check_partitions(settings))
+        await asyncio.gather(
+            self._producer.start(), self._leading_producer.start(), self._burying_producer.start()
+        )
+        self._exchange = WatermarkExchange(client, topics.watermarks.name, self._producer, self.patience)
+        await self._exchange.start()
+        homes = counts[topics.state_changelog.name]
+        self.homes = Homes(homes)
+        self.events_led = Repartition(self._leading_producer, topics.events_by_user.name, homes)
+        self.states_led = Repartition(self._leading_producer, topics.states_by_user.name, homes)
+        platform = (PLATFORMS_WITH_MEDIA if settings.capture_media else PLATFORMS)["messenger"]
+        find = partial(find_partitioner, settings, topics, counts, platform)
+        choice = PartitionerChoice(find, self.table, self.homes, self.patience)
+        self._join = CaptureJoin(
+            app, topics, counts, choice, self.events_led, self.states_led, self._exchange, self.patience
+        )
+        self.dead_letters = DeadLetterTopic(
             self._burying_producer, topics.dead_letters.name, counts[topics.dead_letters.name]
         )
-        self.dead_letters = dead_letters
         self.capture = CaptureEvents(
-            (PLATFORMS_WITH_MEDIA if settings.capture_media else PLATFORMS)["messenger"],
+            platform,
             self.table,
-            self._join_of,
-            self._producer,
-            topics.chat_log.name,
-            dead_letters,
+            self._join.current,
+            self.homes,
+            self.events_led,
+            ChatLogTopic(self._producer, topics.chat_log.name, counts[topics.chat_log.name], homes),
+            self.dead_letters,
         )
-        self.feed_states = FeedStates(self.table, self._join_of, dead_letters)
-        self._events = ChunkRunner("capture", self.capture, in_order=True, fail=self._fail)
-        self._states = ChunkRunner("feed-states", self.feed_states, in_order=True, fail=self._fail)
+        self.feed_states = FeedStates(
+            self.table, self._join.current, self.homes, self.states_led, self.dead_letters
+        )
+        self._events = self._runner("capture", self.capture)
+        self._states = self._runner("feed-states", self.feed_states)
+        self._events_led = self._runner("capture-led", self.capture.from_afar)
+        self._states_led = self._runner("feed-states-led", self.feed_states.from_afar)
+        parts = (self._join.listen, self._join.tell)
+        self._tasks = [asyncio.create_task(self._go_on(part)) for part in parts]
 
     async def release(self) -> None:
         """Let go of all partitions: nothing is being worked on afterwards."""
         # Side by side: together with the commit that follows they must end before the stop is cut off.
-        await asyncio.gather(self._events.release(), self._states.release())
-        self._joins.clear()
+        await asyncio.gather(
+            *(runner.release() for runner in (self._events, self._states, self._events_led, self._states_led))
+        )
+        self._join.forget()
 
     async def stop(self) -> None:
         """Disconnect. Idempotent."""
-        await asyncio.gather(self._producer.stop(), self._burying_producer.stop())
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(
+            self._exchange.stop(),
+            self._producer.stop(),
+            self._leading_producer.stop(),
+            self._burying_producer.stop(),
+        )
 
     @property
     def counters(self) -> dict[str, int]:
@@ -110,30 +151,23 @@ class CaptureWork:
             "events_read": self._events.records_done,
             "entries": self.capture.entries,
             "states": self.feed_states.states,
+            "events_led_home": self.events_led.records,
+            "states_led_home": self.states_led.records,
             "dead_letters": self.dead_letters.buried.total(),
         }
 
-    def _join_of(self, partition: int) -> PartitionJoin:
-        if partition not in self._joins:
-            consumer = cast("ChunkConsumer", self._app.consumer)
-            states, events = TP(self.topics.state.name, partition), TP(self.topics.events.name, partition)
-            self._joins[partition] = PartitionJoin(
-                states=Log(lambda: self._end_of(states), lambda: consumer.done_to(states)),
-                # Acknowledged is not enough: what is not committed is read again after a crash.
-                events=Log(lambda: self._end_of(events), lambda: consumer.committed_to(events)),
-            )
-        return self._joins[partition]
+    def _runner(self, name: str, handle: Callable[[Chunk], Awaitable[None]]) -> ChunkRunner:
+        return ChunkRunner(name, handle, in_order=True, fail=self._fail)
 
-    async def _end_of(self, tp: TP) -> int:
-        """Ask for the end of a log, waiting while the brokers are down."""
-        consumer = cast("ChunkConsumer", self._app.consumer)
-
-        async def ask() -> int:
-            try:
-                return await consumer.end_offset(tp)
-            except KafkaError as error:
-                raise ServiceDown(
-                    f"Kafka does not tell where {tp.topic} ends: {error!r}; {REMEDY}"
-                ) from error
-
-        return await self.patience.until_done(ask)
+    async def _go_on(self, part: Callable[[], Awaitable[None]]) -> None:
+        """Run a part that goes on for as long as the worker; however it ends otherwise, the worker ends."""
+        try:
+            await part()
+        except Exception as error:
+            log.exception("The workers cannot tell one another how far they are; the worker stops")
+            await self._fail(error)
+        except asyncio.CancelledError as error:
+            # aiokafka's clients raise it where a task of theirs was cancelled, and not we.
+            if not cast("asyncio.Task[None]", asyncio.current_task()).cancelling():
+                await self._fail(RuntimeError(f"cancelled from within: {error!r}"))
+            raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import migrations
 from app.database import connect, server_of
 from app.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedStorage, FetchProgress
-from app.topic_admin import check_copartitioned, ensure_topics
+from app.topic_admin import check_partitions, ensure_topics
 from app.topic_differences import TopicState
 from app.up.environment import settings_of_run
 from app.up.side_by_side import side_by_side
@@ -104,7 +104,7 @@ class Services:
         settings = self._settings(postgres=None, storage=None)
         with self._screen.step("Making the topics") as step:
             reports = await ensure_topics(settings)
-            await check_copartitioned(settings)
+            await check_partitions(settings)
             made = sum(report.state is TopicState.CREATED for report in reports)
             where = "" if self.kafka else f" on {','.join(settings.require_kafka())}"
             step.done = f"{len(reports)} topics{where}, {made} of them new"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from aiohttp import ClientError, ClientTimeout, hdrs, web
-from aiokafka.partitioner import DefaultPartitioner
 from faust.types import TP
 from yarl import URL
 
@@ -30,8 +29,6 @@ ASK_TIMEOUT_S = 3.0
 #: Marks a question that was passed on already, so that it is never passed around.
 PASSED_ON = "X-Chatlog-Passed-On"
 
-_partition_of = DefaultPartitioner()
-
 
 async def state(app: WorkerApp, request: web.Request) -> web.Response:
     """Answer GET /api/state/{userid}: 200 with the states, 404 if there are none, 503 if nobody can tell."""
@@ -42,12 +39,15 @@ async def state(app: WorkerApp, request: web.Request) -> web.Response:
     owners = _owners(app, work)
     if not owners:
         return _problem(503, "the partitions have not been given out yet; try again in a moment")
-    numbers = sorted(owners)
-    partition = int(_partition_of(userid.encode(), numbers, numbers))
+    if work.homes.partitioner is None:
+        return _problem(503, "no event or state has come yet to tell where users have their homes")
+    partition = work.homes.of(userid)
     if TP(work.table.changelog_topic.get_topic_name(), partition) in app.assignor.assigned_actives():
         return _answer(app, work, userid, partition)
     if PASSED_ON in request.headers:
         return _problem(503, f"partition {partition} is moving to another worker; try again in a moment")
+    if partition not in owners:
+        return _problem(503, f"nobody has partition {partition} at present; try again in a moment")
     return await _pass_on(app, request, owners[partition], userid)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from agents import capture
 from agents.join import DISORDER_MS
 from models.fields import TIMESTAMP_MAX_MS
+from models.partitioners import Partitioner, partition_of
 from tests import virtual_time
-from tests.agents.partition import Said, World, questions_before
+from tests.agents.partition import Said, Shape, World, questions_before
 
 START_MS = 1_760_000_000_000
 #: Bounds that short random histories reach.
@@ -28,6 +30,30 @@ def _short_histories() -> Any:
         patch.setattr(capture, "RUN_AHEAD", RUN_AHEAD)
         patch.setattr(capture, "AHEAD_MAX", AHEAD_MAX)
         yield
+
+
+#: Where producers put events, and states.
+Place = Callable[[Said], int]
+Places = tuple[Place, Place]
+
+
+def always_the_first(_: Said) -> int:
+    return 0
+
+
+def places_of(chance: random.Random, kind: str, partitions: int) -> Place:
+    """Return where a producer of a kind puts records."""
+    partitioners = list(Partitioner)
+    chosen, later = chance.choice(partitioners), chance.choice(partitioners)
+    changes_at = START_MS + chance.randrange(300_000)
+
+    def place(said: Said) -> int:
+        if kind == "anywhere":
+            return chance.randrange(partitions)
+        has_changed = kind == "changes" and said.arrives_ms > changes_at
+        return partition_of(later if has_changed else chosen, said.user.encode(), partitions)
+
+    return place
 
 
 def records(
@@ -50,12 +76,20 @@ def records(
 
 
 async def one_run(
-    chance: random.Random, events: list[Said], states: list[Said], *, live: bool, kills: int
+    chance: random.Random,
+    events: list[Said],
+    states: list[Said],
+    *,
+    live: bool,
+    kills: int,
+    shape: Shape | None = None,
+    places: Places | None = None,
 ) -> World:
-    """Have a worker read all records, killed now and then, and return when all is done."""
-    world = World(chance)
-    logs = [(world.events, Said.as_event, said) for said in events]
-    logs += [(world.states, Said.as_state, said) for said in states]
+    """Have workers read all records, killed now and then, and return when all is done."""
+    world = World(chance, shape)
+    of_events, of_states = places or (always_the_first, always_the_first)
+    logs = [(world.events_logs[of_events(said)], Said.as_event, said) for said in events]
+    logs += [(world.states_logs[of_states(said)], Said.as_state, said) for said in states]
     logs.sort(key=lambda each: each[2].arrives_ms)
     if not live:
         for log, encode, said in logs:
@@ -166,6 +200,47 @@ def test_records_that_claim_to_be_of_the_future_do_not_mislead_the_others(
     check(world, events, states)
 
 
+PRODUCERS = st.sampled_from(["partitioner", "changes", "anywhere"])
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    users=st.integers(1, 8),
+    counts=st.tuples(st.integers(0, 60), st.integers(0, 120)),
+    shape=st.builds(Shape, *(st.integers(1, most) for most in (4, 4, 3, 3))),
+    producers=st.tuples(PRODUCERS, PRODUCERS),
+    span_s=st.sampled_from([1, 30, 300, 7200]),
+    live=st.booleans(),
+    kills=st.integers(0, 3),
+)
+@settings(max_examples=200)
+def test_wherever_producers_put_them_every_event_has_its_state(
+    seed: int,
+    users: int,
+    counts: tuple[int, int],
+    shape: Shape,
+    producers: tuple[str, str],
+    span_s: int,
+    live: bool,
+    kills: int,
+) -> None:
+    """By any partitioner, by another one from some time on, or anywhere; with any numbers of partitions."""
+    chance = random.Random(seed)
+    late_ms = DISORDER_MS - 1
+    events = records(chance, counts[0], users, span_s * 1000, late_ms=late_ms, liars=0)
+    states = records(chance, counts[1], users, span_s * 1000, late_ms=0 if live else late_ms, liars=0)
+    # Of two states of one time, the later in the log counts; in two partitions, none is the later.
+    states = list({(said.user, said.claimed_ms): said for said in states}.values())
+    places = (
+        places_of(chance, producers[0], shape.events),
+        places_of(chance, producers[1], shape.states),
+    )
+    world = virtual_time.run(
+        one_run(chance, events, states, live=live, kills=kills, shape=shape, places=places)
+    )
+    check(world, events, states)
+
+
 def in_turn(count: int, every_ms: int, **fields: Any) -> list[Said]:
     """Records of one user, at regular times."""
     return [
@@ -197,6 +272,7 @@ def test_states_do_not_run_ahead_of_events_that_cannot_be_joined_yet(users: int,
         for said in events:
             world.events.append(said.as_event(), said.arrives_ms)
         world.producer.up.clear()
+        world.chunk_sizes = [1, 2, 5]  # a chunk of all the events would need all the states
         world.start()
         await asyncio.sleep(600)
         assert world.states.done_to < read_at_most

@@ -12,7 +12,7 @@ from app.embedded import free_port
 from app.topic_admin import (
     KafkaUnavailable,
     TopicsUnfit,
-    check_copartitioned,
+    check_partitions,
     ensure_topics,
     inspect_topics,
     partition_counts,
@@ -82,25 +82,37 @@ async def test_new_topics_get_the_partitions_of_those_they_must_fit(
     topics = topics_of(settings())
     await make(settings(), getattr(topics, there).name, 7, cleanup_policy="compact")
     await ensure_topics(settings())
-    counts = await check_copartitioned(settings())
-    fitting = (topics.events, topics.state, topics.state_changelog, topics.chat_log)
-    assert [counts[spec.name] for spec in fitting] == [7, 7, 7, 7]
+    counts = await check_partitions(settings())
+    fitting = (topics.events, topics.state, topics.chat_log, *topics.by_home)
+    assert {counts[spec.name] for spec in fitting} == {7}
     assert counts[topics.exports.name] == 4
 
 
 async def test_a_worker_learns_the_partitions_of_each_topic(settings: SettingsFor) -> None:
     await ensure_topics(settings())
-    counts = await check_copartitioned(settings())
-    assert counts == {spec.name: 4 for spec in topics_of(settings()).all()}
-
-
-async def test_events_and_states_of_unequal_partitions_are_refused(settings: SettingsFor) -> None:
+    counts = await check_partitions(settings())
     topics = topics_of(settings())
-    await make(settings(), topics.events.name, 4)
-    await make(settings(), topics.state.name, 3)
+    assert counts == {spec.name: 1 if spec == topics.watermarks else 4 for spec in topics.all()}
+
+
+async def test_homes_are_as_many_as_the_states_have_partitions(settings: SettingsFor) -> None:
+    topics = topics_of(settings())
+    await make(settings(), topics.events.name, 8)
+    await make(settings(), topics.state.name, 2)
+    await make(settings(), topics.chat_log.name, 12)
     await ensure_topics(settings())
-    with pytest.raises(TopicsUnfit, match=f"{topics.state.name} has 3 partitions and .* has 4") as raised:
-        await check_copartitioned(settings())
+    counts = await check_partitions(settings())
+    assert {counts[spec.name] for spec in topics.by_home} == {2}
+
+
+async def test_homes_of_unequal_partitions_are_refused(settings: SettingsFor) -> None:
+    topics = topics_of(settings())
+    await make(settings(), topics.state_changelog.name, 4, cleanup_policy="compact")
+    await make(settings(), topics.events_by_user.name, 3)
+    await ensure_topics(settings())
+    name = topics.events_by_user.name
+    with pytest.raises(TopicsUnfit, match=f"{name} has 3 partitions and the state table has 4") as raised:
+        await check_partitions(settings())
     assert "`chatlog topics` says how to mend it" in str(raised.value)
 
 
@@ -112,7 +124,7 @@ async def test_a_missing_topic_is_named(settings: SettingsFor) -> None:
 
 async def test_looking_makes_no_topic(settings: SettingsFor) -> None:
     with pytest.raises(TopicsUnfit):
-        await check_copartitioned(settings())
+        await check_partitions(settings())
     assert {report.state for report in await inspect_topics(settings())} == {TopicState.MISSING}
 
 

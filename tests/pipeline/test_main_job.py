@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import orjson
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import SecretStr
 
 from app.database import connect
-from app.kafka import client_settings
 from app.settings import Role, Settings
 from app.topics import groups_of, topics_of
 from tests.conversations import Conversations, conversations
@@ -132,21 +130,6 @@ async def test_capture_is_off_without_its_topic(settings: Callable[..., Settings
     off = workers.start(Role.CAPTURE, settings(vlab_chat_log_topic=None))
     assert off.wait() == 0
     assert "VLAB_CHAT_LOG_TOPIC" in off.log.read_text()
-
-
-async def test_capture_does_not_start_on_topics_that_cannot_be_joined(
-    settings: Callable[..., Settings], system: Settings, workers: Workers
-) -> None:
-    odd = f"{topics_of(system).state.name}-odd"
-    admin = AIOKafkaAdminClient(**client_settings(system))
-    await admin.start()
-    await admin.create_topics([NewTopic(odd, num_partitions=2, replication_factor=1)])
-    await admin.close()
-
-    refused = workers.start(Role.CAPTURE, settings(vlab_state_topic=odd))
-
-    assert refused.wait() != 0
-    assert "partitions" in refused.log.read_text()
 
 
 async def test_a_worker_ends_at_once_for_what_waiting_does_not_mend(

@@ -1,0 +1,146 @@
+"""By which partitioner users have their homes: looked for in the topics once, and kept with the state table.
+
+The worker that has the first partition of the table decides, and writes it there; the others hear of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from app.topic_admin import KafkaUnavailable
+from app.topic_samples import sample
+from models.errors import BadRecord
+from models.partitioners import Partitioner, fitting
+from models.states import StateRecord, as_of, decode_history, decode_state, encode_history, insert
+from sinks.errors import ServiceDown
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+
+    from aiokafka import ConsumerRecord
+
+    from agents.homes import Homes
+    from app.settings import Settings
+    from app.table import StateTable
+    from app.topics import Topics
+    from models.platforms import Platform
+    from sinks.retrying import Patience
+
+log = logging.getLogger(__name__)
+
+#: The row of the table that tells it: of a user whom there cannot be, as ids are never empty.
+ROW = b""
+#: The partition that the row is in.
+PARTITION = 0
+#: Of producers that follow no partitioner that is known, or several.
+FALLBACK = Partitioner.MURMUR2
+
+_FIELD = "partitioner"
+
+
+class PartitionerChoice:
+    """Sees to it that the homes are known.
+
+    Args:
+        find: looks by which partitioner the topics' producers work; None while there is nothing to see.
+        table: what is laid out by it.
+        homes: to be settled.
+        patience: waits while the brokers are down.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[], Awaitable[Partitioner | None]],
+        table: StateTable,
+        homes: Homes,
+        patience: Patience,
+    ) -> None:
+        self._find = find
+        self._table = table
+        self._patience = patience
+        self.homes = homes
+
+    async def make(self, *, is_still_ours: Callable[[], bool]) -> None:
+        """Settle the homes as the table has it; else look, and write it there first.
+
+        Args:
+            is_still_ours: whether this worker still has the first partition of the table, and in whole.
+        """
+        partitioner = _kept_in(self._table)
+        if partitioner is None:
+            partitioner = await self._patience.until_done(self._look)
+            if partitioner is None or not is_still_ours():
+                return
+            await _keep_in(self._table, partitioner)
+            log.info(
+                "It is settled by which partitioner users have their homes",
+                extra={"partitioner": partitioner.value, "partitions": self.homes.partitions},
+            )
+        self.homes.settle(partitioner)
+
+    async def _look(self) -> Partitioner | None:
+        try:
+            return await self._find()
+        except KafkaUnavailable as error:
+            raise ServiceDown(f"Kafka cannot be used: {error}") from error
+
+
+async def find_partitioner(
+    settings: Settings, topics: Topics, counts: Mapping[str, int], platform: Platform
+) -> Partitioner | None:
+    """Look by which partitioner the states are where they are; of the events, while there are no states.
+
+    Args:
+        settings: where Kafka is.
+        topics: their names.
+        counts: how many partitions each topic has.
+        platform: whose events they are.
+
+    Returns:
+        None while there are no records.
+
+    Raises:
+        KafkaUnavailable: Kafka does not answer.
+    """
+    for topic, users_in in (
+        (topics.state.name, users_of_states),
+        (topics.events.name, lambda records: users_of_events(records, platform)),
+    ):
+        records = await sample(settings, topic, counts[topic])
+        if records:
+            return fitting(users_in(records), counts[topic]) or FALLBACK
+    return None
+
+
+def users_of_states(records: Iterable[ConsumerRecord]) -> Iterator[tuple[bytes, int]]:
+    """Return the user of each state, and the partition that it is in."""
+    for record in records:
+        try:
+            yield decode_state(record.value).userid.encode(), record.partition
+        except BadRecord:
+            continue
+
+
+def users_of_events(records: Iterable[ConsumerRecord], platform: Platform) -> Iterator[tuple[bytes, int]]:
+    """Return the user of each visible message, and the partition that it is in."""
+    for record in records:
+        try:
+            event = platform.parse_event(record.value)
+            moment = platform.moment_of(event, platform.categorise(event))
+        except BadRecord:
+            continue
+        if moment is not None:
+            yield moment.userid.encode(), record.partition
+
+
+def _kept_in(table: StateTable) -> Partitioner | None:
+    """Return the partitioner that the table is laid out by; None if that was never decided."""
+    row = table.reader(PARTITION)(ROW)
+    return Partitioner(str(as_of(decode_history(row), 1)[_FIELD])) if row else None
+
+
+async def _keep_in(table: StateTable, partitioner: Partitioner) -> None:
+    """Write it to the table, in the form of a user's history: of one state, of the beginning of time."""
+    history = insert((), StateRecord("", 0, {_FIELD: partitioner.value}))
+    await table.write(PARTITION, {ROW: encode_history(history)})
