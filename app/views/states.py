@@ -37,17 +37,13 @@ async def state(app: WorkerApp, request: web.Request) -> web.Response:
     work = cast("CaptureWork", app.work)
     userid = request.match_info["userid"]
     owners = _owners(app, work)
-    if not owners:
-        return _problem(503, "the partitions have not been given out yet; try again in a moment")
-    if work.homes.partitioner is None:
-        return _problem(503, "no event or state has come yet to tell where users have their homes")
+    if not owners or work.homes.partitioner is None:
+        return _problem(503, "where users have their homes is not known yet; try again in a moment")
     partition = work.homes.of(userid)
     if TP(work.table.changelog_topic.get_topic_name(), partition) in app.assignor.assigned_actives():
         return _answer(app, work, userid, partition)
-    if PASSED_ON in request.headers:
+    if PASSED_ON in request.headers or partition not in owners:
         return _problem(503, f"partition {partition} is moving to another worker; try again in a moment")
-    if partition not in owners:
-        return _problem(503, f"nobody has partition {partition} at present; try again in a moment")
     return await _pass_on(app, request, owners[partition], userid)
 
 
