@@ -19,8 +19,9 @@ RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation -w /w
     && /opt/chatlog/bin/pip install --no-cache-dir --no-deps --no-index /wheels/*.whl
 
 FROM python:3.11-slim-bookworm
+# Group 0 may write what the user may: some orchestrators give each container a user of its own, in that group.
 RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin chatlog \
-    && install -d -o chatlog -g chatlog /var/lib/chatlog
+    && install -d -o chatlog -g 0 -m 0775 /var/lib/chatlog
 COPY --from=build /opt/chatlog /opt/chatlog
 ENV PATH=/opt/chatlog/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import tempfile
 import threading
 import time
 from typing import TYPE_CHECKING, Any, cast
@@ -28,6 +29,7 @@ from sinks.errors import CannotGoOn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from faust.types import TP
     from faust.web.base import Web
@@ -125,7 +127,6 @@ class WorkerApp(faust.App):
         gc.set_threshold(GARBAGE_THRESHOLD)
         gc.freeze()  # what was imported stays
         try:
-            self.conf.datadir.mkdir(parents=True, exist_ok=True)
             await once_kafka_answers(
                 self.work.patience, lambda: refuse_to_begin_anew(self.settings, self.role)
             )
@@ -134,6 +135,28 @@ class WorkerApp(faust.App):
         except FOR_PEOPLE as error:
             raise cannot_start(error) from None
         cast("ChunkConsumer", self.consumer).release_hooks.append(self.work.release)
+
+    def _create_directories(self) -> None:
+        """Make sure of the directory of RocksDB's tables; nothing else is kept in files. (Faust calls it.).
+
+        Raises:
+            ConfigurationError: they cannot be kept there.
+        """
+        if self.role is not Role.CAPTURE or self.settings.table_store != "rocksdb":
+            return
+        tables: Path = self.conf.tabledir
+        try:
+            tables.mkdir(parents=True, exist_ok=True)
+            # What is there may belong to another user, or be mounted read-only.
+            with tempfile.TemporaryFile(dir=tables):
+                pass
+        except OSError as error:
+            raise ConfigurationError(
+                f"DATA_DIR={self.settings.data_dir}: TABLE_STORE=rocksdb keeps the state table there, and "
+                f"user {os.getuid()}:{os.getgid()} cannot write it ({error.strerror}): give that user the "
+                "directory, mount a volume that it may write, name another, or keep the table in memory "
+                "(TABLE_STORE=memory)"
+            ) from None
 
     async def on_stop(self) -> None:
         """Stop within the deadline: finish or leave what is in flight, commit, then close the sinks."""

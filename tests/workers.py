@@ -22,7 +22,7 @@ from migrations.history import up
 from tests.services import as_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import asyncpg
 
@@ -57,6 +57,7 @@ class WorkerProcess:
         data_dir: Path,
         extra: Mapping[str, str],
         open_files: int | None,
+        launcher: Sequence[str],
     ) -> None:
         self.log = log
         self.data_dir = data_dir
@@ -65,7 +66,7 @@ class WorkerProcess:
         environment |= {"DATA_DIR": str(data_dir), **extra}
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                limited(open_files, CHATLOG, "worker", role),
+                [*launcher, *limited(open_files, CHATLOG, "worker", role)],
                 env=environment,
                 stdout=output,
                 stderr=output,
@@ -129,6 +130,7 @@ class Workers:
         like: WorkerProcess | None = None,
         extra: Mapping[str, str] | None = None,
         open_files: int | None = None,
+        launcher: Sequence[str] = (),
     ) -> WorkerProcess:
         """Start a worker with a data directory of its own, or with that of one that has ended.
 
@@ -138,11 +140,14 @@ class Workers:
             like: the one that has ended.
             extra: variables of the environment that are no settings.
             open_files: how many it may have open.
+            launcher: a command that runs it.
         """
         name = f"{role}-{len(self.started)}"
         data_dir = like.data_dir if like else self._directory / name
         log = self._directory / f"{name}.log"
-        worker = WorkerProcess(role, settings or self._settings, log, data_dir, extra or {}, open_files)
+        worker = WorkerProcess(
+            role, settings or self._settings, log, data_dir, extra or {}, open_files, launcher
+        )
         self.started.append(worker)
         return worker
 
