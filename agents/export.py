@@ -18,6 +18,7 @@ from agents.export_attempt import ExportAttempts, Outcome
 from agents.export_run import Run
 from models.errors import BadRecord, Reason
 from models.exports import ExportJob
+from models.owners import owner_address
 from sinks.dead_letters import dead_letter_of
 from sinks.errors import SinkError
 from sinks.export_log import Lease
@@ -171,7 +172,8 @@ def _check_belongs(job: ExportJob, row: ExportRow | None) -> None:
     """
     if row is None:
         raise BadRecord(Reason.UNKNOWN_VALUE, "export_id: export_status has no such row")
-    if (job.user, job.survey, job.source) != (row.owner, row.survey, row.source):
+    asked = (owner_address(job.user), job.survey, job.source)
+    if asked != (owner_address(row.owner), row.survey, row.source):
         raise BadRecord(
             Reason.UNKNOWN_VALUE, "user, survey, source: not those of the row of export_status with this id"
         )

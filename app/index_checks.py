@@ -148,11 +148,10 @@ NEEDED = (
     ),
     Needed(
         "export_status",
-        "export_status_user_id_idx",
-        "btree (user_id)",
-        "0005",
+        "export_status_owner_idx",
+        "btree (owner_address((user_id)::text))",
+        "0011",
         "the pages of an owner read all exports there ever were",
-        any_that_begins_so=True,
     ),
     Needed(
         "export_status",

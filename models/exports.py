@@ -22,6 +22,7 @@ from pydantic import (
 from models.decoding import decode_object
 from models.entries import Direction
 from models.errors import BadRecord, Reason
+from models.owners import owner_address
 
 #: What `export_link` holds while there is no file.
 NO_LINK = "Not Found"
@@ -216,7 +217,7 @@ def flat_key(survey: str, source: Source, options: ExportOptions) -> str:
 
 def owner_hash(owner: str) -> str:
     """Return what stands for an owner in keys, so that no listing or link shows an email address."""
-    return hashlib.sha256(owner.encode()).hexdigest()[:32]
+    return hashlib.sha256(owner_address(owner).encode()).hexdigest()[:32]
 
 
 def _ending(source: Source, options: ExportOptions) -> str:

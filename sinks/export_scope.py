@@ -67,7 +67,7 @@ async def scope_of(connection: asyncpg.Connection[asyncpg.Record], owner: str, s
 
     Args:
         connection: of a role that may read `users`, `surveys` and whose page is whose.
-        owner: the email address, exactly.
+        owner: the email address, however it is written (`models.owners`).
         survey: its name; all versions and translations have the same.
 
     Raises:

@@ -52,7 +52,7 @@ class Export:
     """What is exported: which survey of whom, and how.
 
     Attributes:
-        owner: the email address, exactly.
+        owner: the email address, however it is written (`models.owners`).
         survey: its name.
         source: what of it.
         options: how it is written.

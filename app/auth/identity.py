@@ -10,7 +10,7 @@ class Identity:
     """The owner on whose behalf a request is answered; whatever is read or written is scoped to them.
 
     Attributes:
-        email: as the token says it; compared exactly with `users.email`.
+        email: the token's, in the one form that addresses are compared in (`models.owners`).
     """
 
     email: str

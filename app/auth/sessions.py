@@ -18,6 +18,7 @@ import jwt
 
 from app.auth.tokens import CLOCKS_DIFFER_S
 from app.settings import ConfigurationError
+from models.owners import owner_address
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -87,7 +88,9 @@ class Sessions:
             )
         except (jwt.InvalidTokenError, ValueError):
             return None
-        return Session(claims["sub"], claims["jti"], datetime.fromtimestamp(claims["exp"], UTC))
+        return Session(
+            owner_address(claims["sub"]), claims["jti"], datetime.fromtimestamp(claims["exp"], UTC)
+        )
 
     def csrf_token(self, session: Session) -> str:
         """Return what a write with this session must carry; another site cannot know it."""

@@ -13,6 +13,7 @@ import jwt
 
 from app.auth.errors import NotSignedIn
 from app.auth.issuer_keys import IssuerKeys
+from models.owners import owner_address
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -49,7 +50,7 @@ class TokenReader:
         self.keys = IssuerKeys(settings.api_jwks_url) if settings.api_jwks_url else None
 
     async def email_of(self, token: str) -> str:
-        """Return the email address that a good token holds.
+        """Return the email address that a good token holds, in the one form that addresses are compared in.
 
         Raises:
             NotSignedIn: the token is expired, forged, of another issuer or audience, or names nobody.
@@ -102,6 +103,8 @@ class TokenReader:
 
     def _email_in(self, claims: dict[str, Any]) -> str:
         email = claims.get(self._email_claim)
+        if isinstance(email, str):
+            email = owner_address(email)
         if not isinstance(email, str) or not 0 < len(email) <= _EMAIL_MAX or not email.isprintable():
             raise NotSignedIn("The token names nobody: its claim for the email address is missing or empty.")
         # Some issuers write it as a string.

@@ -57,7 +57,7 @@ TOLD_EVERY_S = 0.2
 
 @click.command()
 @click.argument("survey")
-@click.option("--owner", required=True, metavar="EMAIL", help="Whose survey it is, exactly as in users.")
+@click.option("--owner", required=True, metavar="EMAIL", help="Whose survey it is.")
 @click.option(
     "-o",
     "--output",

@@ -5,13 +5,13 @@ WITH mine AS (
            array_agg(surveys.id) AS ids,
            array_agg(DISTINCT surveys.shortcode) AS shortcodes
     FROM surveys JOIN users ON users.id = surveys.userid
-    WHERE users.email = $1 AND surveys.survey_name = ANY ($2::varchar[])
+    WHERE owner_address(users.email) = owner_address($1) AND surveys.survey_name = ANY ($2::varchar[])
     GROUP BY surveys.survey_name
 ),
 pages AS (
     SELECT array_agg(credentials.facebook_page_id) AS ids
     FROM credentials JOIN users ON users.id = credentials.userid
-    WHERE users.email = $1 AND credentials.entity = 'facebook_page'
+    WHERE owner_address(users.email) = owner_address($1) AND credentials.entity = 'facebook_page'
 )
 SELECT mine.survey_name,
        least($3, (

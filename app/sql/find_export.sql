@@ -1,2 +1,2 @@
 -- One of the owner's exports.
-SELECT * FROM export_status WHERE id = $2 AND user_id = $1
+SELECT * FROM export_status WHERE id = $2 AND owner_address(user_id) = owner_address($1)

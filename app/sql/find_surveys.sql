@@ -7,7 +7,7 @@ SELECT surveys.survey_name,
        min(surveys.created) AS created,
        count(*) AS versions
 FROM surveys JOIN users ON users.id = surveys.userid
-WHERE users.email = $1 AND surveys.survey_name IS NOT NULL
+WHERE owner_address(users.email) = owner_address($1) AND surveys.survey_name IS NOT NULL
   AND ($2::varchar IS NULL OR surveys.survey_name = $2)
 GROUP BY surveys.survey_name
 HAVING bool_or(strpos(lower(concat_ws(E'\n', surveys.survey_name, surveys.shortcode)), lower($3::varchar)) > 0)

@@ -5,10 +5,10 @@ INSERT INTO export_status (user_id, survey_id, status, export_link, source, opti
 SELECT $1::varchar, $2::varchar, 'Started', 'Not Found', $3::varchar, $4::jsonb, NULL
 WHERE EXISTS (
     SELECT FROM surveys JOIN users ON users.id = surveys.userid
-    WHERE users.email = $1 AND surveys.survey_name = $2
+    WHERE owner_address(users.email) = owner_address($1) AND surveys.survey_name = $2
 ) AND NOT EXISTS (
     SELECT FROM export_status
-    WHERE user_id = $1 AND survey_id = $2 AND source = $3 AND options = $4
+    WHERE owner_address(user_id) = owner_address($1) AND survey_id = $2 AND source = $3 AND options = $4
       -- Not now(): this may have waited since then for the one that it is to find.
       AND clock_timestamp() - created
           < CASE WHEN status IN ('Finished', 'Failed') THEN least($5, interval '1 second') ELSE $5::interval END

@@ -3,19 +3,23 @@
 -- An owner may use a shortcode again for another survey. A row is of the newest survey that was made before it,
 -- or else of the first; so an era begins where the name changes. A page that another owner has too counts only
 -- while that owner has no survey with the shortcode: nobody is given what may be somebody else's.
-WITH versions AS (
+WITH owner AS (
+    -- Several where the address is written in several ways.
+    SELECT id FROM users WHERE owner_address(email) = owner_address($1)
+),
+versions AS (
     SELECT
-        surveys.userid, surveys.shortcode, surveys.survey_name, surveys.created, surveys.id,
+        surveys.shortcode, surveys.survey_name, surveys.created, surveys.id,
         row_number() OVER version = 1 AS is_first,
         surveys.survey_name IS DISTINCT FROM lag(surveys.survey_name) OVER version AS is_renamed
     FROM surveys
-    JOIN users ON users.id = surveys.userid
-    WHERE users.email = $1 AND surveys.shortcode IS NOT NULL
+    JOIN owner ON owner.id = surveys.userid
+    WHERE surveys.shortcode IS NOT NULL
     WINDOW version AS (PARTITION BY surveys.shortcode ORDER BY surveys.created, surveys.id)
 ),
 eras AS (
     SELECT
-        userid, shortcode, survey_name,
+        shortcode, survey_name,
         CASE WHEN NOT is_first THEN created END AS since,
         lead(created) OVER (PARTITION BY shortcode ORDER BY created, id) AS until
     FROM versions
@@ -24,7 +28,7 @@ eras AS (
 SELECT eras.shortcode, eras.since, eras.until, array_agg(DISTINCT mine.facebook_page_id) AS pages
 FROM eras
 JOIN credentials AS mine
-    ON mine.userid = eras.userid AND mine.entity = 'facebook_page' AND mine.facebook_page_id IS NOT NULL
+    ON mine.userid IN (SELECT id FROM owner) AND mine.entity = 'facebook_page' AND mine.facebook_page_id IS NOT NULL
 WHERE eras.survey_name = $2
   AND NOT EXISTS (
       SELECT
@@ -32,7 +36,7 @@ WHERE eras.survey_name = $2
       JOIN surveys ON surveys.userid = theirs.userid AND surveys.shortcode = eras.shortcode
       WHERE theirs.entity = 'facebook_page'
         AND theirs.facebook_page_id = mine.facebook_page_id
-        AND theirs.userid <> mine.userid
+        AND theirs.userid NOT IN (SELECT id FROM owner)
   )
 GROUP BY eras.shortcode, eras.since, eras.until
 ORDER BY eras.shortcode, eras.since NULLS FIRST

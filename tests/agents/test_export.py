@@ -218,6 +218,17 @@ async def test_bad_records_and_jobs_without_a_row_are_buried_and_hold_nothing_up
     assert not any("example.org" in detail for _, detail in found.values())
 
 
+async def test_job_row_and_users_may_write_the_owners_address_each_in_its_way(
+    database: Settings, worker: Worker
+) -> None:
+    await make_survey(database, 3, owner=OWNER.upper())
+    export = await ask(database, owner=f" {OWNER}")
+    as_others_send_it = orjson.dumps(export.job.encode() | {"user": OWNER.title()})
+    await worker.exports(chunk_of(as_others_send_it))
+
+    await file_is_the_table(database, export)
+
+
 async def test_a_survey_that_is_not_the_owners_is_a_reason(database: Settings, worker: Worker) -> None:
     await make_survey(database, 3, owner="other@example.org")
     export = await ask(database)

@@ -236,6 +236,7 @@ class TestFromTheRedesign:
             "idx_export_status_survey",
             "export_status_user_id_idx",
             "export_status_outbox_idx",
+            "export_status_owner_idx",
         }
 
     async def test_a_row_without_an_id_gets_one(
