@@ -83,7 +83,8 @@ class ExportOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     include_metadata: bool = Field(
-        default=False, description="Chat log only: what the bot knew at each message, as JSON."
+        default=False,
+        description="What the bot knew at each message or response, as JSON; not in wide files.",
     )
     include_raw_payload: bool = Field(
         default=False, description="Chat log only: the platform's whole event of each message, as JSON."
@@ -100,11 +101,13 @@ class ExportOptions(BaseModel):
     compression: Compression = Compression.NONE
     safe_cells: bool = Field(
         default=False,
-        description="CSV only: put a ' before what a spreadsheet would run as a formula. It alters values "
-        "such as -5.",
+        description="CSV only: put a ' before what a spreadsheet would run as a formula, whatever space is "
+        "before it. It alters values such as -5.",
     )
     for_spreadsheets: bool = Field(
-        default=False, description="CSV only: begin with a byte-order mark, and keep long ids as text."
+        default=False,
+        description="CSV only: begin with a byte-order mark, and write what a spreadsheet would take for a "
+        'number, a date or a formula so that it stays text (="007").',
     )
 
     @model_validator(mode="after")
@@ -124,11 +127,13 @@ class ExportOptions(BaseModel):
             ValueError: one of them is for the other source; it names it.
         """
         others = {
-            Source.RESPONSES: ("include_metadata", "include_raw_payload", "direction"),
+            Source.RESPONSES: ("include_raw_payload", "direction"),
             Source.CHAT_LOG: ("wide",),
         }[source]
         if odd := [name for name in others if getattr(self, name)]:
             raise ValueError(f"{', '.join(odd)}: not for {source.value}")
+        if self.wide and self.include_metadata:
+            raise ValueError("include_metadata: not for wide, which has one row for many responses")
 
 
 class ExportJob(BaseModel):

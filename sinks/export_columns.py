@@ -1,4 +1,4 @@
-"""What columns an export has, and how each is written: as SQL expressions, so that PostgreSQL does the work.
+"""What columns an export has. How each is written is `sinks.export_cells`' matter.
 
 Which rows are taken is `sinks.export_scope`'s matter, how they become a file `sinks.export_formats`'.
 """
@@ -6,27 +6,15 @@ Which rows are taken is `sinks.export_scope`'s matter, how they become a file `s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
-from models.exports import Format, Source
+from models.exports import Source
+from sinks.export_cells import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from models.exports import ExportOptions
-
-
-class Kind(Enum):
-    """What a column holds, as far as writing it goes."""
-
-    TEXT = "text"
-    #: A name made by a platform, which may be a long number.
-    ID = "id"
-    MOMENT = "moment"
-    JSON = "json"
-    UUID = "uuid"
-    NUMBER = "number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +31,7 @@ class Table:
 
     Attributes:
         name: of the table.
-        columns: always written, in this order.
+        columns: in this order; some only if they are asked for.
         order: the columns by which rows are sorted: no two rows are equal in all of them.
     """
 
@@ -55,8 +43,8 @@ class Table:
 CHAT_LOG = Table(
     "chat_log",
     (
-        Column("userid", Kind.ID),
-        Column("pageid", Kind.ID),
+        Column("userid", Kind.TEXT),
+        Column("pageid", Kind.TEXT),
         Column("timestamp", Kind.MOMENT),
         Column("direction", Kind.TEXT),
         Column("content", Kind.TEXT),
@@ -64,11 +52,11 @@ CHAT_LOG = Table(
         Column("shortcode", Kind.TEXT),
         Column("surveyid", Kind.UUID),
         Column("message_type", Kind.TEXT),
+        Column("metadata", Kind.JSON),
+        Column("raw_payload", Kind.JSON),
     ),
     ("userid", "timestamp", "direction"),
 )
-METADATA = Column("metadata", Kind.JSON)
-RAW_PAYLOAD = Column("raw_payload", Kind.JSON)
 RESPONSES = Table(
     "responses",
     (
@@ -76,7 +64,7 @@ RESPONSES = Table(
         Column("surveyid", Kind.UUID),
         Column("shortcode", Kind.TEXT),
         Column("flowid", Kind.NUMBER),
-        Column("userid", Kind.ID),
+        Column("userid", Kind.TEXT),
         Column("question_ref", Kind.TEXT),
         Column("question_idx", Kind.NUMBER),
         Column("question_text", Kind.TEXT),
@@ -84,28 +72,10 @@ RESPONSES = Table(
         Column("seed", Kind.NUMBER),
         Column("timestamp", Kind.MOMENT),
         Column("metadata", Kind.JSON),
-        Column("pageid", Kind.ID),
+        Column("pageid", Kind.TEXT),
         Column("translated_response", Kind.TEXT),
     ),
     ("userid", "timestamp", "question_ref"),
-)
-
-#: `=`, `+`, `-`, `@`, tab and carriage return: a spreadsheet takes a cell that begins with one for a formula.
-FORMULA_STARTS = "=+-@\t\r"
-# Whatever the zone of the session, which differs from server to server.
-_MOMENT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
-# By their numbers: a quarter of the time that a regular expression takes.
-_SAFE = "CASE WHEN ascii({0}) IN (61, 43, 45, 64, 9, 13) THEN '''' || {0} ELSE {0} END"
-_JSON = "{0}::text"
-# Of JSON, only a negative number begins with one of them; to look at the text would be to make it twice.
-_SAFE_JSON = (
-    "CASE WHEN jsonb_typeof({0}) = 'number' AND ascii({0}::text) = 45 "
-    "THEN '''' || {0}::text ELSE {0}::text END"
-)
-# Excel shows a number of 12 digits or more as 1.23E+11, and forgets those after the 15th.
-_LONG_ID_AS_TEXT = (
-    "CASE WHEN length({0}) >= 12 AND translate({0}, '0123456789', '') = '' "
-    """THEN '="' || {0} || '"' ELSE {1} END"""
 )
 
 
@@ -116,35 +86,8 @@ def table_of(source: Source) -> Table:
 
 def columns_of(source: Source, options: ExportOptions) -> tuple[Column, ...]:
     """Return the columns of a file with one row per message or response."""
-    columns = table_of(source).columns
-    if options.include_metadata:
-        columns += (METADATA,)
-    if options.include_raw_payload:
-        columns += (RAW_PAYLOAD,)
-    return columns
-
-
-def written(value: str, kind: Kind, options: ExportOptions) -> str:
-    """Return the SQL expression that writes a value.
-
-    Args:
-        value: the SQL expression that yields it.
-        kind: what it is.
-        options: the format, and what is done for spreadsheets.
-    """
-    if kind is Kind.MOMENT:
-        return _MOMENT.format(value)
-    if options.format is Format.JSONL or kind in {Kind.UUID, Kind.NUMBER}:
-        return value
-    if kind is Kind.JSON:
-        return (_SAFE_JSON if options.safe_cells else _JSON).format(value)
-    safe = _SAFE.format(value) if options.safe_cells else value
-    return _LONG_ID_AS_TEXT.format(value, safe) if kind is Kind.ID and options.for_spreadsheets else safe
-
-
-def safe_cell(text: str) -> str:
-    """Return a text that no spreadsheet runs as a formula, as `safe_cells` in SQL does."""
-    return f"'{text}" if text.startswith(tuple(FORMULA_STARTS)) else text
+    wanted = {"metadata": options.include_metadata, "raw_payload": options.include_raw_payload}
+    return tuple(column for column in table_of(source).columns if wanted.get(column.name, True))
 
 
 def unique(names: Sequence[str]) -> list[str]:

@@ -6,14 +6,11 @@ the rows are is `sinks.export_query`'s matter.
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING, Protocol
 
 from isal import isal_zlib
 
 from models.exports import Compression, Format
-from sinks.export_columns import safe_cell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +23,7 @@ _CONTENT_TYPES = {
     Format.JSONL: "application/x-ndjson",
     Format.PARQUET: "application/vnd.apache.parquet",
 }
-_BYTE_ORDER_MARK = "\ufeff"
+_BYTE_ORDER_MARK = "\ufeff".encode()
 #: isal's first level: half a percent larger than zlib's first, and three times as fast.
 _GZIP_LEVEL, _GZIP_WBITS = 1, 31
 #: Characters that JSON always writes as `\u0001`, so that COPY quotes nothing and divides nothing.
@@ -62,14 +59,21 @@ def copy_quotes(options: ExportOptions) -> tuple[str, str]:
     return _NEVER_IN_JSON if options.format is Format.JSONL else ('"', ",")
 
 
-def encoder_of(columns: Sequence[Column], options: ExportOptions) -> Encoder:
-    """Return what makes the file."""
+def encoder_of(columns: Sequence[Column], options: ExportOptions, header: bytes) -> Encoder:
+    """Return what makes the file.
+
+    Args:
+        columns: of the rows.
+        options: the format.
+        header: the first line, for CSV; written as the rows are.
+    """
     if options.format is Format.PARQUET:
         # It takes 60 MB of memory, which no other format needs.
         from sinks.export_parquet import ParquetEncoder  # noqa: PLC0415
 
         return ParquetEncoder(columns)
-    header = _csv_header(columns, options) if options.format is Format.CSV else b""
+    if options.for_spreadsheets:
+        header = _BYTE_ORDER_MARK + header
     return GzipEncoder(header) if options.compression is Compression.GZIP else PlainEncoder(header)
 
 
@@ -116,10 +120,3 @@ class GzipEncoder:
         """Return what was held back, and the checksum."""
         data: bytes = self._compressor.flush()
         return data
-
-
-def _csv_header(columns: Sequence[Column], options: ExportOptions) -> bytes:
-    line = io.StringIO()
-    names = [safe_cell(column.name) if options.safe_cells else column.name for column in columns]
-    csv.writer(line, lineterminator="\n").writerow(names)
-    return ((_BYTE_ORDER_MARK if options.for_spreadsheets else "") + line.getvalue()).encode()

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from sinks.export_columns import Kind
+from sinks.export_cells import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,11 +7,13 @@ chat_log is partitioned); PostgreSQL merges them. So the first row comes at once
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from models.exports import Format, Source
-from sinks.export_columns import Column, Kind, columns_of, table_of, unique, written
+from sinks.export_cells import Kind, answer, unreadable, written
+from sinks.export_columns import Column, columns_of, table_of, unique
+from sinks.export_lines import Cell, Query, Statement
 from sinks.export_scope import ExportImpossible
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 #: PostgreSQL allows 1,664 columns in a result.
 WIDE_MAX_QUESTIONS = 1_600
+#: So long may one of many answers be: a person's are one value on the way, which can have 256 MB.
+WIDE_ANSWER_MAX_BYTES = 128 * 1024
 
 _BY_SURVEYID = "SELECT * FROM {table} WHERE surveyid = {surveyid}::uuid"
 _BY_ERA = """SELECT * FROM {table}
@@ -42,8 +46,6 @@ _NOT_TAKEN_BACK = """
        OR coalesce(raw_payload #>> '{{message,mid}}', raw_payload #>> '{{message_edit,mid}}', '')
           NOT IN (SELECT unnest({unsent}::text[])))"""
 
-_LONG = "SELECT {written} FROM ({rows}) AS entry ORDER BY {order}"
-_AS_JSON = "SELECT row_to_json(line) FROM ({lines}) AS line"
 _QUESTIONS = """SELECT question_ref FROM ({rows}) AS answer
 WHERE question_ref IS NOT NULL
 GROUP BY question_ref
@@ -53,35 +55,18 @@ ORDER BY min(question_idx) NULLS LAST, question_ref"""
 _PEOPLE = """SELECT
     userid,
     jsonb_object_agg(
-        array_position({questions}::varchar[], question_ref), response ORDER BY timestamp, question_ref
+        array_position({questions}::varchar[], question_ref), {response} ORDER BY timestamp, question_ref
     ) AS answers
 FROM ({rows}) AS answer
 WHERE question_ref = ANY ({questions}::varchar[])
 GROUP BY userid"""
-_WIDE = "SELECT {written} FROM ({people}) AS person ORDER BY userid"
-_WIDE_AS_JSON = """SELECT json_object(
+_WIDE_AS_JSON = """json_object(
     {names}::varchar[],
-    userid::text || ARRAY(
-        SELECT answers ->> number::text FROM generate_series(1, cardinality({names}::varchar[]) - 1) AS number
-        ORDER BY number))
-FROM ({people}) AS person ORDER BY userid"""
+    entry.userid::text || ARRAY(
+        SELECT {answer} FROM generate_series(1, cardinality({names}::varchar[]) - 1) AS number
+        ORDER BY number))"""
 _COUNT = "SELECT count(*) FROM ({rows}) AS entry"
 _COUNT_PEOPLE = "SELECT count(DISTINCT userid) FROM ({rows}) AS answer WHERE question_ref IS NOT NULL"
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A statement with its parameters.
-
-    Attributes:
-        sql: has `$1` and so on; every parameter has its type.
-        arguments: the parameters.
-        columns: of the result, or of the objects in it.
-    """
-
-    sql: str
-    arguments: tuple[object, ...]
-    columns: tuple[Column, ...] = ()
 
 
 class TooManyQuestions(ExportImpossible):
@@ -107,11 +92,11 @@ async def query_of(
     return _long(scope, source, options)
 
 
-def counting(scope: Scope, source: Source, options: ExportOptions) -> Query:
+def counting(scope: Scope, source: Source, options: ExportOptions) -> Statement:
     """Return the statement that counts the rows of the file."""
     arguments = _Arguments()
     rows = _rows(scope, source, options, arguments)
-    return Query((_COUNT_PEOPLE if options.wide else _COUNT).format(rows=rows), arguments.all())
+    return Statement((_COUNT_PEOPLE if options.wide else _COUNT).format(rows=rows), arguments.all())
 
 
 class _Arguments:
@@ -130,16 +115,18 @@ class _Arguments:
 
 def _long(scope: Scope, source: Source, options: ExportOptions) -> Query:
     arguments = _Arguments()
-    columns = columns_of(source, options)
-    lines = _LONG.format(
-        written=", ".join(
-            f"{written(f'entry.{column.name}', column.kind, options)} AS {column.name}" for column in columns
-        ),
-        rows=_rows(scope, source, options, arguments),
-        order=", ".join(f"entry.{name}" for name in table_of(source).order),
+    columns, order = columns_of(source, options), table_of(source).order
+    cells = tuple(
+        Cell(
+            written(f"entry.{column.name}", column.kind, options),
+            unreadable(column.kind, options),
+            column.name if options.format is Format.JSONL else "",
+            column.name in order,
+        )
+        for column in columns
     )
-    sql = _AS_JSON.format(lines=lines) if options.format is Format.JSONL else lines
-    return Query(sql, arguments.all(), columns)
+    rows = _rows(scope, source, options, arguments)
+    return Query(columns, cells, rows, order, arguments.all())
 
 
 async def _wide(
@@ -148,18 +135,23 @@ async def _wide(
     questions = await _questions(connection, scope, options)
     names = unique(["userid", *questions])
     arguments = _Arguments()
-    asked = arguments.add(questions)
-    rows = _rows(scope, Source.RESPONSES, options, arguments)
-    people = _PEOPLE.format(questions=asked, rows=rows)
+    people = _PEOPLE.format(
+        questions=arguments.add(questions),
+        response=answer("response", WIDE_ANSWER_MAX_BYTES),
+        rows=_rows(scope, Source.RESPONSES, options, arguments),
+    )
+    note = unreadable(Kind.TEXT, options)
     if options.format is Format.JSONL:
-        sql = _WIDE_AS_JSON.format(names=arguments.add(names), people=people)
+        as_json = partial(_WIDE_AS_JSON.format, names=arguments.add(names))
+        cells = [Cell(as_json(answer="entry.answers ->> number::text"), as_json(answer=note))]
     else:
-        answers = [
-            written(f"(answers ->> '{number}')", Kind.TEXT, options) for number in range(1, len(names))
+        answers = [f"(entry.answers ->> '{number}')" for number in range(1, len(names))]
+        cells = [
+            Cell(written("entry.userid", Kind.TEXT, options), note, is_key=True),
+            *(Cell(written(answer_, Kind.TEXT, options), note) for answer_ in answers),
         ]
-        sql = _WIDE.format(written=", ".join([written("userid", Kind.ID, options), *answers]), people=people)
-    columns = (Column(names[0], Kind.ID), *(Column(name, Kind.TEXT) for name in names[1:]))
-    return Query(sql, arguments.all(), columns)
+    columns = tuple(Column(name, Kind.TEXT) for name in names)
+    return Query(columns, tuple(cells), people, ("userid",), arguments.all())
 
 
 async def _questions(

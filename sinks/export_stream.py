@@ -15,7 +15,7 @@ import orjson
 
 from models.exports import Source
 from sinks.export_connection import notice_a_vanished_server, snapshot, told_apart
-from sinks.export_copy import Copy, Progress
+from sinks.export_copy import Copy, Progress, header_of
 from sinks.export_formats import content_type_of, encoder_of
 from sinks.export_query import TooManyQuestions, counting, query_of
 from sinks.export_scope import ExportImpossible, NoSuchSurvey, scope_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from models.exports import ExportOptions
-    from sinks.export_query import Query
+    from sinks.export_formats import Encoder
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -115,24 +115,24 @@ async def write_export(
         with told_apart():
             scope = await scope_of(connection, export.owner, export.survey)
             query = await query_of(connection, scope, export.source, export.options)
-        await _stream(connection, query, export.options, write, progress)
+            header = await header_of(connection, query.columns, export.options)
+        encoder = encoder_of(query.columns, export.options, header)
+        copy = Copy(connection, query, export.options, progress)
+        await _stream(connection, copy, encoder, write, progress)
 
 
 async def _stream(
     connection: Connection,
-    query: Query,
-    options: ExportOptions,
+    copy: Copy,
+    encoder: Encoder,
     write: Callable[[bytes], Awaitable[None]],
     progress: Progress,
 ) -> None:
-    encoder = encoder_of(query.columns, options)
-
     async def write_on(data: bytes) -> None:
         if data:
             await write(data)
             progress.bytes += len(data)
 
-    copy = Copy(connection, query, options, progress)
     copying = asyncio.create_task(copy.run(), name="export-copy")
     try:
         await write_on(encoder.begin())

@@ -81,7 +81,7 @@ TOLD_EVERY_S = 0.2
     help="How to write it.",
 )
 @click.option("--gzip", is_flag=True, help="Compress the file.")
-@click.option("--metadata", is_flag=True, help="Chat log: what the bot knew at each message, as JSON.")
+@click.option("--metadata", is_flag=True, help="What the bot knew at each message or response, as JSON.")
 @click.option("--raw-payload", is_flag=True, help="Chat log: the platform's event of each message, as JSON.")
 @click.option(
     "--since", type=Moment(), help="Nothing from before: 2026-05-31, 2026-05-31T12:00Z, 90m, 12h, 7d."
@@ -94,7 +94,7 @@ TOLD_EVERY_S = 0.2
 )
 @click.option("--wide", is_flag=True, help="Responses: one row per user, one column per question.")
 @click.option("--safe-cells", is_flag=True, help="CSV: a ' before what a spreadsheet would run as a formula.")
-@click.option("--for-spreadsheets", is_flag=True, help="CSV: a byte-order mark, and long ids as text.")
+@click.option("--for-spreadsheets", is_flag=True, help="CSV: a byte-order mark, and every text stays text.")
 def export(survey: str, owner: str, output: str | None, source: str, *, force: bool, **chosen: Any) -> None:
     """Write SURVEY, the chat log or the responses, to a file.
 

@@ -48,7 +48,7 @@ class Asked:
 def read_form(source: Source, sent: Mapping[str, Any]) -> Asked:
     """Read a form for `source`.
 
-    Options that mean nothing for the chosen format are left out, as they are out of sight on the page.
+    What means nothing for the chosen format or layout is left out, as it is out of sight on the page.
 
     Args:
         source: what is exported.
@@ -66,14 +66,15 @@ def read_form(source: Source, sent: Mapping[str, Any]) -> Asked:
         "format": _one_of(form, "format", Format, errors),
         "compression": _one_of(form, "compression", Compression, errors),
     }
+    values["include_metadata"] = bool(form["include_metadata"])
     if source is Source.CHAT_LOG:
-        values["include_metadata"] = bool(form["include_metadata"])
         values["include_raw_payload"] = bool(form["include_raw_payload"])
         values["direction"] = _one_of(form, "direction", Direction, errors) if form["direction"] else None
     else:
         if form["layout"] not in _LAYOUTS:
             errors["layout"] = "Choose one of the layouts."
         values["wide"] = _LAYOUTS.get(form["layout"], False)
+        values["include_metadata"] &= not values["wide"]
     if values["format"] is Format.CSV:
         values["safe_cells"] = bool(form["safe_cells"])
         values["for_spreadsheets"] = bool(form["for_spreadsheets"])

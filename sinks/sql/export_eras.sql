@@ -3,13 +3,19 @@
 -- An owner may use a shortcode again for another survey. A row is of the newest survey that was made before it,
 -- or else of the first; so an era begins where the name changes. A page that another owner has too counts only
 -- while that owner has no survey with the shortcode: nobody is given what may be somebody else's.
+-- A time that no calendar has stands for one before, or after, all messages.
 WITH owner AS (
     -- Several where the address is written in several ways.
     SELECT id FROM users WHERE owner_address(email) = owner_address($1)
 ),
 versions AS (
     SELECT
-        surveys.shortcode, surveys.survey_name, surveys.created, surveys.id,
+        surveys.shortcode, surveys.survey_name, surveys.id,
+        CASE
+            WHEN surveys.created < '0001-01-02Z' THEN '-infinity'
+            WHEN surveys.created >= '9999-12-31Z' THEN 'infinity'
+            ELSE surveys.created
+        END AS created,
         row_number() OVER version = 1 AS is_first,
         surveys.survey_name IS DISTINCT FROM lag(surveys.survey_name) OVER version AS is_renamed
     FROM surveys

@@ -194,6 +194,20 @@ async def test_a_job_becomes_a_file_that_equals_the_table(
     assert worker.exports.waiting == 0
 
 
+async def test_a_row_that_no_file_can_hold_does_not_fail_the_export_and_is_told(
+    database: Settings, pool: asyncpg.Pool, worker: Worker
+) -> None:
+    await make_survey(database, 3)
+    await pool.execute("UPDATE chat_log SET timestamp = '20000-01-01Z' WHERE content LIKE '2 %'")
+    export = await ask(database)
+    await worker.exports(chunk_of(export))
+
+    row = await is_in(database, export, "Finished")
+    assert (row["rows_done"], row["cells_not_shown"]) == (3, 1)
+    moments = [moment for _, moment, _, _ in keys_in_file(await download(row["export_link"]))]
+    assert moments.count("[not shown: timestamp out of range]") == 1
+
+
 async def test_bad_records_and_jobs_without_a_row_are_buried_and_hold_nothing_up(
     database: Settings, worker: Worker, kafka: str, kafka_prefix: str
 ) -> None:
@@ -280,6 +294,27 @@ async def test_so_many_at_once_as_settings_say_and_the_others_wait(
     await work
     for export in exports:
         await is_in(database, export, "Finished")
+
+
+async def test_another_owner_does_not_wait_behind_all_exports_of_one(
+    database: Settings, worker_of: Workers
+) -> None:
+    await make_survey(database, 10)
+    await make_survey(database, 10, owner="other@example.org", survey="Other")
+    many = [await ask(database) for _ in range(6)]
+    one = await ask(database, owner="other@example.org", survey="Other")
+    worker = await worker_of(concurrency=1)
+    gate = worker.gate()
+    first = asyncio.create_task(worker.exports(chunk_of(*many)))
+    await gate.reached.wait()
+    await eventually(lambda: worker.exports.waiting == 5)
+    second = asyncio.create_task(worker.exports(chunk_of(one, partition=2)))
+    await eventually(lambda: worker.exports.waiting == 6)
+    gate.open.set()
+    await asyncio.gather(first, second)
+
+    finished = {export.id: (await is_in(database, export, "Finished"))["finished"] for export in (*many, one)}
+    assert sum(when < finished[one.id] for when in finished.values()) <= 2
 
 
 async def test_a_job_is_alive_while_its_heart_beats_and_progress_is_told(

@@ -78,7 +78,7 @@ async def world(database: Settings) -> AsyncIterator[World]:
         surveyid = await made.survey(await made.owner(OWNER, "page"), "Health", "flu")
         await made.say("=1+1", surveyid=surveyid, direction="bot", metadata='{"a": 1}', raw_payload="[]")
         await made.say("two\nlines", surveyid=surveyid, userid="62000000000000000")
-        await made.answer("q1", "yes", surveyid=surveyid)
+        await made.answer("q1", "yes", surveyid=surveyid, metadata='{"seed": 7}')
         yield made
     finally:
         await connection.close()
@@ -101,6 +101,16 @@ async def test_a_file_is_written_and_its_rows_are_told(database: Settings, world
     assert beside(file) == ["file"]
 
 
+async def test_what_no_file_can_hold_is_told(database: Settings, world: World, file: Path) -> None:
+    await world.connection.execute("UPDATE chat_log SET timestamp = '20000-01-01Z' WHERE userid = 'u'")
+
+    ended = await run(database, "Health", "--owner", OWNER, "-o", str(file))
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.decode().endswith(f", 1 value that no file can hold: {file}\n")
+    assert b",[not shown: timestamp out of range]," in read(file)
+
+
 @pytest.mark.parametrize(
     ("options", "lines"),
     [
@@ -114,6 +124,7 @@ async def test_a_file_is_written_and_its_rows_are_told(database: Settings, world
         ("--until 20000d", []),
         ("--since 20000d", ["two", "lines", "=1+1"]),
         ("--source responses", [",yes,"]),
+        ("--source responses --metadata", [',"{""seed"": 7}",']),
         ("--source responses --wide", ["u,yes"]),
         ("--source responses --format jsonl", ['"response":"yes"']),
         ("--source responses --wide --format jsonl", ['"q1" : "yes"']),
@@ -193,7 +204,7 @@ async def test_a_survey_that_the_owner_does_not_have_is_told_and_leaves_no_file(
         ("--wide", "--wide: not for chat_log"),
         ("--format parquet --gzip", "parquet is compressed by itself: leave --gzip out"),
         ("--format jsonl --safe-cells", "--safe-cells and --for-spreadsheets are for csv"),
-        ("--source responses --metadata --raw-payload", "--metadata, --raw-payload: not for responses"),
+        ("--source responses --metadata --raw-payload", "--raw-payload: not for responses"),
         ("--since 1d --until 2d", "since must be before until"),
         ("--since yesterday", "is no time"),
         ("--since 0001-01-01T00:00+14:00", "is no time"),

@@ -189,7 +189,7 @@ def test_options_that_do_not_agree_are_refused(values: dict[str, Any], message: 
 @pytest.mark.parametrize(
     ("source", "values", "named"),
     [
-        (Source.RESPONSES, {"include_metadata": True}, "include_metadata"),
+        (Source.RESPONSES, {"include_raw_payload": True}, "include_raw_payload"),
         (
             Source.RESPONSES,
             {"include_raw_payload": True, "direction": "bot"},
@@ -205,7 +205,13 @@ def test_options_of_the_other_source_are_named(source: Source, values: dict[str,
         chosen.check_fits(source)
 
 
+def test_a_wide_file_has_no_place_for_metadata() -> None:
+    with pytest.raises(ValueError, match="include_metadata: not for wide"):
+        ExportOptions(include_metadata=True, wide=True).check_fits(Source.RESPONSES)
+
+
 def test_options_of_the_own_source_fit() -> None:
+    ExportOptions(include_metadata=True).check_fits(Source.RESPONSES)
     ExportOptions(wide=True, since=MOMENT).check_fits(Source.RESPONSES)
     ExportOptions(include_metadata=True, direction=Direction.BOT).check_fits(Source.CHAT_LOG)
 

@@ -14,9 +14,8 @@ import pytest
 
 from app.database import connect
 from models.exports import ExportOptions, Source
-from sinks.export_columns import FORMULA_STARTS, safe_cell
 from sinks.export_formats import content_type_of
-from tests.sinks.exporting import BEGIN, World, cells, exported
+from tests.sinks.exporting import BEGIN, World, cells, contents, exported
 
 if TYPE_CHECKING:
     import uuid
@@ -26,6 +25,61 @@ if TYPE_CHECKING:
 
 OWNER = "a@example.org"
 HEADER = "userid,pageid,timestamp,direction,content,question_ref,shortcode,surveyid,message_type"
+#: What a spreadsheet would run, whatever it strips before it looks.
+UNSAFE = [
+    "=1+1",
+    "+49 30 1234",
+    "-5",
+    "@SUM(A1)",
+    "\t=1",
+    "\tx",
+    "\r=1",
+    "\rcr",
+    "\t",
+    "\n=1+1",
+    "\n=1",
+    " =1",
+    "\u00a0\u3000\ufeff\u200b\u202e=1",
+    "\x01\x0b\x0c\x1c\x7f\x85-1",
+    " \t\r\n@x",
+    "＝1+1",
+    "\u2003＠SUM(A1)",
+]
+SAFE = ["1=1", "", "'=1", "🙏=1", " a = 1", " \n", "नमस्ते = 1", '"=1"', "\n"]
+#: Texts, and how they are written for spreadsheets, which would take some for a number, a date, a formula.
+KEPT = {
+    "007": '="007"',
+    "2026-01-02": '="2026-01-02"',
+    "12345678901234567890": '="12345678901234567890"',
+    "12345678901": '="12345678901"',
+    "1E5": '="1E5"',
+    "TRUE": '="TRUE"',
+    "falsch": '="falsch"',
+    "1/2": '="1/2"',
+    "3-4": '="3-4"',
+    "MAR1": '="MAR1"',
+    "Jan 5": '="Jan 5"',
+    "12:30": '="12:30"',
+    "50 %": '="50 %"',
+    "€ 5": '="€ 5"',
+    "1,000": '="1,000"',
+    " 7\u00a0": '=" 7\u00a0"',
+    "７": '="７"',
+    "#N/A": '="#N/A"',
+    "=1+1": '="=1+1"',
+    "\n=1+1": '="\n=1+1"',
+    "-5": '="-5"',
+    "+232 76 123456": '="+232 76 123456"',
+    '"&HYPERLINK("http://x","1")&"': '="""&HYPERLINK(""http://x"",""1"")&"""',
+    "9" * 300: "'" + "9" * 300,
+    "-" * 300: "'" + "-" * 300,
+    "abcdefghijklmno": "abcdefghijklmno",
+    "Yes, true": "Yes, true",
+    "हाँ 🙏🏾": "हाँ 🙏🏾",
+    "first line\n2": "first line\n2",
+    "It took 3 days. " * 30: "It took 3 days. " * 30,
+    "": "",
+}
 #: What breaks files when it is written carelessly.
 AWKWARD = [
     "",
@@ -195,7 +249,10 @@ async def test_parquet_has_times_and_numbers_as_such(
     await world.answer("q1", "a", question_idx=7, seed=2**40, surveyid=surveyid, metadata="{}")
     await world.answer("q2", None, surveyid=surveyid)
 
-    table = read_parquet(await exported(database, OWNER, "Health", Source.RESPONSES, format="parquet"))
+    file = await exported(
+        database, OWNER, "Health", Source.RESPONSES, format="parquet", include_metadata=True
+    )
+    table = read_parquet(file)
 
     assert str(table.schema.field("timestamp").type) == "timestamp[ms, tz=UTC]"
     first, second = table.to_pylist()
@@ -247,48 +304,27 @@ async def test_times_are_iso_8601_in_utc_with_milliseconds(
     assert table.column("timestamp")[0].value == int(moment.timestamp() * 1000)
 
 
-@pytest.mark.parametrize(
-    ("text", "safe"),
-    [
-        ("=1+1", "'=1+1"),
-        ("+49 30 1234", "'+49 30 1234"),
-        ("-5", "'-5"),
-        ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t=1"),
-        ("\r=1", "'\r=1"),
-        ("1=1", "1=1"),
-        ("", ""),
-        (" =1", " =1"),
-        ("'=1", "'=1"),
-        ("🙏=1", "🙏=1"),
-    ],
-)
 async def test_cells_that_a_spreadsheet_would_run_are_made_safe(
-    database: Settings, world: World, surveyid: uuid.UUID, text: str, safe: str
+    database: Settings, world: World, surveyid: uuid.UUID
 ) -> None:
-    await world.say(
-        text,
-        surveyid=surveyid,
-        userid=text,
-        pageid=text,
-        question_ref=text,
-        shortcode=text,
-        message_type=text,
-        metadata="-5",
-        raw_payload='"=1"',
-    )
+    for text in (*UNSAFE, *SAFE):
+        of_row = dict.fromkeys(("pageid", "question_ref", "shortcode", "message_type"), text)
+        await world.say(text, surveyid=surveyid, metadata="-5", raw_payload='"=1"', **of_row)
 
     options: dict[str, Any] = {"include_metadata": True, "include_raw_payload": True}
-    file = await exported(database, OWNER, "Health", safe_cells=True, **options)
-    raw = await exported(database, OWNER, "Health", **options)
+    header, *safe = cells(await exported(database, OWNER, "Health", safe_cells=True, **options))
+    _, *raw = cells(await exported(database, OWNER, "Health", **options))
 
-    row = dict(zip(*cells(file), strict=True))
-    assert {row[name] for name in ("userid", "pageid", "content", "shortcode", "message_type")} == {safe}
-    assert (row["metadata"], row["raw_payload"]) == ("'-5", '"=1"')
-    assert row["timestamp"] == "2026-03-01T12:00:01.123Z"
-    assert dict(zip(*cells(raw), strict=True))["content"] == text
-    assert dict(zip(*cells(raw), strict=True))["metadata"] == "-5"
-    assert safe_cell(text) == safe
+    for text, safe_row, raw_row in zip((*UNSAFE, *SAFE), safe, raw, strict=True):
+        made_safe, as_it_was = (
+            dict(zip(header, safe_row, strict=True)),
+            dict(zip(header, raw_row, strict=True)),
+        )
+        texts = ("pageid", "content", "question_ref", "shortcode", "message_type")
+        assert {made_safe[name] for name in texts} == {f"'{text}" if text in UNSAFE else text}
+        assert {as_it_was[name] for name in texts} == {text}
+        assert (made_safe["metadata"], made_safe["raw_payload"]) == ("'-5", '"=1"')
+        assert as_it_was["metadata"] == "-5"
 
 
 async def test_a_question_that_a_spreadsheet_would_run_is_made_safe_in_the_header(
@@ -303,29 +339,88 @@ async def test_a_question_that_a_spreadsheet_would_run_is_made_safe_in_the_heade
     assert file == "\ufeffuserid,'=HYPERLINK(A1)\nu,'-5\n".encode()
 
 
-@pytest.mark.parametrize(
-    ("userid", "plain", "safe"),
-    [
-        ("12345678901", "12345678901", "12345678901"),
-        ("123456789012", '="123456789012"', '="123456789012"'),
-        ("62000000000000000", '="62000000000000000"', '="62000000000000000"'),
-        ("abcdefghijklmno", "abcdefghijklmno", "abcdefghijklmno"),
-        ("=12345678901234", "=12345678901234", "'=12345678901234"),
-        ("123456789012\n1", "123456789012\n1", "123456789012\n1"),
-    ],
-)
-async def test_long_ids_stay_text_in_spreadsheets(
-    database: Settings, world: World, surveyid: uuid.UUID, userid: str, plain: str, safe: str
+async def test_a_question_is_written_in_the_header_as_a_cell_is(
+    database: Settings, world: World, surveyid: uuid.UUID
 ) -> None:
-    await world.say("62000000000000000", surveyid=surveyid, userid=userid)
+    questions = [
+        "cr\r",
+        "\rcr",
+        "lf\n",
+        "crlf\r\n",
+        'a "b"',
+        "a,b",
+        " a ",
+        "\t",
+        "",
+        "\\.",
+        "'",
+        "\u2028",
+        "\n=1",
+    ]
+    for index, question in enumerate(questions):
+        await world.answer(question, question, question_idx=index, surveyid=surveyid)
 
-    file = await exported(database, OWNER, "Health", for_spreadsheets=True)
-    also_safe = await exported(database, OWNER, "Health", for_spreadsheets=True, safe_cells=True)
+    wide: dict[str, Any] = {"source": Source.RESPONSES, "wide": True}
+    file = await exported(database, OWNER, "Health", **wide)
+    safe = await exported(database, OWNER, "Health", safe_cells=True, **wide)
 
-    assert file.startswith("\ufeffuserid,".encode())
-    row = cells(file.decode("utf-8-sig").encode())[1]
-    assert (row[0], row[4]) == (plain, "62000000000000000")
-    assert cells(also_safe)[1][0] == safe
+    assert cells(file) == [["userid", *questions], ["u", *questions]]
+    header, row = cells(safe)
+    assert header[1:] == row[1:] == [f"'{text}" if text in UNSAFE else text for text in questions]
+    # One rule of quoting: what is equal in the header and in a row is written in the same way.
+    for written in (file, safe):
+        of_header, of_row = written.removeprefix(b"userid").removesuffix(b"\n").split(b"\nu,", 1)
+        assert of_header == b"," + of_row
+
+
+async def test_every_text_stays_text_in_spreadsheets(
+    database: Settings, world: World, surveyid: uuid.UUID
+) -> None:
+    for index, text in enumerate(KEPT):
+        of_row = dict.fromkeys(("pageid", "shortcode", "question_text", "translated_response"), text)
+        numbers = {"question_idx": index, "seed": 4_294_967_295, "flowid": 1_234_567_890_123_456_789}
+        await world.answer(
+            text, text, surveyid=surveyid, metadata=orjson.dumps(text).decode(), **of_row, **numbers
+        )
+    await world.answer("q", "x", userid="007", surveyid=surveyid)
+
+    options: dict[str, Any] = {"source": Source.RESPONSES, "for_spreadsheets": True}
+    file = await exported(database, OWNER, "Health", include_metadata=True, **options)
+    wide = await exported(database, OWNER, "Health", wide=True, **options)
+
+    assert file.startswith("\ufeffparent_shortcode,".encode())
+    header, of_7, *rows = cells(file)
+    assert of_7[header.index("userid")] == '="007"'
+    for (text, kept), row in zip(KEPT.items(), rows, strict=True):
+        found = dict(zip(header, row, strict=True))
+        texts = ("pageid", "shortcode", "question_ref", "question_text", "response", "translated_response")
+        assert {found[name] for name in texts} == {kept}
+        # Numbers are numbers, unless they have more digits than a spreadsheet keeps.
+        assert (found["seed"], found["flowid"]) == ("4294967295", '="1234567890123456789"')
+        assert orjson.loads(found["metadata"]) == text
+    assert cells(wide)[0][1:-1] == cells(wide)[2][1:-1] == list(KEPT.values())
+
+
+async def test_json_that_is_no_object_stays_text_too(
+    database: Settings, world: World, surveyid: uuid.UUID
+) -> None:
+    for metadata in ("7", "true", "-5", "[7]", "null"):
+        await world.say("x", surveyid=surveyid, metadata=metadata)
+
+    file = await exported(database, OWNER, "Health", for_spreadsheets=True, include_metadata=True)
+
+    assert [row[-1] for row in cells(file)[1:]] == ['="7"', '="true"', '="-5"', "[7]", "null"]
+
+
+async def test_safe_cells_for_spreadsheets_are_safe_first(
+    database: Settings, world: World, surveyid: uuid.UUID
+) -> None:
+    for text in ("=1+1", "-5", "\n@x", "007", "yes"):
+        await world.say(text, surveyid=surveyid)
+
+    found = await contents(database, OWNER, "Health", for_spreadsheets=True, safe_cells=True)
+
+    assert found == ["'=1+1", "'-5", "'\n@x", '="007"', "yes"]
 
 
 async def test_pandas_reads_every_format(database: Settings, world: World, surveyid: uuid.UUID) -> None:
@@ -355,10 +450,6 @@ async def test_pandas_reads_every_format(database: Settings, world: World, surve
 )
 def test_a_file_has_the_type_of_its_outside(options: dict[str, Any], content_type: str) -> None:
     assert content_type_of(ExportOptions(**options)) == content_type
-
-
-def test_formulas_begin_as_in_the_statement() -> None:
-    assert [ord(char) for char in FORMULA_STARTS] == [61, 43, 45, 64, 9, 13]
 
 
 def read_parquet(file: bytes) -> pyarrow.Table:

@@ -11,7 +11,7 @@ from asyncpg import utils
 from app.database import connect
 from models.exports import ExportOptions, Source
 from sinks.export_columns import unique
-from sinks.export_query import Query, TooManyQuestions, query_of
+from sinks.export_query import TooManyQuestions, query_of
 from sinks.export_scope import NoSuchSurvey, scope_of
 from sinks.export_stream import Export, estimate
 from sinks.sql import statement
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from app.settings import Settings
+    from sinks.export_lines import Query
 
 A, B = "a@example.org", "b@example.org"
 
@@ -273,7 +274,8 @@ async def test_responses_are_those_of_the_survey_with_the_columns_of_the_table(
     await world.answer("q1", "theirs", userid="u", surveyid=theirs)
     await world.answer("q1", "old", userid="w", shortcode="flu", pageid="page-a")
 
-    header, *rows = cells(await exported(database, A, "Health", Source.RESPONSES))
+    header, *rows = cells(await exported(database, A, "Health", Source.RESPONSES, include_metadata=True))
+    without = cells(await exported(database, A, "Health", Source.RESPONSES))
 
     assert header == [
         "parent_shortcode",
@@ -312,6 +314,7 @@ async def test_responses_are_those_of_the_survey_with_the_columns_of_the_table(
         "page-a",
         "nein",
     ]
+    assert without == [row[:11] + row[12:] for row in (header, *rows)]
 
 
 async def test_a_wide_file_has_a_person_a_row_and_the_newest_answer_to_each_question(

@@ -59,6 +59,15 @@ def test_responses_can_be_wide_and_know_nothing_of_what_is_for_chat_logs() -> No
     asked.options.check_fits(Source.RESPONSES)
 
 
+@pytest.mark.parametrize("source", Source)
+def test_metadata_is_for_both_sources_and_only_if_asked_for(source: Source) -> None:
+    asked = read_form(source, FORM | {"include_metadata": "on"})
+
+    assert asked.options
+    assert asked.options.include_metadata
+    assert not defaults_of(source).include_metadata
+
+
 @pytest.mark.parametrize("chosen", [Format.JSONL, Format.PARQUET])
 def test_what_is_out_of_sight_for_a_format_is_left_out(chosen: Format) -> None:
     asked = read_form(

@@ -153,6 +153,13 @@ async def test_export_chat_log_leads_to_a_form_where_nothing_that_discloses_is_o
         assert (f'name="{switch}" value="on" checked' in page.text) is is_on
 
 
+async def test_the_form_of_responses_says_what_metadata_discloses_and_has_it_off(ana: Visitor) -> None:
+    page = await ana.get(RESPONSES_FORM)
+
+    assert text_of(page).count("May disclose") == 1
+    assert 'name="include_metadata" value="on" aria-describedby' in page.text
+
+
 async def test_a_form_that_is_sent_becomes_the_newest_row(ana: Visitor) -> None:
     await add_export(ana.settings, ANA, status="Failed", created=datetime.now(UTC) - timedelta(days=1))
 
