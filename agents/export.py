@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from agents.export_attempt import ExportAttempts, Outcome
 from agents.export_run import Run
+from agents.export_turns import Turns
 from models.errors import BadRecord, Reason
 from models.exports import ExportJob
 from models.owners import owner_address
@@ -42,7 +43,7 @@ LET_GO_S = 1.0
 
 
 class Exports:
-    """Works on jobs, some at once, and waits for those that other workers have.
+    """Works on jobs, some at once, owner by owner in turn, and waits for those that other workers have.
 
     Attributes:
         attempts: what makes the files.
@@ -60,7 +61,7 @@ class Exports:
         self.runs: dict[asyncio.Task[Outcome], Run] = {}
         self.in_hand: Counter[int] = Counter()
         self._dead_letters = dead_letters
-        self._slots = asyncio.Semaphore(concurrency)
+        self._turns = Turns(concurrency)
         #: When a job of each partition was last looked at, by `time.monotonic()`.
         self._looked_at: dict[int, float] = {}
         #: Set when storage was found fit; until then no attempt is made that it would make fail.
@@ -133,7 +134,7 @@ class Exports:
                 return
             if not row.leased:
                 await self.may_begin.wait()
-                await self._slots.acquire()
+                await self._turns.take(job.user)
                 # Not awaited directly: it goes on when this partition is given up.
                 if await asyncio.shield(self._begin(job, partition)) is Outcome.ENDED:
                     return
@@ -148,8 +149,8 @@ class Exports:
         return attempt
 
     def _end(self, attempt: asyncio.Task[Outcome]) -> None:
-        del self.runs[attempt]
-        self._slots.release()
+        run = self.runs.pop(attempt)
+        self._turns.give_back(run.job.user)
         if not attempt.cancelled():
             # When nobody waits any more, the next who has the record meets the same error.
             attempt.exception()
