@@ -134,7 +134,7 @@ class Exports:
                 return
             if not row.leased:
                 await self.may_begin.wait()
-                await self._turns.take(job.user)
+                await self._turns.take(owner_address(job.user))
                 # Not awaited directly: it goes on when this partition is given up.
                 if await asyncio.shield(self._begin(job, partition)) is Outcome.ENDED:
                     return
@@ -150,7 +150,7 @@ class Exports:
 
     def _end(self, attempt: asyncio.Task[Outcome]) -> None:
         run = self.runs.pop(attempt)
-        self._turns.give_back(run.job.user)
+        self._turns.give_back(owner_address(run.job.user))
         if not attempt.cancelled():
             # When nobody waits any more, the next who has the record meets the same error.
             attempt.exception()

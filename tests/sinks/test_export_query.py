@@ -175,7 +175,7 @@ async def test_only_facebook_pages_are_pages(database: Settings, world: World) -
 
 @pytest.mark.parametrize(
     ("owner", "survey"),
-    [(A, "health"), (A, ""), (B, "Health"), ("A@example.org", "Health"), (A, "Health' OR true --")],
+    [(A, "health"), (A, ""), (B, "Health"), (A, "Health' OR true --")],
 )
 @pytest.mark.parametrize("source", Source)
 async def test_a_survey_that_the_owner_does_not_have_is_refused(
