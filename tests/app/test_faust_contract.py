@@ -119,6 +119,7 @@ OVERRIDES: dict[type, dict[str, str]] = {
     ChunkTransport: {"Consumer": "", "Producer": ""},
     StateTable: {"apply_changelog_batch": "(self, batch)", "logger": ""},
     WorkerApp: {
+        "_create_directories": "(self)",
         "_new_web": "(self)",
         "logger": "",
         "on_first_start": "(self)",

@@ -8,6 +8,8 @@ import pytest
 
 from app.service_links import service_links
 from app.settings import load_settings
+from tests.api.served import served
+from tests.api.signing import settings_of
 
 #: As the kubelet sets them in every container beside a Service.
 LINKS = {
@@ -55,6 +57,18 @@ def test_what_dotenv_says_counts_beside_a_service_of_the_same_name(
     monkeypatch.setenv("API_PORT", LINKS["PORT"])
 
     assert load_settings().api_port == 9000
+
+
+async def test_what_is_not_read_is_told(tmp_path: Path) -> None:
+    nowhere = settings_of(
+        database_url="postgresql://u@127.0.0.1:9/x",
+        kafka_bootstrap_servers="127.0.0.1:9",
+        storage_bucket="exports",
+    )
+    async with served(nowhere, tmp_path, WEB_PORT=LINKS["PORT"], WEB_SERVICE_HOST="10.0.0.1") as api:
+        told = [line for line in api.said.splitlines() if "Kubernetes" in line]
+
+    assert ["WEB_PORT" in line for line in told] == [True]
 
 
 def test_a_port_that_somebody_sets_is_none_of_kubernetes() -> None:
