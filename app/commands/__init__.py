@@ -11,6 +11,8 @@ from importlib import import_module
 
 import click
 
+from app.commands.output import make_safe, why_unwritten
+
 #: Each subcommand, where it is, and what it does. The name in the module has underscores.
 COMMANDS = {
     "up": ("app.commands.up", "Run everything here, and watch sample conversations land."),
@@ -58,14 +60,20 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; exit 2 when a setting is wrong, 1 when something is down."""
+    make_safe()
     try:
         cli()
     except Exception as error:
-        status = _status_of(error)
+        said, status = str(error), _status_of(error)
+        if isinstance(error, OSError) and (reason := why_unwritten()):
+            said, status = f"standard output cannot be written ({reason})", 1
         if status is None:
             raise
-        click.echo(f"chatlog: {error}", err=True)
+        click.echo(f"chatlog: {said}", err=True)
         sys.exit(status)
+    finally:
+        # Whoever reads no more has seen enough, and the exit status is that of what was done.
+        why_unwritten()
 
 
 def _status_of(error: Exception) -> int | None:

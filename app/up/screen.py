@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -44,11 +42,7 @@ class Screen:
     """The output of one run."""
 
     def __init__(self, console: Console | None = None) -> None:
-        if console is None:
-            # A terminal that cannot show a character shows a question mark instead of ending the run.
-            if isinstance(sys.stdout, io.TextIOWrapper):
-                sys.stdout.reconfigure(errors="replace")
-            console = Console(highlight=False)
+        console = console or Console(highlight=False)
         console.width = min(console.width, _MAX_WIDTH)
         self._console = console
         self._steps: list[Step] = []
@@ -98,7 +92,8 @@ class Screen:
         if not self.is_live:
             return
         if self._status is None:
-            self._status = self._console.status("")
+            spinner = "line" if self._console.options.ascii_only else "dots"
+            self._status = self._console.status("", spinner=spinner)
         doing = Text(" · ".join(step.doing for step in self._steps), no_wrap=True, overflow="ellipsis")
         self._status.update(doing)
         # Stopped in between, so that nothing is redrawn while conversations are printed.
