@@ -11,7 +11,7 @@ from importlib import import_module
 
 import click
 
-from app.commands.output import make_safe, why_unwritten
+from app.commands.output import flush, make_safe
 
 #: Each subcommand, where it is, and what it does. The name in the module has underscores.
 COMMANDS = {
@@ -64,16 +64,13 @@ def main() -> None:
     try:
         cli()
     except Exception as error:
-        said, status = str(error), _status_of(error)
-        if isinstance(error, OSError) and (reason := why_unwritten()):
-            said, status = f"standard output cannot be written ({reason})", 1
+        status = _status_of(error)
         if status is None:
             raise
-        click.echo(f"chatlog: {said}", err=True)
+        click.echo(f"chatlog: {error}", err=True)
         sys.exit(status)
     finally:
-        # Whoever reads no more has seen enough, and the exit status is that of what was done.
-        why_unwritten()
+        flush()
 
 
 def _status_of(error: Exception) -> int | None:

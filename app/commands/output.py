@@ -46,19 +46,14 @@ def make_safe() -> None:
             stream.reconfigure(encoding="utf-8" if is_ascii else None, errors=_SPELT_OUT)
 
 
-def why_unwritten() -> str | None:
-    """Write what is left to standard output; return why that cannot be done, and leave it there.
-
-    Left in its buffer, the end of Python would try once more, and complain of it in many lines.
-    """
+def flush() -> None:
+    """Write what is left; whoever reads no more has seen enough, and the end of Python need not complain."""
     try:
         sys.stdout.flush()
-    except OSError as error:
+    except BrokenPipeError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
-        return error.strerror or str(error)
-    return None
 
 
 def _nowhere(number: int) -> TextIO:

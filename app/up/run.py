@@ -16,7 +16,7 @@ from app.up.errors import UpFailed
 from app.up.export_check import ExportCheck
 from app.up.log_tail import LogTail
 from app.up.narrator import Narrator
-from app.up.ports import claim_port
+from app.up.ports import LastPorts, claim_port
 from app.up.sample_owners import load_owners
 from app.up.services import Services
 from app.up.side_by_side import side_by_side
@@ -72,13 +72,14 @@ class _Run:
         """Start everything, do what was asked for, stop everything: the API, workers, then services."""
         async with AsyncExitStack() as stack:
             directory = await stack.enter_async_context(run_directory(self._options.data))
-            services = Services(self._given, directory.path, self._screen)
+            ports = LastPorts(directory.path)
+            services = Services(self._given, directory.path, self._screen, ports)
             try:
                 for service in reversed(services.embedded):
                     stack.push_async_callback(self._stopping.end, service)
                 await services.start()
                 self._running += [EmbeddedPart(service, directory) for service in services.embedded]
-                processes = self._processes(services.settings, directory)
+                processes = self._processes(services.settings, directory, ports)
                 stack.push_async_callback(self._end, services, *processes.workers.values())
                 # Before them, so that nobody asks for what no worker is there to do.
                 stack.push_async_callback(self._end, services, processes.api)
@@ -87,21 +88,28 @@ class _Run:
                 self._stopping.begin()
                 self._screen.say("Stopping ... (Ctrl-C stops at once)")
 
-    def _processes(self, settings: Settings, directory: RunDirectory) -> Processes:
+    def _processes(self, settings: Settings, directory: RunDirectory, ports: LastPorts) -> Processes:
+        chosen = settings.model_fields_set
+        web = self._options.web_port or (settings.web_port if "web_port" in chosen else None)
+        api = self._options.api_port or (settings.api_port if "api_port" in chosen else None)
         workers: dict[Role, Worker] = {}
-        first = wanted = self._options.web_port or settings.web_port
+        first = wanted = web or settings.web_port
         for role in Role:
-            port = claim_port(first, option="--web-port")
-            if port.number != wanted:
+            # One that is asked for counts more than that of the last time.
+            last = None if web else ports.of(f"{role} worker")
+            port = claim_port(last or first, option="--web-port")
+            if port.number != (last or wanted):
                 self._screen.say(
-                    f"! Port {wanted} is taken: the {role} worker's web view is on {port.number}"
+                    f"! Port {last or wanted} is taken: the {role} worker's web view is on {port.number}"
                 )
+            ports.keep(f"{role} worker", port.number)
             workers[role] = Worker(role, settings, port, directory)
             first, wanted = port.number + 1, wanted + 1
-        wanted = self._options.api_port or settings.api_port
+        wanted = api or ports.of("API") or settings.api_port
         port = claim_port(wanted, option="--api-port")
         if port.number != wanted:
             self._screen.say(f"! Port {wanted} is taken: the API is on {port.number}")
+        ports.keep("API", port.number)
         return Processes(workers, Api(settings, port, directory))
 
     async def _use(self, services: Services, processes: Processes, directory: RunDirectory) -> int:

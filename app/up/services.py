@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import migrations
 from app.database import connect, server_of
 from app.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedStorage, FetchProgress
+from app.embedded.ports import is_free
 from app.topic_admin import check_partitions, ensure_topics
 from app.topic_differences import TopicState
 from app.up.environment import settings_of_run
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.settings import Settings
+    from app.up.ports import LastPorts
     from app.up.screen import Screen, Step
 
 #: How often the fetching of Kafka is told where the output isn't a terminal.
@@ -34,16 +36,27 @@ class Services:
         storage: the embedded server, or None where settings name a bucket.
     """
 
-    def __init__(self, settings: Settings, directory: Path, screen: Screen) -> None:
+    def __init__(self, settings: Settings, directory: Path, screen: Screen, ports: LastPorts) -> None:
         self._screen = screen
+        self._ports = ports
         self._fetching_told_at = 0.0
         self.kafka = (
             None
             if settings.kafka_bootstrap_servers
-            else EmbeddedKafka(directory / "kafka", on_fetch=self._tell_fetching)
+            else EmbeddedKafka(
+                directory / "kafka", port=self._last_port(EmbeddedKafka.name), on_fetch=self._tell_fetching
+            )
         )
-        self.postgres = EmbeddedPostgres(directory / "postgres") if settings.database_url is None else None
-        self.storage = EmbeddedStorage(directory / "storage") if settings.storage_bucket is None else None
+        self.postgres = (
+            EmbeddedPostgres(directory / "postgres", port=self._last_port(EmbeddedPostgres.name))
+            if settings.database_url is None
+            else None
+        )
+        self.storage = (
+            EmbeddedStorage(directory / "storage", port=self._last_port(EmbeddedStorage.name))
+            if settings.storage_bucket is None
+            else None
+        )
         self._kafka_step: Step | None = None
         self._given, self._directory = settings, directory
 
@@ -64,6 +77,16 @@ class Services:
             EmbeddedError, DatabaseUnavailable, MigrationError, KafkaUnavailable, TopicsUnfit: it cannot be.
         """
         await side_by_side(self._prepare_postgres(), self._prepare_kafka(), self._prepare_storage())
+        for service in self.embedded:
+            self._ports.keep(service.name, service.port)
+
+    def _last_port(self, service: str) -> int | None:
+        """Return the port that the service had the last time, if it can have it again."""
+        port = self._ports.of(service)
+        if port is None or is_free(port):
+            return port
+        self._screen.say(f"! Port {port}, which {service} had the last time, is taken: it gets another")
+        return None
 
     def _settings(self, postgres: EmbeddedPostgres | None, storage: EmbeddedStorage | None) -> Settings:
         return settings_of_run(

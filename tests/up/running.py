@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -64,6 +65,10 @@ class Up:
     async def stop_by(self, number: Signals) -> int:
         self.process.send_signal(number)
         return await self.until_ended()
+
+    def addresses(self) -> dict[str, str]:
+        """Return where each part is, as it was printed."""
+        return dict(re.findall(r"✓ (.+?) (?:runs on|is ready:) (?:http://)?(\S+)", self.output))
 
     def family(self) -> list[psutil.Process]:
         """Return every process that descends from it."""

@@ -60,6 +60,8 @@ async def test_every_sample_arrives_and_played_again_adds_no_row(
     second = up("--once", "--data", str(data))
     assert await second.until_ended() == 0
 
+    assert first.addresses() == second.addresses()
+    assert len(first.addresses()) == 7
     rows = len(samples.expected(media=True).entries)
     assert (first.counted("rows written"), first.counted("duplicates")) == (rows, 0)
     assert (second.counted("rows written"), second.counted("duplicates")) == (0, rows)
