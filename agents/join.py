@@ -242,8 +242,13 @@ class Join:
             await self.notify()
 
     async def look_for_idle_events(self) -> None:
-        """Have partitions of events that are at their end hold up no forgetting (`events_are_at_the_end`)."""
-        seen_ms = self.states_read_to
+        """Have partitions of events that are at their end hold up no forgetting.
+
+        They count as being as far as the others, and not as far as the states, which may be too far: events
+        can be held up on their way to Kafka.
+        """
+        said = self._heard.values()
+        seen_ms = max((mark.time_ms for one in said for mark in one.events.values()), default=NEVER_MS)
         mine = [
             partition
             for partition in self.logs.events.mine
