@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.feeding import Feeder
 from benchmarks.workload import last_month_ms, waves
+from models.partitioners import Partitioner
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -42,11 +43,21 @@ def topics_named(name: str) -> TopicNames:
     return TopicNames(f"events-{name}", f"states-{name}", f"entries-{name}")
 
 
-async def make(services: Services, name: str, messages: int) -> Backlog:
-    """Put conversations of at least `messages` events into new topics."""
+async def make(
+    services: Services, name: str, messages: int, *, states_by: Partitioner = Partitioner.MURMUR2
+) -> Backlog:
+    """Put conversations of at least `messages` events into new topics.
+
+    Args:
+        services: with the broker.
+        name: of the backlog.
+        messages: how many events, in whole waves.
+        states_by: how the states are partitioned; events and entries are by murmur2.
+    """
     topics = topics_named(name)
     await services.create_topics(*topics)
-    return Backlog(*topics, await fill(services, topics, messages, set(topics)))
+    made = await fill(services, topics, messages, set(topics), states_by=states_by)
+    return Backlog(*topics, made)
 
 
 async def fill(
@@ -56,6 +67,7 @@ async def fill(
     wanted: Collection[str],
     *,
     people: int | None = None,
+    states_by: Partitioner = Partitioner.MURMUR2,
 ) -> int:
     """Put conversations into topics that are there; return how many events, and entries, they have.
 
@@ -65,12 +77,19 @@ async def fill(
         messages: at least so many, in whole waves.
         wanted: those of the topics to fill; the others stay as they are.
         people: how many talk in all; by default everyone talks once.
+        states_by: how the states are partitioned; events and entries are by murmur2.
     """
     made = 0
+    partitioners = {topics.states: states_by}
     async with Feeder(services.settings) as feeder:
         for wave in waves(messages, start_ms=last_month_ms(), people=people):
             kinds = dict(zip(topics, (wave.events, wave.states, wave.entries), strict=True))
-            await asyncio.gather(*(feeder.feed(topic, kinds[topic]) for topic in wanted))
+            await asyncio.gather(
+                *(
+                    feeder.feed(topic, kinds[topic], partitioners.get(topic, Partitioner.MURMUR2))
+                    for topic in wanted
+                )
+            )
             made += len(wave.events)
             await asyncio.sleep(0)
     return made

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from aiokafka.partitioner import DefaultPartitioner
-
 from app.kafka import client_settings
 from benchmarks.services import PARTITIONS
+from models.partitioners import Partitioner, partition_of
 from sinks.producer import OutRecord, RecordProducer
 from sinks.retrying import Patience
 
@@ -26,7 +25,6 @@ class Feeder:
 
     def __init__(self, settings: Settings) -> None:
         self._producer = RecordProducer(client_settings(settings), Patience("feeder"))
-        self._partition_of = DefaultPartitioner()
 
     async def __aenter__(self) -> Self:
         await self._producer.start()
@@ -37,11 +35,12 @@ class Feeder:
     ) -> None:
         await self._producer.stop()
 
-    async def feed(self, topic: str, records: Iterable[Keyed]) -> None:
+    async def feed(
+        self, topic: str, records: Iterable[Keyed], partitioner: Partitioner = Partitioner.MURMUR2
+    ) -> None:
         """Return when the broker has all of `records`, in order within each partition."""
-        partitions = list(range(PARTITIONS))
         by_partition: defaultdict[int, list[OutRecord]] = defaultdict(list)
         for key, value in records:
-            by_partition[self._partition_of(key, partitions, partitions)].append(OutRecord(key, value))
+            by_partition[partition_of(partitioner, key, PARTITIONS)].append(OutRecord(key, value))
         for partition, out in by_partition.items():
             await self._producer.send(topic, partition, out)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.settings import Role
 from benchmarks import backlog, capture, end_to_end, exports, memory, persist, scaling
 from benchmarks.rounds import in_turn
+from models.partitioners import Partitioner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -106,7 +107,8 @@ async def _compare(
         await persist.compare(services, everything, size, note)
     if "capture" in parts:
         few = await backlog.make(services, "few", size.idiom_messages)
-        backlogs = {capture.OURS: everything, capture.FAUST: few}
+        unlike = await backlog.make(services, "unlike", size.messages, states_by=Partitioner.CRC32)
+        backlogs = {capture.OURS: everything, capture.HOP: unlike, capture.FAUST: few}
         await capture.compare(services, backlogs, size.rounds, note)
     if "e2e" in parts:
         await _end_to_end(services, everything, size, note)

@@ -47,6 +47,12 @@ GOALS = (
     Goal("persist_vs_copy", "persist: ours / COPY, 1,000 a batch", "≥ 0.9", lambda it: it >= 0.9),
     Goal("capture_vs_faust", "capture: ours / idiom of the guides", "≥ 12", lambda it: it >= 12),
     Goal(
+        "capture_hop_vs_direct",
+        "capture: topics partitioned unlike / alike",
+        "≥ 0.5",
+        lambda it: it >= 0.5,
+    ),
+    Goal(
         "two_workers_vs_one",
         "capture: two workers / one, each held to its share",
         "≥ 1.6",
@@ -74,6 +80,7 @@ def ratios_of(runs: Sequence[Run]) -> dict[str, float]:
         "persist_vs_plain": _ratio(runs, persist.PART, persist.OURS, plain),
         "persist_vs_copy": _ratio(runs, persist.PART, persist.OURS, persist.COPY),
         "capture_vs_faust": _ratio(runs, capture.PART, capture.OURS, capture.FAUST),
+        "capture_hop_vs_direct": _ratio(runs, capture.PART, capture.HOP, capture.OURS),
         "two_workers_vs_one": _ratio(runs, scaling.HELD, two, one),
         "e2e_p50_ms": _median_figure(runs, end_to_end.LATENCY, "p50_ms"),
         "e2e_p99_ms": _median_figure(runs, end_to_end.LATENCY, "p99_ms"),
@@ -179,7 +186,7 @@ def _by_contender(runs: Sequence[Run]) -> Iterator[list[Run]]:
 def _is_ours(run: Run) -> bool:
     if exports.is_one(run):
         return False
-    return run.part not in {persist.PART, capture.PART} or run.contender == persist.OURS
+    return run.part not in {persist.PART, capture.PART} or run.contender in {persist.OURS, capture.HOP}
 
 
 def _ratio(runs: Sequence[Run], part: str, ours: str, theirs: str) -> float | None:
