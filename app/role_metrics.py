@@ -36,15 +36,7 @@ def capture_figures(work: CaptureWork) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "chatlog_entries", "Entries handed over to the chat-log topic.", value=counters["entries"]
     )
-    yield CounterMetricFamily(
-        "chatlog_states", "States put into the table, or led to it.", value=counters["states"]
-    )
-    yield by_label(
-        "chatlog_led_home",
-        "Records produced once more, to where their users have their homes.",
-        "what",
-        {"events": counters["events_led_home"], "states": counters["states_led_home"]},
-    )
+    yield CounterMetricFamily("chatlog_states", "States put into the table.", value=counters["states"])
 
 
 def persist_figures(work: PersistWork) -> Iterator[Metric]:

@@ -16,12 +16,17 @@ START_MS = 1_760_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The fields of a row that depend on the state before the event."""
+    """The fields of a row that depend on the state before the event.
+
+    Attributes:
+        state_ms: when that state was made, which its metadata tells; None if there was none.
+    """
 
     content: str
     question_ref: str | None
     shortcode: str | None
     pageid: str | None
+    state_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +56,25 @@ def conversations(
         now = start_ms + chance.randrange(60_000)
         form = f"form{number % 7}"
         question: str | None = None
-        known = False
+        state_ms: int | None = None
         for turn in range(turns):
             now += chance.randrange(200, 4_000)
             text = f"question {turn} of {form}?"
             echo = _echo(userid, pageid, now, text, f"ref-{turn}")
             events.append((now, userid.encode(), echo))
-            expected[userid, now, "bot"] = Expected(text, f"ref-{turn}", form if known else None, pageid)
+            expected[userid, now, "bot"] = Expected(
+                text, f"ref-{turn}", None if state_ms is None else form, pageid, state_ms
+            )
             # The bot notes the question once it has been sent.
-            question, known = f"ref-{turn}", True
+            question, state_ms = f"ref-{turn}", now
             states.append(_state(userid, pageid, now, form, question))
             now += chance.randrange(200, 4_000)
             answer = f"answer {turn} 😀 {chance.randrange(1000)}"
             events.append((now, userid.encode(), _text(userid, pageid, now, answer)))
-            expected[userid, now, "user"] = Expected(answer, question, form, pageid)
+            expected[userid, now, "user"] = Expected(answer, question, form, pageid, state_ms)
             if turn % 5 == 4:
                 form = f"form{(number + turn) % 7}-next"
+            state_ms = now
             states.append(_state(userid, pageid, now, form, question))
     events.sort(key=lambda event: event[0])
     states.sort(key=lambda state: state[0])
@@ -114,7 +122,7 @@ def _state(userid: str, pageid: str, now: int, form: str, question: str | None) 
             "state": "QOUT",
             "forms": ["intro", form],
             "question": question,
-            "md": {"pageid": pageid, "form": form, "startTime": START_MS},
+            "md": {"pageid": pageid, "form": form, "startTime": START_MS, "made": now},
         },
     }
     return now, userid.encode(), orjson.dumps(record)

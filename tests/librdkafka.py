@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from confluent_kafka import Producer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from confluent_kafka import KafkaError, Message
 
@@ -33,12 +33,21 @@ class Produced(NamedTuple):
     key: bytes | None
     value: bytes | None
     partition: int = PARTITIONER_CHOOSES
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Place(NamedTuple):
+    """Where a record is, and when it was produced."""
+
+    partition: int
+    offset: int
+    timestamp_ms: int
 
 
 async def produce(
     bootstrap_servers: str, topic: str, records: Iterable[Produced], *, partitioner: str = "consistent_random"
-) -> list[tuple[int, int]]:
-    """Produce in order, one record after another, and return the partition and offset of each.
+) -> list[Place]:
+    """Produce in order, one record after another, and return where each of them is.
 
     Args:
         bootstrap_servers: where Kafka is.
@@ -49,15 +58,13 @@ async def produce(
     return await asyncio.to_thread(_produce, bootstrap_servers, topic, list(records), partitioner)
 
 
-def _produce(
-    bootstrap_servers: str, topic: str, records: list[Produced], partitioner: str
-) -> list[tuple[int, int]]:
+def _produce(bootstrap_servers: str, topic: str, records: list[Produced], partitioner: str) -> list[Place]:
     producer = Producer(
         {
             "bootstrap.servers": bootstrap_servers,
             "partitioner": partitioner,
             "acks": "all",
-            "enable.idempotence": True,
+            "max.in.flight.requests.per.connection": 1,
             "linger.ms": 5,
         }
     )
@@ -73,11 +80,17 @@ def _produce(
 
         return delivered
 
-    for number, (key, value, partition) in enumerate(records):
-        producer.produce(topic, value, key, partition=partition, on_delivery=noting(number))
+    for number, (key, value, partition, headers) in enumerate(records):
+        producer.produce(
+            topic, value, key, partition=partition, on_delivery=noting(number), headers=list(headers)
+        )
         producer.poll(0)
     left = producer.flush(60)
     assert not failed, f"librdkafka could not produce to {topic}: {failed[0]}"
     assert left == 0, f"{left} of {len(records)} records to {topic} are still not there after 60 s"
-    places = (acknowledged[number] for number in range(len(records)))
-    return [(cast("int", place.partition()), cast("int", place.offset())) for place in places]
+    return [_place(acknowledged[number]) for number in range(len(records))]
+
+
+def _place(message: Message) -> Place:
+    _, timestamp_ms = message.timestamp()
+    return Place(cast("int", message.partition()), cast("int", message.offset()), timestamp_ms)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 async def committed(system: Settings, group: str, topic: str) -> dict[int, int]:
     """Return what a group has committed of a topic, by partition; 0 where it never committed."""
     async with _admin(system) as admin:
-        found = await admin.list_consumer_group_offsets(group, partitions=_partitions(system, topic))
+        found = await admin.list_consumer_group_offsets(group, partitions=await _partitions(admin, topic))
     if not found:
         # The client overlooks an error of the response as a whole.
         raise GroupCoordinatorNotAvailableError(f"no answer about the group {group}")
@@ -35,10 +35,12 @@ async def committed(system: Settings, group: str, topic: str) -> dict[int, int]:
 
 async def ends(system: Settings, topic: str) -> dict[int, int]:
     """Return the offset after the last record of each partition of a topic."""
+    async with _admin(system) as admin:
+        partitions = await _partitions(admin, topic)
     consumer = AIOKafkaConsumer(**client_settings(system))
     try:
         await consumer.start()
-        found = await consumer.end_offsets(_partitions(system, topic))
+        found = await consumer.end_offsets(partitions)
     finally:
         await consumer.stop()
     return {tp.partition: offset for tp, offset in found.items()}
@@ -116,5 +118,6 @@ async def _admin(system: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-def _partitions(system: Settings, topic: str) -> list[TopicPartition]:
-    return [TopicPartition(topic, partition) for partition in range(system.topic_partitions)]
+async def _partitions(admin: AIOKafkaAdminClient, topic: str) -> list[TopicPartition]:
+    (found,) = await admin.describe_topics([topic])
+    return [TopicPartition(topic, partition["partition"]) for partition in found["partitions"]]

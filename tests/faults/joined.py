@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from app.topics import topics_of
 from models.entries import decode_entry
 from tests.faults.cluster import ends
-from tests.sinks.topics import records_in
+from tests.sinks.topics import all_records_in
 from tests.workers import rows_of
 
 if TYPE_CHECKING:
@@ -40,11 +40,10 @@ async def contradictions(system: Settings) -> list[tuple[bytes, bytes]]:
     """
     seen: dict[tuple[str, int, str], bytes] = {}
     found = []
-    for partition in range(system.topic_partitions):
-        for record in await records_in(system.require_kafka()[0], topics_of(system).chat_log.name, partition):
-            first = seen.setdefault(decode_entry(record.value).key, record.value)
-            if first != record.value:
-                found.append((first, record.value))
+    for record in await all_records_in(system.require_kafka()[0], topics_of(system).chat_log.name):
+        first = seen.setdefault(decode_entry(record.value).key, record.value)
+        if first != record.value:
+            found.append((first, record.value))
     return found
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import pytest
 
 from app.settings import Role
 from app.topics import groups_of, topics_of
+from models.partitioners import Partitioner, partition_of
 from tests.app.looking import metrics, ready
 from tests.conversations import START_MS, Conversations, conversations
 from tests.faults.cluster import committed
@@ -18,6 +22,7 @@ from tests.services import eventually
 
 if TYPE_CHECKING:
     from app.settings import Settings
+    from tests.faults.messages import Message
     from tests.faults.report import FaultReport
     from tests.workers import WorkerProcess, Workers
 
@@ -58,20 +63,25 @@ async def test_a_persist_worker_is_killed_while_its_batch_is_being_written(
         await ledger.settle()
 
 
+@pytest.mark.parametrize("states_by", [Partitioner.MURMUR2, Partitioner.CRC32], ids=["alike", "unlike"])
 async def test_a_capture_worker_is_killed_in_the_middle(
-    system: Settings, workers: Workers, fault_report: FaultReport
+    system: Settings, workers: Workers, fault_report: FaultReport, states_by: Partitioner
 ) -> None:
     said: list[Conversations] = []
     ledger, topics = Ledger(system), topics_of(system)
+
+    def placed(state: Message) -> Message:
+        return replace(state, partition=partition_of(states_by, state.key or b"", system.topic_partitions))
 
     async def talk(number: int, users: int = 25) -> None:
         # Each after those before it, as in life: else its events would not wait for its states.
         start_ms = START_MS + number * 10 * 60_000
         said.append(conversations(users=users, turns=10, tag=f"{number}-", start_ms=start_ms))
-        await ledger.produce(topics.state.name, states_of(said[-1]))
+        await ledger.produce(topics.state.name, map(placed, states_of(said[-1])))
         await ledger.produce(topics.events.name, events_of(said[-1]))
 
-    with fault_report("kill -9 of one of two capture workers", ledger) as fault:
+    what = f"kill -9 of one of two capture workers, states partitioned by {states_by}"
+    with fault_report(what, ledger) as fault:
         workers.start(Role.PERSIST)
         both = [workers.start(Role.CAPTURE) for _ in range(2)]
         for worker in both:
@@ -84,6 +94,7 @@ async def test_a_capture_worker_is_killed_in_the_middle(
         await ledger.settle()
 
     await assert_joined_as_expected(system, *said)
+    assert await contradictions(system) == []
 
 
 async def test_a_capture_worker_is_killed_between_produce_and_commit(

@@ -73,7 +73,7 @@ async def test_librdkafka_puts_keys_where_we_say(kafka: str, kafka_prefix: str, 
         places = await librdkafka.produce(
             kafka, topic, [Produced(key, b"") for key in named], partitioner=name
         )
-        found = [partition for partition, _ in places]
+        found = [place.partition for place in places]
         ours = Partitioner(name.removesuffix("_random"))
         assert found == [partition_of(ours, key, partitions) for key in named], name
         assert fitting(zip(named, found, strict=True), partitions) == ours

@@ -13,7 +13,7 @@ from sinks.retrying import Patience
 from tests.services import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from aiokafka import ConsumerRecord
 
@@ -38,15 +38,30 @@ async def make_topic(server: str, name: str, partitions: int = 1, **config: str)
 
 async def records_in(server: str, topic: str, partition: int = 0) -> list[ConsumerRecord]:
     """Return every record of a partition."""
+    return await _read(server, topic, [partition])
+
+
+async def all_records_in(server: str, topic: str) -> list[ConsumerRecord]:
+    """Return every record of a topic, those of each partition in order."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=server)
+    await admin.start()
+    try:
+        (found,) = await admin.describe_topics([topic])
+    finally:
+        await admin.close()
+    return await _read(server, topic, [partition["partition"] for partition in found["partitions"]])
+
+
+async def _read(server: str, topic: str, partitions: Sequence[int]) -> list[ConsumerRecord]:
     consumer = AIOKafkaConsumer(bootstrap_servers=server, fetch_max_wait_ms=50)
     await consumer.start()
-    tp = TopicPartition(topic, partition)
     try:
-        consumer.assign([tp])
-        await consumer.seek_to_beginning(tp)
-        end = (await consumer.end_offsets([tp]))[tp]
+        tps = [TopicPartition(topic, partition) for partition in partitions]
+        consumer.assign(tps)
+        await consumer.seek_to_beginning(*tps)
+        ends = await consumer.end_offsets(tps)
         records: list[ConsumerRecord] = []
-        while await consumer.position(tp) < end:
+        while [tp for tp in tps if await consumer.position(tp) < ends[tp]]:
             for some in (await consumer.getmany(timeout_ms=500)).values():
                 records.extend(some)
         return records
