@@ -89,6 +89,9 @@ class ExportOptions(BaseModel):
     include_raw_payload: bool = Field(
         default=False, description="Chat log only: the platform's whole event of each message, as JSON."
     )
+    include_unsent: bool = Field(
+        default=False, description="Chat log only: messages too that people took back afterwards."
+    )
     since: Moment | None = Field(default=None, description="Nothing from before this time.")
     until: Moment | None = Field(default=None, description="Nothing from this time on.")
     direction: Direction | None = Field(
@@ -127,7 +130,7 @@ class ExportOptions(BaseModel):
             ValueError: one of them is for the other source; it names it.
         """
         others = {
-            Source.RESPONSES: ("include_raw_payload", "direction"),
+            Source.RESPONSES: ("include_raw_payload", "include_unsent", "direction"),
             Source.CHAT_LOG: ("wide",),
         }[source]
         if odd := [name for name in others if getattr(self, name)]:

@@ -174,7 +174,7 @@ def _rows(scope: Scope, source: Source, options: ExportOptions, arguments: _Argu
     wanted = _IN_TIME.format(since=arguments.add(options.since), until=arguments.add(options.until))
     if options.direction:
         wanted += _SAID_BY.format(direction=arguments.add(options.direction.value))
-    if source is Source.CHAT_LOG and scope.unsent:
+    if source is Source.CHAT_LOG and scope.unsent and not options.include_unsent:
         people, mids = zip(*scope.unsent, strict=True)
         wanted += _NOT_TAKEN_BACK.format(people=arguments.add(people), unsent=arguments.add(mids))
     branches = [

@@ -54,7 +54,7 @@ class Scope:
     Attributes:
         surveyids: the survey's ids, one for each version and translation.
         eras: while its shortcodes meant it.
-        unsent: messages that people took back, none of which is exported: the person, and the platform's id.
+        unsent: messages that people took back: whose, and the platform's id.
     """
 
     surveyids: tuple[UUID, ...]

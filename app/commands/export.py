@@ -45,6 +45,7 @@ STDOUT = "-"
 NAMES_HERE = {
     "include_metadata": "--metadata",
     "include_raw_payload": "--raw-payload",
+    "include_unsent": "--unsent",
     "compression": "--gzip",
     "direction": "--direction",
     "wide": "--wide",
@@ -83,6 +84,7 @@ TOLD_EVERY_S = 0.2
 @click.option("--gzip", is_flag=True, help="Compress the file.")
 @click.option("--metadata", is_flag=True, help="What the bot knew at each message or response, as JSON.")
 @click.option("--raw-payload", is_flag=True, help="Chat log: the platform's event of each message, as JSON.")
+@click.option("--unsent", is_flag=True, help="Chat log: messages too that people took back afterwards.")
 @click.option(
     "--since", type=Moment(), help="Nothing from before: 2026-05-31, 2026-05-31T12:00Z, 90m, 12h, 7d."
 )
@@ -126,6 +128,7 @@ def _options(source: Source, chosen: dict[str, Any]) -> ExportOptions:
         options = ExportOptions(
             include_metadata=chosen["metadata"],
             include_raw_payload=chosen["raw_payload"],
+            include_unsent=chosen["unsent"],
             since=chosen["since"],
             until=chosen["until"],
             direction=chosen["direction"],

@@ -199,6 +199,7 @@ def _contents(options: ExportOptions) -> list[str]:
     parts = {
         "metadata": options.include_metadata,
         "raw payload": options.include_raw_payload,
+        "unsent messages": options.include_unsent,
         said.get(options.direction, "") if options.direction else "": options.direction is not None,
         "wide": options.wide,
         _dates(options): options.since is not None or options.until is not None,

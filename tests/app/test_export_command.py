@@ -205,6 +205,7 @@ async def test_a_survey_that_the_owner_does_not_have_is_told_and_leaves_no_file(
         ("--format parquet --gzip", "parquet is compressed by itself: leave --gzip out"),
         ("--format jsonl --safe-cells", "--safe-cells and --for-spreadsheets are for csv"),
         ("--source responses --metadata --raw-payload", "--raw-payload: not for responses"),
+        ("--source responses --unsent", "--unsent: not for responses"),
         ("--since 1d --until 2d", "since must be before until"),
         ("--since yesterday", "is no time"),
         ("--since 0001-01-01T00:00+14:00", "is no time"),

@@ -50,6 +50,7 @@ def options(draw: st.DrawFn) -> ExportOptions:
     return ExportOptions(
         include_metadata=draw(st.booleans()),
         include_raw_payload=draw(st.booleans()),
+        include_unsent=draw(st.booleans()),
         since=since,
         until=until,
         direction=draw(st.sampled_from([None, *Direction])),
@@ -190,6 +191,7 @@ def test_options_that_do_not_agree_are_refused(values: dict[str, Any], message: 
     ("source", "values", "named"),
     [
         (Source.RESPONSES, {"include_raw_payload": True}, "include_raw_payload"),
+        (Source.RESPONSES, {"include_unsent": True}, "include_unsent"),
         (
             Source.RESPONSES,
             {"include_raw_payload": True, "direction": "bot"},

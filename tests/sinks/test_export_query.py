@@ -115,6 +115,7 @@ async def test_what_people_took_back_is_in_no_file_whichever_survey_they_were_in
     assert await contents(database, A, "Trust") == ["", "", ""]
     file = await exported(database, A, "Health", format="jsonl", include_raw_payload=True)
     assert b"taken back" not in file
+    assert len(await contents(database, A, "Health", include_unsent=True)) == 8
     plan = await plan_of(world.connection, Source.CHAT_LOG, ExportOptions())
     assert "hashed SubPlan" in plan
     assert "Sort  (" not in plan
