@@ -81,7 +81,7 @@ def _readers_of_our_topics(settings: Settings, found: Collection[FoundGroup]) ->
     for group in found:
         if group.name in our_groups:
             continue
-        for name in (topics.exports.name, topics.state_changelog.name):
+        for name in (spec.name for spec in (topics.exports, *topics.by_home, topics.watermarks)):
             if name in group.read_now:
                 yield Finding(
                     "topic",

@@ -91,6 +91,13 @@ def group(name: str, *members: tuple[str, str], committed: Iterable[str] = ()) -
             id="jobs are taken by another group",
         ),
         pytest.param(
+            [group("others", ("kcat", "vlab-prod-chatlog-capture-events-repartition"))],
+            {},
+            Level.WRONG,
+            "vlab-prod-chatlog-capture-events-repartition is read by others too",
+            id="what capture workers tell one another is read",
+        ),
+        pytest.param(
             [group("others", committed=[JOBS])],
             {},
             Level.NOTE,
