@@ -95,6 +95,7 @@ class CaptureEvents:
     Attributes:
         categories: how many events of each category came since the start, so that an unknown kind is seen.
         entries: how many entries were handed over since the start.
+        messages: how many visible messages were read since the start, those that were led home once.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class CaptureEvents:
         self._chat_log = chat_log
         self._dead_letters = dead_letters
         self.categories: Counter[str] = Counter()
-        self.entries = 0
+        self.entries = self.messages = 0
 
     async def __call__(self, chunk: Chunk) -> None:
         """Return when every event of `chunk` is an entry in Kafka, led home, nothing, or a dead letter."""
@@ -123,6 +124,7 @@ class CaptureEvents:
         await self._homes.known()
         bad: list[DeadLetter] = []
         visible = self._find_visible(chunk, bad, count=self.categories)
+        self.messages += len(visible)
         here, away = self._split(visible, chunk.partition if chunk.partition in join.homes else None)
         if away:
             # Else a partition that is read faster than the others would be far ahead where they meet.

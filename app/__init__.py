@@ -1,5 +1,6 @@
 """The process: settings, the Faust app, topics, transport, database, embedded services, command line."""
 
+from importlib import import_module
 from typing import Any
 
 
@@ -22,10 +23,20 @@ def __getattr__(name: str) -> Any:
 
 
 def _app_of_role() -> Any:
-    from app.settings import ConfigurationError, load_settings  # noqa: PLC0415
-    from app.worker import build  # noqa: PLC0415
+    import click  # noqa: PLC0415
+    import mode.loop  # noqa: PLC0415
+
+    from app.settings import CAPTURE_IS_OFF, ConfigurationError, Role, load_settings  # noqa: PLC0415
 
     settings = load_settings()
     if settings.chatlog_role is None:
         raise ConfigurationError("CHATLOG_ROLE is not set; accepted: capture, persist, export")
+    if settings.chatlog_role is Role.CAPTURE and not settings.capture_is_on:
+        click.echo(CAPTURE_IS_OFF, err=True)
+        raise SystemExit(0)
+    mode.loop.use("uvloop")
+    # It takes the place of Faust's own command, before the command line looks for that.
+    import_module("app.faust_command")
+    from app.worker import build  # noqa: PLC0415
+
     return build(settings, settings.chatlog_role)

@@ -20,6 +20,7 @@ from app.schema_checks import check_schema
 from app.settings import ConfigurationError
 from app.topic_admin import KafkaUnavailable, admin_of, inspect_topics
 from app.topics import topics_of
+from app.way_checks import check_ways
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -74,10 +75,12 @@ async def _check_kafka(settings: Settings) -> list[Finding]:
     reports = await inspect_topics(settings)
     async with admin_of(settings) as admin:
         groups = await find_groups(admin)
+    counts = {report.spec.name: report.found.partitions for report in reports if report.found}
     servers = ",".join(settings.require_kafka())
     return [
         Finding("connection", Level.OK, f"Kafka at {servers} answers"),
         *(finding for report in reports for finding in _topic_findings(report)),
+        *await check_ways(settings, counts),
         *check_groups(settings, groups),
     ]
 

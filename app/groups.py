@@ -9,8 +9,16 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import tenacity
 from aiokafka.coordinator.protocol import ConsumerProtocol
-from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError, for_code
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 from aiokafka.protocol.admin import DescribeGroupsRequest
 from aiokafka.protocol.commit import OffsetFetchRequest
 
@@ -19,6 +27,16 @@ if TYPE_CHECKING:
 
 #: Groups that are asked about side by side.
 _AT_ONCE = 16
+
+#: A cluster that never had a group, or has just lost a broker, has a coordinator a moment later.
+_once_coordinated = tenacity.retry(
+    retry=tenacity.retry_if_exception_type(
+        (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
+    ),
+    stop=tenacity.stop_after_delay(10),
+    wait=tenacity.wait_fixed(0.1),
+    reraise=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +94,7 @@ async def find_groups(admin: AIOKafkaAdminClient) -> list[FoundGroup]:
     return await asyncio.gather(*(find(group) for group in sorted(consumers)))
 
 
+@_once_coordinated
 async def topics_committed_by(admin: AIOKafkaAdminClient, group: str) -> frozenset[str]:
     """Return the topics in which the group has committed anything, and which it so has read.
 
@@ -95,6 +114,7 @@ async def topics_committed_by(admin: AIOKafkaAdminClient, group: str) -> frozens
     return frozenset(topic for topic, partitions in answer.topics if any(p[1] >= 0 for p in partitions))
 
 
+@_once_coordinated
 async def _members_of(admin: AIOKafkaAdminClient, group: str) -> tuple[Member, ...]:
     try:
         coordinator = await admin.find_coordinator(group)

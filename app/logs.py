@@ -1,16 +1,23 @@
 """The one place where logging is set up: JSON lines for machines, or text for a terminal.
 
-Log events are constant text plus fields (topic, partition, offset, …). Message contents are never logged.
+Log events are constant text plus fields (topic, partition, offset, …); both formats show all that an event
+has. Times are UTC. An event is one line, and what follows it is indented, so that nothing that is logged can
+look like another event. Message contents are never logged.
 What the libraries say is kept where our own parts do not say it, and never in a flood (`Chatter`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.json import JsonFormatter as BaseJsonFormatter
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -21,41 +28,59 @@ LIBRARIES = ("faust", "mode", "aiokafka")
 #: Follows a line with the reason, which is enough.
 _ONE_MORE_LINE = "Unable to update metadata from %s"
 
-#: Attributes that the formatters carry along when a log event has them.
-FIELDS = (
-    "part",
-    "topic",
-    "partition",
-    "offset",
-    "last_offset",
-    "error",
-    "waiting_s",
-    "waited_s",
-    "partitions",
-    "records",
-    "seconds",
-    "export_id",
-    "attempt",
-    "bytes",
-    "method",
-    "route",
-    "status",
-    "reasons",
-)
+#: Attributes of a record that are no fields: logging's own, and uvicorn's message once more, in colours.
+_NO_FIELDS = frozenset({*RESERVED_ATTRS, "message", "color_message"})
+#: What of a field's text would need quotes: it could be taken for another field, or for two.
+_PLAIN = re.compile(r"[^\s\"=]+")
+
+
+def _time_of(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+class JsonFormatter(BaseJsonFormatter):
+    """One JSON object an event."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "{asctime}{levelname}{name}{message}",
+            style="{",
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+            reserved_attrs=_NO_FIELDS,
+        )
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
+        """Return when it was."""
+        return _time_of(record)
 
 
 class TextFormatter(logging.Formatter):
-    """Time, level, text, and then the fields as name=value."""
+    """Time, level, text, and then the fields as name=value; a traceback, indented, on the next lines."""
 
-    def __init__(self) -> None:
-        super().__init__("{asctime} {levelname:<7} {message}", style="{")
+    def format(self, record: logging.LogRecord) -> str:
+        """Return an event."""
+        fields = [f"{name}={_value(value)}" for name, value in vars(record).items() if name not in _NO_FIELDS]
+        first = " ".join([_time_of(record), f"{record.levelname:<7}", _shown(record.getMessage()), *fields])
+        below = [self.formatException(record.exc_info)] if record.exc_info else []
+        below += [self.formatStack(record.stack_info)] if record.stack_info else []
+        lines = [line for text in below for line in text.splitlines()]
+        return "\n".join([first, *(f"    {_shown(line)}" for line in lines)])
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the base class's name
-        """Return the line of one log event."""
-        fields = " ".join(
-            f"{name}={value}" for name in FIELDS if (value := getattr(record, name, None)) is not None
-        )
-        return f"{super().formatMessage(record)} {fields}".rstrip()
+
+def _value(value: object) -> str:
+    if not isinstance(value, str):
+        return _shown(json.dumps(value, ensure_ascii=False, default=str))
+    return _shown(value if _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False))
+
+
+def _shown(text: str) -> str:
+    """Return a text in which each character shows: no end of a line, no escape code of a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
 
 
 class Chatter(logging.Filter):
@@ -112,12 +137,7 @@ def logging_config(settings: Settings) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "json": {
-                "()": "pythonjsonlogger.json.JsonFormatter",
-                "fmt": "{asctime}{levelname}{name}{message}",
-                "style": "{",
-                "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
-            },
+            "json": {"()": "app.logs.JsonFormatter"},
             "text": {"()": "app.logs.TextFormatter"},
         },
         "filters": {"chatter": {"()": "app.logs.Chatter"}},

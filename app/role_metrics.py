@@ -36,7 +36,15 @@ def capture_figures(work: CaptureWork) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "chatlog_entries", "Entries handed over to the chat-log topic.", value=counters["entries"]
     )
-    yield CounterMetricFamily("chatlog_states", "States put into the table.", value=counters["states"])
+    yield CounterMetricFamily(
+        "chatlog_states", "States put into the table, or led to it.", value=counters["states"]
+    )
+    yield by_label(
+        "chatlog_led_home",
+        "Records produced once more, to where their users have their homes.",
+        "topic",
+        {way.topic: way.led for way in work.ways},
+    )
 
 
 def persist_figures(work: PersistWork) -> Iterator[Metric]:

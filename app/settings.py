@@ -41,6 +41,10 @@ class ConfigurationError(Exception):
     """A setting is missing or cannot be used; the message names it and says what is accepted."""
 
 
+#: What is told to whoever starts a capture worker while it has nothing to do.
+CAPTURE_IS_OFF = "capture is off: VLAB_CHAT_LOG_TOPIC is unset or empty; set it to turn capture on"
+
+
 class Role(StrEnum):
     """A kind of worker: its own Faust app, its own consumer group, scaled and restarted on its own."""
 

@@ -22,8 +22,8 @@ _OUR_PREFIXES = ("STORAGE_", "EXPORT_", "API_", "VLAB_", "TOPIC_")
 #: How alike, by difflib's measure.
 _ALIKE = 0.85
 
-#: Names of others that are one slip away from API_HOST, API_PORT and the like.
-_OF_OTHERS = ("APP_", "APM_")
+#: Names of others that are one slip away from API_HOST, API_PORT and the like; and Faust's, as F_DATADIR.
+_OF_OTHERS = ("APP_", "APM_", "F_")
 #: What Kubernetes and Docker make of a service's name: API_PORT=tcp://10.0.0.1:80 where it is `api`.
 _LINKED = re.compile(r"(tcp|udp|sctp)://")
 

@@ -137,7 +137,7 @@ class WorkerApp(faust.App):
         cast("ChunkConsumer", self.consumer).release_hooks.append(self.work.release)
 
     def _create_directories(self) -> None:
-        """Make sure of the directory of RocksDB's tables; nothing else is kept in files. (Faust calls it.).
+        """Make sure of the directory of RocksDB's tables; nothing else is kept in files (Faust calls it).
 
         Raises:
             ConfigurationError: they cannot be kept there.

@@ -16,10 +16,12 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Mount
 
 from app import ui
-from app.auth import ForgedRequest, KeysUnavailable, NotSignedIn, SignInNeeded
-from app.export_files import FileGone, NotFinished, StorageUnusable
-from app.exports import NoSuchExport, NoSuchSurvey, NotFailed
+from app.auth import NotSignedIn, SignInNeeded
+from app.export_files import FileGone
+from app.exports import NoSuchExport, NoSuchSurvey
+from app.statuses import STATUSES, headers_of, judged_by_service, status_of
 from sinks.errors import CannotGoOn, ServiceDown, SinkError
+from sinks.sqlstate import DRIVER_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_S = 5
 
 
 class Mistake(BaseModel):
@@ -68,44 +69,37 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def answer_problems(app: FastAPI) -> None:
     """Have everything that the routes raise answered: for programs as a problem, for people as a page."""
-    for kind in _ANSWERS:
+    kinds: set[type[Exception]] = {*STATUSES, *DRIVER_ERRORS}
+    for kind in kinds:
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(SignInNeeded, _sign_in)
     app.add_exception_handler(RequestValidationError, _unusable)
     app.add_exception_handler(HTTPException, _of_the_framework)
 
 
-#: The status of each error, and what is said of it; None for what the error itself says.
-_ANSWERS: dict[type[Exception], tuple[int, str | None]] = {
-    NotSignedIn: (401, None),
-    ForgedRequest: (403, None),
-    NoSuchSurvey: (404, "You have no survey of this name."),
-    NoSuchExport: (404, "You have no export with this id."),
-    NotFailed: (409, None),
-    NotFinished: (409, None),
-    FileGone: (410, None),
-    KeysUnavailable: (503, None),
-    StorageUnusable: (503, None),
-    ServiceDown: (503, "A service that this needs is away: try again in a moment."),
-    CannotGoOn: (503, "A service that this needs refuses: whoever runs this system finds why in its log."),
-}
-_HEADERS: dict[int, dict[str, str]] = {
-    401: {"WWW-Authenticate": 'Bearer realm="chatlog"'},
-    503: {"Retry-After": str(RETRY_AFTER_S)},
+#: What is said of an error instead of what it says itself.
+_SAID: dict[type[Exception], str] = {
+    NoSuchSurvey: "You have no survey of this name.",
+    NoSuchExport: "You have no export with this id.",
+    ServiceDown: "A service that this needs is away: try again in a moment.",
+    CannotGoOn: "A service that this needs refuses: whoever runs this system finds why in its log.",
 }
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    if isinstance(error, SinkError):
-        log.warning("A service does not do what a request needs", extra={"error": str(error)})
-    if isinstance(error, FileGone) and ui.wants_page(request):
-        return ui.gone_page(request, error.row, str(error))
-    if isinstance(error, NotSignedIn) and ui.wants_page(request):
+    judged = judged_by_service(error)
+    status = status_of(judged)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise error
+    if isinstance(judged, SinkError):
+        log.warning("A service does not do what a request needs", extra={"error": str(judged)})
+    if isinstance(judged, FileGone) and ui.wants_page(request):
+        return ui.gone_page(request, judged.row, str(judged))
+    if isinstance(judged, NotSignedIn) and ui.wants_page(request):
         # What the error says is how a program lets itself in.
-        return _say(request, 401, "")
-    status, said = next(answer for kind, answer in _ANSWERS.items() if isinstance(error, kind))
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, KeysUnavailable) else None
-    return _say(request, status, said or str(error), headers)
+        return _say(request, status, "")
+    said = next((text for kind, text in _SAID.items() if isinstance(judged, kind)), str(judged))
+    return _say(request, status, said, headers_of(status, judged))
 
 
 async def _sign_in(request: Request, error: Exception) -> Response:
@@ -160,7 +154,7 @@ def _is_answered(request: Request, method: str) -> bool:
 
 def _say(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     answer = ui.error_page(request, status, detail) if ui.wants_page(request) else problem(status, detail)
-    answer.headers.update({**_HEADERS.get(status, {}), **(headers or {})})
+    answer.headers.update({**headers_of(status), **(headers or {})})
     return answer
 
 

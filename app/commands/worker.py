@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from app.settings import Role, load_settings
+from app.settings import CAPTURE_IS_OFF, Role, load_settings
 
 
 @click.command()
@@ -15,19 +15,16 @@ def worker(role: str) -> None:
     capture: raw events and states in, entries out. persist: entries in, rows of chat_log out. export: jobs
     in, files in object storage out.
 
-    The same as `CHATLOG_ROLE=ROLE faust -A app -L uvloop worker`. Run more of them to scale.
+    The same as `CHATLOG_ROLE=ROLE faust -A app worker`. Run more of them to scale.
     """
     settings = load_settings()
     if role == Role.CAPTURE and not settings.capture_is_on:
-        click.echo(
-            "capture is off: VLAB_CHAT_LOG_TOPIC is unset or empty; set it to turn capture on", err=True
-        )
+        click.echo(CAPTURE_IS_OFF, err=True)
         return
     # Before Faust is imported: mode picks its event loop at import.
     import mode.loop  # noqa: PLC0415
 
     mode.loop.use("uvloop")
-    from app.worker import build  # noqa: PLC0415
+    from app.worker import WorkerProcess, build  # noqa: PLC0415
 
-    app = build(settings, Role(role))
-    app.Worker(loglevel=settings.log_level, quiet=True, override_logging=True).execute_from_commandline()
+    WorkerProcess(build(settings, Role(role))).execute_from_commandline()

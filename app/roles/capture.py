@@ -12,6 +12,7 @@ from agents.chunks import ChunkRunner
 from agents.homes import Homes
 from app.capture_homes import PartitionerChoice, find_partitioner
 from app.capture_join import CaptureJoin
+from app.capture_ways import way_of
 from app.faust_settings import heartbeat_interval_s
 from app.kafka import client_settings
 from app.membership import Membership
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     import faust
 
+    from app.capture_ways import Way
     from app.progress import Chunk
     from app.roles import Fail
     from app.settings import Settings
@@ -87,6 +89,7 @@ class CaptureWork:
         settings, topics, app = self._settings, self.topics, self._app
         client = client_settings(settings)
         counts = await once_kafka_answers(self.patience, lambda: check_partitions(settings))
+        self._counts = counts
         await asyncio.gather(
             self._producer.start(), self._leading_producer.start(), self._burying_producer.start()
         )
@@ -155,6 +158,31 @@ class CaptureWork:
             "states_led_home": self.states_led.records,
             "dead_letters": self.dead_letters.buried.total(),
         }
+
+    @property
+    def ways(self) -> tuple[Way, Way]:
+        """Which way events and states go to where their users have their homes."""
+        topics, homes, counts = self.topics, self.homes, self._counts
+        return (
+            way_of(
+                topics.events.name,
+                topics.events_by_user.name,
+                partitions=counts[topics.events.name],
+                homes=homes.partitions,
+                partitioner=homes.partitioner,
+                read=self.capture.messages,
+                led=self.events_led.records,
+            ),
+            way_of(
+                topics.state.name,
+                topics.states_by_user.name,
+                partitions=counts[topics.state.name],
+                homes=homes.partitions,
+                partitioner=homes.partitioner,
+                read=self.feed_states.states,
+                led=self.states_led.records,
+            ),
+        )
 
     def _runner(self, name: str, handle: Callable[[Chunk], Awaitable[None]]) -> ChunkRunner:
         return ChunkRunner(name, handle, in_order=True, fail=self._fail)

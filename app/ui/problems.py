@@ -14,19 +14,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 
-from app.auth import ForgedRequest, KeysUnavailable, SignInNeeded, own_path
-from app.export_files import StorageUnusable
-from app.exports import NoSuchExport, NoSuchSurvey
+from app.auth import SignInNeeded, own_path
+from app.export_files import FileGone, StorageUnusable
+from app.statuses import headers_of, judged_by_service, status_of
 from app.ui import addresses
 from app.ui.export_views import ExportView
 from app.ui.rendering import render
-from sinks.errors import ServiceDown, SinkError
-from sinks.sqlstate import DRIVER_ERRORS, verdict
+from sinks.errors import SinkError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -157,37 +154,16 @@ class PageRoute(APIRoute):
 def _page_for(request: Request, error: Exception) -> Response:
     if isinstance(error, SignInNeeded):
         return sign_in_first(request, error)
-    if isinstance(error, StorageUnusable):
-        return error_page(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-    status = _status_of(error)
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        log.warning("A page cannot be shown", extra={"error": _of_service(error)})
+    if isinstance(error, FileGone):
+        return gone_page(request, error.row, str(error))
+    judged = judged_by_service(error)
+    status = status_of(judged)
+    if isinstance(judged, SinkError):
+        log.warning("A page cannot be shown", extra={"error": str(judged)})
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         # What it says may quote someone's data; where it happened does not.
         where = "".join(traceback.format_tb(error.__traceback__))
-        log.error("A page failed", extra={"error": _of_service(error), "reasons": where})
-    return error_page(request, status)
-
-
-def _of_service(error: Exception) -> str:
-    """Say what is wrong: a service's words name the setting or right to mend, others may quote anything."""
-    return str(error) if isinstance(error, SinkError) else type(error).__name__
-
-
-def _status_of(error: Exception) -> int:
-    if isinstance(error, HTTPException):
-        return error.status_code
-    known: dict[type[Exception], HTTPStatus] = {
-        ForgedRequest: HTTPStatus.FORBIDDEN,
-        NoSuchSurvey: HTTPStatus.NOT_FOUND,
-        NoSuchExport: HTTPStatus.NOT_FOUND,
-        RequestValidationError: HTTPStatus.UNPROCESSABLE_ENTITY,
-        ServiceDown: HTTPStatus.SERVICE_UNAVAILABLE,
-        KeysUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    }
-    if isinstance(error, DRIVER_ERRORS) and isinstance(verdict(error), ServiceDown):
-        return HTTPStatus.SERVICE_UNAVAILABLE
-    return next(
-        (status for kind, status in known.items() if isinstance(error, kind)),
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-    )
+        log.error("A page failed", extra={"error": type(error).__name__, "reasons": where})
+    page = error_page(request, status, str(error) if isinstance(error, StorageUnusable) else "")
+    page.headers.update(headers_of(status, judged))
+    return page

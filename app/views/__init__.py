@@ -197,7 +197,7 @@ class Views(Web):
         return _health(self._worker.health.live())
 
     async def _ready(self, _: web.Request) -> web.Response:
-        return _health(self._worker.health.ready())
+        return _health(self._worker.health.ready(), ways=snapshot.ways(self._worker))
 
     @Service.task
     async def _sample_again_and_again(self) -> None:
@@ -206,5 +206,6 @@ class Views(Web):
             await self.sleep(SAMPLE_EVERY_S)
 
 
-def _health(verdict: Verdict) -> web.Response:
-    return web.json_response(snapshot.verdict(verdict), status=200 if verdict.ok else 503)
+def _health(verdict: Verdict, **more: object) -> web.Response:
+    told = {name: value for name, value in more.items() if value}
+    return web.json_response(snapshot.verdict(verdict) | told, status=200 if verdict.ok else 503)

@@ -52,11 +52,22 @@ def overview(app: WorkerApp) -> Snapshot:
         "recovery": {"remaining": recovery.remaining, "total": recovery.total} if recovery else None,
         "counters": dict(app.work.counters),
         "categories": dict(_capture(app).capture.categories.most_common()) if _captures(app) else {},
+        "ways": ways(app),
         "waiting": [
             {"part": waiting.part, "seconds": round(waiting.seconds, 1), "error": waiting.error}
             for waiting in facts.waiting
         ],
     }
+
+
+def ways(app: WorkerApp) -> list[Snapshot]:
+    """Return which way a capture worker's records go to where their users have their homes, and why."""
+    if not _captures(app):
+        return []
+    return [
+        {"topic": way.topic, "through": way.through, "read": way.read, "led": way.led, "why": way.text}
+        for way in _capture(app).ways
+    ]
 
 
 def verdict(judged: Verdict) -> Snapshot:

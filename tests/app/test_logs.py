@@ -7,12 +7,14 @@ import copy
 import json
 import logging
 import logging.config
+import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka.errors import NodeNotReadyError, TopicAuthorizationFailedError
 
-from app.logs import FIELDS, REPEAT_AFTER_S, Chatter, logging_config
+from app.logs import REPEAT_AFTER_S, Chatter, logging_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +33,16 @@ def _logging_as_before() -> Iterator[None]:
     root.handlers[:], root.level = handlers, level
     for name, before in levels.items():
         logging.getLogger(name).setLevel(before)
+
+
+@pytest.fixture
+def _far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have this machine's clock show another time of day."""
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 def shown(config: dict[str, Any], capsys: pytest.CaptureFixture[str], say: Callable[[], None]) -> list[str]:
@@ -120,22 +132,91 @@ def test_the_level_for_developers_shows_everything(
     assert len(shown(logging_config(settings(log_level="DEBUG")), capsys, say)) == 3
 
 
-@pytest.mark.usefixtures("_logging_as_before")
+FIELDS = {
+    "topic": "a-topic",
+    "states": 3,
+    "size_bytes": 1048577,
+    "surveys": ["one", "two"],
+    "reasons": {"not_json": 2},
+    "waiting_s": 1.5,
+    "offset": None,
+    "error": 'OSError("a reason")',
+    "anything": "new=field",
+}
+
+
+@pytest.mark.usefixtures("_logging_as_before", "_far_from_utc")
+@pytest.mark.parametrize("logger", ["app.any", "faust.app", "aiokafka.consumer", "uvicorn.error", "asyncio"])
 @pytest.mark.parametrize("form", ["json", "text"])
-def test_a_line_carries_its_fields(
-    settings: Callable[..., Settings], capsys: pytest.CaptureFixture[str], form: str
+def test_an_event_has_all_its_fields_and_its_time_in_utc(
+    settings: Callable[..., Settings],
+    capsys: pytest.CaptureFixture[str],
+    form: str,
+    logger: str,
 ) -> None:
-    fields = dict.fromkeys(FIELDS, 7)
-
     def say() -> None:
-        logging.getLogger("app.any").info("Constant text", extra=fields)
+        logging.getLogger(logger).warning("Constant text", extra=FIELDS)
 
+    before = datetime.now(UTC)
     (line,) = shown(logging_config(settings(log_format=form)), capsys, say)
 
     if form == "json":
         said = json.loads(line)
-        assert said["message"] == "Constant text"
-        assert said["level"] == "INFO"
-        assert fields.items() <= said.items()
+        told = said.pop("time")
+        assert said == {"level": "WARNING", "logger": logger, "message": "Constant text", **FIELDS}
     else:
-        assert line.endswith("Constant text " + " ".join(f"{name}=7" for name in FIELDS))
+        told, _, rest = line.partition(" ")
+        assert rest == (
+            'WARNING Constant text topic=a-topic states=3 size_bytes=1048577 surveys=["one", "two"] '
+            'reasons={"not_json": 2} waiting_s=1.5 offset=null error="OSError(\\"a reason\\")" '
+            'anything="new=field"'
+        )
+    assert told.endswith("Z")
+    assert before - timedelta(seconds=1) <= datetime.fromisoformat(told) <= datetime.now(UTC)
+
+
+def fail(message: str) -> None:
+    raise ValueError(message)
+
+
+FORGED = "2026-11-29T20:00:00.000Z CRITICAL all is lost"
+
+
+@pytest.mark.usefixtures("_logging_as_before")
+@pytest.mark.parametrize(
+    "end", ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x85", "\u2028", "\u2029", "\x1b[2K\x1b[1G"]
+)
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_nothing_that_is_logged_looks_like_another_event(
+    settings: Callable[..., Settings], capsys: pytest.CaptureFixture[str], form: str, end: str
+) -> None:
+    def say() -> None:
+        log = logging.getLogger("app.any")
+        log.info("A text of a library: %s", f"x{end}{FORGED}", extra={"error": f"x{end}{FORGED}"})
+        try:
+            fail(f"x{end}{FORGED}")
+        except ValueError:
+            log.exception("With a traceback", stack_info=True)
+
+    lines = shown(logging_config(settings(log_format=form)), capsys, say)
+
+    assert not [line for line in lines if line.startswith(FORGED)]
+    assert all(line.isprintable() for line in lines)
+    events = [line for line in lines if not line.startswith("    ")]
+    assert len(events) == 2
+    if form == "text":
+        assert events[0].split(" ", 1)[1].startswith("INFO    A text of a library: x\\")
+        assert any("ValueError: x" in line for line in lines)
+
+
+@pytest.mark.usefixtures("_logging_as_before")
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_what_cannot_be_encoded_is_logged_all_the_same(
+    settings: Callable[..., Settings], capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    def say() -> None:
+        logging.getLogger("app.any").info("Text %s", "\ud800", extra={"error": "\udfff", "of": object()})
+
+    (line,) = shown(logging_config(settings(log_format=form)), capsys, say)
+    assert "ud800" in line
+    assert "udfff" in line

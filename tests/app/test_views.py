@@ -129,6 +129,8 @@ async def test_a_capture_worker_tells_what_it_did_and_what_it_knows(
         "events_read": len(said.events) + 2,
         "entries": len(said.events),
         "states": len(said.states),
+        "events_led_home": 0,
+        "states_led_home": 0,
         "dead_letters": 1,
     }
     overview = await eventually(lambda: counted(worker, **counters))

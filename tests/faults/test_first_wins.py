@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.settings import Role
-from app.topics import topics_of
+from app.topics import groups_of, topics_of
 from models.errors import Reason
 from tests.app.looking import metrics, ready
 from tests.faults.cluster import everything_is_committed, forget_offsets
@@ -48,14 +48,14 @@ async def test_the_first_message_of_a_key_is_the_row_after_kills_and_when_the_lo
         fault.over()
         # Every loser is known by its place in the log: it is in the dead letters, and nobody else is.
         await ledger.settle()
-        await eventually(lambda: everything_is_committed(system, system.persist_group, topic))
+        await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topic))
 
     table = await rows_of(system)
     crew[2].kill()
-    await forget_offsets(system, system.persist_group)
+    await forget_offsets(system, groups_of(system).persist)
     again = workers.start(Role.PERSIST)
 
-    await eventually(lambda: everything_is_committed(system, system.persist_group, topic))
+    await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topic))
 
     assert await rows_of(system) == table
     found = await metrics(again)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 #: How many of each are kept.
 WARNINGS = LAST_LINES = 15
 #: The beginning of a log event of WARNING or above, as `app.logs.TextFormatter` writes it.
-_WARNING = re.compile(r"[\d-]+ [\d:,]+ (WARNING|ERROR|CRITICAL) ")
+_WARNING = re.compile(r"[\dT:.-]+Z (WARNING|ERROR|CRITICAL) ")
 
 
 @dataclass(frozen=True, slots=True)
