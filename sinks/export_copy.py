@@ -244,8 +244,11 @@ def _is_of_a_row(error: asyncpg.PostgresError) -> bool:
 
 def _rows_in(block: bytes, options: ExportOptions) -> int:
     """Return how many rows a block of whole ones has: line breaks, but for those between quotes."""
-    lines = block.count(b"\n")
-    if options.format is Format.JSONL or b'"' not in block:
-        return lines
-    # Two quotes side by side begin nothing and end nothing; without them, every second piece is a cell's.
-    return lines - b"".join(block.replace(b'""', b"").split(b'"')[1::2]).count(b"\n")
+    if options.format is Format.JSONL:
+        return block.count(b"\n")
+    rows, is_within = 0, False
+    for line in block.split(b"\n")[:-1]:
+        # A quote in a cell is doubled: so an odd number of them begins a cell that goes on, or ends one.
+        is_within ^= line.count(b'"') % 2 == 1
+        rows += not is_within
+    return rows
