@@ -1,6 +1,7 @@
-"""What is wrong with everything this program depends on, and how to mend it: settings, topics, database.
+"""What is wrong with everything that this program depends on, and how to mend it.
 
-Only looks. Whatever is down is a finding, and holds up nothing else; each part answers within `LIMIT_S`.
+Only looks; but to see whether object storage takes files, it writes one and deletes it. Whatever is down is a
+finding, and holds up nothing else; each part answers within `LIMIT_S`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+import aiohttp
 import asyncpg
 
 import migrations
@@ -16,8 +18,10 @@ from app.database import DatabaseUnavailable, connect, server_of
 from app.findings import Finding, Level
 from app.group_checks import check_groups
 from app.groups import find_groups
+from app.lag_checks import check_lag
 from app.schema_checks import check_schema
 from app.settings import ConfigurationError
+from app.storage_checks import check_storage
 from app.topic_admin import KafkaUnavailable, admin_of, inspect_topics
 from app.topics import topics_of
 from app.way_checks import check_ways
@@ -28,17 +32,27 @@ if TYPE_CHECKING:
     from app.settings import Settings
     from app.topic_differences import TopicReport
 
-#: How long each of Kafka and PostgreSQL may take for everything that is asked of it.
+#: With one of these set, somebody means to run the API here.
+_OF_THE_API = "api_"
+#: How long each part may take for everything that it asks.
 LIMIT_S = 8.0
 
 
 async def run_checks(settings: Settings) -> list[Finding]:
-    """Compare settings, topics and database with what this version needs. Never raises for what it finds."""
-    kafka, database = await asyncio.gather(
-        _within_limit("Kafka", lambda: _check_kafka(settings)),
-        _within_limit("PostgreSQL", lambda: _check_database(settings)),
-    )
-    return [*_check_settings(settings), *kafka, *database]
+    """Compare everything outside with what this version needs. Never raises for what it finds."""
+    told = list(check_settings(settings))
+    parts = [_within_limit(service, partial(check, settings)) for service, check in _parts(settings)]
+    for findings in await asyncio.gather(*parts):
+        told += findings
+    return told
+
+
+def _parts(settings: Settings) -> Iterator[tuple[str, Callable[[Settings], Awaitable[list[Finding]]]]]:
+    """Return what is looked at side by side: the service's name for people, and the check."""
+    yield "Kafka", _check_kafka
+    yield "PostgreSQL", _check_database
+    if settings.storage_bucket is not None:
+        yield "Object storage", check_storage
 
 
 async def _within_limit(service: str, check: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
@@ -50,7 +64,7 @@ async def _within_limit(service: str, check: Callable[[], Awaitable[list[Finding
     except TimeoutError:
         message = f"{service} does not answer within {LIMIT_S:g} s: see whether it is overloaded or locked"
         return [Finding("connection", Level.WRONG, message)]
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, aiohttp.ClientError, OSError) as error:
         said = error.args[0] if error.args else type(error).__name__
         return [
             Finding(
@@ -59,7 +73,8 @@ async def _within_limit(service: str, check: Callable[[], Awaitable[list[Finding
         ]
 
 
-def _check_settings(settings: Settings) -> Iterator[Finding]:
+def check_settings(settings: Settings) -> Iterator[Finding]:
+    """Tell what the settings mean, and whether what they are for could start."""
     if settings.capture_is_on:
         yield Finding("settings", Level.OK, "capture is on")
     else:
@@ -69,6 +84,22 @@ def _check_settings(settings: Settings) -> Iterator[Finding]:
             "capture is off, because VLAB_CHAT_LOG_TOPIC is unset or empty",
             f"to turn it on: VLAB_CHAT_LOG_TOPIC={topics_of(settings).chat_log.name}",
         )
+    if any(name.startswith(_OF_THE_API) for name in settings.model_fields_set):
+        yield _check_api(settings)
+
+
+def _check_api(settings: Settings) -> Finding:
+    """Tell whether the API could start with these settings; nothing is started."""
+    # They take a second to import.
+    from app.api import create_app  # noqa: PLC0415
+    from app.commands.api import check_address  # noqa: PLC0415
+
+    try:
+        check_address(settings)
+        create_app(settings)
+    except ConfigurationError as error:
+        return Finding("settings", Level.WRONG, f"the API cannot start: {error}")
+    return Finding("settings", Level.OK, "the API has the settings that it needs")
 
 
 async def _check_kafka(settings: Settings) -> list[Finding]:
@@ -82,6 +113,7 @@ async def _check_kafka(settings: Settings) -> list[Finding]:
         *(finding for report in reports for finding in _topic_findings(report)),
         *await check_ways(settings, counts),
         *check_groups(settings, groups),
+        *await check_lag(settings, groups),
     ]
 
 

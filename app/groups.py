@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 16
 
 #: A cluster that never had a group, or has just lost a broker, has a coordinator a moment later.
-_once_coordinated = tenacity.retry(
+once_coordinated = tenacity.retry(
     retry=tenacity.retry_if_exception_type(
         (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
     ),
@@ -94,7 +94,7 @@ async def find_groups(admin: AIOKafkaAdminClient) -> list[FoundGroup]:
     return await asyncio.gather(*(find(group) for group in sorted(consumers)))
 
 
-@_once_coordinated
+@once_coordinated
 async def topics_committed_by(admin: AIOKafkaAdminClient, group: str) -> frozenset[str]:
     """Return the topics in which the group has committed anything, and which it so has read.
 
@@ -114,7 +114,7 @@ async def topics_committed_by(admin: AIOKafkaAdminClient, group: str) -> frozens
     return frozenset(topic for topic, partitions in answer.topics if any(p[1] >= 0 for p in partitions))
 
 
-@_once_coordinated
+@once_coordinated
 async def _members_of(admin: AIOKafkaAdminClient, group: str) -> tuple[Member, ...]:
     try:
         coordinator = await admin.find_coordinator(group)

@@ -229,7 +229,9 @@ async def check_indexes(
         if rows and is_made and not needed.names.intersection(missing_columns.get(needed.table, ())):
             findings += _compare(needed, rows)
     findings += [_left_over(row["name"]) for row in found if row["is_left_over"] and not _serves(row)]
-    return findings or [Finding("schema", Level.OK, "the tables have their indexes, and all are valid")]
+    made_later = {needed.since for needed in NEEDED if revision is not None and needed.since > revision}
+    which = f"the indexes of revision {revision}" if made_later else "their indexes"
+    return findings or [Finding("schema", Level.OK, f"the tables have {which}, and all are valid")]
 
 
 def _serves(row: asyncpg.Record) -> bool:

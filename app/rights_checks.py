@@ -136,12 +136,8 @@ async def _not_granted(connection: asyncpg.Connection[asyncpg.Record], rights: S
 
 
 def _not_contained(able: Sequence[_Found]) -> list[_Found]:
-    """Leave out what the user may do anyhow, as part of more, unless it was made for that."""
-    return [
-        one
-        for one in able
-        if one.is_member or not any(set(one.part.rights) < set(other.part.rights) for other in able)
-    ]
+    """Leave out what the user may do anyhow, as a part of more."""
+    return [one for one in able if not any(set(one.part.rights) < set(other.part.rights) for other in able)]
 
 
 def _findings(user: str, found: Sequence[_Found]) -> Iterator[Finding]:

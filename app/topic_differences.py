@@ -100,10 +100,12 @@ def _differences(
 ) -> tuple[Difference, ...]:
     topic = found[spec.name]
     counts = {name: other.partitions for name, other in found.items()}
+    # How long others keep what they make, and in how many replicas, is theirs to say.
+    is_ours = spec not in (topics.events, topics.state)
     return (
         *partition_differences(spec, topics, counts, server=server),
-        *_replication(spec, topic, server),
-        *_config(spec, topic, server),
+        *_replication(spec, topic, server, matters=is_ours),
+        *_config(spec, topic, server, is_ours=is_ours),
     )
 
 
@@ -143,16 +145,16 @@ def _make_anew(spec: TopicSpec, topics: Topics, server: str) -> str:
     )
 
 
-def _replication(spec: TopicSpec, topic: FoundTopic, server: str) -> Iterator[Difference]:
+def _replication(spec: TopicSpec, topic: FoundTopic, server: str, *, matters: bool) -> Iterator[Difference]:
     if topic.replication < spec.replication:
         yield Difference(
             f"{topic.replication} replicas instead of {spec.replication}: a lost broker is lost data",
             f"kafka-reassign-partitions.sh {server}, or set TOPIC_REPLICATION={topic.replication}",
-            matters=True,
+            matters=matters,
         )
 
 
-def _config(spec: TopicSpec, topic: FoundTopic, server: str) -> Iterator[Difference]:
+def _config(spec: TopicSpec, topic: FoundTopic, server: str, *, is_ours: bool) -> Iterator[Difference]:
     if topic.config is None:
         yield Difference(
             "its configuration may not be read", "allow our user DescribeConfigs on it", matters=False
@@ -164,22 +166,24 @@ def _config(spec: TopicSpec, topic: FoundTopic, server: str) -> Iterator[Differe
         what = f"cleanup.policy is {has_policy} instead of {policy}: records would be lost"
         yield Difference(what, _set(spec, server, "cleanup.policy", policy), matters=True)
     if policy == DELETE_OLD:
-        yield from _retention(spec, topic.config, server)
+        yield from _retention(spec, topic.config, server, matters=is_ours)
     if "max.message.bytes" in spec.config:
         yield from _record_size(spec, topic.config, server)
 
 
-def _retention(spec: TopicSpec, config: Mapping[str, str], server: str) -> Iterator[Difference]:
+def _retention(
+    spec: TopicSpec, config: Mapping[str, str], server: str, *, matters: bool
+) -> Iterator[Difference]:
     needed_ms, has_ms = int(spec.config["retention.ms"]), int(config.get("retention.ms", UNLIMITED))
     mend = _set(spec, server, "retention.ms", str(needed_ms))
     if has_ms != UNLIMITED and has_ms < needed_ms:
-        yield Difference(f"kept {days(has_ms)} instead of {days(needed_ms)}", mend, matters=True)
+        yield Difference(f"kept {days(has_ms)} instead of {days(needed_ms)}", mend, matters=matters)
     elif has_ms != needed_ms:
         yield Difference(f"kept {days(has_ms)} instead of {days(needed_ms)}", mend, matters=False)
     has_bytes = int(config.get("retention.bytes", UNLIMITED))
     if has_bytes != UNLIMITED:
         what = f"kept only up to {has_bytes} bytes a partition, which may be less than {days(needed_ms)}"
-        yield Difference(what, _set(spec, server, "retention.bytes", str(UNLIMITED)), matters=True)
+        yield Difference(what, _set(spec, server, "retention.bytes", str(UNLIMITED)), matters=matters)
 
 
 def _record_size(spec: TopicSpec, config: Mapping[str, str], server: str) -> Iterator[Difference]:

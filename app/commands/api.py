@@ -33,7 +33,7 @@ def api(host: str | None, port: int | None) -> None:
     """
     given = {"api_host": host and bare_host(host), "api_port": port}
     settings = load_settings().model_copy(update={name: value for name, value in given.items() if value})
-    _check_address(settings)
+    check_address(settings)
     from app.logs import logging_config  # noqa: PLC0415  what follows takes a second to import
 
     logging.config.dictConfig(logging_config(settings))
@@ -94,7 +94,7 @@ def _listen(host: str, port: int) -> list[socket.socket]:
         ) from None
 
 
-def _check_address(settings: Settings) -> None:
+def check_address(settings: Settings) -> None:
     """Make sure that who is beyond this machine is given addresses that we chose.
 
     Raises:

@@ -19,9 +19,11 @@ _MARKS = {Level.OK: "✓", Level.NOTE: "!", Level.WRONG: "✗"}
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
 def check(*, as_json: bool) -> None:
-    """Connect to everything, and say what is wrong with topics, schema and settings, and how to mend it.
+    """Connect to everything, and say what is wrong with it and with the settings, and how to mend it.
 
-    Changes nothing. Exits with 1 if something is wrong (✗); a note (!) is not.
+    Kafka with topics, groups and lag; PostgreSQL with schema and rights; where they are set up, object
+    storage and the API. Changes nothing; storage is tried with a file that is deleted again. Exits with 1 if
+    something is wrong (✗); a note (!) is not.
     """
     findings = asyncio.run(run_checks(load_settings()))
     is_well = all(finding.level is not Level.WRONG for finding in findings)
