@@ -2,8 +2,8 @@
 
 It differs from Faust's in how long a fetch may wait, in reading only what was committed by transactions, in
 waiting for brokers that are away when it starts, and for a coordinator that does not know the offsets yet, in
-noting when the group confirmed the worker, and in that a failed commit is reported, not raised. What is
-fetched, and what is committed, `app.transport` says.
+joining again when the group refuses the worker (`app.joining`), in noting when the group confirmed it, and in
+that a failed commit is reported, not raised. What is fetched, and what is committed, `app.transport` says.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from faust.transport.drivers import aiokafka as driver
 
+from app.joining import Joining
 from app.kafka_start import once_reached
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         self._commit_warned_at: float | None = None
         #: `time.monotonic()` when that was asked which the group confirmed last: that this is a member of it.
         self.confirmed_at = float("-inf")
+        self.joining = Joining(self._fail_from_thread)
 
     async def on_start(self) -> None:
         """Start the consumer once the brokers are there, and have it heed what its coordinator says."""
@@ -67,6 +69,7 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
             return
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001  aiokafka offers no other place
         if isinstance(coordinator, GroupCoordinator):
+            self.joining.watch(coordinator)
             coordinator._send_req = partial(self._ask, coordinator, coordinator._send_req)  # noqa: SLF001
 
     async def _ask(
@@ -78,7 +81,12 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         if isinstance(request, CONFIRMING) and response.error_code == NoError.errno:
             # Read by the event loop's thread: one assignment, so it is seen whole.
             self.confirmed_at = asked_at
+            self.joining.note_member()
         return response
+
+    def _fail_from_thread(self, error: BaseException) -> None:
+        """Stop the worker: its group is not looked after any more."""
+        asyncio.run_coroutine_threadsafe(self.consumer.app.crash(error), self.consumer.app.loop)
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from mode import Service
 
 from app.health_log import HealthLog
-from app.verdicts import Facts, Recovery, Stall, Verdict, Waiting, Watchdog, liveness, readiness
+from app.verdicts import Facts, Held, Recovery, Stall, Verdict, Waiting, Watchdog, liveness, readiness
 
 if TYPE_CHECKING:
     from faust.tables.manager import TableManager
@@ -51,6 +51,10 @@ class Watched(Protocol):
     @property
     def was_assigned(self) -> bool:
         """Whether the group ever gave it partitions, were it none."""
+
+    @property
+    def joining_trouble(self) -> str | None:
+        """Why the group does not let it in; None when it does."""
 
     def assigned(self) -> set[TP]:
         """Return its partitions."""
@@ -141,6 +145,7 @@ class HealthMonitor(Service):
         app = self._app
         return Facts(
             was_assigned=app.was_assigned,
+            joining_trouble=app.joining_trouble,
             rebalancing=app.rebalancing,
             recovery=self._recovery(),
             waiting=tuple(
@@ -150,6 +155,15 @@ class HealthMonitor(Service):
             ),
             kafka_silent_s=app.lag.age_s if app.lag.is_stale else None,
             database_error=self._database.error if self._database else None,
+            held=self._held(now),
+        )
+
+    def _held(self, now: float) -> tuple[Held, ...]:
+        mine = self._app.assigned()
+        return tuple(
+            Held(lag.tp, lag.held_back, now - lag.held_since)
+            for lag in self._app.lag.partitions
+            if lag.held_since is not None and lag.tp in mine
         )
 
     def _recovery(self) -> Recovery | None:

@@ -56,10 +56,13 @@ class PartitionLag:
     Attributes:
         tp: the topic and the partition.
         beginning: the first offset that is still there.
-        end: the offset after the last record.
+        end: the offset up to which can be read.
         committed: the group's committed offset; None while it never committed.
         oldest_ms: the timestamp of the oldest record that is not done, ms since 1970; None if not known.
         advanced_at: when the commit last advanced, or there was no lag (`time.monotonic()`).
+        held_back: how many offsets cannot be read yet, as a producer's transaction is open: no lag of ours.
+        held_since: since when it has been this transaction, as far as is known (`time.monotonic()`); None
+            while nothing is held back.
     """
 
     tp: TP
@@ -68,6 +71,8 @@ class PartitionLag:
     committed: int | None
     oldest_ms: int | None
     advanced_at: float
+    held_back: int = 0
+    held_since: float | None = None
 
     @property
     def next_offset(self) -> int:
@@ -228,6 +233,8 @@ def compare(
     partitions = []
     for tp, found in sorted(offsets.items()):
         last, oldest = before.get(tp), oldest_ms.get(tp, NO_TIMESTAMP)
+        held_back = max(0, found.written - found.end)
+        is_held_on = last is not None and last.held_since is not None and last.end == found.end
         stands_still = last is not None and last.messages > 0 and last.committed == found.committed
         partitions.append(
             PartitionLag(
@@ -237,6 +244,8 @@ def compare(
                 found.committed,
                 None if oldest == NO_TIMESTAMP else oldest,
                 last.advanced_at if last is not None and stands_still else now,
+                held_back,
+                (last.held_since if last is not None and is_held_on else now) if held_back else None,
             )
         )
     return tuple(partitions)

@@ -43,11 +43,19 @@ NEVER_COMMITTED = -1
 
 @dataclass(frozen=True, slots=True)
 class Offsets:
-    """What the brokers say of one partition; `committed` is None while the group never committed."""
+    """What the brokers say of one partition.
+
+    Attributes:
+        beginning: the first offset that is still there.
+        end: up to where can be read: after the last record, or where the first open transaction begins.
+        committed: None while the group never committed.
+        written: the offset after the last record, though it be behind an open transaction.
+    """
 
     beginning: int
     end: int
     committed: int | None
+    written: int
 
 
 class GroupOffsets:
@@ -65,6 +73,8 @@ class GroupOffsets:
         self._topics = frozenset(topics)
         self._admin: AIOKafkaAdminClient | None = None
         self._consumer: AIOKafkaConsumer | None = None
+        #: Sees also what open transactions hold back.
+        self._sees_all: AIOKafkaConsumer | None = None
         self._partitions: list[TP] = []
         self._partitions_asked_at = -PARTITIONS_EVERY_S
 
@@ -77,7 +87,7 @@ class GroupOffsets:
         Raises:
             KafkaError, OSError, TimeoutError: the brokers do not answer; `close`, then ask again.
         """
-        admin, consumer = await self._connected()
+        admin, consumer, sees_all = await self._connected()
         if time.monotonic() - self._partitions_asked_at >= PARTITIONS_EVERY_S:
             self._partitions = await self._find_partitions(admin)
             if {tp.topic for tp in self._partitions} == self._topics:
@@ -85,6 +95,8 @@ class GroupOffsets:
         if not self._partitions:
             return {}
         # The ends first: what comes in while a broker is slow, or away, would otherwise count as lag.
+        # And what is written before what can be read: else what comes in between would count as held back.
+        written = await sees_all.end_offsets(self._partitions)
         ends = await consumer.end_offsets(self._partitions)
         beginnings = await consumer.beginning_offsets(self._partitions)
         committed = await committed_by(admin, self._group, self._partitions)
@@ -97,6 +109,7 @@ class GroupOffsets:
                 beginning=beginnings[tp],
                 end=ends[tp],
                 committed=None if committed[tp] == NEVER_COMMITTED else committed[tp],
+                written=written[tp],
             )
             for tp in self._partitions
         }
@@ -106,7 +119,7 @@ class GroupOffsets:
 
         What does not come in time, or cannot be read, is left out: the offsets count without it.
         """
-        _, consumer = await self._connected()
+        _, consumer, _ = await self._connected()
         found: dict[TP, int] = {}
         consumer.assign(list(offsets))
         try:
@@ -125,25 +138,29 @@ class GroupOffsets:
 
     async def close(self) -> None:
         """Disconnect. Idempotent; the next question connects again."""
-        clients = [client for client in (self._admin, self._consumer) if client is not None]
-        self._admin = self._consumer = None
+        clients = [c for c in (self._admin, self._consumer, self._sees_all) if c is not None]
+        self._admin = self._consumer = self._sees_all = None
         for client in clients:
             stop = client.close if isinstance(client, AIOKafkaAdminClient) else client.stop
             with suppress(KafkaError, OSError, TimeoutError):
                 await asyncio.wait_for(stop(), CLOSE_TIMEOUT_S)
 
-    async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
-        if self._admin is None or self._consumer is None:
+    async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer, AIOKafkaConsumer]:
+        if self._admin is None or self._consumer is None or self._sees_all is None:
             timeout_ms = round(REQUEST_TIMEOUT_S * 1000)
             client = client_settings(self._settings) | {"request_timeout_ms": timeout_ms}
             self._admin = AIOKafkaAdminClient(**client)
             # Without a group: it must never be taken for a member, nor commit.
             self._consumer = AIOKafkaConsumer(
-                **client, max_partition_fetch_bytes=FETCH_BYTES, enable_auto_commit=False
+                **client,
+                max_partition_fetch_bytes=FETCH_BYTES,
+                enable_auto_commit=False,
+                isolation_level="read_committed",
             )
-            await self._admin.start()
-            await self._consumer.start()
-        return self._admin, self._consumer
+            self._sees_all = AIOKafkaConsumer(**client, enable_auto_commit=False)
+            for one in (self._admin, self._consumer, self._sees_all):
+                await one.start()
+        return self._admin, self._consumer, self._sees_all
 
     async def _find_partitions(self, admin: AIOKafkaAdminClient) -> list[TP]:
         # All topics are asked for: to ask for one by name can make it, where brokers create topics as asked.

@@ -375,6 +375,10 @@ class ChunkConsumer(driver.Consumer):
         """Return when that was asked by which the group last confirmed us, by `time.monotonic()`."""
         return self._thread.confirmed_at
 
+    def joining_trouble(self) -> str | None:
+        """Return why the group does not let the worker in, for anyone to be told; None when it does."""
+        return self._thread.joining.trouble
+
     async def end_offset(self, tp: TP) -> int:
         """Ask the brokers for the offset up to which can be read: an open transaction is not.
 

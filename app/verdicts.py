@@ -44,24 +44,43 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A partition whose records cannot be read, as a producer's transaction is open.
+
+    Attributes:
+        tp: the topic and the partition.
+        records: how many offsets are behind it.
+        seconds: for how long, as far as is known.
+    """
+
+    tp: TP
+    records: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a worker at one moment.
 
     Attributes:
         was_assigned: whether it was ever given its partitions, were it none.
+        joining_trouble: why the group does not let the worker in; None when it does, or was not asked yet.
         rebalancing: whether partitions are being given out anew.
         recovery: how far the state table is; None when it is restored.
         waiting: parts that wait for a service.
         kafka_silent_s: how long Kafka has not told the lag; None while it does.
         database_error: why the database cannot be used; None when it can, or is not needed.
+        held: partitions of this worker in which a producer's transaction is open.
     """
 
     was_assigned: bool
+    joining_trouble: str | None
     rebalancing: bool
     recovery: Recovery | None
     waiting: Sequence[Waiting]
     kafka_silent_s: float | None
     database_error: str | None
+    held: Sequence[Held] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +106,9 @@ class Verdict:
 #: How long a part may wait for a service that answers when asked beside it (`app.lag`, `app.database_probe`).
 #: Then it may be our own connection that is broken, which a restart mends; and if not, it does little harm.
 BELIEVED_S = 600.0
+
+#: How long a producer's transaction may be open before it counts as one that holds us up.
+OPEN_TOO_LONG_S = 10.0
 
 #: What moves while a worker settles: how often the group rebalanced, and how much of the table is missing.
 Settling: TypeAlias = tuple[int, int]
@@ -146,6 +168,8 @@ class Watchdog:
 def _is_outage(facts: Facts) -> bool:
     if facts.kafka_silent_s is not None or facts.database_error is not None:
         return True
+    if facts.joining_trouble is not None:  # which a restart does not mend
+        return True
     return any(waiting.seconds <= BELIEVED_S for waiting in facts.waiting)
 
 
@@ -157,7 +181,9 @@ def liveness(stalls: Sequence[Stall]) -> Verdict:
 def readiness(facts: Facts) -> Verdict:
     """Tell whether what comes in now is dealt with now."""
     reasons = []
-    if not facts.was_assigned:
+    if facts.joining_trouble is not None:
+        reasons.append(f"the consumer group does not let the worker in: {facts.joining_trouble}")
+    elif not facts.was_assigned:
         reasons.append("no partitions yet: joining the consumer group")
     elif facts.rebalancing and facts.recovery is None:
         reasons.append("the group is rebalancing")
@@ -172,5 +198,11 @@ def readiness(facts: Facts) -> Verdict:
         reasons.append(f"PostgreSQL cannot be used: {facts.database_error}")
     reasons.extend(
         f"{waiting.part} has waited {waiting.seconds:.0f} s: {waiting.reason}" for waiting in facts.waiting
+    )
+    reasons.extend(
+        f"a producer's transaction on {held.tp.topic}[{held.tp.partition}] has been open for "
+        f"{held.seconds:.0f} s: {held.records:,} records behind it cannot be read before it ends"
+        for held in facts.held
+        if held.seconds >= OPEN_TOO_LONG_S
     )
     return Verdict(tuple(reasons))

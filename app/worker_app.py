@@ -101,6 +101,11 @@ class WorkerApp(faust.App):
         """Whether the group ever gave this worker its partitions, were it none."""
         return self._assignment is not None
 
+    @property
+    def joining_trouble(self) -> str | None:
+        """Why the group does not let this worker in; None when it does, or was not asked yet."""
+        return cast("ChunkConsumer", self.consumer).joining_trouble()
+
     def assigned(self) -> set[TP]:
         """Return the partitions of the role's topics that the group gave this worker."""
         return {tp for tp in self.assignor.assigned_actives() if tp.topic in self.work.consumed}

@@ -185,6 +185,7 @@ def _partition(partition: PartitionLag, mine: set[TP], now: float, now_s: float)
         "end": partition.end,
         "committed": partition.committed,
         "messages": partition.messages,
+        "held_back": partition.held_back,
         "seconds": None if seconds is None else round(seconds, 1),
         "commit_age_s": round(partition.commit_age_s(now), 1),
     }

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sys
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -11,11 +14,15 @@ from aiokafka.structs import OffsetAndMetadata
 from app.kafka import client_settings
 from app.topic_admin import ensure_topics
 from app.topics import groups_of
-from tests.app.readers import Reader, running
-from tests.services import eventually, settings_for_tests
+from tests.app.readers import STOP_S, Reader, has_committed, numbered, running, said, with_partitions
+from tests.services import LIMIT_S, eventually, settings_for_tests
+from tests.workers import produce
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    import pytest
 
     from app.embedded import EmbeddedKafka
     from app.settings import Settings
@@ -61,6 +68,102 @@ async def test_committed_offsets_are_waited_for_while_the_coordinator_loads_them
         finally:
             asking.cancel()
             await asyncio.wait([asking])
+
+
+#: Joins the group with a protocol that is not Faust's, and says so.
+ANOTHER_KIND = """
+import asyncio, sys
+from aiokafka import AIOKafkaConsumer
+
+async def main(servers, topic, group):
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=servers, client_id="the-sink-of-before", group_id=group,
+        enable_auto_commit=False, session_timeout_ms=6_000, heartbeat_interval_ms=500,
+    )
+    await consumer.start()
+    while not consumer.assignment():
+        await asyncio.sleep(0.05)
+    print("joined", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@asynccontextmanager
+async def another_kind_of_consumer(settings: Settings, topic: str) -> AsyncIterator[None]:
+    """A member of the group that is another kind of consumer, and in the end dies without leaving it."""
+    other = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        ANOTHER_KIND,
+        ",".join(settings.kafka_bootstrap_servers),
+        topic,
+        groups_of(settings).persist,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert other.stdout is not None
+        assert await asyncio.wait_for(other.stdout.readline(), LIMIT_S) == b"joined\n"
+        yield
+    finally:
+        other.kill()
+        await other.wait()
+
+
+async def test_a_worker_says_who_keeps_it_out_of_its_group_and_joins_when_that_is_gone(
+    settings: Callable[..., Settings], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "app.joining")
+    made = await with_partitions(settings, 1)
+    reader = Reader(made)
+    await produce(made, reader.topic, numbered(3))
+    async with another_kind_of_consumer(made, reader.topic):
+        reader.app.finalize()
+        # A Faust app has started when it has been given its partitions.
+        starting = asyncio.create_task(reader.app.start())
+        await eventually(reader.consumer.joining_trouble, 30)
+        assert reader.consumer.joining_trouble() == "a member of another kind of consumer is in the group"
+        assert reader.values() == []
+    try:
+        await starting
+        await eventually(lambda: reader.values() == said(3), 30)
+        assert reader.consumer.joining_trouble() is None
+        await eventually(lambda: has_committed(made, 3))
+    finally:
+        await asyncio.wait_for(reader.app.stop(), STOP_S)
+
+    refused, let_in = (record for record in caplog.records if record.name == "app.joining")
+    assert refused.levelname == "WARNING"
+    assert refused.__dict__["members"] == ["the-sink-of-before at 127.0.0.1"]
+    assert "stop it" in refused.__dict__["error"]
+    assert "has let the worker in" in let_in.message
+
+
+async def test_a_worker_ends_when_its_group_is_looked_after_no_more(
+    settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await with_partitions(settings, 1)
+    reader = Reader(made)
+    crashed: list[BaseException] = []
+
+    async def crash(error: BaseException) -> None:
+        crashed.append(error)
+
+    async with running(reader):
+        await eventually(reader.is_at_work, 30)
+        monkeypatch.setattr(reader.app, "crash", crash)
+        thread = reader.consumer._thread
+
+        def unforeseen(*_: object) -> None:
+            raise RuntimeError("unforeseen")
+
+        coordinator = thread._consumer._coordinator
+        monkeypatch.setattr(coordinator, "need_rejoin", unforeseen)
+        thread.thread_loop.call_soon_threadsafe(coordinator.request_rejoin)
+
+        await eventually(lambda: crashed)
+        assert "unforeseen" in str(crashed[0])
 
 
 async def committed_as_known_to(reader: Reader, tp: TopicPartition) -> int | None:

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WELL = Facts(
-    was_assigned=True, rebalancing=False, recovery=None, waiting=(), kafka_silent_s=None, database_error=None
+    joining_trouble=None,
+    was_assigned=True,
+    rebalancing=False,
+    recovery=None,
+    waiting=(),
+    kafka_silent_s=None,
+    database_error=None,
 )
 NO_DATABASE = replace(WELL, database_error="TimeoutError")
 

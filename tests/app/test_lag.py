@@ -30,6 +30,7 @@ from app.progress import Chunk, PartitionProgress
 from app.settings import Settings
 from tests import services
 from tests.services import eventually, settings_for_tests
+from tests.transactions import open_transaction
 
 A = TP("topic", 0)
 
@@ -85,10 +86,55 @@ def test_the_age_is_that_of_the_oldest_record_that_is_not_done() -> None:
 def test_a_commit_stands_still_while_there_is_lag_and_it_does_not_move(
     before: PartitionLag | None, committed: int | None, advanced_at: float
 ) -> None:
-    (lag,) = compare({A: Offsets(0, 20, committed)}, {A: before} if before else {}, {}, now=9.0)
+    (lag,) = compare({A: Offsets(0, 20, committed, 20)}, {A: before} if before else {}, {}, now=9.0)
 
     assert lag.advanced_at == advanced_at
     assert lag.commit_age_s(now=10.0) == 10.0 - advanced_at
+
+
+@pytest.mark.parametrize(
+    ("before", "written", "held_since"),
+    [
+        (None, 25, 9.0),
+        (None, 20, None),
+        (behind(end=20, held_back=1, held_since=3.0), 25, 3.0),
+        (behind(end=20, held_back=1, held_since=3.0), 20, None),
+        (behind(end=15, held_back=1, held_since=3.0), 25, 9.0),
+        (behind(end=20), 25, 9.0),
+    ],
+    ids=["first look", "none", "the same transaction", "ended", "another transaction", "just begun"],
+)
+def test_an_open_transaction_is_known_by_where_it_begins(
+    before: PartitionLag | None, written: int, held_since: float | None
+) -> None:
+    (lag,) = compare({A: Offsets(0, 20, 20, written)}, {A: before} if before else {}, {}, now=9.0)
+    assert (lag.messages, lag.held_back, lag.held_since) == (0, written - 20, held_since)
+
+
+async def test_what_an_open_transaction_holds_back_is_no_lag(
+    settings: Callable[..., Settings], kafka_prefix: str
+) -> None:
+    topic = f"{kafka_prefix}-lag"
+    async with (
+        topic_with_records(settings(), topic, partitions=1, records=3),
+        monitor(settings(), "some-group", [topic]) as lag,
+    ):
+        await commit(settings(), "some-group", {TP(topic, 0): 3})
+        async with open_transaction(settings(), topic):
+            await lag.look()
+            (held,) = lag.partitions
+            assert (held.end, held.messages, held.held_back) == (3, 0, 1)
+            assert held.held_since is not None
+            await lag.look()
+            assert lag.partitions[0].held_since == held.held_since
+
+        async def is_over() -> bool:
+            await lag.look()
+            (over,) = lag.partitions
+            # What was taken back and its marker are offsets that are read past.
+            return (over.end, over.messages, over.held_back, over.held_since) == (5, 2, 0, None)
+
+        await eventually(is_over)
 
 
 async def test_every_partition_of_the_group_is_told_whoever_reads_it(

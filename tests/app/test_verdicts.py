@@ -6,11 +6,28 @@ import pytest
 from faust.types import TP
 
 from app.lag import PartitionLag
-from app.verdicts import BELIEVED_S, Facts, Recovery, Stall, Waiting, Watchdog, liveness, readiness
+from app.verdicts import (
+    BELIEVED_S,
+    OPEN_TOO_LONG_S,
+    Facts,
+    Held,
+    Recovery,
+    Stall,
+    Waiting,
+    Watchdog,
+    liveness,
+    readiness,
+)
 
 MINE, ANOTHERS = TP("chat-log", 0), TP("chat-log", 1)
 WELL = Facts(
-    was_assigned=True, rebalancing=False, recovery=None, waiting=(), kafka_silent_s=None, database_error=None
+    joining_trouble=None,
+    was_assigned=True,
+    rebalancing=False,
+    recovery=None,
+    waiting=(),
+    kafka_silent_s=None,
+    database_error=None,
 )
 WAITS = replace(
     WELL, waiting=(Waiting("persist", 5.0, "PostgreSQL is down", "PostgreSQL is down: start it"),)
@@ -150,3 +167,23 @@ def test_readiness_gives_its_reasons(facts: Facts, reasons: tuple[str, ...]) -> 
 
     assert verdict.reasons == reasons
     assert verdict.ok is (not reasons)
+
+
+def test_an_open_transaction_of_a_producer_is_a_reason_when_it_lasts_and_none_to_restart() -> None:
+    def held(seconds: float) -> Facts:
+        return replace(WELL, held=(Held(MINE, 1_234, seconds),))
+
+    assert readiness(held(OPEN_TOO_LONG_S - 1)).ok
+    (reason,) = readiness(held(61)).reasons
+    assert "transaction on chat-log[0] has been open for 61 s: 1,234 records behind it" in reason
+
+
+def test_a_group_that_refuses_the_worker_is_a_reason_and_none_to_restart() -> None:
+    refused = replace(WELL, was_assigned=False, joining_trouble="another kind of consumer is in it")
+    assert readiness(refused).reasons == (
+        "the consumer group does not let the worker in: another kind of consumer is in it",
+    )
+    dog = watchdog()
+    for second in range(2_000):
+        dog.note(refused, 0, float(second))
+    assert dog.stalls([], set(), 2_000.0) == ()
