@@ -255,6 +255,16 @@ def rights(findings: list[Finding]) -> list[tuple[Level, str, str]]:
     return [(found.level, found.message, found.mend) for found in findings if found.area == "rights"]
 
 
+async def test_at_an_older_revision_nothing_is_said_of_indexes_that_it_does_not_have(
+    settings: SettingsFor,
+) -> None:
+    await ensure_topics(settings())
+    await migrations.up(lambda: connect(settings()), "0005", say=lambda _: None)
+    told = [finding.message for finding in await run_checks(settings()) if finding.area == "schema"]
+    assert f"at revision 0005, and {LATEST} is needed" in told
+    assert "the tables have the indexes of revision 0005, and all are valid" in told
+
+
 async def test_a_user_who_may_do_everything_is_told_so_in_one_line(settings: SettingsFor) -> None:
     await prepare(settings())
     ((level, message, _),) = rights(await run_checks(settings()))
