@@ -108,8 +108,8 @@ class Join:
         self._marks: dict[int, Mark] = {}
         self._wanted_ms = -math.inf
         self._needed_from = NEVER_MS
-        #: Events that come from now on are of no earlier time, if their partition is at its end.
-        self._later_than_ms: dict[int, float] = {}
+        self._events_idle: list[int] = []
+        self._idle: frozenset[int] = frozenset()
         self._moved = asyncio.Condition()
 
     @property
@@ -159,13 +159,18 @@ class Join:
     def states_ahead(self, partition: int) -> int:
         """How many states of a partition have been read that events to come may need, by whole chunks."""
         read = self._states_of(partition)
-        while read.ahead and read.ahead[0][0] < self._needed_from:
+        needed_from = self.at_home(partition).needed_from if partition in self.homes else self._needed_from
+        while read.ahead and read.ahead[0][0] < needed_from:
             read.states_ahead -= read.ahead.popleft()[1]
         return read.states_ahead
 
     def is_waited_for(self, partition: int) -> bool:
         """Whether an event, of whichever worker, waits for states later than those that were read of it."""
         return self._wanted_ms > self._states_of(partition).read_to
+
+    def is_idle(self, partition: int) -> bool:
+        """Whether a partition of the events is at its end, and brings none but those of its own users."""
+        return partition in self._idle
 
     @property
     def states_read_to(self) -> float:
@@ -227,6 +232,7 @@ class Join:
             states={partition: self._mark_of_states(partition) for partition in logs.states.mine},
             states_led_to=states_led_to,
             events={partition: self._mark_of_events(partition) for partition in logs.events.mine},
+            events_idle=self._events_idle,
             events_led_to=events_led_to,
             joined={partition: logs.events_led.done_to(partition) for partition in logs.events_led.mine},
             needed_from_ms=self._needed_from_here(),
@@ -242,23 +248,13 @@ class Join:
             await self.notify()
 
     async def look_for_idle_events(self) -> None:
-        """Have partitions of events that are at their end hold up no forgetting.
-
-        They count as being as far as the others, and not as far as the states, which may be too far: events
-        can be held up on their way to Kafka.
-        """
-        said = self._heard.values()
-        seen_ms = max((mark.time_ms for one in said for mark in one.events.values()), default=NEVER_MS)
-        mine = [
+        """Find out which partitions of the events are at their end: what others wait for is not there."""
+        ends = await self.logs.events.ends()
+        self._events_idle = [
             partition
-            for partition in self.logs.events.mine
-            if self._mark_of_events(partition).time_ms < seen_ms
+            for partition in sorted(self.logs.events.mine)
+            if self.logs.events.done_to(partition) >= ends[partition]
         ]
-        if mine:
-            ends = await self.logs.events.ends()
-            for partition in mine:
-                if self.logs.events.done_to(partition) >= ends[partition]:
-                    self._later_than_ms[partition] = seen_ms
 
     async def wait_for_a_move(self) -> None:
         """Return when a clock has moved, or it is time to look at the logs again."""
@@ -285,6 +281,8 @@ class Join:
         for home in self._homes.values():
             home.note(watermarks)
         said = self._heard.values()
+        led = any(any(one.events_led_to) for one in said)
+        self._idle = frozenset() if led else frozenset(number for one in said for number in one.events_idle)
         self._wanted_ms = max(self._wanted_ms, watermarks.wanted_ms)
         everywhere = sum(len(one.joined) for one in said) == self.logs.events_led.partitions
         self._needed_from = (
@@ -307,8 +305,7 @@ class Join:
         read, committed = self._events_of(partition), self.logs.events.done_to(partition)
         while read.handled and read.handled[0][0] <= committed:
             read.committed_ms = max(read.committed_ms, read.handled.popleft()[1])
-        later_than = self._later_than_ms.get(partition, -math.inf)
-        return Mark(committed, _whole(max(read.committed_ms, later_than)))
+        return Mark(committed, _whole(read.committed_ms))
 
     def _states_of(self, partition: int) -> _StatesRead:
         return self._states.setdefault(partition, _StatesRead())
@@ -354,10 +351,20 @@ class HomeJoin:
         """No event that is still to be read, or read again, needs to know what was true before this."""
         marks = self.events.marks()
         if len(marks) == self._join.logs.events.partitions:
-            joined_to = min(mark.time_ms for mark in marks.values())
+            joined_to = min(
+                mark.time_ms for partition, mark in marks.items() if self._may_still_bring_events(partition)
+            )
             if joined_to != NEVER_MS:
                 self._needed_from = max(self._needed_from, joined_to - DISORDER_MS)
         return self._needed_from
+
+    def _may_still_bring_events(self, partition: int) -> bool:
+        """Whether events of users who have their home here may come in on a partition.
+
+        Where none was ever led home, none comes in elsewhere, unless what is read shows it. Its own partition
+        counts even at its end: events can be held up on their way to Kafka, and the states be there.
+        """
+        return partition == self.partition or not self._join.is_idle(partition)
 
 
 def _note(at_home: MarksAtHome, marks: Mapping[int, Mark], led_to: list[int], home: int) -> None:

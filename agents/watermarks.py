@@ -48,6 +48,7 @@ class Watermarks(msgspec.Struct, frozen=True):
         states_led_to: of each home partition, where the topic of states led home ended when it had led home
             what is below the marks.
         events: the mark of each partition of the events that it reads, of what is committed.
+        events_idle: which of these were at their end.
         events_led_to: the same of the topic of events led home.
         joined: of each home partition that it works on, up to where events led home are joined and committed.
         needed_from_ms: no event of its home partitions needs to know what was true before this.
@@ -60,6 +61,7 @@ class Watermarks(msgspec.Struct, frozen=True):
     states: dict[int, Mark]
     states_led_to: list[int]
     events: dict[int, Mark]
+    events_idle: list[int]
     events_led_to: list[int]
     joined: dict[int, int]
     needed_from_ms: int | None

@@ -285,6 +285,34 @@ def test_states_do_not_run_ahead_of_events_that_cannot_be_joined_yet(users: int,
     virtual_time.run(test())
 
 
+@pytest.mark.parametrize("events_partitions", [2, 3], ids=["equal partitions", "unlike partitions"])
+def test_events_that_come_long_after_their_states_and_others_find_theirs(events_partitions: int) -> None:
+    """As when a backlog is produced topic by topic, and one partition after another."""
+
+    async def test() -> None:
+        users = ["user-0", "user-1"]
+        first, second = (partition_of(Partitioner.MURMUR2, user.encode(), 2) for user in users)
+        assert first != second
+        states = [replace(said, user=user) for user in users for said in in_turn(RUN_AHEAD, 60_000)]
+        early, late = ([replace(said, user=user) for said in in_turn(RUN_AHEAD, 60_000)] for user in users)
+        late = [replace(said, number=100 + said.number) for said in late]
+        shape = Shape(events=events_partitions, states=2, homes=2, workers=2)
+        world = World(random.Random(1), shape)
+        world.start()
+        for said in states:
+            place = partition_of(Partitioner.MURMUR2, said.user.encode(), 2)
+            world.states_logs[place].append(said.as_state(), START_MS + 600_000)
+        await world.all_done()
+        for events, place in ((early, first), (late, second)):
+            for said in events:
+                world.events_logs[place].append(said.as_event(), START_MS + 700_000)
+            await world.all_done()
+            await asyncio.sleep(60)
+        check(world, [*early, *late], states)
+
+    virtual_time.run(test())
+
+
 def test_with_no_events_to_come_states_are_read_on_and_old_ones_forgotten() -> None:
     async def test() -> None:
         world = await started([], in_turn(1000, 1_000))

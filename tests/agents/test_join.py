@@ -67,6 +67,7 @@ class Both:
         states: Mark = NOTHING_READ,
         led_to: int = 0,
         events: Mark = NOTHING_READ,
+        idle: bool = False,
         events_led_to: int = 0,
         joined: int = 0,
         needed_from_ms: int | None = None,
@@ -81,6 +82,7 @@ class Both:
             states={1: states},
             states_led_to=[led_to, led_to],
             events={1: events},
+            events_idle=[1] if idle else [],
             events_led_to=[events_led_to, events_led_to],
             joined={1: joined},
             needed_from_ms=needed_from_ms,
@@ -314,39 +316,76 @@ def test_what_events_need_does_not_go_back_when_they_come_out_of_order() -> None
     virtual_time.run(test())
 
 
-def test_events_that_do_not_come_hold_up_no_forgetting() -> None:
-    """A partition at its end: what comes into it later is no earlier than the events of the others.
-
-    It may be earlier than the states, if events were held up on their way to Kafka.
-    """
-
+def test_partitions_that_bring_no_events_hold_up_no_forgetting_elsewhere() -> None:
     async def test() -> None:
         both = Both()
-        both.events.ends = [0, 10]
-        await both.hear(states=Mark(10, NOW_MS + 60_000), events=Mark(10, NOW_MS))
+        await both.join.note_events(0, NOW_MS, 10)
+        both.events.done_to = [10, 0]
         both.say()
-        assert both.home.needed_from == -math.inf
-        await both.join.look_for_idle_events()
-        both.say()
+        await both.hear(events=Mark(10, NOW_MS - 60_000))
+        assert both.home.needed_from == NOW_MS - 60_000 - DISORDER_MS
+        await both.hear(events=Mark(10, NOW_MS - 60_000), idle=True)
         assert both.home.needed_from == NOW_MS - DISORDER_MS
 
     virtual_time.run(test())
 
 
-def test_states_run_ahead_of_what_the_events_of_all_workers_need() -> None:
+def test_where_events_are_led_home_every_partition_may_still_bring_some() -> None:
     async def test() -> None:
         both = Both()
-        await both.join.note_events(0, NOW_MS + 20_000, 1)
+        await both.join.note_events(0, NOW_MS, 10)
+        both.events.done_to = [10, 0]
+        both.say()
+        both.events_led.done_to = [1, 0]
+        await both.hear(events=Mark(10, NOW_MS - 60_000), idle=True, events_led_to=1)
+        assert both.home.needed_from == NOW_MS - 60_000 - DISORDER_MS
+
+    virtual_time.run(test())
+
+
+def test_a_home_whose_own_events_do_not_come_forgets_nothing() -> None:
+    """They can be held up on their way to Kafka, and the states and all other events be there."""
+
+    async def test() -> None:
+        both = Both()
+        both.events.ends = [0, 10]
+        await both.hear(states=Mark(10, NOW_MS + 60_000), events=Mark(10, NOW_MS))
+        await both.join.look_for_idle_events()
+        assert both.say().events_idle == [0]
+        assert both.home.needed_from == -math.inf
+
+    virtual_time.run(test())
+
+
+def test_states_are_ahead_of_what_the_events_that_meet_them_need() -> None:
+    async def test() -> None:
+        both = Both()
+        await both.join.note_events(0, NOW_MS + DISORDER_MS, 1)
         both.events.done_to = [1, 0]
         both.say()
-        await both.hear(events=Mark(10, NOW_MS + 20_000), needed_from_ms=NOW_MS)
+        await both.hear(events=Mark(10, NOW_MS + 2 * DISORDER_MS))
         for number in range(3):
             await both.read(NOW_MS - 5_000 + 5_000 * number, number, states=7)
-        both.say()
         assert both.join.states_ahead(0) == 14
-        await both.hear(events=Mark(10, NOW_MS + 20_000), needed_from_ms=NOW_MS + 6_000)
+
+    virtual_time.run(test())
+
+
+def test_states_that_are_all_led_home_are_ahead_of_what_the_events_of_all_workers_need() -> None:
+    async def test() -> None:
+        both = Both()
+        both.events.done_to = [0, 0]
         both.say()
-        assert both.join.states_ahead(0) == 0
+        await both.join.note_states(1, NOW_MS, 10, 7, [0, 0])
+        assert both.join.states_ahead(1) == 7
+        await both.hear(events=Mark(10, NOW_MS), needed_from_ms=NOW_MS + 1)
+        assert both.join.states_ahead(1) == 7
+        await both.join.note_events(0, NOW_MS + 2 * DISORDER_MS, 10)
+        both.events.done_to = [10, 0]
+        both.say()
+        await both.hear(events=Mark(10, NOW_MS + 2 * DISORDER_MS), needed_from_ms=NOW_MS + 1)
+        both.say()
+        assert both.join.states_ahead(1) == 0
 
     virtual_time.run(test())
 
