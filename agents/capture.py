@@ -10,8 +10,11 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import orjson
 
 from agents.join import AHEAD_MAX, DISORDER_MS, RUN_AHEAD, clamp
 from app.topics import OUR_RECORD_MAX_BYTES
@@ -53,6 +56,13 @@ if TYPE_CHECKING:
 
     #: Returns the join of the group's present generation.
     JoinOf = Callable[[], Awaitable[Join]]
+    # Plain tuples: one with names takes half a microsecond to make, and there is one for each record.
+    #: A record, the event in it, what kind of event it is, and whose moment.
+    _Visible = tuple[ConsumerRecord, Event, Category, Moment]
+    #: A record, its entry, and the state that they were joined with.
+    _Joined = tuple[ConsumerRecord, OutRecord, State]
+    #: A record, the state in it, and the home of its user.
+    _StateRead = tuple[ConsumerRecord, StateRecord, int]
 
 
 log = logging.getLogger(__name__)
@@ -63,30 +73,6 @@ HISTORY_MAX_BYTES = OUR_RECORD_MAX_BYTES * 3 // 4
 STATE_MAX_BYTES = OUR_RECORD_MAX_BYTES - 2048
 #: The most that a dead letter may take with its state: what its topic takes, with room for the reason.
 LETTER_MAX_BYTES = OUR_RECORD_MAX_BYTES - 8192
-
-
-class _Visible(NamedTuple):
-    """A record, the event in it, what kind of event it is, and whose moment."""
-
-    record: ConsumerRecord
-    event: Event
-    category: Category
-    moment: Moment
-
-
-class Joined(NamedTuple):
-    """A record, its entry, and the state that they were joined with."""
-
-    record: ConsumerRecord
-    entry: OutRecord
-    state: State
-
-
-class _StateRead(NamedTuple):
-    """A record, and the state in it."""
-
-    record: ConsumerRecord
-    state: StateRecord
 
 
 class CaptureEvents:
@@ -126,13 +112,14 @@ class CaptureEvents:
         visible = self._find_visible(chunk, bad, count=self.categories)
         self.messages += len(visible)
         here, away = self._split(visible, chunk.partition if chunk.partition in join.homes else None)
+        newest_ms, waited_for_ms = _newest(visible)
         if away:
             # Else a partition that is read faster than the others would be far ahead where they meet.
-            await join.wait_for_states(_newest(visible, slack_ms=DISORDER_MS))
+            await join.wait_for_states(waited_for_ms)
             bad.extend(dead_letter_of(record, error) for record, error in await self._repartition.lead(away))
-        await self._capture(join, chunk.partition, here, bad)
+        await self._capture(join, chunk.partition, here, waited_for_ms, bad)
         await self._dead_letters.bury(bad)
-        await join.note_events(chunk.partition, _newest(visible), chunk.last_offset + 1)
+        await join.note_events(chunk.partition, newest_ms, chunk.last_offset + 1)
 
     async def from_afar(self, chunk: Chunk) -> None:
         """Return when every event of `chunk`, which was led home, is an entry in Kafka or a dead letter."""
@@ -141,9 +128,8 @@ class CaptureEvents:
         bad: list[DeadLetter] = []
         home = chunk.partition
         visible = self._find_visible(_at_source(chunk, bad), bad)
-        # A record may hold events of several users, and is led to the home of each.
-        here = [one for one in visible if self._homes.of(one.moment.userid) == home]
-        await self._capture(join, home, here, bad)
+        _, waited_for_ms = _newest(visible)
+        await self._capture(join, home, visible, waited_for_ms, bad)
         await self._dead_letters.bury(bad)
 
     def _find_visible(
@@ -162,7 +148,7 @@ class CaptureEvents:
                 bad.append(dead_letter_of(record, error))
             else:
                 if moment is not None:
-                    visible.append(_Visible(record, event, category, moment))
+                    visible.append((record, event, category, moment))
         return visible
 
     def _split(
@@ -170,25 +156,23 @@ class CaptureEvents:
     ) -> tuple[list[_Visible], dict[int, list[ConsumerRecord]]]:
         """Return the messages whose home this is, and the records of the others by their home."""
         home_of = self._homes.of
-        here = [one for one in visible if home_of(one.moment.userid) == home]
+        here = [one for one in visible if home_of(one[3].userid) == home]
         away: dict[int, list[ConsumerRecord]] = {}
         if len(here) < len(visible):
-            for one in visible:
-                if (elsewhere := home_of(one.moment.userid)) != home:
-                    records = away.setdefault(elsewhere, [])
-                    if not records or records[-1] is not one.record:
-                        records.append(one.record)
+            for record, _, _, moment in visible:
+                if (elsewhere := home_of(moment.userid)) != home:
+                    away.setdefault(elsewhere, []).append(record)
         return here, away
 
     async def _capture(
-        self, join: Join, home: int, visible: Sequence[_Visible], bad: list[DeadLetter]
+        self, join: Join, home: int, visible: Sequence[_Visible], waited_for_ms: float, bad: list[DeadLetter]
     ) -> None:
         """Join the messages of users who have their home here, and hand the entries over."""
         if visible:
-            await join.at_home(home).wait_for_states(_newest(visible, slack_ms=DISORDER_MS))
+            await join.at_home(home).wait_for_states(waited_for_ms)
             bad.extend(await self._hand_over(home, self._join(home, visible, bad)))
 
-    def _join(self, home: int, visible: Sequence[_Visible], bad: list[DeadLetter]) -> list[Joined]:
+    def _join(self, home: int, visible: Sequence[_Visible], bad: list[DeadLetter]) -> list[_Joined]:
         """Return the entries, encoded: of each message with the state that its user had before it."""
         entry_of = self._platform.entry_of
         # Nothing is waited for below, so no history changes.
@@ -205,10 +189,10 @@ class CaptureEvents:
             except BadRecord as error:
                 bad.append(_dead_after_the_join(record, error, state))
             else:
-                entries.append(Joined(record, OutRecord(key, encode_entry(entry)), state))
+                entries.append((record, OutRecord(key, encode_entry(entry)), state))
         return entries
 
-    async def _hand_over(self, home: int, entries: Sequence[Joined]) -> list[DeadLetter]:
+    async def _hand_over(self, home: int, entries: Sequence[_Joined]) -> list[DeadLetter]:
         """Produce the entries; return those that Kafka does not take."""
         refused: list[DeadLetter] = []
         for partition, some in self._chat_log.by_partition(home, entries):
@@ -234,30 +218,33 @@ class ChatLogTopic:
         self._partitions = partitions
         self._homes = homes
 
-    def by_partition(self, home: int, entries: Sequence[Joined]) -> Iterable[tuple[int, Sequence[Joined]]]:
+    def by_partition(self, home: int, entries: Sequence[_Joined]) -> Iterable[tuple[int, Sequence[_Joined]]]:
         """Divide the entries of one home among the partitions: into one, unless there are more than homes."""
         if not entries:
             return ()
         if self._partitions <= self._homes:
             return ((home % self._partitions, entries),)
-        divided: dict[int, list[Joined]] = {}
+        divided: dict[int, list[_Joined]] = {}
         for joined in entries:
-            partition = partition_of(Partitioner.MURMUR2, joined.entry.key or b"", self._partitions)
+            partition = partition_of(Partitioner.MURMUR2, joined[1].key or b"", self._partitions)
             divided.setdefault(partition, []).append(joined)
         return divided.items()
 
-    async def produce(self, partition: int, entries: Sequence[Joined]) -> int:
+    async def produce(self, partition: int, entries: Sequence[_Joined]) -> int:
         """Produce some entries, all of one partition, and return how many they are."""
-        await self._producer.send(self._name, partition, [joined.entry for joined in entries])
+        await self._producer.send(self._name, partition, [entry for _, entry, _ in entries])
         return len(entries)
 
 
-def _newest(visible: Sequence[_Visible], *, slack_ms: int = 0) -> float:
-    """Return the latest time that the messages claim, as far as it is plausible."""
-    return max(
-        (clamp(moment.timestamp, record.timestamp, slack_ms) for record, _, _, moment in visible),
-        default=-math.inf,
-    )
+def _newest(visible: Sequence[_Visible]) -> tuple[float, float]:
+    """Return the latest time that the messages claim, as far as it is plausible: to note, and to wait for."""
+    newest_ms = waited_for_ms = -math.inf
+    for record, _, _, moment in visible:
+        # Looked at before it is clamped, which most need not be.
+        if (claimed_ms := moment.timestamp) > newest_ms:
+            newest_ms = max(newest_ms, clamp(claimed_ms, record.timestamp))
+            waited_for_ms = max(waited_for_ms, clamp(claimed_ms, record.timestamp, DISORDER_MS))
+    return newest_ms, waited_for_ms
 
 
 def _at_source(chunk: Chunk, bad: list[DeadLetter]) -> Iterable[ConsumerRecord]:
@@ -296,15 +283,13 @@ class FeedStates:
         leash = _Leash(join, lambda: join.is_waited_for(partition))
         while join.states_ahead(partition) > AHEAD_MAX and not await leash.is_let_go():
             await join.wait_for_a_move()
-        states = _decode(chunk, bad)
+        states = self._decode(chunk, bad)
         home = partition if partition in join.homes else None
-        if away := self._away(states, home):
-            refused = await self._repartition.lead(away)
-            bad.extend(dead_letter_of(record, error) for record, error in refused)
+        await self._lead([one for one in states if one[2] != home], bad)
         newest_ms, done = -math.inf, 0
         async for applied in self._apply(join, home, states, leash):
             newest_ms = max(newest_ms, _newest_state(states[done:applied]))
-            next_offset = states[applied].record.offset if applied < len(states) else end
+            next_offset = states[applied][0].offset if applied < len(states) else end
             led_to = self._repartition.led_to
             await join.note_states(partition, newest_ms, next_offset, applied - done, led_to)
             done = applied
@@ -318,19 +303,32 @@ class FeedStates:
         bad: list[DeadLetter] = []
         home = join.at_home(chunk.partition)
         # Those that are bad were buried where they came from.
-        states = _decode(_at_source(chunk, bad), [])
+        states = self._decode(_at_source(chunk, bad), [])
         async for _ in self._apply(join, home.partition, states, _Leash(join, lambda: home.is_waited_for)):
             await join.notify()
         await self._dead_letters.bury(bad)
 
-    def _away(self, states: Sequence[_StateRead], home: int | None) -> dict[int, list[ConsumerRecord]]:
-        """Return the records that are not at home, by their home."""
+    async def _lead(self, away: Sequence[_StateRead], bad: list[DeadLetter]) -> None:
+        """Lead states home; one that is too large for that is buried, and ends what was known before it."""
+        if not away:
+            return
+        records: dict[int, list[ConsumerRecord]] = {}
+        for record, _, home in away:
+            records.setdefault(home, []).append(record)
+        refused = {id(record): error for record, error in await self._repartition.lead(records)}
+        for record, state, home in away if refused else ():
+            if error := refused.get(id(record)):
+                bad.append(dead_letter_of(record, error))
+                await self._repartition.lead({home: [_unknown_from(record, state)]})
+
+    def _decode(self, records: Iterable[ConsumerRecord], bad: list[DeadLetter]) -> list[_StateRead]:
+        """Return the states in some records; collect the records that are bad."""
         home_of = self._homes.of
-        away: dict[int, list[ConsumerRecord]] = {}
-        for record, state in states:
-            if (elsewhere := home_of(state.userid)) != home:
-                away.setdefault(elsewhere, []).append(record)
-        return away
+        return [
+            (record, state, home_of(state.userid))
+            for record in records
+            if (state := _state_in(record, bad)) is not None
+        ]
 
     async def _apply(
         self, join: Join, home: int | None, states: Sequence[_StateRead], leash: _Leash
@@ -357,12 +355,12 @@ class FeedStates:
         self, join: Join, home: int, states: Sequence[_StateRead], start: int, leash: _Leash
     ) -> int:
         """Write as many of the states from `start` on as may be; return where to go on."""
-        home_of, stored_of = self._homes.of, self._table.reader(home)
+        stored_of = self._table.reader(home)
         needed_from, seen_ms = join.at_home(home).needed_from, join.states_read_to
         changes: dict[bytes, History] = {}
         done = start
-        for record, state in states[start:]:
-            if home_of(state.userid) == home:
+        for record, state, its_home in states[start:] if start else states:
+            if its_home == home:
                 key = state.userid.encode()
                 history = changes.get(key)
                 if history is None:
@@ -402,14 +400,10 @@ class _Leash:
         return self.was_let_go()
 
 
-def _decode(records: Iterable[ConsumerRecord], bad: list[DeadLetter]) -> list[_StateRead]:
-    """Return the states in some records; collect the records that are bad."""
-    states: list[_StateRead] = []
-    for record in records:
-        state = _state_in(record, bad)
-        if state is not None:
-            states.append(_StateRead(record, state))
-    return states
+def _unknown_from(record: ConsumerRecord, state: StateRecord) -> ConsumerRecord:
+    """Return a record of which nothing is left but whose state it was, and since when."""
+    value = orjson.dumps({"userid": state.userid, "updated": state.updated, "state_json": {}})
+    return replace(record, value=value)
 
 
 def _state_in(record: ConsumerRecord, bad: list[DeadLetter]) -> StateRecord | None:
@@ -427,7 +421,7 @@ def _state_in(record: ConsumerRecord, bad: list[DeadLetter]) -> StateRecord | No
 
 def _newest_state(states: Sequence[_StateRead]) -> float:
     """Return the latest time that the states claim, as far as it is plausible."""
-    return max((clamp(state.updated, record.timestamp) for record, state in states), default=-math.inf)
+    return max((clamp(state.updated, record.timestamp) for record, state, _ in states), default=-math.inf)
 
 
 def _decode_what_fits(raw: bytes | None) -> StateRecord:

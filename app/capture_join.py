@@ -158,6 +158,7 @@ class CaptureJoin:
         self._states_led.note_ends(await logs.states_led.ends())
         self._events_led.note_ends(await logs.events_led.ends())
         join = Join(logs, generation, self._worker)
+        self._looked_at = float("-inf")  # there is something to be found out at once
         for watermarks in self._heard.values():
             await join.hear(watermarks)
         return join
