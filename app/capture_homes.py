@@ -91,6 +91,9 @@ async def find_partitioner(
 ) -> Partitioner | None:
     """Look by which partitioner the states are where they are; of the events, while there are no states.
 
+    Where events and states have equally many partitions and agree, both are evidence: of few users, another
+    partitioner fits by chance.
+
     Args:
         settings: where Kafka is.
         topics: their names.
@@ -98,19 +101,18 @@ async def find_partitioner(
         platform: whose events they are.
 
     Returns:
-        None while there are no records.
+        None while there are no states and no visible messages.
 
     Raises:
         KafkaUnavailable: Kafka does not answer.
     """
-    for topic, users_in in (
-        (topics.state.name, users_of_states),
-        (topics.events.name, lambda records: users_of_events(records, platform)),
-    ):
-        records = await sample(settings, topic, counts[topic])
-        if records:
-            return fitting(users_in(records), counts[topic]) or FALLBACK
-    return None
+    events, states = counts[topics.events.name], counts[topics.state.name]
+    of_states = list(users_of_states(await sample(settings, topics.state.name, states)))
+    of_events = list(users_of_events(await sample(settings, topics.events.name, events), platform))
+    if not of_states and not of_events:
+        return None
+    found = fitting([*of_states, *of_events], states) if events == states else None
+    return found or (fitting(of_states, states) if of_states else fitting(of_events, events)) or FALLBACK
 
 
 def users_of_states(records: Iterable[ConsumerRecord]) -> Iterator[tuple[bytes, int]]:

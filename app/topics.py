@@ -95,11 +95,11 @@ def topics_of(settings: Settings) -> Topics:
     return Topics(
         events=topic(
             settings.name_of("vlab_chat_events_topic"),
-            "raw platform events, keyed by userid",
+            "raw platform events",
         ),
         state=topic(
             settings.name_of("vlab_state_topic"),
-            "each user's states, keyed by userid",
+            "each user's states",
         ),
         state_changelog=TopicSpec(
             f"{groups_of(settings).capture}-states-changelog",
