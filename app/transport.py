@@ -41,7 +41,8 @@ log = logging.getLogger(__name__)
 #: Chunks of one partition that may be with the agents at once. Two keep a sink busy while the next is
 #: fetched; more only costs memory.
 CHUNKS_IN_FLIGHT_PER_PARTITION = 4
-#: Bytes of records that may be with the agents at once, over all partitions.
+#: Bytes of records that may be with the agents at once, over all partitions. Beyond that, a partition is read
+#: only when nothing of it is with them.
 BYTES_IN_FLIGHT = 64 * 1024 * 1024
 #: How long one poll may wait for records: bounds how late a stop or a seek is noticed.
 POLL_S = 0.25
@@ -132,15 +133,15 @@ class ChunkConsumer(driver.Consumer):
                 raise
 
     def _ready_partitions(self) -> tuple[set[TP], bool]:
-        """Return the partitions with room for another chunk, and whether these are all."""
+        """Return the partitions with room for another chunk, and whether these are all.
+
+        One of which nothing is in flight has room whatever the others hold: what they wait for may be in it.
+        """
         active = self._get_active_partitions()
         in_flight = sum(progress.in_flight_bytes for progress in self._progress.values())
-        if in_flight >= BYTES_IN_FLIGHT:
-            return {tp for tp in active if self._is_changelog_tp(tp)}, False
+        room = self._limits.in_flight if in_flight < BYTES_IN_FLIGHT else 1
         ready = {
-            tp
-            for tp in active
-            if tp not in self._progress or self._progress[tp].chunks_in_flight < self._limits.in_flight
+            tp for tp in active if tp not in self._progress or self._progress[tp].chunks_in_flight < room
         }
         return ready, len(ready) == len(active)
 
