@@ -6,12 +6,13 @@ The worker that has the first partition of the table decides, and writes it ther
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.topic_admin import KafkaUnavailable
 from app.topic_samples import sample
 from models.errors import BadRecord
-from models.partitioners import Partitioner, fitting
+from models.partitioners import Partitioner, all_fitting
 from models.states import StateRecord, as_of, decode_history, decode_state, encode_history, insert
 from sinks.errors import ServiceDown
 
@@ -35,8 +36,20 @@ ROW = b""
 PARTITION = 0
 #: Of producers that follow no partitioner that is known, or several.
 FALLBACK = Partitioner.MURMUR2
+#: How long more records are waited for where those that are there leave it open. It is for good, so the very
+#: first records of a system had better not decide it by chance.
+OPEN_FOR_S = 3.0
+#: As many users leave nothing open.
+FEW = 20
 
 _FIELD = "partitioner"
+
+
+class Found(NamedTuple):
+    """By which partitioner producers seem to work, and whether more records could tell otherwise."""
+
+    partitioner: Partitioner
+    is_open: bool
 
 
 class PartitionerChoice:
@@ -51,7 +64,7 @@ class PartitionerChoice:
 
     def __init__(
         self,
-        find: Callable[[], Awaitable[Partitioner | None]],
+        find: Callable[[], Awaitable[Found | None]],
         table: StateTable,
         homes: Homes,
         patience: Patience,
@@ -60,18 +73,23 @@ class PartitionerChoice:
         self._table = table
         self._patience = patience
         self.homes = homes
+        #: When there was something to see first.
+        self._found_at: float | None = None
 
     async def make(self, *, is_still_ours: Callable[[], bool]) -> None:
         """Settle the homes as the table has it; else look, and write it there first.
+
+        Does neither while what there is to see leaves it open, for a while (`OPEN_FOR_S`).
 
         Args:
             is_still_ours: whether this worker still has the first partition of the table, and in whole.
         """
         partitioner = _kept_in(self._table)
         if partitioner is None:
-            partitioner = await self._patience.until_done(self._look)
-            if partitioner is None or not is_still_ours():
+            found = await self._patience.until_done(self._look)
+            if found is None or self._may_be_seen_better(found) or not is_still_ours():
                 return
+            partitioner = found.partitioner
             await _keep_in(self._table, partitioner)
             log.info(
                 "It is settled by which partitioner users have their homes",
@@ -79,7 +97,13 @@ class PartitionerChoice:
             )
         self.homes.settle(partitioner)
 
-    async def _look(self) -> Partitioner | None:
+    def _may_be_seen_better(self, found: Found) -> bool:
+        now = time.monotonic()
+        if self._found_at is None:
+            self._found_at = now
+        return found.is_open and now - self._found_at < OPEN_FOR_S
+
+    async def _look(self) -> Found | None:
         try:
             return await self._find()
         except KafkaUnavailable as error:
@@ -88,7 +112,7 @@ class PartitionerChoice:
 
 async def find_partitioner(
     settings: Settings, topics: Topics, counts: Mapping[str, int], platform: Platform
-) -> Partitioner | None:
+) -> Found | None:
     """Look by which partitioner the states are where they are; of the events, while there are no states.
 
     Where events and states have equally many partitions and agree, both are evidence: of few users, another
@@ -101,18 +125,32 @@ async def find_partitioner(
         platform: whose events they are.
 
     Returns:
-        None while there are no states and no visible messages.
+        None while there are no records.
 
     Raises:
         KafkaUnavailable: Kafka does not answer.
     """
     events, states = counts[topics.events.name], counts[topics.state.name]
-    of_states = list(users_of_states(await sample(settings, topics.state.name, states)))
-    of_events = list(users_of_events(await sample(settings, topics.events.name, events), platform))
-    if not of_states and not of_events:
+    states_there = await sample(settings, topics.state.name, states)
+    events_there = await sample(settings, topics.events.name, events)
+    if not states_there and not events_there:
         return None
-    found = fitting([*of_states, *of_events], states) if events == states else None
-    return found or (fitting(of_states, states) if of_states else fitting(of_events, events)) or FALLBACK
+    of_states, of_events = list(users_of_states(states_there)), list(users_of_events(events_there, platform))
+    if events == states and all_fitting([*of_states, *of_events], states):
+        return found_in([*of_states, *of_events], states)
+    return found_in(of_states, states) if of_states else found_in(of_events, events)
+
+
+def found_in(users: Iterable[tuple[bytes, int]], partitions: int) -> Found:
+    """Tell by which partitioner users are where they are.
+
+    Where none or several put a few users there, the next one may tell. With one partition nobody can. Records
+    may all be of nobody: those that are looked at are the oldest, and the others wait for the choice.
+    """
+    seen = set(users)
+    fitting = all_fitting(seen, partitions)
+    is_open = partitions > 1 and len(seen) < FEW and len(fitting) != 1
+    return Found(fitting[0] if fitting else FALLBACK, is_open)
 
 
 def users_of_states(records: Iterable[ConsumerRecord]) -> Iterator[tuple[bytes, int]]:

@@ -55,15 +55,23 @@ def fitting(seen: Iterable[tuple[bytes, int]], partitions: int) -> Partitioner |
     Returns:
         None where none accounts for them, and where no keys were seen.
     """
+    return next(iter(all_fitting(seen, partitions)), None)
+
+
+def all_fitting(seen: Iterable[tuple[bytes, int]], partitions: int) -> list[Partitioner]:
+    """Return every partitioner by which nearly all keys are where they were seen, the best first.
+
+    Of few keys there may be several, by chance: with two partitions, any two agree on half of the keys.
+    """
     pairs = {(key, partition) for key, partition in seen if key}
     if not pairs:
-        return None
+        return []
     fits = {
         partitioner: sum(partition_of(partitioner, key, partitions) == partition for key, partition in pairs)
         for partitioner in Partitioner
     }
-    best = max(Partitioner, key=fits.__getitem__)
-    return best if fits[best] * 100 >= len(pairs) * ENOUGH_PERCENT else None
+    enough = [partitioner for partitioner in fits if fits[partitioner] * 100 >= len(pairs) * ENOUGH_PERCENT]
+    return sorted(enough, key=fits.__getitem__, reverse=True)
 
 
 def _murmur2(key: bytes) -> int:

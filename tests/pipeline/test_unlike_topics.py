@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from app.settings import Role
+from app.topic_samples import RECORDS
 from app.topics import groups_of, topics_of
 from models.dead_letters import from_record
 from models.errors import Reason
@@ -30,6 +31,7 @@ from tests.unlike_topics import (
     produce_all,
     produce_as,
     produce_as_it_happened,
+    produce_events,
 )
 from tests.workers import WorkerProcess, Workers, prepare, workers_of
 
@@ -136,6 +138,24 @@ async def test_where_producers_agree_no_record_is_led(system: Settings, workers:
 
     for led in (topics.events_by_user.name, topics.states_by_user.name):
         assert sum((await ends(system, led)).values()) == 0, led
+
+
+async def test_without_any_state_events_are_captured_that_come_after_many_that_nobody_sees(
+    system: Settings, workers: Workers
+) -> None:
+    unlike = Unlike(Written(4, (LIBRDKAFKA,)), Written(2, (JAVA,)), 2)
+    said = conversations(users=8, turns=2)
+    await make_topics(system, unlike)
+    read = orjson.dumps({"sender": {"id": "1"}, "timestamp": START_MS, "read": {"watermark": START_MS}})
+    # More of each partition than is looked at to see how the topic is partitioned.
+    unseen = [Produced(b"1", read, number % 4) for number in range(4 * (RECORDS + 10))]
+    await produce_as(system, topics_of(system).events.name, unlike.events, unseen, LIBRDKAFKA)
+    await produce_events(system, unlike, said, 0, 1)
+
+    workers.start(Role.CAPTURE)
+
+    entries = await entries_of(system, said)
+    assert {orjson.loads(entry)["shortcode"] for entry in entries.values()} == {None}
 
 
 async def test_a_dead_letter_names_the_record_that_others_wrote(system: Settings, workers: Workers) -> None:
