@@ -1,4 +1,8 @@
-"""Ours: a survey's chat log to a file, as `chatlog export` does, or to object storage, as the workers do."""
+"""Ours: a survey's chat log to a file, as `chatlog export` does, or to object storage, as the workers do.
+
+A worker opens the storage and checks it when it starts, long before a job: so that is done before the clock
+starts. It connects to PostgreSQL anew for each file, and so does this, on the clock.
+"""
 
 from __future__ import annotations
 
@@ -28,31 +32,33 @@ settings = load_settings()
 async def main(format_: str, target: str, path: str) -> None:
     """Export once, and say how that was."""
     export = Export(OWNER, SURVEY, Source.CHAT_LOG, _OPTIONS[format_])
-    progress = Progress()
-    began = time.perf_counter()
     if target == "file":
-        await _to_file(export, progress, Path(path))
+        await _to_file(export, Path(path))
     else:
-        await _to_storage(export, progress)
-    tell(progress.rows, time.perf_counter() - began, progress.bytes)
+        await _to_storage(export)
 
 
-async def _to_file(export: Export, progress: Progress, path: Path) -> None:
+async def _to_file(export: Export, path: Path) -> None:
+    progress, began = Progress(), time.perf_counter()
     connection = await connect(settings, statement_timeout_s=0)
     async with NewFile(path, replace=True) as file:
         await write_export(connection, export, file.write, progress)
     await connection.close()
+    tell(progress.rows, time.perf_counter() - began, progress.bytes)
 
 
-async def _to_storage(export: Export, progress: Progress) -> None:
-    connection = await connect(settings, statement_timeout_s=0)
+async def _to_storage(export: Export) -> None:
+    key, content_type = "exports/bench/file", content_type_of(export.options)
     async with open_storage(settings) as storage:
-        key, content_type = "exports/bench/file", content_type_of(export.options)
+        await storage.check()
+        progress, began = Progress(), time.perf_counter()
+        connection = await connect(settings, statement_timeout_s=0)
         async with storage.upload(key, content_type=content_type, file_name="file") as upload:
             await write_export(connection, export, upload.write, progress)
             await upload.complete()
+        await connection.close()
+        tell(progress.rows, time.perf_counter() - began, progress.bytes)
         await storage.delete(key)
-    await connection.close()
 
 
 if __name__ == "__main__":
