@@ -2,8 +2,9 @@
 
 It differs from Faust's in how long a fetch may wait, in reading only what was committed by transactions, in
 waiting for brokers that are away when it starts, and for a coordinator that does not know the offsets yet, in
-joining again when the group refuses the worker (`app.joining`), in noting when the group confirmed it, and in
-that a failed commit is reported, not raised. What is fetched, and what is committed, `app.transport` says.
+joining again when the group refuses the worker (`app.joining`), in noting when the group confirmed it, in
+that the worker ends when a task of aiokafka's does that it cannot be without, and in that a failed commit is
+reported, not raised. What is fetched, and what is committed, `app.transport` says.
 """
 
 from __future__ import annotations
@@ -61,14 +62,19 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         self._commit_warned_at: float | None = None
         #: `time.monotonic()` when that was asked which the group confirmed last: that this is a member of it.
         self.confirmed_at = float("-inf")
-        self.joining = Joining(self._fail_from_thread)
+        self.joining = Joining()
 
     async def on_start(self) -> None:
         """Start the consumer once the brokers are there, and have it heed what its coordinator says."""
         if not await once_reached(self, super().on_start, lambda: self._ensure_consumer().stop()):
             return
-        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001  aiokafka offers no other place
+        consumer = self._ensure_consumer()
+        # Nobody else looks at these: without them nothing is fetched, or no leader is found that has moved.
+        self._end_with(consumer._fetcher._fetch_task)  # noqa: SLF001  aiokafka offers no other place
+        self._end_with(consumer._client._sync_task)  # noqa: SLF001  as above
+        coordinator = consumer._coordinator  # noqa: SLF001  as above
         if isinstance(coordinator, GroupCoordinator):
+            self._end_with(coordinator._coordination_task)  # noqa: SLF001  as above
             self.joining.watch(coordinator)
             coordinator._send_req = partial(self._ask, coordinator, coordinator._send_req)  # noqa: SLF001
 
@@ -84,9 +90,15 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
             self.joining.note_member()
         return response
 
-    def _fail_from_thread(self, error: BaseException) -> None:
-        """Stop the worker: its group is not looked after any more."""
-        asyncio.run_coroutine_threadsafe(self.consumer.app.crash(error), self.consumer.app.loop)
+    def _end_with(self, task: asyncio.Task[Any]) -> None:
+        """Have the worker end when a task of this thread ends with an error."""
+
+        def note_end(_: asyncio.Task[Any]) -> None:
+            if not task.cancelled() and (error := task.exception()):
+                app = self.consumer.app
+                asyncio.run_coroutine_threadsafe(app.crash(error), app.loop)
+
+        task.add_done_callback(note_end)
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)

@@ -3,8 +3,8 @@
 aiokafka's coordinator hands an error to whoever polls next, and waits until that is done (aiokafka 0.14,
 `GroupCoordinator._push_error_to_user`). A worker that has no partitions yet polls nothing, so it would wait
 for ever: beside a member of another kind of consumer, say, that left without saying so and counts as one of
-the group until its session ends. And nobody looks when the coordinator's task ends with an error: here that
-ends the worker.
+the group until its session ends. The errors of the tasks that send heartbeats and refresh commits come the
+same way; both are made anew when the worker joins again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiokafka.errors import (
     GroupAuthorizationFailedError,
@@ -24,8 +24,6 @@ from aiokafka.errors import (
 from aiokafka.protocol.admin import DescribeGroupsRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 log = logging.getLogger(__name__)
@@ -65,14 +63,10 @@ class Joining:
 
     Attributes:
         trouble: why the group refuses the worker, for anyone to be told; None when it does not.
-
-    Args:
-        fail: called with the error when the coordinator's task has ended; must stop the worker.
     """
 
-    def __init__(self, fail: Callable[[BaseException], None]) -> None:
+    def __init__(self) -> None:
         self.trouble: str | None = None
-        self._fail = fail
         self._told_at = float("-inf")
 
     def watch(self, coordinator: GroupCoordinator) -> None:
@@ -82,7 +76,6 @@ class Joining:
             await self._take(coordinator, error)
 
         coordinator._push_error_to_user = take  # noqa: SLF001  aiokafka offers no other place
-        coordinator._coordination_task.add_done_callback(self._note_end)  # noqa: SLF001  as above
 
     def note_member(self) -> None:
         """Note that the group counts the worker in."""
@@ -107,10 +100,6 @@ class Joining:
             )
         await asyncio.wait([coordinator._closing], timeout=AGAIN_AFTER_S)  # noqa: SLF001  aiokafka waits for it too
         coordinator.request_rejoin()
-
-    def _note_end(self, task: asyncio.Task[Any]) -> None:
-        if not task.cancelled() and (error := task.exception()):
-            self._fail(error)
 
 
 def _reason_of(error: Exception) -> tuple[str, str]:

@@ -166,6 +166,33 @@ async def test_a_worker_ends_when_its_group_is_looked_after_no_more(
         assert "unforeseen" in str(crashed[0])
 
 
+async def test_a_worker_ends_when_its_metadata_is_kept_up_to_date_no_more(
+    settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await with_partitions(settings, 1)
+    reader = Reader(made)
+    crashed: list[BaseException] = []
+
+    async def crash(error: BaseException) -> None:
+        crashed.append(error)
+
+    async with running(reader):
+        await eventually(reader.is_at_work, 30)
+        monkeypatch.setattr(reader.app, "crash", crash)
+        thread = reader.consumer._thread
+
+        def unforeseen(*_: object) -> None:
+            raise RuntimeError("unforeseen")
+
+        client = thread._consumer._client
+        monkeypatch.setattr(client, "_metadata_update", unforeseen)
+        thread.thread_loop.call_soon_threadsafe(client.force_metadata_update)
+
+        await eventually(lambda: crashed)
+        assert "unforeseen" in str(crashed[0])
+        client._sync_task = None  # aiokafka would raise its error again when it stops
+
+
 async def committed_as_known_to(reader: Reader, tp: TopicPartition) -> int | None:
     """Ask as aiokafka asks for itself, when partitions are assigned."""
     thread = reader.consumer._thread
