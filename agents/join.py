@@ -362,9 +362,11 @@ class HomeJoin:
         """Whether events of users who have their home here may come in on a partition.
 
         Where none was ever led home, none comes in elsewhere, unless what is read shows it. Its own partition
-        counts even at its end: events can be held up on their way to Kafka, and the states be there.
+        counts even at its end: events can be held up on their way to Kafka, and the states be there. A home
+        that has none, as there are more homes than partitions, is brought events by any.
         """
-        return partition == self.partition or not self._join.is_idle(partition)
+        has_own = self.partition < self._join.logs.events.partitions
+        return not has_own or partition == self.partition or not self._join.is_idle(partition)
 
 
 def _note(at_home: MarksAtHome, marks: Mapping[int, Mark], led_to: list[int], home: int) -> None:

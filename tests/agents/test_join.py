@@ -42,10 +42,13 @@ class Both:
     """The join of one of two workers, with ends of the states that are never reached unless the test says so.
 
     It reads partition 0 of each topic, and the other worker partition 1.
+
+    Args:
+        events: how many partitions the events have.
     """
 
-    def __init__(self) -> None:
-        self.states, self.events = Topic(1_000, 1_000), Topic(1_000, 1_000)
+    def __init__(self, events: int = 2) -> None:
+        self.states, self.events = Topic(1_000, 1_000), Topic(*[1_000] * events)
         self.states_led, self.events_led = Topic(0, 0), Topic(0, 0)
         mine = frozenset({0})
         logs = Logs(
@@ -353,6 +356,21 @@ def test_a_home_whose_own_events_do_not_come_forgets_nothing() -> None:
         await both.join.look_for_idle_events()
         assert both.say().events_idle == [0]
         assert both.home.needed_from == -math.inf
+
+    virtual_time.run(test())
+
+
+def test_a_home_without_events_of_its_own_is_brought_some_by_any_partition() -> None:
+    """There may be fewer partitions of events than homes."""
+
+    async def test() -> None:
+        both = Both(events=1)
+        both.events.ends = [10]
+        await both.join.note_events(0, NOW_MS, 10)
+        both.events.done_to = [10]
+        await both.join.look_for_idle_events()
+        assert both.say().events_idle == [0]
+        assert both.join.at_home(1).needed_from == NOW_MS - DISORDER_MS
 
     virtual_time.run(test())
 
