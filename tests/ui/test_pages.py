@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr
 
+from app.exports import ExportRows
 from app.ui import addresses
 from models.exports import Compression, ExportOptions, Source
 from tests.api.conftest import serve
@@ -412,8 +413,22 @@ async def test_a_database_that_is_away_is_told_as_a_page(api_settings: Callable[
     assert "Try again in a minute" in text_of(answer)
 
 
-async def test_a_mistake_of_ours_is_a_page_that_tells_nothing_of_it(ana: Visitor) -> None:
+async def test_a_table_that_is_missing_is_for_the_operator_to_mend(ana: Visitor) -> None:
     await execute(ana.settings, "ALTER TABLE export_status RENAME TO moved")
+
+    answer = await ana.get("/")
+
+    assert answer.status_code == 503
+    assert "export_status" not in answer.text
+
+
+async def test_a_mistake_of_ours_is_a_page_that_tells_nothing_of_it(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def mistaken(*_: object) -> None:
+        raise RuntimeError("something about export_status")
+
+    monkeypatch.setattr(ExportRows, "latest_of", mistaken)
 
     answer = await ana.get("/")
 
