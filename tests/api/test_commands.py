@@ -80,6 +80,11 @@ def test_a_link_carries_the_token_where_no_server_sees_it(
         (["token", ANA], {"API_JWT_SECRET": "short"}, "chatlog: API_JWT_SECRET: "),
         (["token", "ana"], {"API_JWT_SECRET": SECRET}, "not an email address"),
         (["token", ANA, "--hours", "0"], {"API_JWT_SECRET": SECRET}, "0<x<="),
+        (
+            ["token", ANA, "--link"],
+            {"API_JWT_SECRET": SECRET, "API_HOST": "0.0.0.0"},
+            "set API_PUBLIC_URL to the address that people use",
+        ),
         (["api"], COMPLETE | {"API_JWT_SECRET": ""}, "chatlog: API_JWT_SECRET and API_JWKS_URL are not set"),
         (["api"], COMPLETE | {"STORAGE_BUCKET": ""}, "chatlog: STORAGE_BUCKET is not set"),
         (["api"], COMPLETE | {"DATABASE_URL": ""}, "chatlog: DATABASE_URL is not set"),
