@@ -123,7 +123,7 @@ async def _check_lifecycle(storage: ObjectStorage, settings: Settings, *, set_it
         return Finding("lifecycle", level, f"the bucket's lifecycle rules cannot be had: {error}")
     if _is_as_it_should(lifecycle, settings):
         return Finding(
-            "lifecycle", Level.OK, f"what is below {PREFIX} goes after {settings.export_keep_days} days"
+            "lifecycle", Level.OK, f"what is below {PREFIX} goes after {_days(settings.export_keep_days)}"
         )
     return _what_is_wrong(lifecycle, settings)
 
@@ -144,5 +144,9 @@ def _what_is_wrong(lifecycle: Lifecycle, settings: Settings) -> Finding:
     elif found == wanted:
         message = f"no rule removes unfinished uploads below {PREFIX}"
     else:
-        message = f"what is below {PREFIX} goes after {found} days, and EXPORT_KEEP_DAYS is {wanted}"
+        message = f"what is below {PREFIX} goes after {_days(found)}, and EXPORT_KEEP_DAYS is {wanted}"
     return Finding("lifecycle", Level.WRONG, message, mend)
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"

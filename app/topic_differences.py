@@ -195,8 +195,10 @@ def _record_size(spec: TopicSpec, config: Mapping[str, str], server: str) -> Ite
 
 
 def days(milliseconds: int) -> str:
-    """Say a retention for a person: `31 days`, `1.5 days`, `for ever`."""
-    return "for ever" if milliseconds == UNLIMITED else f"{milliseconds / DAY_MS:g} days"
+    """Say a retention for a person: `31 days`, `1 day`, `for ever`."""
+    if milliseconds == UNLIMITED:
+        return "for ever"
+    return "1 day" if milliseconds == DAY_MS else f"{milliseconds / DAY_MS:g} days"
 
 
 def _set(spec: TopicSpec, server: str, name: str, value: str) -> str:

@@ -60,10 +60,10 @@ def machine_readable(moment: datetime) -> str:
 
 
 def duration(length: timedelta) -> str:
-    """Say how long something took: `under a second`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
+    """Say how long something took: `less than a second`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
     seconds = int(length.total_seconds())
     if seconds < 1:
-        return "under a second"
+        return "less than a second"
     if seconds < 60:
         return f"{seconds} s"
     minutes, seconds = divmod(seconds, 60)

@@ -126,7 +126,7 @@ def test_rules_of_others_stay(check: Callable[..., Result], moto: StorageSetting
     [
         (
             {"Filter": {"Prefix": ""}, "Expiration": {"Days": 1}},
-            "goes after 1 days, and EXPORT_KEEP_DAYS is 3 → another rule removes them sooner",
+            "goes after 1 day, and EXPORT_KEEP_DAYS is 3 → another rule removes them sooner",
         ),
         (
             {"Filter": {"Prefix": "exports/"}, "Expiration": {"Days": 30}},

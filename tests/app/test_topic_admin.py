@@ -172,7 +172,7 @@ class TestTheCommand:
         in_own_loop(make(settings(), name, 4, retention_ms="86400000"))
         result = run(settings(), monkeypatch)
         server = settings().kafka_bootstrap_servers[0]
-        assert f"✗ {name}: kept 1 days instead of 31 days" in result.output
+        assert f"✗ {name}: kept 1 day instead of 31 days" in result.output
         assert (
             f"  to mend it: kafka-configs.sh --bootstrap-server {server} --alter --entity-type topics "
             f"--entity-name {name} --add-config retention.ms=2678400000\n"

@@ -61,7 +61,7 @@ CHAT_LOG, DEAD_LETTERS, EXPORTS = TOPICS.chat_log.name, TOPICS.dead_letters.name
         (EVENTS_LED, {"partitions": 12}, "must be equal", f"--delete --topic {EVENTS_LED}"),
         (STATES_LED, {"partitions": 3}, "must be equal", f"--delete --topic {STATES_LED}"),
         (CHAT_LOG, {"replication": 1}, "1 replicas instead of 2", "set TOPIC_REPLICATION=1"),
-        (CHAT_LOG, {"retention_ms": DAY_MS}, "kept 1 days instead of 31 days", f"retention.ms={MONTH_MS}"),
+        (CHAT_LOG, {"retention_ms": DAY_MS}, "kept 1 day instead of 31 days", f"retention.ms={MONTH_MS}"),
         (CHAT_LOG, {"retention_bytes": 10}, "up to 10 bytes a partition", "retention.bytes=-1"),
         (EVENTS, {"cleanup_policy": "compact"}, "compact instead of delete", "cleanup.policy=delete"),
         (EVENTS, {"cleanup_policy": "compact,delete"}, "instead of delete", "cleanup.policy=delete"),
@@ -142,7 +142,7 @@ def test_a_configuration_that_may_not_be_read_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("milliseconds", "said"), [(-1, "for ever"), (DAY_MS, "1 days"), (DAY_MS // 2, "0.5 days")]
+    ("milliseconds", "said"), [(-1, "for ever"), (DAY_MS, "1 day"), (DAY_MS // 2, "0.5 days")]
 )
 def test_a_retention_is_said_in_days(milliseconds: int, said: str) -> None:
     assert days(milliseconds) == said

@@ -48,7 +48,7 @@ def test_an_age_is_said_in_its_largest_unit(age: timedelta, said: str) -> None:
 @pytest.mark.parametrize(
     ("length", "said"),
     [
-        (timedelta(milliseconds=400), "under a second"),
+        (timedelta(milliseconds=400), "less than a second"),
         (timedelta(seconds=59.9), "59 s"),
         (timedelta(seconds=60), "1 min"),
         (timedelta(seconds=200), "3 min 20 s"),
