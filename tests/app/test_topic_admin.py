@@ -55,7 +55,9 @@ async def test_what_is_missing_is_made_as_specified(settings: SettingsFor) -> No
     assert {report.state for report in before} == {TopicState.MISSING}
     assert {report.state for report in made} == {TopicState.CREATED}
     assert {report.state for report in after} == {TopicState.OK}
-    assert {report.found.partitions for report in after if report.found} == {4}
+    assert all(report.found for report in after)
+    assert all(report.found.partitions == report.spec.partitions for report in after if report.found)
+    assert {report.spec.partitions for report in after} == {1, 4}
 
 
 async def test_what_is_there_is_left_alone(settings: SettingsFor) -> None:
@@ -151,7 +153,7 @@ class TestTheCommand:
         first, second = run(settings(), monkeypatch), run(settings(), monkeypatch)
         topics = topics_of(settings())
         for spec in topics.all():
-            assert cells(first, spec.name)[1:4] == [spec.holds, "4", "1"]
+            assert cells(first, spec.name)[1:4] == [spec.holds, str(spec.partitions), "1"]
             assert cells(first, spec.name)[5] == "created"
             assert cells(second, spec.name)[5] == "ok"
         assert cells(first, topics.events.name)[4] == "31 days"
@@ -168,7 +170,7 @@ class TestTheCommand:
     def test_what_matters_fails_and_says_how_to_mend_it(
         self, settings: SettingsFor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        name = topics_of(settings()).events.name
+        name = topics_of(settings()).chat_log.name
         in_own_loop(make(settings(), name, 4, retention_ms="86400000"))
         result = run(settings(), monkeypatch)
         server = settings().kafka_bootstrap_servers[0]
