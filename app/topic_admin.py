@@ -17,6 +17,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     InvalidReplicationFactorError,
+    KafkaConnectionError,
     KafkaError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
@@ -24,6 +25,7 @@ from aiokafka.errors import (
 )
 
 from app.kafka import client_settings
+from app.kafka_refusals import raise_if_refused
 from app.topic_differences import FoundTopic, TopicReport, compare, partition_differences
 from app.topics import topics_of
 
@@ -125,7 +127,7 @@ async def admin_of(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """Give a client that asks the brokers, and disconnect it.
 
     Raises:
-        ConfigurationError: a Kafka setting is missing or cannot be used.
+        ConfigurationError: a Kafka setting is missing or cannot be used, or our credentials are refused.
         KafkaUnavailable: Kafka does not answer, at any time while it is used.
     """
     client = AIOKafkaAdminClient(
@@ -135,6 +137,8 @@ async def admin_of(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         await client.start()
         yield client
     except (KafkaError, TimeoutError, OSError) as error:
+        if isinstance(error, KafkaConnectionError):
+            await raise_if_refused(settings)
         raise KafkaUnavailable(
             f"Kafka at {','.join(settings.require_kafka())} does not answer, or refuses us "
             f"({type(error).__name__}): check that it runs, KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL "
