@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-from bisect import bisect_right
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Self
 
 from sinks.errors import SinkError
 from sinks.storage_errors import UploadLost
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from types import TracebackType
+
+    from _typeshed import WriteableBuffer
 
     from sinks.storage_calls import BucketCalls
 
@@ -43,17 +43,14 @@ def part_bytes(number: int) -> int:
 
 
 class _Reader(io.RawIOBase):
-    """Reads a part for one try to send it, piece by piece, as it was written.
+    """Reads a part for one try to send it.
 
     Given as bytes, a part would be copied whole into the connection's buffer, and stay there as long as the
     kernel goes on trying when a server is frozen; a file is only read as fast as it is sent.
     """
 
-    def __init__(self, part: Sequence[memoryview]) -> None:
-        self._part = part
-        #: Where each piece ends.
-        self._ends = list(accumulate(len(piece) for piece in part))
-        self._size = self._ends[-1] if part else 0
+    def __init__(self, part: bytearray) -> None:
+        self._part = memoryview(part)
         self._position = 0
 
     def readable(self) -> bool:
@@ -66,22 +63,16 @@ class _Reader(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        bases = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}
+        bases = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self._part)}
         self._position = bases[whence] + offset
         return self._position
 
-    def read(self, size: int = -1, /) -> bytes:
-        # As RawIOBase has it, it would copy all of it three times.
-        if size < 0:
-            return self.readall()
-        number = bisect_right(self._ends, self._position)
-        if number == len(self._part):
-            return b""
-        piece = self._part[number]
-        first = self._position - self._ends[number] + len(piece)
-        data = bytes(piece[first : first + size])
-        self._position += len(data)
-        return data
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        target = memoryview(buffer)
+        piece = self._part[self._position : self._position + len(target)]
+        target[: len(piece)] = piece
+        self._position += len(piece)
+        return len(piece)
 
 
 class Upload:
@@ -104,9 +95,8 @@ class Upload:
         self._headers = headers
         self.bytes_done = 0
         self._upload_id: str | None = None
-        #: The part that is being filled: what was written, not copied.
-        self._part: list[memoryview] = []
-        self._filled_bytes = 0
+        self._buffer = bytearray()
+        #: Of the part that is being filled.
         self._number = 1
         self._part_bytes = part_bytes(1)
         self._sent_bytes = 0
@@ -126,7 +116,7 @@ class Upload:
             await self._abort()
 
     async def write(self, data: bytes) -> None:
-        """Add `data` to the file, uncopied; returns when it is on its way or waits for the rest of its part.
+        """Add `data` to the file; returns when it is on its way or waits for the rest of its part.
 
         Raises:
             ServiceDown: storage did not take a part for as long as we try. UploadLost: the file must be made
@@ -136,11 +126,10 @@ class Upload:
         self._must_go_on()
         rest = memoryview(data)
         while rest:
-            taken = rest[: self._part_bytes - self._filled_bytes]
-            self._part.append(taken)
-            self._filled_bytes += len(taken)
+            taken = rest[: self._part_bytes - len(self._buffer)]
+            self._buffer += taken
             rest = rest[len(taken) :]
-            if self._filled_bytes == self._part_bytes:
+            if len(self._buffer) == self._part_bytes:
                 await self._send_part()
 
     async def complete(self) -> None:
@@ -154,7 +143,7 @@ class Upload:
         if self._upload_id is None:
             await self._put_whole()
         else:
-            if self._part:
+            if self._buffer:
                 await self._send_part()
             await self._until_in_flight(0)
             await self._complete_parts(self._upload_id)
@@ -166,34 +155,28 @@ class Upload:
 
     async def _put_whole(self) -> None:
         """Store a file that is smaller than a part, or empty, which no multipart upload can be."""
-        content, size_bytes = self._take_part()
+        content, self._buffer = self._buffer, bytearray()
 
         async def put() -> None:
             await self._calls.once(
                 "put_object",
                 Key=self._key,
                 Body=_Reader(content),
-                carries_bytes=size_bytes,
+                carries_bytes=len(content),
                 **self._headers,
             )
 
         await self._calls.patiently(put)
-        self.bytes_done = size_bytes
+        self.bytes_done = len(content)
 
     async def _send_part(self) -> None:
         upload_id = self._upload_id or await self._begin()
-        part, size_bytes = self._take_part()
-        await self._until_in_flight(max(IN_FLIGHT_BYTES // size_bytes - 1, 0))
-        self._sending.add(asyncio.create_task(self._upload_part(upload_id, self._number, part, size_bytes)))
-        self._sent_bytes += size_bytes
+        part, self._buffer = self._buffer, bytearray()
+        await self._until_in_flight(max(IN_FLIGHT_BYTES // len(part) - 1, 0))
+        self._sending.add(asyncio.create_task(self._upload_part(upload_id, self._number, part)))
+        self._sent_bytes += len(part)
         self._number += 1
         self._part_bytes = part_bytes(self._number)
-
-    def _take_part(self) -> tuple[Sequence[memoryview], int]:
-        """Return what is to be sent, and its size; begin the next part."""
-        taken = self._part, self._filled_bytes
-        self._part, self._filled_bytes = [], 0
-        return taken
 
     async def _begin(self) -> str:
         async def create() -> str:
@@ -214,9 +197,7 @@ class Upload:
             for part in ended:
                 part.result()
 
-    async def _upload_part(
-        self, upload_id: str, number: int, part: Sequence[memoryview], size_bytes: int
-    ) -> None:
+    async def _upload_part(self, upload_id: str, number: int, part: bytearray) -> None:
         async def put() -> str:
             stored = await self._calls.once(
                 "upload_part",
@@ -224,12 +205,12 @@ class Upload:
                 UploadId=upload_id,
                 PartNumber=number,
                 Body=_Reader(part),
-                carries_bytes=size_bytes,
+                carries_bytes=len(part),
             )
             return str(stored["ETag"])
 
         self._etags[number] = await self._calls.patiently(put)
-        self.bytes_done += size_bytes
+        self.bytes_done += len(part)
 
     async def _complete_parts(self, upload_id: str) -> None:
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in sorted(self._etags.items())]
@@ -258,7 +239,7 @@ class Upload:
             part.cancel()
         # A part that arrived after the abort would be kept.
         await asyncio.gather(*self._sending, return_exceptions=True)
-        self._take_part()
+        self._buffer = bytearray()
         if self._upload_id is None:
             return
         upload_id = self._upload_id
