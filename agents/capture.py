@@ -322,13 +322,22 @@ class FeedStates:
                 await self._repartition.lead({home: [_unknown_from(record, state)]})
 
     def _decode(self, records: Iterable[ConsumerRecord], bad: list[DeadLetter]) -> list[_StateRead]:
-        """Return the states in some records; collect the records that are bad."""
+        """Return the states in some records; collect the records that are bad.
+
+        Of a bad one that which can be used counts: it ends what was known before it.
+        """
         home_of = self._homes.of
-        return [
-            (record, state, home_of(state.userid))
-            for record in records
-            if (state := _state_in(record, bad)) is not None
-        ]
+        states: list[_StateRead] = []
+        for record in records:
+            try:
+                state = _decode_what_fits(record.value)
+            except BadRecord as error:
+                salvaged = _salvage(record, error, bad)
+                if salvaged is None:
+                    continue
+                state = salvaged
+            states.append((record, state, home_of(state.userid)))
+        return states
 
     async def _apply(
         self, join: Join, home: int | None, states: Sequence[_StateRead], leash: _Leash
@@ -406,17 +415,11 @@ def _unknown_from(record: ConsumerRecord, state: StateRecord) -> ConsumerRecord:
     return replace(record, value=value)
 
 
-def _state_in(record: ConsumerRecord, bad: list[DeadLetter]) -> StateRecord | None:
-    """Return the state that a record brings, or what can be used of it; None if it is nobody's.
-
-    A bad one is collected for the dead letters, and ends what was known before it all the same.
-    """
-    try:
-        return _decode_what_fits(record.value)
-    except BadRecord as error:
-        came_ms = came_at(record.headers, record.timestamp)
-        bad.append(remembering_when_it_came(dead_letter_of(record, error), came_ms))
-        return salvage_state(record.value, record.key, came_ms, STATE_MAX_BYTES)
+def _salvage(record: ConsumerRecord, error: BadRecord, bad: list[DeadLetter]) -> StateRecord | None:
+    """Collect a bad state for the dead letters; return what can be used of it, None if it is nobody's."""
+    came_ms = came_at(record.headers, record.timestamp)
+    bad.append(remembering_when_it_came(dead_letter_of(record, error), came_ms))
+    return salvage_state(record.value, record.key, came_ms, STATE_MAX_BYTES)
 
 
 def _newest_state(states: Sequence[_StateRead]) -> float:

@@ -208,9 +208,11 @@ def _state_json(value: JSON) -> dict[str, JSON]:
 
 
 def _what_counts(state: dict[str, JSON]) -> State:
+    forms, question, md = state.get("forms"), state.get("question"), state.get("md")
+    if type(forms) is list and type(question) is str and type(md) is dict:  # as most are
+        return {"forms": forms, "question": question, "md": md}
     counts: State = {}
-    forms, md = state.get("forms"), state.get("md")
-    question = optional_id(state.get("question"), "state_json.question")
+    question = optional_id(question, "state_json.question")
     if forms is not None:
         counts["forms"] = _expect(list, forms, "state_json.forms")
     if question is not None:
