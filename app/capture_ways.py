@@ -34,7 +34,7 @@ class Way:
     def text(self) -> str:
         """Say it in a sentence."""
         if not self.led:
-            return f"{self.topic}: nothing is led round; {self.why}"
+            return f"{self.topic}: nothing has to be led home; {self.why}"
         return f"{self.topic}: {self.led:,} of {self.read:,} were led home through {self.through}; {self.why}"
 
 

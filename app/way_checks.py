@@ -68,7 +68,7 @@ def describe_ways(users: Mapping[str, Seen], counts: Mapping[str, int], homes: i
             yield Finding(
                 "capture",
                 Level.OK,
-                f"{topic}: nothing is led round; users are where {partitioner.value} puts them",
+                f"{topic}: nothing has to be led home; users are where {partitioner.value} puts them",
             )
         else:
             yield Finding(

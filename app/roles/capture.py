@@ -65,6 +65,9 @@ class CaptureWork:
         # What others produced may have fitted only because it was compressed.
         self._leading_producer = RecordProducer(client_settings(settings), self.patience, compress=True)
         self._burying_producer = RecordProducer(client_settings(settings), burying, compress=True)
+        self._exchange = WatermarkExchange(
+            client_settings(settings), topics.watermarks.name, self._producer, self.patience
+        )
         membership = Membership(
             settings.session_timeout_s - heartbeat_interval_s(settings),
             lambda: cast("ChunkConsumer", app.consumer).confirmed_at(),
@@ -87,13 +90,11 @@ class CaptureWork:
     async def start(self) -> None:
         """Check the topics, connect, waiting while Kafka is away, and let the other workers know."""
         settings, topics, app = self._settings, self.topics, self._app
-        client = client_settings(settings)
         counts = await once_kafka_answers(self.patience, lambda: check_partitions(settings))
         self._counts = counts
         await asyncio.gather(
             self._producer.start(), self._leading_producer.start(), self._burying_producer.start()
         )
-        self._exchange = WatermarkExchange(client, topics.watermarks.name, self._producer, self.patience)
         await self._exchange.start()
         homes = counts[topics.state_changelog.name]
         self.homes = Homes(homes)

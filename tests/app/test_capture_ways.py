@@ -29,7 +29,7 @@ ROUND_ROBIN = [(user, number % 12) for number, user in enumerate(USERS)]
                 seen(partitioner, 12),
                 (12, 12),
                 12,
-                [(Level.OK, partitioner.value), (Level.OK, "nothing is led round")],
+                [(Level.OK, partitioner.value), (Level.OK, "nothing has to be led home")],
                 id=f"both {partitioner.value}",
             )
             for partitioner in Partitioner
@@ -40,7 +40,7 @@ ROUND_ROBIN = [(user, number % 12) for number, user in enumerate(USERS)]
             (12, 12),
             12,
             [
-                (Level.OK, "nothing is led round"),
+                (Level.OK, "nothing has to be led home"),
                 (Level.NOTE, "partitioner murmur2, and users have their homes by consistent"),
             ],
             id="unlike partitioners",
@@ -51,7 +51,7 @@ ROUND_ROBIN = [(user, number % 12) for number, user in enumerate(USERS)]
             (12, 48),
             12,
             [
-                (Level.OK, "nothing is led round"),
+                (Level.OK, "nothing has to be led home"),
                 (Level.NOTE, "48 partitions, and users have their homes in 12"),
             ],
             id="unlike counts",
@@ -91,12 +91,12 @@ def test_a_check_tells_what_is_led_home_and_why(
 @pytest.mark.parametrize(
     ("partitions", "partitioner", "led", "words"),
     [
-        (12, None, 0, "topic: nothing is led round; the first event or state will tell"),
+        (12, None, 0, "topic: nothing has to be led home; the first event or state will tell"),
         (
             12,
             Partitioner.CRC32,
             0,
-            "nothing is led round; users are where the partitioner consistent puts",
+            "nothing has to be led home; users are where the partitioner consistent puts",
         ),
         (12, Partitioner.CRC32, 917, "917 of 1,000 were led home through led; their users have their homes"),
         (48, Partitioner.CRC32, 917, "it has 48 partitions, and users have their homes in 12"),

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 
+from app.capture_homes import PARTITION, ROW
 from app.kafka import client_settings
 from app.settings import Role, Settings
 from app.topics import topics_of
 from models.entries import ChatLogEntry, Direction, encode_entry
 from models.states import EMPTY_HISTORY, StateRecord, encode_history, insert
-from tests.app.looking import get, get_from, health, metrics, ready
+from tests.app.looking import Answer, get, get_from, health, metrics, ready
 from tests.services import as_environment, eventually, settings_for_tests
 from tests.workers import Workers, count, prepare, produce, workers_of
 
@@ -126,7 +127,7 @@ async def test_a_worker_that_restores_its_table_says_how_far_it_is(system: Setti
             assert (await get_from(system.web_port, "/health/live")).status == 200
             reasons.update(answer.json["reasons"])
             await asyncio.sleep(0.02)
-        known = await get_from(system.web_port, "/api/state/user-1")
+        known = await eventually(lambda: knows(system.web_port, "user-1"))
     finally:
         worker.kill()
         await worker.wait()
@@ -218,6 +219,12 @@ def secret_of(postgres: EmbeddedPostgres) -> str:
     return postgres.url.rpartition("@")[0].rpartition(":")[2]
 
 
+async def knows(port: int, userid: str) -> Answer:
+    answer = await get_from(port, f"/api/state/{userid}")
+    assert answer.status == 200, answer.text
+    return answer
+
+
 async def fill_changelog(settings: Settings, records: int) -> None:
     """Make a changelog as a worker that has seen so many users leaves it."""
     topic = topics_of(settings).state_changelog.name
@@ -226,8 +233,10 @@ async def fill_changelog(settings: Settings, records: int) -> None:
     producer = AIOKafkaProducer(**client_settings(settings), acks="all", linger_ms=20, max_batch_size=2**19)
     await producer.start()
     try:
-        for number in range(records):
+        for number in range(records - 1):
             await producer.send(topic, history, key=f"user-{number}".encode())
+        laid_out_by = encode_history(insert((), StateRecord("", 0, {"partitioner": "murmur2"})))
+        await producer.send(topic, laid_out_by, key=ROW, partition=PARTITION)
         await producer.flush()
     finally:
         await producer.stop()

@@ -342,7 +342,7 @@ async def share_partitions(*workers: WorkerProcess) -> bool:
     for worker in workers:
         await ready(worker)
         assignment = (await get(worker, "/api/overview")).json["assignment"]
-        assert sorted(map(len, assignment.values())) == [2, 2], assignment
+        assert sorted(map(len, assignment.values())) == [2, 2, 2, 2], assignment
     return True
 
 

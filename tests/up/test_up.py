@@ -181,7 +181,7 @@ async def test_a_sample_that_does_not_arrive_is_named(
     run = up("--once", environment=as_environment(system))
 
     assert await run.until_ended() == 1
-    assert "tomas (59382746105827391): 2 of 5 messages are not in chat_log" in run.output
+    assert "tomas (59382746105827391): 2 of 8 messages are not in chat_log" in run.output
     assert "Every sample arrived" not in run.output
 
 
