@@ -161,28 +161,23 @@ class CaptureWork:
         }
 
     @property
-    def ways(self) -> tuple[Way, Way]:
+    def ways(self) -> tuple[Way, ...]:
         """Which way events and states go to where their users have their homes."""
-        topics, homes, counts = self.topics, self.homes, self._counts
-        return (
+        topics, homes = self.topics, self.homes
+        return tuple(
             way_of(
-                topics.events.name,
-                topics.events_by_user.name,
-                partitions=counts[topics.events.name],
+                topic.name,
+                repartition.topic,
+                partitions=self._counts[topic.name],
                 homes=homes.partitions,
                 partitioner=homes.partitioner,
-                read=self.capture.messages,
-                led=self.events_led.records,
-            ),
-            way_of(
-                topics.state.name,
-                topics.states_by_user.name,
-                partitions=counts[topics.state.name],
-                homes=homes.partitions,
-                partitioner=homes.partitioner,
-                read=self.feed_states.states,
-                led=self.states_led.records,
-            ),
+                read=read,
+                led=repartition.records,
+            )
+            for topic, repartition, read in (
+                (topics.events, self.events_led, self.capture.messages),
+                (topics.state, self.states_led, self.feed_states.states),
+            )
         )
 
     def _runner(self, name: str, handle: Callable[[Chunk], Awaitable[None]]) -> ChunkRunner:

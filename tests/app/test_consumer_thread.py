@@ -140,30 +140,20 @@ async def test_a_worker_says_who_keeps_it_out_of_its_group_and_joins_when_that_i
     assert "has let the worker in" in let_in.message
 
 
-async def test_a_worker_ends_when_its_group_is_looked_after_no_more(
-    settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+async def test_the_end_of_every_task_that_nobody_else_looks_at_is_noticed(
+    settings: Callable[..., Settings],
 ) -> None:
-    made = await with_partitions(settings, 1)
-    reader = Reader(made)
-    crashed: list[BaseException] = []
-
-    async def crash(error: BaseException) -> None:
-        crashed.append(error)
-
-    async with running(reader):
+    """Ended for good, the coordinator's leaves a consumer that cannot be stopped: so it is only looked at."""
+    async with running(Reader(await with_partitions(settings, 1))) as reader:
         await eventually(reader.is_at_work, 30)
-        monkeypatch.setattr(reader.app, "crash", crash)
-        thread = reader.consumer._thread
-
-        def unforeseen(*_: object) -> None:
-            raise RuntimeError("unforeseen")
-
-        coordinator = thread._consumer._coordinator
-        monkeypatch.setattr(coordinator, "need_rejoin", unforeseen)
-        thread.thread_loop.call_soon_threadsafe(coordinator.request_rejoin)
-
-        await eventually(lambda: crashed)
-        assert "unforeseen" in str(crashed[0])
+        consumer = reader.consumer._thread._consumer
+        for task in (
+            consumer._fetcher._fetch_task,
+            consumer._client._sync_task,
+            consumer._coordinator._coordination_task,
+        ):
+            noticed_by = [callback.__qualname__ for callback, _ in task._callbacks or ()]
+            assert any("_end_with" in name for name in noticed_by), task
 
 
 async def test_a_worker_ends_when_its_metadata_is_kept_up_to_date_no_more(
