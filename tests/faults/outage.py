@@ -65,7 +65,7 @@ async def was_told_as_one_outage(worker: WorkerProcess, part: str) -> None:
     waited_s = [_figure(line, "waiting_s") for line in lines]
     assert waited_s[0] == 0, lines
     assert all(later - sooner >= REPORT_EVERY_S - _ROUNDED_S for sooner, later in pairwise(waited_s)), lines
-    assert len(said(worker, _BACK, f"part={part} ")) == 1
+    assert len(said(worker, _BACK, _field("part", part))) == 1
 
 
 async def was_no_flood(worker: WorkerProcess, part: str) -> None:
@@ -91,7 +91,7 @@ def said(worker: WorkerProcess, *words: str) -> list[str]:
 
 def waits_said(worker: WorkerProcess, part: str) -> list[str]:
     """Return the lines in which the worker told that `part` waits."""
-    return said(worker, "WARNING", _WAITING, f"part={part} ")
+    return said(worker, "WARNING", _WAITING, _field("part", part))
 
 
 def complaints(worker: WorkerProcess) -> list[str]:
@@ -100,13 +100,18 @@ def complaints(worker: WorkerProcess) -> list[str]:
     return [line for line in lines if not any(what in line for what in _BESIDES)]
 
 
+def _field(name: str, value: str) -> str:
+    """Return a field as a line of the log has it."""
+    return f'{name}="{value}"' if " " in value else f"{name}={value} "
+
+
 def _figure(line: str, name: str) -> float:
     """Return the value of a field of a line of the log."""
     return float(line.partition(f" {name}=")[2].split()[0])
 
 
 def _time_of(line: str) -> datetime:
-    return datetime.strptime(line[:23], "%Y-%m-%d %H:%M:%S,%f")  # noqa: DTZ007  both of a pair are local
+    return datetime.fromisoformat(line.partition(" ")[0])
 
 
 async def _has_waited(worker: WorkerProcess, part: str, at_least_s: float) -> bool:
