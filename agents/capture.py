@@ -33,6 +33,7 @@ from models.states import (
     trim,
 )
 from sinks.dead_letters import dead_letter_of
+from sinks.errors import CannotGoOn
 from sinks.producer import OutRecord
 from sinks.repartition import at_source
 from sinks.splitting import write_or_split
@@ -319,7 +320,10 @@ class FeedStates:
         for record, state, home in away if refused else ():
             if error := refused.get(id(record)):
                 bad.append(dead_letter_of(record, error))
-                await self._repartition.lead({home: [_unknown_from(record, state)]})
+                if await self._repartition.lead({home: [_unknown_from(record, state)]}):
+                    raise CannotGoOn(
+                        f"{self._repartition.topic} takes no record: raise its max.message.bytes"
+                    )
 
     def _decode(self, records: Iterable[ConsumerRecord], bad: list[DeadLetter]) -> list[_StateRead]:
         """Return the states in some records; collect the records that are bad.

@@ -142,7 +142,11 @@ class Join:
         """
         read = self._states_of(partition)
         read.read_to = max(read.read_to, newest_ms)
-        read.ahead.append((read.read_to, states))
+        if len(read.ahead) >= AHEAD_MAX:  # events that need the first of them have long not come
+            states_before = read.ahead.pop()[1]
+            read.ahead.append((read.read_to, states_before + states))
+        else:
+            read.ahead.append((read.read_to, states))
         read.states_ahead += states
         read.applied_to = max(read.applied_to, next_offset)
         mark = self._mark_of_states(partition)

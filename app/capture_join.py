@@ -132,7 +132,9 @@ class CaptureJoin:
                 await self._choice.make(is_still_ours=lambda: join is self._join)
         if join is not self._join:
             return  # given up meanwhile
-        watermarks = join.say(self._homes.partitioner, self._states_led.led_to, self._events_led.led_to)
+        # Copies: what is said stays as it was said, or it could not be told from what is news.
+        states_led_to, events_led_to = list(self._states_led.led_to), list(self._events_led.led_to)
+        watermarks = join.say(self._homes.partitioner, states_led_to, events_led_to)
         if watermarks != self._said:
             await join.notify()
         elif now - self._said_at < SAY_EVERY_S:

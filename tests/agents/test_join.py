@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from agents import join
 from agents.join import DISORDER_MS, LOOK_S, Join, Log, Logs, clamp
 from agents.watermarks import NEVER_MS, NOTHING_READ, Mark, Watermarks
 from tests import virtual_time
@@ -385,6 +386,19 @@ def test_states_are_ahead_of_what_the_events_that_meet_them_need() -> None:
         for number in range(3):
             await both.read(NOW_MS - 5_000 + 5_000 * number, number, states=7)
         assert both.join.states_ahead(0) == 14
+
+    virtual_time.run(test())
+
+
+def test_states_without_events_are_counted_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(join, "AHEAD_MAX", 3)
+
+    async def test() -> None:
+        both = Both()
+        for number in range(10):
+            await both.read(NOW_MS + number, number, states=2)
+        assert both.join.states_ahead(0) == 20
+        assert len(both.join._states[0].ahead) == 3
 
     virtual_time.run(test())
 

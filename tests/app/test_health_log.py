@@ -10,19 +10,11 @@ import pytest
 
 from app.health_log import REPEAT_AFTER_S, WORTH_A_LINE_S, HealthLog
 from app.verdicts import Facts, Recovery, Waiting
+from tests.app.facts import WELL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WELL = Facts(
-    joining_trouble=None,
-    was_assigned=True,
-    rebalancing=False,
-    recovery=None,
-    waiting=(),
-    kafka_silent_s=None,
-    database_error=None,
-)
 NO_DATABASE = replace(WELL, database_error="TimeoutError")
 
 

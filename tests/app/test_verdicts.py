@@ -18,17 +18,9 @@ from app.verdicts import (
     liveness,
     readiness,
 )
+from tests.app.facts import WELL
 
 MINE, ANOTHERS = TP("chat-log", 0), TP("chat-log", 1)
-WELL = Facts(
-    joining_trouble=None,
-    was_assigned=True,
-    rebalancing=False,
-    recovery=None,
-    waiting=(),
-    kafka_silent_s=None,
-    database_error=None,
-)
 WAITS = replace(
     WELL, waiting=(Waiting("persist", 5.0, "PostgreSQL is down", "PostgreSQL is down: start it"),)
 )
