@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from faust import Stream
     from faust.types import EventT
 
-    from app.progress import Chunk
+    from app.stream.progress import Chunk
 
 log = logging.getLogger(__name__)
 
 #: How long work in flight may go on once the partitions are to be given up. Together with the commit that
-#: follows (`app.consumer_thread`) it must stay far below the rebalance timeout and the stop deadline.
+#: follows (`app.stream.consumer_thread`) it must stay far below the rebalance timeout and the stop deadline.
 RELEASE_GRACE_S = 2.0
 #: How long work that was then cancelled may take to end: asyncpg tells the server of it, and a server that is
 #: frozen does not answer.

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from aiokafka import ConsumerRecord
 
-    from app.progress import Chunk
+    from app.stream.progress import Chunk
     from models.dead_letters import DeadLetter
     from models.entries import ChatLogEntry
-    from sinks.chat_log import ChatLogSink
     from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
-    from sinks.survey_lookup import SurveyLookup
+    from sinks.postgres.chat_log import ChatLogSink
+    from sinks.postgres.survey_lookup import SurveyLookup
 
 log = logging.getLogger(__name__)
 

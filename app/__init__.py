@@ -36,7 +36,7 @@ def _app_of_role() -> Any:
         raise SystemExit(0)
     mode.loop.use("uvloop")
     # It takes the place of Faust's own command, before the command line looks for that.
-    import_module("app.faust_command")
-    from app.worker import build  # noqa: PLC0415
+    import_module("app.worker.faust_command")
+    from app.worker.build import build  # noqa: PLC0415
 
     return build(settings, settings.chatlog_role)

@@ -11,7 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 
-from app.service_links import service_links
+from app.settings.service_links import service_links
 from models.hosts import reached_at, with_port
 
 _TIMEOUT_S = 4.0

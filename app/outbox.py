@@ -17,15 +17,15 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from app.former_names import refuse_to_begin_anew
-from app.kafka import client_settings
+from app.kafka.clients import client_settings
+from app.kafka.former_names import refuse_to_begin_anew
+from app.kafka.topic_admin import KafkaUnavailable
+from app.kafka.topics import topics_of
 from app.settings import ConfigurationError, Role
 from app.sql import statement
-from app.topic_admin import KafkaUnavailable
-from app.topics import topics_of
 from models.exports import ExportJob, Source
-from sinks.delivery import end_producer
-from sinks.sqlstate import DRIVER_ERRORS
+from sinks.kafka.delivery import end_producer
+from sinks.postgres.sqlstate import DRIVER_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,10 +1,10 @@
-"""How this application reaches object storage: `sinks.object_storage`, made from settings."""
+"""How this application reaches object storage: `sinks.storage.bucket`, made from settings."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sinks.object_storage import ObjectStorage, StorageSettings
+from sinks.storage.bucket import ObjectStorage, StorageSettings
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from app.database import connect
-from app.embedded import EmbeddedPostgres, scratch_directory
+from app.local.embedded import EmbeddedPostgres, scratch_directory
+from app.postgres.connections import connect
 from app.settings import Settings
 from benchmarks.services import POSTGRES_SETTINGS
 from benchmarks.sql import statement

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from app.kafka import client_settings
+from app.kafka.clients import client_settings
+from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
-from app.topics import groups_of, topics_of
 from benchmarks.clocks import Span, appended, committed_rows, until_done
 from benchmarks.measuring import run_of
 from benchmarks.processes import DidNotFinish, worker

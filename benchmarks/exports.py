@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from app.embedded.storage import EmbeddedStorage
-from app.up.environment import settings_of_run
+from app.local.embedded.storage import EmbeddedStorage
+from app.local.environment import settings_of_run
 from benchmarks.contenders.exporting import CSV, GZIP, OWNER, PARQUET, SURVEY, SURVEYID
 from benchmarks.measuring import Run
 from benchmarks.processes import baseline

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from app.kafka import client_settings
+from app.kafka.clients import client_settings
 from benchmarks.services import PARTITIONS
 from models.partitioners import Partitioner, partition_of
-from sinks.producer import OutRecord, RecordProducer
+from sinks.kafka.producer import OutRecord, RecordProducer
 from sinks.retrying import Patience
 
 if TYPE_CHECKING:

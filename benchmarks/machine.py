@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from app.embedded.jars import locked_jars
+from app.local.embedded.jars import locked_jars
 
 _PACKAGES = (
     "chatlog",

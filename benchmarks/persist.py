@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.kafka.topics import groups_of
 from app.settings import Role
-from app.topics import groups_of
 from benchmarks.clocks import committed_rows, until_done
 from benchmarks.measuring import median_per_s, run_of
 from benchmarks.processes import DidNotFinish, baseline, worker

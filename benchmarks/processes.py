@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 import psutil
 
-from app.embedded import free_port, launch
-from app.up.environment import environment_of_worker
+from app.local.embedded import free_port, launch
+from app.local.environment import environment_of_worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SAMPLE_S = 0.2
 #: A worker is ready in 3 to 5 s on an idle machine.
 READY_S = 60.0
-#: A worker stops within 9 s (`app.worker_app.STOP_DEADLINE_S`).
+#: A worker stops within 9 s (`app.worker.app.STOP_DEADLINE_S`).
 STOP_S = 15.0
 
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from aiokafka.admin import AIOKafkaAdminClient
 
+from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
-from app.topics import groups_of, topics_of
 from benchmarks import backlog
 from benchmarks.clocks import appended, committed_rows, until_done
 from benchmarks.measuring import run_of

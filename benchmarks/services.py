@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from app.database import connect
-from app.embedded import EmbeddedKafka, EmbeddedPostgres, scratch_directory
+from app.kafka.topic_admin import ensure_topics
+from app.kafka.topics import topics_of
+from app.local.embedded import EmbeddedKafka, EmbeddedPostgres, scratch_directory
+from app.postgres.connections import connect
 from app.settings import Settings
-from app.topic_admin import ensure_topics
-from app.topics import topics_of
 from migrations.history import up
 from sinks.sql import statement
 

@@ -1,6 +1,6 @@
 """Whose survey a message belongs to, told by its page and its shortcode: the rule, and a map to apply it by.
 
-Pure. Where pages and surveys are read from, and how often, is `sinks.survey_lookup`'s matter.
+Pure. Where pages and surveys are read from, and how often, is `sinks.postgres.survey_lookup`'s matter.
 
 The rule: a page belongs to one owner; a shortcode of that owner is a survey, and each time the survey is
 changed or translated anew there is another row of it. A message belongs to the newest of those rows that was

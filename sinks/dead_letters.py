@@ -17,10 +17,10 @@ from models.dead_letters import DeadLetter, to_record
 from models.fields import TIMESTAMP_MAX_MS
 from models.text import clean_text
 from sinks.errors import CannotGoOn
-from sinks.producer import OutRecord
+from sinks.kafka.producer import OutRecord
+from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
 from sinks.splitting import write_or_split
 from sinks.sql import statement
-from sinks.sqlstate import DRIVER_ERRORS, verdict
 from sinks.stats import SinkStats
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from models.dead_letters import Header
     from models.errors import BadRecord
-    from sinks.producer import RecordProducer
+    from sinks.kafka.producer import RecordProducer
     from sinks.retrying import Patience
 
 _INSERT = statement("insert_dead_letters")

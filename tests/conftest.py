@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from app.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedStorage, ports, scratch_directory
+from app.local.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedStorage, ports, scratch_directory
 from app.settings import Settings
-from sinks.object_storage import StorageSettings
+from sinks.storage.bucket import StorageSettings
 from tests import services
 
 # On a busy machine, an example may take any time, and so may its making.

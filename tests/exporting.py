@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import orjson
 
-from app.database import connect
-from app.topics import topics_of
+from app.kafka.topics import topics_of
+from app.postgres.connections import connect
 from models.exports import ExportJob, ExportOptions, Source
 from tests.workers import produce
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaProducer
 
-from app.kafka import client_settings
+from app.kafka.clients import client_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
 
-from app.topics import topics_of
+from app.kafka.topics import topics_of
 from models.entries import decode_entry
 from tests import librdkafka
 from tests.conversations import Expected
 from tests.faults.cluster import ends
 from tests.librdkafka import Produced
 from tests.services import eventually
-from tests.sinks.topics import all_records_in, make_topic
+from tests.sinks.kafka.topics import all_records_in, make_topic
 from tests.workers import prepare
 
 if TYPE_CHECKING:

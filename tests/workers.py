@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from app.database import connect
-from app.embedded import free_port
-from app.kafka import client_settings
-from app.topic_admin import ensure_topics
+from app.kafka.clients import client_settings
+from app.kafka.topic_admin import ensure_topics
+from app.local.embedded import free_port
+from app.postgres.connections import connect
 from migrations.history import up
 from tests.services import as_environment
 
@@ -33,7 +33,7 @@ CHATLOG = Path(sys.executable).with_name("chatlog")
 #: How long a worker may take to end by itself, from its start on a machine that does much else.
 ENDS_WITHIN_S = 90.0
 #: The 10 s that an orchestrator is told to wait before it kills, and some for a busy machine. A stop that
-#: takes over 9 s is cut off (`app.worker_app`); what comes on top is to notice the signal, and to end.
+#: takes over 9 s is cut off (`app.worker.app`); what comes on top is to notice the signal, and to end.
 STOPS_WITHIN_S = 15.0
 
 

@@ -80,8 +80,8 @@ def _status_of(error: Exception) -> int | None:
 
     if isinstance(error, ConfigurationError):
         return 2
-    from app.database import DatabaseUnavailable  # noqa: PLC0415
-    from app.topic_admin import KafkaUnavailable, TopicsUnfit  # noqa: PLC0415
+    from app.kafka.topic_admin import KafkaUnavailable, TopicsUnfit  # noqa: PLC0415
+    from app.postgres.connections import DatabaseUnavailable  # noqa: PLC0415
     from sinks.errors import SinkError  # noqa: PLC0415
 
     if isinstance(error, DatabaseUnavailable | KafkaUnavailable | TopicsUnfit | SinkError):

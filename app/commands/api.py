@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.connections import BACKLOG, listen
 from app.settings import ConfigurationError, Settings, ignored_variables, load_settings
+from app.web.connections import BACKLOG, listen
 from models.hosts import bare_host, is_loopback
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def api(host: str | None, port: int | None) -> None:
 async def _serve(settings: Settings) -> None:
     import uvicorn  # noqa: PLC0415
 
-    from app.api import create_app  # noqa: PLC0415
-    from app.api.protocol import protocol_with_room  # noqa: PLC0415
-    from app.serving import address_of  # noqa: PLC0415
+    from app.site import create_app  # noqa: PLC0415
+    from app.web.protocol import protocol_with_room  # noqa: PLC0415
+    from app.web.serving import address_of  # noqa: PLC0415
 
     for name in ignored_variables():
         log.warning("Kubernetes tells by it where a Service is: it is not read", extra={"variable": name})

@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.backfill import BATCH_ROWS, Outcome, Waiting, count_waiting, fill_surveyids
-from app.database import connect
+from app.backfill.surveyids import BATCH_ROWS, Outcome, Waiting, count_waiting, fill_surveyids
+from app.postgres.connections import connect
 from app.settings import load_settings
 from sinks.errors import SinkError
 

@@ -9,8 +9,8 @@ import sys
 
 import click
 
-from app.checks import run_checks
-from app.findings import Finding, Level
+from app.doctor.checks import run_checks
+from app.doctor.findings import Finding, Level
 from app.settings import load_settings
 
 _MARKS = {Level.OK: "✓", Level.NOTE: "!", Level.WRONG: "✗"}

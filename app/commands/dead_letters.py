@@ -18,16 +18,16 @@ from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 from rich.text import Text
 
-from app.commands.dead_letter_content import as_data, as_lines, printable
-from app.commands.dead_letter_filters import ID, filters
-from app.database import connect
-from app.dead_letters import DeadLetterBox, Filter, Found, ReplayStopped, replay
-from app.kafka import client_settings
+from app.dead_letters.box import DeadLetterBox, Filter, Found, ReplayStopped, replay
+from app.dead_letters.content import as_data, as_lines, printable
+from app.dead_letters.filters import ID, filters
+from app.kafka.clients import client_settings
+from app.kafka.topic_admin import KafkaUnavailable, TopicsUnfit, partition_counts
+from app.postgres.connections import connect
 from app.settings import load_settings
-from app.topic_admin import KafkaUnavailable, TopicsUnfit, partition_counts
 from models.errors import BadRecord
 from sinks.errors import SinkError
-from sinks.producer import RecordProducer
+from sinks.kafka.producer import RecordProducer
 from sinks.retrying import Patience
 
 if TYPE_CHECKING:

@@ -24,15 +24,15 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tim
 from rich.table import Column
 from rich.text import Text
 
-from app.commands.dead_letter_filters import Moment
 from app.commands.export_file import FileExists, NewFile, StandardOutput
-from app.database import connect
+from app.dead_letters.filters import Moment
+from app.postgres.connections import connect
 from app.settings import load_settings
 from models.entries import Direction
 from models.exports import Compression, ExportOptions, Format, Source, file_name
 from sinks.errors import SinkError
-from sinks.export_stream import Export, ExportImpossible, estimate, write_export
-from sinks.export_stream import Progress as Written
+from sinks.exports.stream import Export, ExportImpossible, estimate, write_export
+from sinks.exports.stream import Progress as Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ from functools import partial
 import click
 
 import migrations
-from app.database import connect
+from app.postgres.connections import connect
 from app.settings import load_settings
 
 

@@ -7,9 +7,9 @@ import sys
 
 import click
 
-from app.findings import Finding, Level
+from app.doctor.findings import Finding, Level
+from app.doctor.storage_checks import check_storage
 from app.settings import load_settings
-from app.storage_checks import check_storage
 
 _MARKS = {Level.OK: "✓", Level.NOTE: "!", Level.WRONG: "✗"}
 

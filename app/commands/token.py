@@ -33,9 +33,9 @@ def token(email: str, hours: float, *, link: bool) -> None:
         )
     if "@" not in email or not email.isprintable():
         raise click.BadParameter("not an email address", param_hint="EMAIL")
-    from app.auth import mint  # noqa: PLC0415  loads FastAPI
+    from app.access import mint  # noqa: PLC0415  loads FastAPI
     from app.commands.api import check_address  # noqa: PLC0415
-    from app.serving import address_of  # noqa: PLC0415
+    from app.web.serving import address_of  # noqa: PLC0415
 
     if link:
         # A link to where the API would not even start helps nobody.

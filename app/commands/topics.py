@@ -10,9 +10,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from app.kafka.topic_admin import ensure_topics, inspect_topics
+from app.kafka.topic_differences import TopicReport, TopicState, days
 from app.settings import load_settings
-from app.topic_admin import ensure_topics, inspect_topics
-from app.topic_differences import TopicReport, TopicState, days
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

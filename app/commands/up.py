@@ -52,11 +52,15 @@ def up(
     """
     settings = load_settings()
     # Imported here: the other commands do without all that this needs.
-    from app.database import DatabaseUnavailable  # noqa: PLC0415
-    from app.embedded import EmbeddedError  # noqa: PLC0415
-    from app.topic_admin import KafkaUnavailable, TopicsUnfit  # noqa: PLC0415
-    from app.up import Options, UpFailed, run  # noqa: PLC0415
-    from app.up.screen import Screen  # noqa: PLC0415
+    from app.kafka.topic_admin import KafkaUnavailable, TopicsUnfit  # noqa: PLC0415
+    from app.local import (  # noqa: PLC0415
+        Options,
+        UpFailed,
+        run,
+    )
+    from app.local.embedded import EmbeddedError  # noqa: PLC0415
+    from app.local.screen import Screen  # noqa: PLC0415
+    from app.postgres.connections import DatabaseUnavailable  # noqa: PLC0415
     from migrations import MigrationError  # noqa: PLC0415
 
     # What goes wrong is told as an error, or by a worker's log; what libraries log about it only confuses.

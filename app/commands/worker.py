@@ -25,6 +25,6 @@ def worker(role: str) -> None:
     import mode.loop  # noqa: PLC0415
 
     mode.loop.use("uvloop")
-    from app.worker import WorkerProcess, build  # noqa: PLC0415
+    from app.worker.build import WorkerProcess, build  # noqa: PLC0415
 
     WorkerProcess(build(settings, Role(role))).execute_from_commandline()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import faust
 
+from app.kafka.topics import groups_of, topics_of
 from app.settings import load_settings
-from app.topics import groups_of, topics_of
 from benchmarks.contenders.idiom import app_of, run
 from models.entries import encode_entry
 from models.platforms.messenger import extract_chat_log_entry, parse_event

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from app.embedded.packages import locate
+from app.local.embedded.packages import locate
 from app.settings import load_settings
 from benchmarks.contenders.exporting import QUERY, SESSION, SURVEYID, tell
 

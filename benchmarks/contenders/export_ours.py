@@ -13,12 +13,12 @@ from pathlib import Path
 import uvloop
 
 from app.commands.export_file import NewFile
-from app.database import connect
+from app.postgres.connections import connect
 from app.settings import load_settings
 from app.storage import open_storage
 from benchmarks.contenders.exporting import CSV, GZIP, OWNER, PARQUET, SURVEY, tell
 from models.exports import Compression, ExportOptions, Format, Source
-from sinks.export_stream import Export, Progress, content_type_of, write_export
+from sinks.exports.stream import Export, Progress, content_type_of, write_export
 
 _EVERYTHING = ExportOptions(include_metadata=True, include_raw_payload=True)
 _OPTIONS = {

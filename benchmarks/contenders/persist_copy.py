@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 import uvloop
 
+from app.kafka.topics import topics_of
 from app.settings import load_settings
-from app.topics import topics_of
 from benchmarks.contenders.reading import Reader
 from benchmarks.contenders.rows import COLUMNS, row_of
 from models.entries import decode_entry

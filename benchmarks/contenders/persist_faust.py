@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from app.kafka.topics import groups_of, topics_of
 from app.settings import load_settings
-from app.topics import groups_of, topics_of
 from benchmarks.contenders.idiom import app_of, run
 from benchmarks.contenders.rows import COLUMNS, row_of
 from models.entries import decode_entry

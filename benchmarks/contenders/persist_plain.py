@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 import uvloop
 
+from app.kafka.topics import topics_of
 from app.settings import load_settings
-from app.topics import topics_of
 from benchmarks.contenders.reading import Reader
 from models.entries import decode_entry, encode_entries
 from sinks.sql import statement

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from app.kafka import client_settings
-from app.topics import groups_of
+from app.kafka.clients import client_settings
+from app.kafka.topics import groups_of
 
 if TYPE_CHECKING:
     from types import TracebackType

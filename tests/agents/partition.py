@@ -16,27 +16,27 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiokafka import ConsumerRecord
 
-from agents.capture import CaptureEvents, ChatLogTopic, FeedStates
-from agents.homes import Homes
-from agents.join import Join, Log, Logs
-from agents.watermarks import decode_watermarks, encode_watermarks
-from app.progress import Chunk
-from app.topics import OUR_RECORD_MAX_BYTES
+from agents.capture.events import CaptureEvents, ChatLogTopic, FeedStates
+from agents.capture.homes import Homes
+from agents.capture.join import Join, Log, Logs
+from agents.capture.watermarks import decode_watermarks, encode_watermarks
+from app.kafka.topics import OUR_RECORD_MAX_BYTES
+from app.stream.progress import Chunk
 from models.errors import BadRecord, Reason
 from models.partitioners import Partitioner
 from models.platforms import PLATFORMS
 from models.states import as_of, decode_history, insert
-from sinks.repartition import Repartition
+from sinks.kafka.repartition import Repartition
 from tests import virtual_time
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from agents.watermarks import Watermarks
+    from agents.capture.watermarks import Watermarks
     from models.dead_letters import DeadLetter, Header
     from models.states import History
-    from sinks.producer import OutRecord
+    from sinks.kafka.producer import OutRecord
 
 
 @dataclass(frozen=True, slots=True)

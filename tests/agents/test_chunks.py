@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.chunks import CANCEL_S, RELEASE_GRACE_S, ChunkRunner, StreamEnded
-from app.progress import Chunk
+from app.stream.progress import Chunk
 from tests import virtual_time
 
 if TYPE_CHECKING:

@@ -10,18 +10,18 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from agents.persist import KeepDeadLetters, Persist
-from app.database import connect
-from app.progress import Chunk
+from app.postgres.connections import connect
+from app.stream.progress import Chunk
 from models.dead_letters import DeadLetter, from_record, to_record
 from models.errors import Reason
 from models.surveys import SurveyMap
-from sinks.chat_log import ChatLogSink
 from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
 from sinks.errors import CannotGoOn
+from sinks.postgres.chat_log import ChatLogSink
+from sinks.postgres.survey_lookup import SurveyLookup
 from sinks.retrying import Patience
-from sinks.survey_lookup import SurveyLookup
-from tests.sinks.topics import make_topic, producing, records_in
-from tests.surveys import ANN, BENS, FIRST, MADE, SECOND, SURVEY, execute, make_surveys
+from tests.sinks.kafka.topics import make_topic, producing, records_in
+from tests.survey_tables import ANN, BENS, FIRST, MADE, SECOND, SURVEY, execute, make_surveys
 from tests.workers import count, rows_of
 
 if TYPE_CHECKING:

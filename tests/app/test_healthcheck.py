@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app import healthcheck
-from app.embedded import free_port
 from app.healthcheck import main
+from app.local.embedded import free_port
 from tests.services import LIMIT_S
 
 if TYPE_CHECKING:

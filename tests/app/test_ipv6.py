@@ -12,14 +12,14 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
-from app.connections import listen
-from app.embedded import free_port
 from app.healthcheck import main as probe
-from app.serving import address_of
+from app.local.embedded import free_port
 from app.settings import Role
+from app.web.connections import listen
+from app.web.serving import address_of
 from models.hosts import with_port
-from tests.api.served import served
 from tests.services import eventually, storage_overrides
+from tests.site.served import served
 from tests.workers import prepare, workers_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.settings import Settings
-    from sinks.object_storage import StorageSettings
+    from sinks.storage.bucket import StorageSettings
 
 pytestmark = pytest.mark.usefixtures("_has_ipv6")
 

@@ -98,7 +98,9 @@ def test_an_agent_that_is_restarted_at_a_rebalance_has_not_crashed() -> None:
 
 def test_our_own_lines_are_never_left_out() -> None:
     chatter = Chatter()
-    assert all(chatter.filter(record("app.transport", "Records expired", at=float(at))) for at in range(5))
+    assert all(
+        chatter.filter(record("app.stream.transport", "Records expired", at=float(at))) for at in range(5)
+    )
 
 
 @pytest.mark.usefixtures("_logging_as_before")

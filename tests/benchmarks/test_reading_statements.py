@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from app.embedded import EmbeddedPostgres
+    from app.local.embedded import EmbeddedPostgres
 
     Database = asyncpg.Connection[asyncpg.Record]
 

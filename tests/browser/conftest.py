@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from playwright.async_api import Browser
 
-    from sinks.object_storage import StorageSettings
+    from sinks.storage.bucket import StorageSettings
     from tests.browser.site import Owner, Site
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.async_api import expect
 
-from app.ui import addresses
+from app.web import addresses
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from pydantic import SecretStr
 
-from app.auth import mint
-from app.database import connect
-from app.embedded import free_port
+from app.access import mint
+from app.local.embedded import free_port
+from app.postgres.connections import connect
 from app.settings import Role, Settings
 from tests.services import as_environment, eventually
 from tests.workers import CHATLOG, Workers, workers_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from axe_playwright_python.async_playwright import Axe
 
-from app.ui import addresses
+from app.web import addresses
 from models.exports import Source
 from tests.browser.reader import Reader
 

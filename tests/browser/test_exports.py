@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import expect
 
-from app.ui import addresses
+from app.web import addresses
 from models.exports import Source
 from tests.browser.reader import WITHIN_MS, Reader
 from tests.browser.site import read_csv

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import expect
 
-from app.ui import addresses
+from app.web import addresses
 
 if TYPE_CHECKING:
     from tests.browser.reader import Reader

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.kafka.topics import topics_of
 from app.settings import Role
-from app.topics import topics_of
 from tests import services
-from tests.app.looking import metrics, ready
 from tests.conversations import conversations
+from tests.looking import metrics, ready
 from tests.services import eventually
 from tests.workers import WorkerProcess, Workers, count, prepare, produce, workers_of
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from app.settings import Settings
-    from sinks.object_storage import StorageSettings
+    from sinks.storage.bucket import StorageSettings
     from tests.deploy.promql import Served
 
     Metrics = dict[str, dict[tuple[tuple[str, str], ...], float]]

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from agents.chunks import CANCEL_S, RELEASE_GRACE_S
-from agents.export import LET_GO_S
-from agents.export_attempt import Pace
-from app.consumer_thread import COMMIT_TIMEOUT_S
-from app.database_probe import ANSWER_WITHIN_S
-from app.health import ASK_DATABASE_EVERY_S
-from app.health_log import WORTH_A_LINE_S
-from app.lag import LOOK_EVERY_S, LOOK_LIMIT_S, STALE_AFTER_S
+from agents.exports.attempt import Pace
+from agents.exports.jobs import LET_GO_S
+from app.postgres.probe import ANSWER_WITHIN_S
 from app.settings import Settings
-from app.worker_app import STOP_DEADLINE_S
-from sinks.batching import STOP_S
-from sinks.export_log import LEASE
+from app.stream.consumer_thread import COMMIT_TIMEOUT_S
+from app.worker.app import STOP_DEADLINE_S
+from app.worker.watch.health import ASK_DATABASE_EVERY_S
+from app.worker.watch.health_log import WORTH_A_LINE_S
+from app.worker.watch.lag import LOOK_EVERY_S, LOOK_LIMIT_S, STALE_AFTER_S
+from sinks.exports.log import LEASE
+from sinks.postgres.batching import STOP_S
 from tests.deploy.rule_files import alerts
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
-from app.kafka import client_settings
+from app.kafka.clients import client_settings
 from tests.services import eventually
 
 if TYPE_CHECKING:

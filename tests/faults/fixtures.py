@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from app.embedded import EmbeddedKafka
+    from app.local.embedded import EmbeddedKafka
     from app.settings import Settings
     from tests.workers import Workers
 

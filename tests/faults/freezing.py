@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tests.embedded.processes import family_of, freeze, thaw
+from tests.local.embedded.processes import family_of, freeze, thaw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

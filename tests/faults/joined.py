@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.topics import topics_of
+from app.kafka.topics import topics_of
 from models.entries import decode_entry
 from tests.faults.cluster import ends
-from tests.sinks.topics import all_records_in
+from tests.sinks.kafka.topics import all_records_in
 from tests.workers import rows_of
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 
-from app.database import connect
-from app.kafka import client_settings
+from app.kafka.clients import client_settings
+from app.postgres.connections import connect
 from models.errors import Reason
 from tests.faults.messages import Message, RowKey, entries, events_and_states
 from tests.faults.statements import (

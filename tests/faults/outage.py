@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aiohttp import ClientConnectionError
 
 from sinks.retrying import BRIEF_S, REPORT_EVERY_S
-from tests.app.looking import get, metrics
+from tests.looking import get, metrics
 from tests.services import eventually
 
 if TYPE_CHECKING:

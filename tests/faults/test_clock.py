@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.kafka.topics import topics_of
 from app.settings import Role
-from app.topics import topics_of
-from tests.app.looking import get, metrics, ready
 from tests.conversations import conversations
 from tests.faults.joined import assert_joined_as_expected
 from tests.faults.ledger import Ledger
 from tests.faults.messages import events_of, states_of
 from tests.faults.turned_clock import Clock
+from tests.looking import get, metrics, ready
 from tests.services import eventually
 from tests.workers import count
 

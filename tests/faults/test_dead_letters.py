@@ -10,15 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from app.commands.dead_letters import dead_letters
-from app.database import connect
+from app.kafka.topic_admin import ensure_topics
+from app.kafka.topics import OUR_RECORD_MAX_BYTES, groups_of, topics_of
+from app.postgres.connections import connect
 from app.settings import Role
-from app.topic_admin import ensure_topics
-from app.topics import OUR_RECORD_MAX_BYTES, groups_of, topics_of
 from models.errors import Reason
-from tests.app.looking import ready
 from tests.faults.cluster import committed, delete_topic, everything_is_committed, set_up_topic
 from tests.faults.ledger import Ledger, Message, entries
 from tests.faults.outage import is_ready_again, is_seen_to_wait, said, was_one_outage
+from tests.looking import ready
 from tests.services import as_environment, eventually
 from tests.workers import count
 

@@ -11,9 +11,8 @@ import pytest
 from aiohttp import ClientConnectionError
 from pydantic import SecretStr
 
+from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
-from app.topics import groups_of, topics_of
-from tests.app.looking import get, metrics, ready
 from tests.exporting import (
     Asked,
     ask,
@@ -29,6 +28,7 @@ from tests.faults.cluster import everything_is_committed
 from tests.faults.freezing import frozen
 from tests.faults.messages import entries
 from tests.faults.outage import is_ready_again, is_seen_to_wait, said
+from tests.looking import get, metrics, ready
 from tests.services import eventually, settings_for_tests, storage_overrides
 from tests.services.storage import settings_of
 from tests.workers import STOPS_WITHIN_S, count, prepare, produce
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from app.embedded import EmbeddedPostgres, EmbeddedStorage
+    from app.local.embedded import EmbeddedPostgres, EmbeddedStorage
     from app.settings import Settings
     from tests.workers import WorkerProcess, Workers
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
-from app.topics import groups_of, topics_of
 from tests.faults.cluster import committed
 from tests.faults.ledger import Ledger, closing_connection, entries, events_and_states
 from tests.services import eventually

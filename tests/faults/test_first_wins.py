@@ -7,13 +7,13 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
-from app.topics import groups_of, topics_of
 from models.errors import Reason
-from tests.app.looking import metrics, ready
 from tests.faults.cluster import everything_is_committed, forget_offsets
 from tests.faults.ledger import Ledger, entries
 from tests.faults.locking import chat_log_locked
+from tests.looking import metrics, ready
 from tests.services import eventually
 from tests.workers import rows_of
 

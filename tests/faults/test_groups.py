@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
-from app.topics import groups_of, topics_of
-from tests.app.looking import ready
 from tests.conversations import conversations
 from tests.faults.cluster import ends, everything_is_committed
 from tests.faults.joined import assert_joined_as_expected
 from tests.faults.ledger import Ledger, entries, events_and_states
 from tests.faults.locking import chat_log_locked
 from tests.faults.messages import events_of, states_of
+from tests.looking import ready
 from tests.services import eventually
 
 if TYPE_CHECKING:

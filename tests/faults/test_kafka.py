@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.kafka.topic_admin import ensure_topics
+from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
-from app.topic_admin import ensure_topics
-from app.topics import groups_of, topics_of
-from app.worker_app import EXIT_CUT_OFF
-from tests.app.looking import get, ready
+from app.worker.app import EXIT_CUT_OFF
 from tests.faults.cluster import committed, delete_topic
 from tests.faults.freezing import frozen
 from tests.faults.ledger import Ledger, events_and_states
 from tests.faults.load import under_load
 from tests.faults.outage import complaints, is_ready_again, is_seen_to_wait, was_told_as_one_outage
+from tests.looking import get, ready
 from tests.services import eventually
 from tests.workers import STOPS_WITHIN_S, count
 
 if TYPE_CHECKING:
-    from app.embedded import EmbeddedKafka
+    from app.local.embedded import EmbeddedKafka
     from app.settings import Settings
     from tests.faults.report import FaultReport
     from tests.workers import WorkerProcess, Workers

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
-from app.topics import groups_of, topics_of
 from models.partitioners import Partitioner, partition_of
-from tests.app.looking import metrics, ready
 from tests.conversations import START_MS, Conversations, conversations
 from tests.faults.cluster import committed
 from tests.faults.joined import assert_joined_as_expected, contradictions, entries_are_at_least, entries_in
@@ -18,6 +17,7 @@ from tests.faults.ledger import Ledger, entries, events_and_states
 from tests.faults.load import under_load
 from tests.faults.locking import chat_log_locked
 from tests.faults.messages import events_of, states_of
+from tests.looking import metrics, ready
 from tests.services import eventually
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from app.topics import topics_of
+from app.kafka.topics import topics_of
 from models.errors import Reason
 from tests.faults.ledger import Ledger, Message, entries
 from tests.faults.report import Report

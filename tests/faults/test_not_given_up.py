@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.kafka.topics import topics_of
 from app.settings import Role
-from app.topics import topics_of
-from tests.app.looking import ready
-from tests.app.readers import STOP_S, Reader
 from tests.faults.ledger import Ledger, events_and_states
+from tests.looking import ready
 from tests.services import eventually
+from tests.stream.readers import STOP_S, Reader
 from tests.workers import STOPS_WITHIN_S
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mode import Service
 
-    from app.embedded import EmbeddedKafka
+    from app.local.embedded import EmbeddedKafka
     from app.settings import Settings
     from tests.faults.report import FaultReport
     from tests.workers import WorkerProcess, Workers

@@ -10,18 +10,18 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError
 
-from app.kafka import client_settings
+from app.kafka.clients import client_settings
+from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
-from app.topics import groups_of, topics_of
-from tests.app.looking import ready
 from tests.faults.cluster import delete_records, ends, everything_is_committed, forget_offsets
 from tests.faults.ledger import Ledger, entries
 from tests.faults.log_files import move_records
 from tests.faults.outage import said
+from tests.looking import ready
 from tests.services import eventually
 
 if TYPE_CHECKING:
-    from app.embedded import EmbeddedKafka
+    from app.local.embedded import EmbeddedKafka
     from app.settings import Settings
     from tests.faults.report import FaultReport
     from tests.workers import WorkerProcess, Workers

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from app.database import connect
-from app.kafka import client_settings
+from app.kafka.clients import client_settings
+from app.kafka.topics import topics_of
+from app.postgres.connections import connect
 from app.settings import Role
-from app.topics import topics_of
 from models.errors import Reason
-from tests.app.looking import ready
 from tests.faults.ledger import Ledger, Message, entries, events_and_states
 from tests.faults.poison import poison_entries, poison_events, poison_states, stored_text
+from tests.looking import ready
 from tests.workers import rows_of
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from app.kafka.topics import topics_of
 from app.settings import Role
-from app.topics import topics_of
-from tests.app.looking import ready
 from tests.faults.freezing import frozen
 from tests.faults.ledger import Ledger, entries
 from tests.faults.outage import is_seen_to_wait, waits_said, was_no_flood, was_one_outage
+from tests.looking import ready
 from tests.services import eventually, settings_for_tests
 from tests.workers import count, prepare
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from app.embedded import EmbeddedPostgres
+    from app.local.embedded import EmbeddedPostgres
     from app.settings import Settings
     from tests.faults.report import FaultReport
     from tests.workers import WorkerProcess, Workers

@@ -14,10 +14,9 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
+from app.kafka.topics import topics_of
 from app.settings import Role
-from app.topics import topics_of
 from models.errors import Reason
-from tests.app.looking import ready
 from tests.faults.ledger import Ledger, Message, closing_connection, entries
 from tests.faults.locking import Lock
 from tests.faults.outage import (
@@ -27,6 +26,7 @@ from tests.faults.outage import (
     was_no_flood,
     was_one_outage,
 )
+from tests.looking import ready
 from tests.services import eventually
 
 if TYPE_CHECKING:

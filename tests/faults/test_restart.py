@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
+from app.kafka.topics import topics_of
 from app.settings import Role
-from app.topics import topics_of
 from tests.conversations import conversations
 from tests.faults.cluster import delete_records, ends, set_up_topic
 from tests.faults.joined import assert_joined_as_expected, contradictions, entries_are_at_least, entries_in

@@ -6,15 +6,15 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
-from app.topics import groups_of, topics_of
-from app.transport import CHUNKS_IN_FLIGHT_PER_PARTITION
-from tests.app.looking import ready
+from app.stream.transport import CHUNKS_IN_FLIGHT_PER_PARTITION
 from tests.faults.cluster import committed, ends
 from tests.faults.joined import entries_are_at_least, entries_in
 from tests.faults.ledger import Ledger, entries, events_and_states
 from tests.faults.load import under_load
 from tests.faults.locking import chat_log_locked
+from tests.looking import ready
 from tests.services import eventually
 from tests.workers import STOPS_WITHIN_S, count, rows_of
 

@@ -4,7 +4,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import migrations
-from app.database import connect
+from app.postgres.connections import connect
 from app.settings import Settings
 
 

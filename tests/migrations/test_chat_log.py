@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from app.schema_checks import CHAT_LOG_COLUMNS
+from app.doctor.schema_checks import CHAT_LOG_COLUMNS
 from models.fields import INDEXED_MAX_BYTES
 from tests.migrations.connecting import go_down, go_up
 

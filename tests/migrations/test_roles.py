@@ -13,7 +13,7 @@ from tests.migrations import theirs
 from tests.migrations.connecting import connect_to, go_down, go_up
 
 if TYPE_CHECKING:
-    from app.embedded import EmbeddedPostgres
+    from app.local.embedded import EmbeddedPostgres
 
     Database = asyncpg.Connection[asyncpg.Record]
 

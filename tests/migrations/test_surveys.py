@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 import migrations
-from app.schema_checks import EXPORT_COLUMNS
+from app.doctor.schema_checks import EXPORT_COLUMNS
 from tests.migrations import theirs
 from tests.migrations.catalog import contents, describe, shape_of_theirs
 from tests.migrations.connecting import connect_to, go_down, go_up

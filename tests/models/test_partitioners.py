@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from models.partitioners import Partitioner, fitting, partition_of
 from tests import librdkafka
 from tests.librdkafka import Produced
-from tests.sinks.topics import make_topic
+from tests.sinks.kafka.topics import make_topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import orjson
 from pydantic import SecretStr
 
-from app.database import connect
+from app.kafka.topics import groups_of, topics_of
+from app.postgres.connections import connect
 from app.settings import Role, Settings
-from app.topics import groups_of, topics_of
 from tests.conversations import Conversations, conversations
 from tests.faults.cluster import ends, everything_is_committed
 from tests.services import eventually

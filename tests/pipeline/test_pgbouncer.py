@@ -12,17 +12,17 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from app import checks
-from app.findings import Level
+from app.doctor import checks
+from app.doctor.findings import Level
+from app.kafka.topic_admin import ensure_topics
+from app.kafka.topics import topics_of
 from app.settings import Role
-from app.topic_admin import ensure_topics
-from app.topics import topics_of
-from tests.api.conftest import SECRET
-from tests.api.served import ANSWER_S, served
 from tests.conversations import conversations
 from tests.exporting import OWNER, SURVEY, keys_in_file, keys_in_table, make_survey
 from tests.pipeline.test_main_job import arrived, assert_as_expected, dead_letters_are, play
 from tests.services import as_environment, eventually, storage_overrides
+from tests.site.fixtures import SECRET
+from tests.site.served import ANSWER_S, served
 from tests.workers import CHATLOG, produce, rows_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.settings import Settings
-    from sinks.object_storage import StorageSettings
+    from sinks.storage.bucket import StorageSettings
     from tests.services import PgBouncer
     from tests.workers import Workers
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.database import create_pool
+from app.kafka.topics import groups_of, topics_of
 from app.outbox import Outbox
+from app.postgres.connections import create_pool
 from app.settings import Role
-from app.topics import groups_of, topics_of
 from tests.exporting import ask, is_in, make_survey
 from tests.faults.cluster import ends
 from tests.services import eventually, settings_for_tests, storage_overrides
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from app.settings import Settings
-    from sinks.object_storage import StorageSettings
+    from sinks.storage.bucket import StorageSettings
     from tests.exporting import Asked
 
 EXPORTS = 6

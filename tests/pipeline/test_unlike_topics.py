@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
+from app.kafka.topic_samples import RECORDS
+from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
-from app.topic_samples import RECORDS
-from app.topics import groups_of, topics_of
 from models.dead_letters import from_record
 from models.errors import Reason
-from tests.app.looking import get, ready
 from tests.conversations import START_MS, conversations
 from tests.faults.cluster import ends
 from tests.librdkafka import Produced
+from tests.looking import get, ready
 from tests.services import eventually
-from tests.sinks.topics import all_records_in
+from tests.sinks.kafka.topics import all_records_in
 from tests.unlike_topics import (
     IN_TURN,
     WITHOUT_KEY,

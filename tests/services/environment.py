@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from app.embedded import free_port
+from app.local.embedded import free_port
 from app.settings import Settings
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from app.embedded import free_port
+from app.local.embedded import free_port
 
 _START_S = 60.0
 _STOP_S = 10.0

@@ -14,16 +14,16 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 import pytest
 
-from app.embedded import scratch_directory
-from app.embedded.account import account_for
-from app.embedded.ports import LOOPBACK
-from app.embedded.service import Service
+from app.local.embedded import scratch_directory
+from app.local.embedded.account import account_for
+from app.local.embedded.ports import LOOPBACK
+from app.local.embedded.service import Service
 from tests.services.waiting import in_own_loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from app.embedded.process import Process
+    from app.local.embedded.process import Process
 
 #: Debian keeps programs for administrators out of an ordinary user's PATH.
 _WHERE = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"

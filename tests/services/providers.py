@@ -4,9 +4,9 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 
-from app.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedStorage, scratch_directory
-from app.embedded.service import Service
-from sinks.object_storage import StorageSettings
+from app.local.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedStorage, scratch_directory
+from app.local.embedded.service import Service
+from sinks.storage.bucket import StorageSettings
 from tests.services.containers import docker_answers, kafka_container, postgres_container
 from tests.services.moto import moto_server
 from tests.services.storage import settings_of

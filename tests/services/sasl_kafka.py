@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
-from app.embedded import EmbeddedKafka
+from app.local.embedded import EmbeddedKafka
 
 USER, PASSWORD = "chatlog", "known-to-this-broker-alone"
 _LOGIN = (

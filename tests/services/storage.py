@@ -9,8 +9,8 @@ from typing import Any
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
-from app.embedded import EmbeddedStorage
-from sinks.object_storage import StorageSettings
+from app.local.embedded import EmbeddedStorage
+from sinks.storage.bucket import StorageSettings
 from tests.services.waiting import in_own_loop
 
 

@@ -9,10 +9,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from app.kafka.topics import groups_of, topics_of
 from app.settings import Settings, load_settings
 from app.storage import storage_settings_of
-from app.topics import groups_of, topics_of
-from sinks.object_storage import StorageSettings
+from sinks.storage.bucket import StorageSettings
 from tests.services import (
     as_environment,
     eventually,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.database import connect, create_pool
+from app.postgres.connections import connect, create_pool
 from migrations.history import up
 from tests.services import settings_for_tests
 

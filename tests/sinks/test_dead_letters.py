@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from app.database import connect
+from app.postgres.connections import connect
 from models.dead_letters import DeadLetter, from_record, to_record
 from models.errors import BadRecord, Reason
 from sinks.dead_letters import DeadLetterTable, DeadLetterTopic, dead_letter_of
 from sinks.errors import CannotGoOn
 from sinks.retrying import Patience
-from tests.sinks.topics import make_topic, producing, records_in
+from tests.sinks.kafka.topics import make_topic, producing, records_in
 from tests.workers import count
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from random import Random
 
-    from app.embedded import EmbeddedKafka, EmbeddedPostgres
+    from app.local.embedded import EmbeddedKafka, EmbeddedPostgres
     from tests.soak.crew import Crew
     from tests.workers import WorkerProcess
 

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from app.database import connect
+from app.postgres.connections import connect
 from tests.faults.ledger import Ledger
 from tests.services import dedicated_kafka, dedicated_postgres, settings_for_tests
 from tests.soak.crew import Crew

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from app.topics import topics_of
+from app.kafka.topics import topics_of
 from tests.faults.ledger import Message, producing
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import psutil
 from aiokafka.errors import KafkaError
 
+from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
-from app.topics import groups_of, topics_of
 from tests.faults.cluster import committed, ends
 from tests.soak.crew import ROLES
 

@@ -1,0 +1,1 @@
+"""Export jobs become files: who runs them, attempt by attempt."""

@@ -1,0 +1,52 @@
+"""Sessions of the pages that ended before their time, remembered until they would be over by themselves.
+
+A cookie cannot be taken back from whoever has a copy of it; so every replica looks here before a session
+counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from app.sql import statement
+from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from app.access.sessions import Session
+
+#: How long the database may take, the wait for a free connection included: each page waits for it.
+ANSWER_WITHIN_S = 5.0
+
+_ADD = statement("end_session")
+_FIND = statement("find_ended_session")
+
+
+class EndedSessions:
+    """Knows which sessions ended before their time.
+
+    Whatever is asked raises ServiceDown while the database is down, and CannotGoOn where it refuses.
+
+    Args:
+        pool: connections that may read ended_sessions, and add and delete its rows.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    async def add(self, session: Session) -> None:
+        """End a session; one that has ended stays so."""
+        await self._value(_ADD, session.id, session.ends)
+
+    async def has(self, session: Session) -> bool:
+        """Tell whether a session has ended."""
+        return await self._value(_FIND, session.id) is not None
+
+    async def _value(self, query: str, *arguments: object) -> object:
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return await self._pool.fetchval(query, *arguments)
+        except DRIVER_ERRORS as error:
+            raise verdict(error) from error

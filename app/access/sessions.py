@@ -1,0 +1,105 @@
+"""Sessions of the pages: what the cookie holds, and the token that its forms must carry (CSRF).
+
+Signed, not stored: any replica can read a session that another began. `app.access.ended_sessions` knows which
+ended before their time. The keys are derived for this purpose alone, so that no API token is a session and no
+session an API token, even where both have one secret.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import jwt
+
+from app.access.tokens import CLOCKS_DIFFER_S
+from app.settings import ConfigurationError
+from models.owners import owner_address
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+#: Carried between a page and us, and nowhere else.
+_AUDIENCE = "chatlog-pages"
+_ALGORITHM = "HS256"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One signing-in.
+
+    Attributes:
+        email: whose.
+        id: what tells it from any other; random.
+        ends: when it is over by itself.
+    """
+
+    email: str
+    id: str
+    ends: datetime
+
+
+class Sessions:
+    """Begins sessions and reads them.
+
+    Args:
+        settings: the secret and for how long.
+
+    Raises:
+        ConfigurationError: there is no secret to sign sessions with.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        secret = settings.api_session_secret or settings.api_jwt_secret
+        if secret is None:
+            raise ConfigurationError(
+                "API_SESSION_SECRET is not set: the sessions of the pages cannot be signed; accepted: at "
+                "least 32 random characters, the same for every replica (API_JWT_SECRET serves as well)"
+            )
+        self._session_key = _derive(secret.get_secret_value(), "session")
+        self._csrf_key = _derive(secret.get_secret_value(), "csrf")
+        self.lifetime_s = int(settings.api_session_hours * 3600)
+
+    def begin(self, email: str) -> str:
+        """Return the value of a new session's cookie."""
+        now = int(time.time())
+        claims = {
+            "sub": email,
+            "jti": secrets.token_urlsafe(16),
+            "aud": _AUDIENCE,
+            "exp": now + self.lifetime_s,
+        }
+        return jwt.encode(claims, self._session_key, algorithm=_ALGORITHM)
+
+    def read(self, cookie: str) -> Session | None:
+        """Return the session of a cookie; None if it is none of ours, or over by itself."""
+        try:
+            claims = jwt.decode(
+                cookie,
+                self._session_key,
+                algorithms=[_ALGORITHM],
+                audience=_AUDIENCE,
+                leeway=CLOCKS_DIFFER_S,
+                options={"require": ["exp", "sub", "jti"], "verify_iat": False},
+            )
+        except (jwt.InvalidTokenError, ValueError):
+            return None
+        return Session(
+            owner_address(claims["sub"]), claims["jti"], datetime.fromtimestamp(claims["exp"], UTC)
+        )
+
+    def csrf_token(self, session: Session) -> str:
+        """Return what a write with this session must carry; another site cannot know it."""
+        return hmac.new(self._csrf_key, session.id.encode(), "sha256").hexdigest()
+
+    def is_csrf_token(self, session: Session, presented: str) -> bool:
+        """Tell whether a write carries this session's token."""
+        return hmac.compare_digest(presented.encode(), self.csrf_token(session).encode())
+
+
+def _derive(secret: str, purpose: str) -> bytes:
+    return hmac.new(secret.encode(), f"chatlog {purpose} key 1".encode(), "sha256").digest()

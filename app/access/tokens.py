@@ -1,0 +1,148 @@
+"""Bearer tokens: JSON Web Tokens signed with API_JWT_SECRET (HS256), or by a key of API_JWKS_URL.
+
+Which algorithm counts is fixed by the kind of key, never by the token: a secret verifies HS256 only, an RSA
+key RS256 only, a P-256 key ES256 only; `none` has no key. Sessions are `app.access.sessions`, with other
+keys.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import jwt
+
+from app.access.errors import NotSignedIn
+from app.access.issuer_keys import IssuerKeys
+from models.owners import owner_address
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from jwt.types import Options
+
+    from app.settings import Settings
+
+#: What a token of another kind of key may not choose.
+SECRET_ALGORITHM = "HS256"  # noqa: S105  the name of an algorithm
+#: The longest email address there is (RFC 5321), and so the longest that can be an owner's.
+_EMAIL_MAX = 320
+_TOKEN_MAX = 16 * 1024
+#: How far the clocks of issuers, replicas and this machine may be apart: a token or session that has begun or
+#: has not yet ended by one of them counts by all.
+CLOCKS_DIFFER_S = 30
+
+
+class TokenReader:
+    """Tells whose a token is.
+
+    Attributes:
+        keys: of API_JWKS_URL, if it is set.
+
+    Args:
+        settings: the secret, the key server, and what `iss`, `aud` and the email's claim must be.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._secret = settings.api_jwt_secret
+        self._issuer = settings.api_jwt_issuer
+        self._audience = settings.api_jwt_audience
+        self._email_claim = settings.api_jwt_email_claim
+        self.keys = IssuerKeys(settings.api_jwks_url) if settings.api_jwks_url else None
+
+    async def email_of(self, token: str) -> str:
+        """Return the email address that a good token holds, in the one form that addresses are compared in.
+
+        Raises:
+            NotSignedIn: the token is expired, forged, of another issuer or audience, or names nobody.
+            KeysUnavailable: the key server does not answer.
+        """
+        key, algorithm = await self._key_of(token)
+        options: Options = {
+            "require": ["exp"],
+            "verify_aud": self._audience is not None,
+            # Says when it was made; clocks differ, and nothing depends on it.
+            "verify_iat": False,
+        }
+        try:
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=[algorithm],
+                issuer=self._issuer,
+                audience=self._audience,
+                leeway=CLOCKS_DIFFER_S,
+                options=options,
+            )
+        except jwt.ExpiredSignatureError:
+            raise NotSignedIn("The token has expired: get a new one.") from None
+        except jwt.ImmatureSignatureError:
+            raise NotSignedIn(
+                f"The token does not count yet: it begins (nbf) more than {CLOCKS_DIFFER_S} s from now by "
+                "this server's clock. Wait, or have the clocks of its issuer and of this server compared."
+            ) from None
+        except (jwt.PyJWTError, ValueError):
+            raise _not_accepted() from None
+        return self._email_in(claims)
+
+    async def _key_of(self, token: str) -> tuple[Any, str]:
+        try:
+            if len(token) > _TOKEN_MAX:
+                raise _not_accepted()
+            header = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError):
+            raise _not_accepted() from None
+        if header.get("alg") == SECRET_ALGORITHM and self._secret is not None:
+            return self._secret.get_secret_value(), SECRET_ALGORITHM
+        kid = header.get("kid")
+        if self.keys is None or not isinstance(kid, str) or header.get("alg") not in {"RS256", "ES256"}:
+            raise _not_accepted()
+        key = await self.keys.find(kid)
+        if key is None:
+            raise _not_accepted()
+        return key, _algorithm_of(key)
+
+    def _email_in(self, claims: dict[str, Any]) -> str:
+        email = claims.get(self._email_claim)
+        if isinstance(email, str):
+            email = owner_address(email)
+        if not isinstance(email, str) or not 0 < len(email) <= _EMAIL_MAX or not email.isprintable():
+            raise NotSignedIn("The token names nobody: its claim for the email address is missing or empty.")
+        # Some issuers write it as a string.
+        if str(claims.get("email_verified", True)).lower() == "false":
+            raise NotSignedIn("The email address of the token is not verified: confirm it first.")
+        return email
+
+
+def mint(settings: Settings, email: str, lifetime: timedelta) -> str:
+    """Return a token for `email` that the API accepts for so long.
+
+    Raises:
+        ValueError: there is no API_JWT_SECRET to sign it with.
+    """
+    if settings.api_jwt_secret is None:
+        raise ValueError("API_JWT_SECRET is not set")
+    now = int(time.time())
+    claims: dict[str, Any] = {
+        settings.api_jwt_email_claim: email,
+        "iat": now,
+        "exp": now + int(lifetime.total_seconds()),
+    }
+    if settings.api_jwt_issuer:
+        claims["iss"] = settings.api_jwt_issuer
+    if settings.api_jwt_audience:
+        claims["aud"] = settings.api_jwt_audience
+    return jwt.encode(claims, settings.api_jwt_secret.get_secret_value(), algorithm=SECRET_ALGORITHM)
+
+
+def _algorithm_of(key: jwt.PyJWK) -> str:
+    if key.key_type == "RSA":
+        return "RS256"
+    if key.key_type == "EC":
+        return "ES256"
+    # Shared secrets have no place among public keys.
+    raise _not_accepted()
+
+
+def _not_accepted() -> NotSignedIn:
+    return NotSignedIn("The token is not accepted: sign in again, or get a new one.")

@@ -1,0 +1,1 @@
+"""What old rows lack, filled in."""

@@ -1,0 +1,1 @@
+"""Dead letters as people see, replay and drop them."""

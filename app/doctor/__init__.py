@@ -1,0 +1,1 @@
+"""What `chatlog check` looks at, and what it finds."""

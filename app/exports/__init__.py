@@ -1,0 +1,1 @@
+"""Exports: what was asked for, its files, the REST resource, the pages."""

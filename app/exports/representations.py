@@ -1,0 +1,122 @@
+"""What the API takes and gives, as OpenAPI describes it. A row's old names stay."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from app.exports.rows import COUNT_UP_TO, Counts, ExportRow, Survey
+from models.exports import NO_LINK, ExportOptions, Source, Status
+
+
+class ExportRequest(ExportOptions):
+    """What to export, and how to write it. Everything but `export_type` may be left out."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"export_type": "chat_log", "include_metadata": True, "since": "2026-11-01T00:00:00Z"}
+            ]
+        }
+    )
+
+    export_type: Source = Field(description="The survey's chat log, or its responses.")
+
+    @field_validator("since", "until", mode="before")
+    @classmethod
+    def _is_written_out(cls, value: object) -> object:
+        if isinstance(value, int | float):
+            raise ValueError("not a time; accepted: such as 2026-11-01T00:00:00Z")  # noqa: TRY004  for pydantic
+        return value
+
+    @field_validator("since", "until")
+    @classmethod
+    def _is_in_the_calendar(cls, value: datetime | None) -> datetime | None:
+        if value is not None:
+            try:
+                value.astimezone(UTC)
+            except OverflowError:
+                raise ValueError("not within the years 1 to 9999 in UTC") from None
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        self.check_fits(self.export_type)
+        return self
+
+    @property
+    def options(self) -> ExportOptions:
+        """The same without what is exported."""
+        return ExportOptions.model_validate(self.model_dump(exclude={"export_type"}))
+
+
+class Progress(BaseModel):
+    """How far an export is; what its events carry."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    status: Status | str = Field(description="How far it is; text of their own in rows of other programs.")
+    rows_done: int = Field(description="Rows written so far.")
+    rows_estimate: int | None = Field(description="Rows to expect; null before that is known.")
+    bytes_done: int = Field(description="Bytes stored so far.")
+    reason: str | None = Field(description="Why it failed; while it is tried again, why it failed before.")
+
+
+class Export(Progress):
+    """An export: one row of `export_status`."""
+
+    updated: datetime = Field(description="When anything of it changed.")
+    user_id: str = Field(description="The owner's email address.")
+    survey_id: str = Field(description="The survey's name.")
+    export_link: str = Field(
+        description=f"A link to the file that works for some hours, or `{NO_LINK}`. "
+        "`/exports/{id}/download` makes a new one as long as there is a file."
+    )
+    source: Source | str = Field(description="What is exported; text of their own in rows of other programs.")
+    created: datetime = Field(description="When it was asked for.")
+    options: ExportOptions | None = Field(description="Null if it is another version's, and not known here.")
+    finished: datetime | None = Field(description="When the file was complete.")
+    cells_not_shown: int = Field(
+        description="How many values the file has a note in place of, as no file can hold them; in Parquet, "
+        "a time is null instead."
+    )
+    removed: datetime | None = Field(description="When its owner removed the file.")
+
+    @classmethod
+    def of(cls, row: ExportRow) -> Self:
+        """Return how the API shows a row."""
+        return cls.model_validate(row)
+
+
+class SurveyCounts(BaseModel):
+    """How much there is of a survey."""
+
+    chat_log: int = Field(description=f"Messages; {COUNT_UP_TO} stands for as many or more.")
+    responses: int = Field(description=f"Responses; {COUNT_UP_TO} stands for as many or more.")
+
+
+class OwnSurvey(BaseModel):
+    """A survey of the one who asks; its versions and translations are one."""
+
+    survey_name: str = Field(description="What an export asks for.")
+    title: str | None = Field(description="Of the newest version.")
+    shortcodes: list[str]
+    created: datetime = Field(description="When the first version was made.")
+    versions: int
+    counts: SurveyCounts | None = Field(description="Null where counting takes too long.")
+
+    @classmethod
+    def of(cls, survey: Survey, counts: Counts | None) -> Self:
+        """Return how the API shows a survey."""
+        return cls(
+            survey_name=survey.name,
+            title=survey.title,
+            shortcodes=list(survey.shortcodes),
+            created=survey.created,
+            versions=survey.versions,
+            counts=SurveyCounts(chat_log=counts.chat_log, responses=counts.responses) if counts else None,
+        )

@@ -1,0 +1,1 @@
+"""How this application reaches Kafka: clients, topics and groups as data, administration, offsets."""

@@ -1,0 +1,49 @@
+"""The API process of a run, and the link that signs a person in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from app.access import mint
+from app.local.child import Child
+from app.local.environment import environment_of
+from app.web.serving import address_of
+
+if TYPE_CHECKING:
+    from app.local.directory import RunDirectory
+    from app.local.ports import Port
+    from app.settings import Settings
+
+#: How long the printed link counts: the secret behind it ends with the run, unless a person set it.
+_LINK_COUNTS = timedelta(days=7)
+
+
+class Api(Child):
+    """The process that serves the REST API and the pages."""
+
+    def __init__(self, settings: Settings, port: Port, directory: RunDirectory) -> None:
+        """Describe the process; nothing is started.
+
+        Args:
+            settings: as it shall read them, with a secret for tokens.
+            port: where it listens; released when it is stopped.
+            directory: where its log is added to.
+        """
+        self._served = settings.model_copy(update={"api_port": port.number})
+        super().__init__(
+            "The API",
+            ["api"],
+            environment_of(self._served),
+            host=settings.api_host,
+            port=port,
+            directory=directory,
+        )
+
+    def token_for(self, email: str) -> str:
+        """Return a token that the API takes for an owner's."""
+        return mint(self._served, email, _LINK_COUNTS)
+
+    def sign_in_link(self, email: str) -> str:
+        """Return the link that signs in to the pages as an owner."""
+        return f"{address_of(self._served)}/sign-in#token={self.token_for(email)}"

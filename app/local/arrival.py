@@ -1,0 +1,123 @@
+"""What came of the samples: the rows of chat_log, the dead letters, and whether all has been worked off.
+
+Only reads. What must come of them is told by `samples`, what came of them by PostgreSQL, and whether more can
+come by the offsets that the workers' groups have committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from aiokafka.errors import KafkaError
+
+import samples
+from app.kafka.offsets import GroupOffsets
+from app.kafka.topics import groups_of, topics_of
+from models.entries import Direction
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    import asyncpg
+
+    from app.local.player import Played
+    from app.settings import Settings
+    from samples import Key
+
+_POLL_S = 0.1
+
+_MESSAGES = """
+SELECT userid, timestamp, direction, content, message_type
+FROM chat_log
+WHERE userid = ANY ($1::varchar[]) AND timestamp BETWEEN $2 AND $3
+ORDER BY timestamp, direction
+"""
+
+_DEAD_LETTERS = """
+SELECT dead.reason
+FROM dead_letters AS dead
+JOIN unnest($2::int[], $3::bigint[]) AS played (partition, "offset")
+    ON dead.partition = played.partition AND dead."offset" = played."offset"
+WHERE dead.topic = $1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One row of chat_log, as far as it is shown."""
+
+    userid: str
+    said_at: datetime
+    direction: Direction
+    content: str
+    message_type: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """The primary key, the time in ms."""
+        return (self.userid, round(self.said_at.timestamp() * 1000), self.direction)
+
+
+class Arrival:
+    """Holds chat_log and dead_letters against what must come of the samples."""
+
+    def __init__(self, connection: asyncpg.Connection[asyncpg.Record], settings: Settings) -> None:
+        self._connection = connection
+        self._topics = topics_of(settings)
+        self._groups = groups_of(settings)
+        self._settings = settings
+        self._expected = samples.expected(media=settings.capture_media).entries
+        conversations = samples.conversations(media=settings.capture_media)
+        rows = [row for conversation in conversations for row in conversation.expected]
+        times = [datetime.fromtimestamp(row.timestamp / 1000, UTC) for row in rows]
+        self._question = (list({row.userid for row in rows}), min(times), max(times))
+
+    async def messages(self) -> dict[str, list[Message]]:
+        """Return what is in chat_log of the samples, by userid, in order."""
+        found: defaultdict[str, list[Message]] = defaultdict(list)
+        for row in await self._connection.fetch(_MESSAGES, *self._question):
+            direction = Direction(row["direction"])
+            message = Message(row["userid"], row["timestamp"], direction, row["content"], row["message_type"])
+            if message.key in self._expected:
+                found[message.userid].append(message)
+        return found
+
+    async def dead_letters(self, played: Played) -> list[str]:
+        """Return the reasons of the dead letters that came of what was played."""
+        partitions, offsets = zip(*played.events, strict=True)
+        rows = await self._connection.fetch(_DEAD_LETTERS, self._topics.events.name, partitions, offsets)
+        return [row["reason"] for row in rows]
+
+    async def until_worked_off(self, played: Played) -> None:
+        """Return when the workers have committed all that was played, and all that came of it.
+
+        Goes on asking while Kafka does not answer: how long to wait is the caller's decision.
+        """
+        await self._until_committed(self._groups.capture, {topic for topic, _ in played.ends}, played.ends)
+        # What came of it is in Kafka by now, so where the topics end at the first look is far enough.
+        await self._until_committed(
+            self._groups.persist, {self._topics.chat_log.name, self._topics.dead_letters.name}
+        )
+
+    async def _until_committed(
+        self, group: str, topics: Collection[str], ends: Mapping[tuple[str, int], int] | None = None
+    ) -> None:
+        """Wait for the group to come to `ends`, or to where the topics end now."""
+        asked = GroupOffsets(self._settings, group, topics)
+        try:
+            while True:
+                try:
+                    offsets = {(tp.topic, tp.partition): found for tp, found in (await asked.ask()).items()}
+                except (KafkaError, OSError):
+                    await asked.close()
+                else:
+                    ends = ends or {partition: found.end for partition, found in offsets.items() if found.end}
+                    if all((offsets[partition].committed or 0) >= end for partition, end in ends.items()):
+                        return
+                await asyncio.sleep(_POLL_S)
+        finally:
+            await asked.close()

@@ -1,0 +1,62 @@
+"""Plays the samples into Kafka as the bots would have: events and states in the order of their times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+import samples
+from app.kafka.clients import client_settings
+from app.kafka.topics import topics_of
+from app.local.errors import UpFailed
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+
+@dataclass(slots=True)
+class Played:
+    """Where the samples are in Kafka.
+
+    Attributes:
+        events: the partition and offset of every event, in its topic.
+        ends: for each partition of a topic that holds samples, the offset after the last of them.
+    """
+
+    events: list[tuple[int, int]] = field(default_factory=list)
+    ends: dict[tuple[str, int], int] = field(default_factory=dict)
+
+
+async def play_samples(settings: Settings) -> Played:
+    """Produce every sample event and state, and return where they are.
+
+    One after the other: a state that a bot made before an event must be in Kafka before the event is, for the
+    event to find it. Kafka's own time is the present, or retention would take the samples away.
+
+    Raises:
+        UpFailed: Kafka does not take them.
+    """
+    topics = topics_of(settings)
+    # Sorting is stable, so an event stays before the state that the bot made of it.
+    records = sorted(
+        [(topics.events.name, event) for event in samples.events()]
+        + [(topics.state.name, state) for state in samples.states()],
+        key=lambda topic_and_record: topic_and_record[1].timestamp_ms,
+    )
+    played = Played()
+    producer = AIOKafkaProducer(**client_settings(settings), acks="all", enable_idempotence=True)
+    try:
+        await producer.start()
+        for topic, record in records:
+            made = await producer.send_and_wait(topic, record.value, key=record.userid.encode())
+            played.ends[made.topic, made.partition] = made.offset + 1
+            if topic == topics.events.name:
+                played.events.append((made.partition, made.offset))
+    except KafkaError as error:
+        raise UpFailed(f"Kafka does not take the samples ({error!r}): see what it says in its log") from error
+    finally:
+        await producer.stop()
+    return played

@@ -1,0 +1,99 @@
+"""Puts the samples' owners, pages, surveys and responses into an embedded PostgreSQL.
+
+Never into one that settings name: there, these tables belong to others.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import asyncpg
+import orjson
+
+from app.local.errors import UpFailed
+from app.postgres.connections import connect
+from samples.surveys import owners, responses
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from app.settings import Settings
+
+_OWNER = "INSERT INTO users (id, email) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+# No constraint keeps a page from being there twice.
+_PAGE = """
+INSERT INTO credentials (userid, entity, key, facebook_page_id)
+SELECT $1::uuid, 'facebook_page', $3::varchar, $2::varchar
+WHERE NOT EXISTS (SELECT FROM credentials WHERE userid = $1::uuid AND facebook_page_id = $2::varchar)
+"""
+_FORM = """
+INSERT INTO surveys (id, userid, shortcode, title, survey_name, created)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT DO NOTHING
+"""
+_RESPONSE = """
+INSERT INTO responses (
+    parent_shortcode, surveyid, shortcode, flowid, userid, question_ref, question_idx, question_text,
+    response, seed, timestamp, metadata, pageid, translated_response
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::jsonb, $13, $14)
+ON CONFLICT DO NOTHING
+"""
+
+
+async def load_owners(settings: Settings) -> None:
+    """Put in what is not there yet; all of it or nothing.
+
+    Raises:
+        DatabaseUnavailable, UpFailed: PostgreSQL does not take it.
+    """
+    async with _session(settings) as connection, connection.transaction():
+        for owner in owners():
+            await connection.execute(_OWNER, owner.id, owner.email)
+            await connection.executemany(_PAGE, [(owner.id, page.id, page.name) for page in owner.pages])
+            await connection.executemany(
+                _FORM,
+                [
+                    (form.id, owner.id, form.shortcode, form.title, survey.name, form.created)
+                    for survey in owner.surveys
+                    for form in survey.forms
+                ],
+            )
+        await connection.executemany(
+            _RESPONSE,
+            [
+                (
+                    each.parent_shortcode,
+                    each.surveyid,
+                    each.shortcode,
+                    each.flowid,
+                    each.userid,
+                    each.question_ref,
+                    each.question_idx,
+                    each.question_text,
+                    each.response,
+                    each.seed,
+                    each.timestamp,
+                    orjson.dumps(each.metadata).decode(),
+                    each.pageid,
+                    each.translated_response,
+                )
+                for each in responses()
+            ],
+        )
+
+
+@asynccontextmanager
+async def _session(settings: Settings) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    connection = await connect(settings, application_name="chatlog-up")
+    try:
+        yield connection
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        said = error.args[0] if error.args else type(error).__name__
+        raise UpFailed(
+            f"PostgreSQL does not take the samples' surveys ({said}): see its log, or choose another "
+            "directory"
+        ) from error
+    finally:
+        connection.terminate()

@@ -1,0 +1,1 @@
+"""How this application reaches PostgreSQL: pools, and a probe that tells whether it answers."""

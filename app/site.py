@@ -1,0 +1,107 @@
+"""The API: exports and surveys by HTTP, beside the pages, as one ASGI application.
+
+`create_app` wires the parts; each resource is a module with a router. It holds no state that another replica
+would need: any of them can answer any request.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from app.access import Authenticator, EndedSessions
+from app.exports import api as exports
+from app.exports import pages as export_pages
+from app.exports.files import ExportFiles
+from app.exports.service import ExportRows
+from app.outbox import Outbox
+from app.postgres.connections import create_pool
+from app.sign_in import pages as sign_in
+from app.storage import open_storage
+from app.surveys import api as surveys
+from app.surveys import pages as survey_pages
+from app.web import health, metrics, static_files
+from app.web.answers import AnswerHeaders
+from app.web.body_limit import BodyLimit
+from app.web.docs import DESCRIPTION, TAGS, TITLE, offer_docs
+from app.web.head import HeadLikeGet
+from app.web.problems import answer_problems
+from app.web.request_log import RequestLog
+from app.web.serving import Services
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from app.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application; its parts connect when it starts, and end with it.
+
+    It starts whatever is down, says so (`/health/ready`), and answers when that is back. It does not start on
+    what waiting does not mend, such as a wrong password (DatabaseRefuses).
+
+    Raises:
+        ConfigurationError: a setting is missing without which it could not do its work.
+    """
+    settings.require_database_url()
+    settings.require_kafka()
+    settings.require_storage_bucket()
+    registry = CollectorRegistry()
+    app = FastAPI(
+        title=TITLE,
+        version=version("chatlog"),
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        docs_url=None,
+        redoc_url=None,
+        # It would redirect to whatever host the request names.
+        redirect_slashes=False,
+        lifespan=lambda app: _running(app, settings, registry),
+    )
+    app.state.authenticator = Authenticator(settings)
+    app.state.registry = registry
+    app.state.metrics = metrics.RequestMetrics(registry)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(HeadLikeGet)
+    app.add_middleware(RequestLog, metrics=app.state.metrics)
+    app.add_middleware(AnswerHeaders)
+    answer_problems(app)
+    # Pages first: /exports/create-chat-log is one of them, and no id of an export.
+    pages = (sign_in, survey_pages, export_pages, static_files)
+    for part in (*pages, exports, surveys, health, metrics):
+        app.include_router(part.router)
+    offer_docs(app)
+    return app
+
+
+@asynccontextmanager
+async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry) -> AsyncIterator[None]:
+    pool = await create_pool(settings, application_name="chatlog-api", min_size=0)
+    outbox = Outbox(settings, pool)
+    authenticator: Authenticator = app.state.authenticator
+    app.state.ended_sessions = EndedSessions(pool)
+    try:
+        async with open_storage(settings) as storage, outbox:
+            rows = ExportRows(pool, on_request=outbox.wake)
+            files = ExportFiles(
+                rows,
+                storage,
+                link_good_for=timedelta(hours=settings.export_link_hours),
+                kept_for=timedelta(days=settings.export_keep_days),
+            )
+            app.state.services = Services(settings, pool, rows, files, outbox)
+            registry.register(metrics.OutboxMetrics(outbox))
+            if authenticator.tokens.keys is not None:
+                registry.register(metrics.IssuerMetrics(authenticator.tokens.keys))
+            yield
+    finally:
+        await authenticator.stop()
+        # A pool that is asked to close waits for its connections, for ever if the server is frozen.
+        pool.terminate()

@@ -1,0 +1,1 @@
+"""Faust as we use it: transport, consumer thread, progress, tables, membership of the group."""

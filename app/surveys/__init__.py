@@ -1,0 +1,1 @@
+"""Surveys: the REST resource and the pages."""

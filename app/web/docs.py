@@ -1,0 +1,71 @@
+"""What the API offers, for people (/docs) and machines (/openapi.json). All is served from here: no CDN."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+
+from app.exports.representations import Progress
+from app.web.problems import MEDIA_TYPE
+
+_PAGE = files(__package__) / "docs_page"
+TITLE = "chatlog"
+DESCRIPTION = """
+Export the chat log and the responses of your surveys.
+
+Send a token as `Authorization: Bearer …`; whose email address it holds is the owner, and sees their own
+surveys and exports only. Errors are `application/problem+json` (RFC 9457).
+"""
+TAGS = [
+    {"name": "exports", "description": "Ask for a file, follow its making, download it."},
+    {"name": "surveys", "description": "What there is to export."},
+    {"name": "operation", "description": "For whoever runs this."},
+]
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/docs")
+async def docs() -> FileResponse:
+    """Return the page that shows /openapi.json."""
+    return FileResponse(str(_PAGE / "index.html"))
+
+
+def offer_docs(app: FastAPI) -> None:
+    """Serve the page and what it needs, and describe problems by their own media type."""
+    app.include_router(router)
+    app.mount("/docs/static", StaticFiles(directory=str(_PAGE)), name="docs")
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _describe(app)
+        return app.openapi_schema
+
+    # The way that FastAPI's documentation gives.
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        tags=app.openapi_tags,
+        routes=app.routes,
+    )
+    # Of events, which no route returns as a model.
+    progress = Progress.model_json_schema(ref_template="#/components/schemas/{model}")
+    progress.pop("$defs")
+    document["components"]["schemas"]["Progress"] = progress
+    for path in document["paths"].values():
+        for operation in path.values():
+            for response in operation["responses"].values():
+                content = response.get("content", {})
+                if content.get("application/json", {}).get("schema", {}).get("$ref", "").endswith("/Problem"):
+                    content[MEDIA_TYPE] = content.pop("application/json")
+    return document

@@ -1,0 +1,84 @@
+"""Long lists in parts: a client that knows nothing of parts gets the first one, in the shape of a whole list.
+
+What follows is at the address in the header `Link` (RFC 8288, `rel="next"`), which goes on after the last one
+shown: what is added meanwhile, at the front, moves nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+from urllib.parse import urlencode
+
+from fastapi import Query
+
+from app.exports.rows import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastapi import Response
+
+#: About 700 kB.
+PART_MAX = 1000
+
+_AFTER = "Go on after this place in the list; taken from the header `Link` of the part before."
+Limit = Annotated[int, Query(ge=1, le=PART_MAX, description="How many at most.")]
+AfterExport = Annotated[
+    str | None,
+    Query(pattern="^[0-9]{1,16}~[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description=_AFTER),
+]
+#: A name may hold anything but what PostgreSQL cannot hold.
+AfterSurvey = Annotated[str | None, Query(pattern=r"^[0-9]{1,16}~[^\x00]+$", description=_AFTER)]
+
+#: What OpenAPI says of the header.
+LINKED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            "Link": {
+                "description": 'Where the next part is (`rel="next"`); missing if this is the last one.',
+                "schema": {"type": "string"},
+            }
+        }
+    }
+}
+
+
+class Placed(Protocol):
+    """What long lists are of."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is in its list."""
+
+
+Row = TypeVar("Row", bound=Placed)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def place_of(after: str | None) -> Place | None:
+    """Return the place that an address names."""
+    if after is None:
+        return None
+    microseconds, _, key = after.partition("~")
+    return Place(_EPOCH + timedelta(microseconds=int(microseconds)), key)
+
+
+def cut(rows: Sequence[Row], limit: int, response: Response, path: str, **query: str) -> list[Row]:
+    """Return one part of `rows`, of which there is one too many if more follow: then link to those.
+
+    Args:
+        rows: `limit` and one more, as far as there are so many.
+        limit: how many to show.
+        response: gets the link.
+        path: of the list.
+        query: of the list, but for what is about parts.
+    """
+    shown = list(rows[:limit])
+    if len(rows) > limit:
+        last = shown[-1].place
+        after = f"{(last.moment - _EPOCH) // timedelta(microseconds=1)}~{last.key}"
+        address = f"{path}?{urlencode({**query, 'limit': limit, 'after': after})}"
+        response.headers["Link"] = f'<{address}>; rel="next"'
+    return shown

@@ -1,0 +1,67 @@
+"""Turns a template into an answer, with what every page has.
+
+The headers that keep other code out of the pages are on all answers of the application, and not made here.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from app.access import csrf_token, session_of
+from app.web import addresses, words
+from app.web.static_files import address_of
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+#: Not `no-referrer`, as other answers have: with that a browser says of a form that it comes from nowhere.
+HEADERS = {"Referrer-Policy": "same-origin"}
+
+
+def render(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+    """Return a page.
+
+    Args:
+        request: what it answers; who is signed in is seen from it.
+        template: its name in `templates/`.
+        status: of the answer.
+        context: what the template shows.
+    """
+    session = session_of(request)
+    page = _ENVIRONMENT.get_template(template).render(
+        email=session.email if session else None,
+        csrf_token=csrf_token(request),
+        **{"here": None} | context,
+    )
+    return HTMLResponse(page, status_code=status, headers=HEADERS)
+
+
+def _ago(moment: datetime) -> str:
+    return words.ago(moment, datetime.now(UTC))
+
+
+_ENVIRONMENT = Environment(
+    loader=PackageLoader("app", "."),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.filters |= {
+    "ago": _ago,
+    "capped": words.capped,
+    "exactly": words.exactly,
+    "machine_readable": words.machine_readable,
+    "number": words.number,
+    "size": words.size,
+}
+_ENVIRONMENT.globals |= {
+    "form_url": addresses.form,
+    "static": address_of,
+    "surveys_url": addresses.surveys,
+    "tab_url": addresses.tab,
+}

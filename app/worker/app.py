@@ -1,0 +1,180 @@
+"""A worker's Faust app: one role, what watches it, and a stop that takes no longer than it may."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import tempfile
+import threading
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import faust
+
+from app.kafka.former_names import refuse_to_begin_anew
+from app.kafka.topic_admin import TopicsUnfit
+from app.postgres.connections import DatabaseUnavailable
+from app.postgres.probe import DatabaseProbe
+from app.settings import ConfigurationError, Role, Settings
+from app.stream.transport import ChunkConsumer, ChunkLimits, ChunkTransport
+from app.worker.faust_settings import faust_settings
+from app.worker.roles import once_kafka_answers
+from app.worker.roles.capture import CaptureWork
+from app.worker.roles.export import ExportWork
+from app.worker.roles.persist import PersistWork
+from app.worker.watch.health import HealthMonitor
+from app.worker.watch.lag import LagMonitor
+from sinks.errors import CannotGoOn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from faust.types import TP
+    from faust.web.base import Web
+
+log = logging.getLogger(__name__)
+
+#: Objects made before Python looks for garbage in cycles (its default is 700). A chunk is thousands of
+#: objects and hardly a cycle: with the default, the search takes an eighth of capture's time.
+GARBAGE_THRESHOLD = 50_000
+#: A stop that takes longer is cut off: what was not acknowledged is read again by whoever takes over.
+STOP_DEADLINE_S = 9.0
+#: Exit status of a stop that was cut off.
+EXIT_CUT_OFF = 3
+#: Exit status when something outside has to be mended first.
+EXIT_CANNOT_START = 1
+#: Errors whose message says what to do; anything else is a bug, and shows its traceback.
+FOR_PEOPLE = (CannotGoOn, ConfigurationError, DatabaseUnavailable, TopicsUnfit, OSError)
+
+#: Chunks of one partition of the exports topic that may be in hand, each a single job: a job may take hours,
+#: and those behind it must not wait for it.
+JOBS_IN_HAND_PER_PARTITION = 1000
+#: Roles that are of no use without PostgreSQL.
+USES_DATABASE = {Role.PERSIST, Role.EXPORT}
+
+_WORK: dict[Role, type[CaptureWork | PersistWork | ExportWork]] = {
+    Role.CAPTURE: CaptureWork,
+    Role.PERSIST: PersistWork,
+    Role.EXPORT: ExportWork,
+}
+
+
+def _limits(settings: Settings, role: Role) -> ChunkLimits:
+    if role is Role.EXPORT:
+        return ChunkLimits(1, settings.chunk_max_bytes, JOBS_IN_HAND_PER_PARTITION)
+    return ChunkLimits(settings.chunk_max_records, settings.chunk_max_bytes)
+
+
+def cannot_start(reason: object) -> SystemExit:
+    """Say in one line why the worker does not start; raise what is returned."""
+    log.critical("The worker cannot start", extra={"error": str(reason)})
+    return SystemExit(EXIT_CANNOT_START)
+
+
+class WorkerApp(faust.App):
+    """A Faust app with one role."""
+
+    logger = logging.getLogger("faust.app")
+
+    def __init__(self, settings: Settings, role: Role, web: Callable[[WorkerApp], Web]) -> None:
+        self.settings = settings
+        self.role = role
+        self._make_web = web
+        super().__init__(**faust_settings(settings, role))
+        self.transport = ChunkTransport(
+            self.conf.broker_consumer,
+            self,
+            limits=_limits(settings, role),
+        )
+        self.work: CaptureWork | PersistWork | ExportWork = _WORK[role](self, settings, self.fail)
+        self.began_at = time.monotonic()
+        self.lag = LagMonitor(
+            settings, self.conf.id, self.work.consumed, lambda: cast("Any", self.consumer).progress()
+        )
+        self.database = DatabaseProbe(settings) if role in USES_DATABASE else None
+        self.health = HealthMonitor(self, self.database)
+
+    @property
+    def was_assigned(self) -> bool:
+        """Whether the group ever gave this worker its partitions, were it none."""
+        return self._assignment is not None
+
+    @property
+    def joining_trouble(self) -> str | None:
+        """Why the group does not let this worker in; None when it does, or was not asked yet."""
+        return cast("ChunkConsumer", self.consumer).joining_trouble()
+
+    def assigned(self) -> set[TP]:
+        """Return the partitions of the role's topics that the group gave this worker."""
+        return {tp for tp in self.assignor.assigned_actives() if tp.topic in self.work.consumed}
+
+    def alive_at(self, tp: TP) -> float:
+        """Return when the work in hand of a partition last showed life, by `time.monotonic()`.
+
+        A commit that moves shows it as well, and is all there is to see of work that does not take long.
+        """
+        return self.work.alive_at(tp.partition) if isinstance(self.work, ExportWork) else float("-inf")
+
+    def on_init_dependencies(self) -> Iterable[Any]:
+        """Return what starts with the worker: what watches it first, so that its start can be seen."""
+        return [self.health, self.lag, *super().on_init_dependencies()]
+
+    def _new_web(self) -> Web:
+        return self._make_web(self)
+
+    async def on_first_start(self) -> None:
+        """Open what the role needs, before any agent starts.
+
+        What a person has to mend ends the process in one line: nothing was begun yet.
+        """
+        gc.set_threshold(GARBAGE_THRESHOLD)
+        gc.freeze()  # what was imported stays
+        try:
+            await once_kafka_answers(
+                self.work.patience, lambda: refuse_to_begin_anew(self.settings, self.role)
+            )
+            await super().on_first_start()
+            await self.work.start()
+        except FOR_PEOPLE as error:
+            raise cannot_start(error) from None
+        cast("ChunkConsumer", self.consumer).release_hooks.append(self.work.release)
+
+    def _create_directories(self) -> None:
+        """Make sure of the directory of RocksDB's tables; nothing else is kept in files (Faust calls it).
+
+        Raises:
+            ConfigurationError: they cannot be kept there.
+        """
+        if self.role is not Role.CAPTURE or self.settings.table_store != "rocksdb":
+            return
+        tables: Path = self.conf.tabledir
+        try:
+            tables.mkdir(parents=True, exist_ok=True)
+            # What is there may belong to another user, or be mounted read-only.
+            with tempfile.TemporaryFile(dir=tables):
+                pass
+        except OSError as error:
+            raise ConfigurationError(
+                f"DATA_DIR={self.settings.data_dir}: TABLE_STORE=rocksdb keeps the state table there, and "
+                f"user {os.getuid()}:{os.getgid()} cannot write it ({error.strerror}): give that user the "
+                "directory, mount a volume that it may write, name another, or keep the table in memory "
+                "(TABLE_STORE=memory)"
+            ) from None
+
+    async def on_stop(self) -> None:
+        """Stop within the deadline: finish or leave what is in flight, commit, then close the sinks."""
+        deadline = threading.Timer(STOP_DEADLINE_S, os._exit, (EXIT_CUT_OFF,))
+        deadline.daemon = True
+        deadline.start()
+        await super().on_stop()
+        await self.work.stop()
+
+    async def fail(self, error: Exception) -> None:
+        """Stop the worker with a non-zero status: something happened that retrying cannot mend.
+
+        While the worker stops, streams end and work fails because of that, and nothing was acknowledged.
+        """
+        if not self.should_stop:
+            await self.crash(error)

@@ -1,0 +1,221 @@
+"""What a worker looks like at this moment, as plain data: the one source of the page and the JSON.
+
+Counts, offsets, times and reasons; never a message, a user or a secret.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from app.settings import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from faust.types import TP
+
+    from app.worker.app import WorkerApp
+    from app.worker.roles.capture import CaptureWork
+    from app.worker.roles.export import ExportWork
+    from app.worker.roles.persist import PersistWork
+    from app.worker.views.rates import Rates
+    from app.worker.watch.lag import PartitionLag
+    from app.worker.watch.verdicts import Verdict
+    from sinks.retrying import Patience
+
+#: What JSON can hold, to be shown or sent as it is.
+Snapshot: TypeAlias = dict[str, Any]
+
+PERCENTILES = (50, 95, 99)
+
+
+def overview(app: WorkerApp) -> Snapshot:
+    """Return who the worker is, how it is, and what it has done since it started."""
+    assigned: defaultdict[str, list[int]] = defaultdict(list)
+    for tp in sorted(app.assigned()):
+        assigned[tp.topic].append(tp.partition)
+    facts = app.health.look()
+    recovery = facts.recovery
+    return {
+        "role": app.role.value,
+        "group": app.lag.group,
+        "version": version("chatlog"),
+        "uptime_s": round(time.monotonic() - app.began_at, 1),
+        "live": verdict(app.health.live()),
+        "ready": verdict(app.health.ready()),
+        "assignment": dict(assigned),
+        "recovery": {"remaining": recovery.remaining, "total": recovery.total} if recovery else None,
+        "counters": dict(app.work.counters),
+        "categories": dict(_capture(app).capture.categories.most_common()) if _captures(app) else {},
+        "ways": ways(app),
+        "waiting": [
+            {"part": waiting.part, "seconds": round(waiting.seconds, 1), "error": waiting.error}
+            for waiting in facts.waiting
+        ],
+    }
+
+
+def ways(app: WorkerApp) -> list[Snapshot]:
+    """Return which way a capture worker's records go to where their users have their homes, and why."""
+    if not _captures(app):
+        return []
+    return [
+        {"topic": way.topic, "through": way.through, "read": way.read, "led": way.led, "why": way.text}
+        for way in _capture(app).ways
+    ]
+
+
+def verdict(judged: Verdict) -> Snapshot:
+    """Return a verdict on the worker's health."""
+    return {"status": "ok" if judged.ok else "failing", "reasons": list(judged.reasons)}
+
+
+def lag(app: WorkerApp) -> Snapshot:
+    """Return how far the group is behind, by topic and by partition."""
+    now, now_s, mine = time.monotonic(), time.time(), app.assigned()
+    by_topic: defaultdict[str, list[PartitionLag]] = defaultdict(list)
+    for partition in app.lag.partitions:
+        by_topic[partition.tp.topic].append(partition)
+    return {
+        "group": app.lag.group,
+        "age_s": round(app.lag.age_s, 1),
+        "stale": app.lag.is_stale,
+        "error": app.lag.error,
+        "topics": [
+            {
+                "topic": topic,
+                "messages": sum(partition.messages for partition in partitions),
+                "seconds": _oldest([partition.seconds(now_s) for partition in partitions]),
+                "commit_age_s": round(max(partition.commit_age_s(now) for partition in partitions), 1),
+                "partitions": [_partition(partition, mine, now, now_s) for partition in partitions],
+            }
+            for topic, partitions in by_topic.items()
+        ],
+    }
+
+
+def sink(app: WorkerApp, rates: Rates) -> Snapshot:
+    """Return how writing goes: speed, batches, latency, retries, and what it waits for."""
+    found: Snapshot = {
+        "per_second": {name: round(rate, 1) for name, rate in rates.per_second().items()},
+        "retries": sum(patience.retries for patience in app.work.patiences),
+        "last_error": app.work.patience.last_error,
+        "waiting_since": _waiting_since(app.work.patience),
+        "parts": [
+            {
+                "part": patience.part,
+                "retries": patience.retries,
+                "last_error": patience.last_error,
+                "waiting_since": _waiting_since(patience),
+            }
+            for patience in app.work.patiences
+        ],
+    }
+    if app.role is Role.PERSIST:
+        stats = _persist(app).sink.stats
+        found |= {
+            "batches": stats.batches,
+            "key_conflicts": stats.key_conflicts,
+            "batch_entries": percentiles(stats.batch_sizes),
+            "write_s": percentiles(stats.write_seconds),
+            "last_write": _iso(stats.last_write_at),
+        }
+    return found
+
+
+def exports(app: WorkerApp) -> Snapshot | None:
+    """Return the exports that are made here now, the longest first; None if the role makes none.
+
+    By id and kind: whose they are, and of which survey, is for their owners to see, not for operators.
+    """
+    if app.role is not Role.EXPORT:
+        return None
+    work, now = cast("ExportWork", app.work), time.monotonic()
+    stats = work.attempts.stats
+    return {
+        "concurrency": app.settings.export_concurrency,
+        "waiting": work.exports.waiting,
+        "duration_s": percentiles(stats.seconds),
+        "failed": dict(stats.failed.most_common()),
+        "interrupted": stats.interrupted,
+        "lost": stats.lost,
+        "running": [
+            {
+                "id": str(run.job.export_id),
+                "source": run.job.source.value,
+                "format": run.job.options.format.value,
+                "status": run.status.value,
+                "attempt": run.attempt,
+                "rows": run.progress.rows,
+                "estimate": run.estimate,
+                "bytes": run.progress.bytes,
+                "seconds": round(now - run.began_at, 1),
+                "standstill_s": round(now - run.moved_at, 1),
+            }
+            for run in sorted(work.exports.runs.values(), key=lambda run: run.began_at)
+        ],
+    }
+
+
+async def dead_letters(app: WorkerApp) -> Snapshot:
+    """Return how many dead letters there are by reason: made by this process, and kept in the table."""
+    return {
+        "buried": dict(app.work.dead_letters.buried.most_common()),
+        "table": await app.database.dead_letters() if app.database else None,
+    }
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """Return the percentiles by the nearest rank; nothing of nothing."""
+    ranked = sorted(values)
+    return {f"p{rank}": ranked[math.ceil(rank / 100 * len(ranked)) - 1] for rank in PERCENTILES if ranked}
+
+
+def _partition(partition: PartitionLag, mine: set[TP], now: float, now_s: float) -> Snapshot:
+    seconds = partition.seconds(now_s)
+    return {
+        "partition": partition.tp.partition,
+        "mine": partition.tp in mine,
+        "beginning": partition.beginning,
+        "end": partition.end,
+        "committed": partition.committed,
+        "messages": partition.messages,
+        "held_back": partition.held_back,
+        "seconds": None if seconds is None else round(seconds, 1),
+        "commit_age_s": round(partition.commit_age_s(now), 1),
+    }
+
+
+def _oldest(seconds: Sequence[float | None]) -> float | None:
+    """Return the most of them; None if one is not known, which may be more."""
+    known = [some for some in seconds if some is not None]
+    return round(max(known), 1) if len(known) == len(seconds) else None
+
+
+def _waiting_since(patience: Patience) -> str | None:
+    if patience.waiting_since is None:
+        return None
+    return _iso(time.time() - (time.monotonic() - patience.waiting_since))
+
+
+def _iso(moment_s: float | None) -> str | None:
+    return (
+        None if moment_s is None else datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="milliseconds")
+    )
+
+
+def _captures(app: WorkerApp) -> bool:
+    return app.role is Role.CAPTURE
+
+
+def _capture(app: WorkerApp) -> CaptureWork:
+    return cast("CaptureWork", app.work)
+
+
+def _persist(app: WorkerApp) -> PersistWork:
+    return cast("PersistWork", app.work)

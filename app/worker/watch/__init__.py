@@ -1,0 +1,1 @@
+"""What tells whether a worker is well: lag, verdicts, health, metrics."""

@@ -1,0 +1,1 @@
+"""Writes to Kafka: in batches, acknowledged by all replicas."""

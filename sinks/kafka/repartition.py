@@ -1,0 +1,92 @@
+"""Records that are not at their user's home → the topic of ours that leads them there, in batches.
+
+What is led home keeps its bytes and says where it came from (`models.repartitioning`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiokafka import ConsumerRecord
+
+from models.repartitioning import Source, source_in, with_source
+from sinks.kafka.producer import OutRecord
+from sinks.splitting import write_or_split
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from models.errors import BadRecord
+    from sinks.kafka.producer import RecordProducer
+
+#: When Kafka got a record, where that is not known.
+NO_TIMESTAMP = -1
+
+
+class Repartition:
+    """Leads records of one topic home.
+
+    Attributes:
+        topic: where to.
+        records: how many were led since the start.
+        led_to: of each partition, where the topic ends, as far as is known.
+    """
+
+    def __init__(self, producer: RecordProducer, topic: str, partitions: int) -> None:
+        self._producer = producer
+        self.topic = topic
+        self.records = 0
+        self.led_to = [0] * partitions
+
+    def note_ends(self, ends: Mapping[int, int]) -> None:
+        """Note where the topic's partitions end, whoever led what is there."""
+        for partition, end in ends.items():
+            self.led_to[partition] = max(self.led_to[partition], end)
+
+    async def lead(
+        self, records: Mapping[int, Sequence[ConsumerRecord]]
+    ) -> list[tuple[ConsumerRecord, BadRecord]]:
+        """Return when all in-sync replicas have the records of each home, in order; but for those refused."""
+        refused = await asyncio.gather(*(self._lead(home, some) for home, some in records.items()))
+        return [pair for some in refused for pair in some]
+
+    async def _lead(
+        self, home: int, records: Sequence[ConsumerRecord]
+    ) -> list[tuple[ConsumerRecord, BadRecord]]:
+        async def produce(some: Sequence[ConsumerRecord]) -> int:
+            last_offset = await self._producer.send(self.topic, home, [_led(record) for record in some])
+            self.led_to[home] = max(self.led_to[home], last_offset + 1)
+            return len(some)
+
+        led, refused = await write_or_split(records, produce)
+        self.records += led
+        return refused
+
+
+def at_source(record: ConsumerRecord) -> ConsumerRecord:
+    """Return a record that was led home as it was read where it came from.
+
+    Raises:
+        BadRecord: it was not led there by us.
+    """
+    source, headers = source_in(record.headers)
+    return ConsumerRecord(
+        source.topic,
+        source.partition,
+        source.offset,
+        source.timestamp_ms,
+        record.timestamp_type,
+        record.key,
+        record.value,
+        record.checksum,
+        record.serialized_key_size,
+        record.serialized_value_size,
+        headers,
+    )
+
+
+def _led(record: ConsumerRecord) -> OutRecord:
+    timestamp_ms = NO_TIMESTAMP if record.timestamp is None else record.timestamp
+    source = Source(record.topic, record.partition, record.offset, timestamp_ms)
+    return OutRecord(record.key, record.value, with_source(source, record.headers))

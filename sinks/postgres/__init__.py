@@ -1,0 +1,1 @@
+"""Writes to PostgreSQL: in batches, split at what is refused, retried while it is down."""

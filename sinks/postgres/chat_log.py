@@ -1,0 +1,153 @@
+"""Entries → rows of chat_log: in batches, once, and never lost.
+
+`ChatLogSink.write` returns when every entry is committed or was refused, for its content or because another
+message has its key. While PostgreSQL is down it waits, and so does its caller.
+"""
+
+from __future__ import annotations
+
+import time
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from models.entries import encode_entries, mid_of
+from models.errors import BadRecord, Reason
+from sinks.postgres.batching import Batcher
+from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
+from sinks.splitting import write_or_split
+from sinks.sql import statement
+from sinks.stats import SinkStats
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+    import asyncpg
+
+    from models.entries import ChatLogEntry
+    from sinks.retrying import Patience
+
+    #: The entries that are not in the table, and those whose key another message has there.
+    Found: TypeAlias = tuple[list[ChatLogEntry], list[tuple[ChatLogEntry, BadRecord]]]
+
+_INSERT = statement("insert_entries")
+_FIND = statement("find_entries")
+_primary_key = attrgetter("userid", "timestamp", "direction")
+_encode = msgspec.json.Encoder().encode
+
+#: When a larger part of a batch was there already, the next is looked up before it is sent: of a log that is
+#: read again, that takes PostgreSQL half of the time that it needs to find out while it inserts.
+MANY = 0.25
+#: How much of a platform's id is quoted: it is what somebody wrote.
+MID_QUOTED = 100
+
+
+class ChatLogSink:
+    """Writes entries to chat_log through a pool it is given.
+
+    Args:
+        pool: connections as the writer role.
+        patience: waits while PostgreSQL is down.
+        max_entries: the size of a batch that goes out at once.
+        max_wait_s: how long the first entry of a smaller batch waits for company.
+        max_writes: batches written at the same time.
+    """
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        patience: Patience,
+        *,
+        max_entries: int,
+        max_wait_s: float,
+        max_writes: int,
+    ) -> None:
+        self._pool = pool
+        self._patience = patience
+        self._batcher: Batcher[ChatLogEntry] = Batcher(
+            self._write_batch,
+            key=_primary_key,
+            max_items=max_entries,
+            max_wait_s=max_wait_s,
+            max_writes=max_writes,
+        )
+        #: Whether many entries of the last batch were there already.
+        self._is_read_again = False
+        self.stats = SinkStats()
+
+    async def write(self, entries: Sequence[ChatLogEntry]) -> list[tuple[ChatLogEntry, BadRecord]]:
+        """Write `entries` once each; return those that can never be stored, with the reason.
+
+        Of entries with one key, the first that was given and not refused is the row. Those that are the same
+        message delivered again are fine; another message is refused with `KEY_CONFLICT`.
+
+        Raises:
+            CannotGoOn: PostgreSQL refuses in a way that neither waiting nor leaving out a record mends.
+        """
+        return await self._batcher.submit(entries)
+
+    async def abandon(self) -> None:
+        """Stop writing what is not finished; its callers are cancelled. Idempotent."""
+        await self._batcher.stop()
+
+    async def _write_batch(self, batch: list[ChatLogEntry]) -> list[tuple[ChatLogEntry, BadRecord]]:
+        started = time.monotonic()
+        new, conflicts = await self._without_those_there(batch) if self._is_read_again else (batch, [])
+        rows, refused = await write_or_split(new, self._insert_when_possible)
+        if rows + len(refused) < len(new):
+            bad = {id(entry) for entry, _ in refused}
+            _, more = await self._find_when_possible([entry for entry in new if id(entry) not in bad])
+            conflicts += more
+        self._is_read_again = len(batch) - rows > MANY * len(batch)
+        self.stats.note_batch(
+            len(batch), rows, len(refused), time.monotonic() - started, key_conflicts=len(conflicts)
+        )
+        return refused + conflicts
+
+    async def _without_those_there(self, batch: list[ChatLogEntry]) -> Found:
+        try:
+            return await self._find_when_possible(batch)
+        except BadRecord:  # which of them, is found when they are written
+            return batch, []
+
+    async def _insert_when_possible(self, entries: Sequence[ChatLogEntry]) -> int:
+        return await self._patience.until_done(lambda: self._insert(entries))
+
+    async def _insert(self, entries: Sequence[ChatLogEntry]) -> int:
+        try:
+            status = await self._pool.execute(_INSERT, encode_entries(entries).decode())
+        except DRIVER_ERRORS as error:
+            raise verdict(error) from None  # the chain could quote the row
+        return int(status.rpartition(" ")[2])
+
+    async def _find_when_possible(self, entries: Sequence[ChatLogEntry]) -> Found:
+        return await self._patience.until_done(lambda: self._find(entries))
+
+    async def _find(self, entries: Sequence[ChatLogEntry]) -> Found:
+        """Look up the keys of `entries`."""
+        mids = [mid_of(entry) for entry in entries]
+        asked = [
+            {"userid": entry.userid, "timestamp": entry.timestamp, "direction": entry.direction, "mid": mid}
+            for entry, mid in zip(entries, mids, strict=True)
+        ]
+        try:
+            found = await self._pool.fetch(_FIND, _encode(asked).decode())
+        except DRIVER_ERRORS as error:
+            raise verdict(error) from None  # the chain could quote the row
+        missing = [entries[row["position"]] for row in found if row["is_missing"]]
+        conflicts = [
+            (entries[row["position"]], _key_conflict(mids[row["position"]] or "", row["mid"]))
+            for row in found
+            if not row["is_missing"]
+        ]
+        return missing, conflicts
+
+
+def _key_conflict(mid: str, stored_mid: str) -> BadRecord:
+    return BadRecord(
+        Reason.KEY_CONFLICT,
+        f"{mid[:MID_QUOTED]!r} has the userid, timestamp and direction of {stored_mid[:MID_QUOTED]!r}, "
+        "which has the row",
+    )

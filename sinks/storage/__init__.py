@@ -1,0 +1,1 @@
+"""Writes to object storage by the S3 protocol."""

@@ -1,0 +1,130 @@
+"""Another owner's export and survey, tried by every route that the application has: new routes, too."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from fastapi.routing import iter_route_contexts
+
+from models.exports import owner_hash
+from tests.site.fixtures import client_of, running
+from tests.site.owners import ANA, BEN, OF_BEN, add_export, bearer, fetch_value, row_of
+from tests.site.visitor import Visitor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import httpx
+    from fastapi import FastAPI
+
+    from app.settings import Settings
+
+#: Not one's own, not there, not for this method, not a form that this is, or not from a page of ours.
+REFUSALS = {403, 404, 405, 422}
+UUID_IN_PATH = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+#: They show what is one's own, or nobody's.
+OF_ALL_SURVEYS = {
+    *("/", "/sign-in", "/sign-out", "/surveys", "/exports/status", "/docs", "/docs/static"),
+    *("/openapi.json", "/health/live", "/health/ready", "/metrics"),
+}
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+SECRET = "What only Ben may know"
+FORM = {"format": "csv", "compression": "none", "direction": "", "layout": "long"}
+
+
+def paths_of(app: FastAPI) -> set[str]:
+    return {context.path or "" for context in iter_route_contexts(app.routes)}
+
+
+def assert_nothing_is_told(answers: Sequence[httpx.Response], paths: int) -> None:
+    """Make sure that all are refusals, and on each path one that looked for the owner's own."""
+    told = [
+        f"{answer.request.method} {answer.request.url}: {answer.status_code}"
+        for answer in answers
+        if answer.status_code not in REFUSALS or SECRET in answer.text or BEN in answer.text
+    ]
+    assert told == []
+    # The last part of an address is the action; exports differ before it.
+    looked = {
+        UUID_IN_PATH.sub("", answer.request.url.path) for answer in answers if answer.status_code == 404
+    }
+    assert len(looked) == paths
+
+
+async def test_no_route_lets_an_owner_at_anothers_export(system: Settings) -> None:
+    key = f"exports/{owner_hash(BEN)}/x/{OF_BEN}.csv"
+    theirs = [
+        await add_export(system, BEN, survey_id=OF_BEN, status=status, reason=SECRET, object_key=key)
+        for status in ("Started", "Failed", "Finished")
+    ]
+    before = [await row_of(system, export) for export in theirs]
+    answers = []
+    async with running(system) as app, client_of(app) as client:
+        ana = Visitor(client, system)
+        await ana.sign_in()
+        as_page: dict[str, Any] = {"data": {"csrf_token": await ana.csrf_token(), "page": "1"}}
+        by_token: dict[str, Any] = {"headers": bearer(system, ANA), "json": {"export_type": "chat_log"}}
+        paths = [path for path in paths_of(app) if "{export_id" in path]
+        for path in paths:
+            for export in theirs:
+                address = path.replace(":uuid", "").format(export_id=export)
+                # Whose it is cannot be said by whoever asks, either.
+                address += f"?user={BEN}&user_id={BEN}&email={BEN}&owner={BEN}"
+                for method in METHODS:
+                    answers += [
+                        await client.request(method, address, **as_page),
+                        await client.request(method, address, **by_token),
+                    ]
+
+    assert len(paths) >= 8
+    assert_nothing_is_told(answers, len(paths))
+    assert [await row_of(system, export) for export in theirs] == before
+
+
+async def test_no_route_lets_an_owner_at_anothers_survey(system: Settings) -> None:
+    await add_export(system, BEN, survey_id=OF_BEN, status="Failed", reason=SECRET)
+    names = {"survey": OF_BEN, "survey_name": OF_BEN, "owner": BEN, "user_id": BEN}
+    answers = []
+    async with running(system) as app, client_of(app) as client:
+        ana = Visitor(client, system)
+        await ana.sign_in()
+        form = {"csrf_token": await ana.csrf_token(), "survey_name": OF_BEN, **FORM}
+        body = {"export_type": "responses"}
+        paths = [path for path in paths_of(app) if "{" not in path and path not in OF_ALL_SURVEYS]
+        for path in paths:
+            for method in METHODS:
+                answers += [
+                    await client.request(method, path, params=names, data=form),
+                    await client.request(method, path, params=names, json=body, headers=bearer(system, ANA)),
+                ]
+        for path in ("/exports/status", "/surveys"):
+            of_all = await client.get(path, params=names, headers=bearer(system, ANA))
+            assert (of_all.status_code, BEN in of_all.text, OF_BEN in of_all.text) == (200, False, False)
+
+    assert len(paths) >= 5
+    assert_nothing_is_told(answers, len(paths))
+    assert await fetch_value(system, "SELECT count(*) FROM export_status") == 1
+
+
+async def test_one_that_is_there_and_one_that_is_not_are_answered_alike(system: Settings) -> None:
+    theirs, nobodys = await add_export(system, BEN, status="Finished"), uuid4()
+    async with running(system) as app, client_of(app) as client:
+        ana = Visitor(client, system)
+        await ana.sign_in()
+        token = await ana.csrf_token()
+        for path in paths_of(app):
+            if "{export_id" not in path:
+                continue
+            for method in METHODS:
+                there, not_there = [
+                    await client.request(
+                        method,
+                        path.replace(":uuid", "").format(export_id=export),
+                        headers=bearer(system, ANA) if path.startswith("/exports") else {},
+                        data={"csrf_token": token},
+                    )
+                    for export in (theirs, nobodys)
+                ]
+                assert (there.status_code, there.text) == (not_there.status_code, not_there.text), path

@@ -1,0 +1,80 @@
+"""Topics of a test's own on a real broker, and what is in them."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from sinks.kafka.producer import RecordProducer
+from sinks.retrying import Patience
+from tests.services import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from aiokafka import ConsumerRecord
+
+
+async def make_topic(server: str, name: str, partitions: int = 1, **config: str) -> str:
+    """Make a topic and return its name once the broker knows it; `_` in a setting's name means `.`."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=server)
+    await admin.start()
+
+    async def is_there() -> bool:
+        (found,) = await admin.describe_topics([name])
+        return len(found["partitions"]) == partitions
+
+    try:
+        configs = {key.replace("_", "."): value for key, value in config.items()}
+        await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=configs)])
+        await eventually(is_there)
+    finally:
+        await admin.close()
+    return name
+
+
+async def records_in(server: str, topic: str, partition: int = 0) -> list[ConsumerRecord]:
+    """Return every record of a partition."""
+    return await _read(server, topic, [partition])
+
+
+async def all_records_in(server: str, topic: str) -> list[ConsumerRecord]:
+    """Return every record of a topic, those of each partition in order."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=server)
+    await admin.start()
+    try:
+        (found,) = await admin.describe_topics([topic])
+    finally:
+        await admin.close()
+    return await _read(server, topic, [partition["partition"] for partition in found["partitions"]])
+
+
+async def _read(server: str, topic: str, partitions: Sequence[int]) -> list[ConsumerRecord]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=server, fetch_max_wait_ms=50)
+    await consumer.start()
+    try:
+        tps = [TopicPartition(topic, partition) for partition in partitions]
+        consumer.assign(tps)
+        await consumer.seek_to_beginning(*tps)
+        ends = await consumer.end_offsets(tps)
+        records: list[ConsumerRecord] = []
+        while [tp for tp in tps if await consumer.position(tp) < ends[tp]]:
+            for some in (await consumer.getmany(timeout_ms=500)).values():
+                records.extend(some)
+        return records
+    finally:
+        await consumer.stop()
+
+
+@asynccontextmanager
+async def producing(server: str, patience: Patience | None = None) -> AsyncIterator[RecordProducer]:
+    """A started producer."""
+    producer = RecordProducer({"bootstrap_servers": server}, patience or Patience("test"))
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await producer.stop()

@@ -1,0 +1,87 @@
+"""The OpenAPI document, and whether the application does what it says, asked by schemathesis."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.site.owners import ANA, add_export, bearer, execute
+from tests.site.served import served
+
+if TYPE_CHECKING:
+    import httpx
+
+    from app.settings import Settings
+
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+#: For each operation and way of making them up.
+EXAMPLES = 25
+
+
+async def test_every_operation_is_described(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    operations = [
+        (f"{method.upper()} {path}", operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    ]
+
+    assert {name for name, _ in operations} == {
+        "POST /exports",
+        "GET /exports/status",
+        "GET /exports/status/survey",
+        "GET /exports/{export_id}",
+        "DELETE /exports/{export_id}",
+        "POST /exports/{export_id}/retry",
+        "GET /exports/{export_id}/download",
+        "GET /exports/{export_id}/events",
+        "GET /surveys",
+        "GET /health/live",
+        "GET /health/ready",
+    }
+    for name, operation in operations:
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert operation["tags"][0] in {tag["name"] for tag in document["tags"]}, name
+        if operation["tags"] != ["operation"]:
+            assert operation["security"] == [{"bearer": []}, {"session": []}], name
+            assert "application/problem+json" in operation["responses"]["401"]["content"], name
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    assert document["components"]["securitySchemes"]["session"]["in"] == "cookie"
+
+
+@pytest.mark.timeout(600)
+async def test_the_application_does_what_its_document_says(system: Settings, tmp_path: Path) -> None:
+    await add_export(system, ANA, status="Failed")
+    async with served(system, tmp_path) as api:
+        command = [
+            str(SCHEMATHESIS),
+            "run",
+            f"{api.url}/openapi.json",
+            *("--header", f"Authorization: {bearer(system)['Authorization']}"),
+            *("--phases", "examples,coverage,fuzzing"),
+            *("--max-examples", str(EXAMPLES)),
+            *("--request-timeout", "60"),
+            "--generation-deterministic",
+            # Of this machine, not of the application.
+            *("--suppress-health-check", "too_slow"),
+            # What options may not go together is no schema's to say; test_exports asserts it.
+            *("--exclude-checks", "positive_data_acceptance"),
+            "--no-color",
+        ]
+        asking = asyncio.create_task(
+            asyncio.to_thread(subprocess.run, command, cwd=tmp_path, capture_output=True, text=True)
+        )
+        while not asking.done():
+            # The worker of these exports, or streams of their events would not end.
+            await execute(system, "UPDATE export_status SET status = 'Finished' WHERE status = 'Started'")
+            await asyncio.wait([asking], timeout=0.5)
+        found = await asking
+
+    assert found.returncode == 0, found.stdout + api.said
+    assert "Tested: 11" in found.stdout

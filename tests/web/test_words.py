@@ -1,0 +1,71 @@
+"""Figures and times, as people read them."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from app.web import words
+
+NOW = datetime(2026, 11, 3, 12, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "said"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (9_949, "9.9 kB"),
+        (9_951, "10 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1.0 MB"),
+        (38_400_000, "38 MB"),
+        (2_500_000_000, "2.5 GB"),
+        (7_000_000_000_000_000, "7,000 TB"),
+    ],
+)
+def test_a_size_is_said_in_the_unit_that_fits(size_bytes: int, said: str) -> None:
+    assert words.size(size_bytes) == said
+
+
+@pytest.mark.parametrize(
+    ("age", "said"),
+    [
+        (timedelta(seconds=-30), "just now"),
+        (timedelta(seconds=59), "just now"),
+        (timedelta(seconds=60), "1 minute ago"),
+        (timedelta(minutes=59, seconds=59), "59 minutes ago"),
+        (timedelta(hours=1), "1 hour ago"),
+        (timedelta(hours=47), "1 day ago"),
+        (timedelta(days=49), "49 days ago"),
+    ],
+)
+def test_an_age_is_said_in_its_largest_unit(age: timedelta, said: str) -> None:
+    assert words.ago(NOW - age, NOW) == said
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        (timedelta(milliseconds=400), "less than a second"),
+        (timedelta(seconds=59.9), "59 s"),
+        (timedelta(seconds=60), "1 min"),
+        (timedelta(seconds=200), "3 min 20 s"),
+        (timedelta(hours=2), "2 h"),
+        (timedelta(hours=2, minutes=5, seconds=50), "2 h 5 min"),
+    ],
+)
+def test_a_duration_is_said_to_two_units(length: timedelta, said: str) -> None:
+    assert words.duration(length) == said
+
+
+def test_a_moment_is_said_to_the_second_and_in_utc_wherever_it_was_noted() -> None:
+    elsewhere = NOW.astimezone(timezone(timedelta(hours=-5)))
+
+    assert words.exactly(elsewhere) == "3 November 2026, 12:04:05 UTC"
+    assert words.machine_readable(elsewhere) == "2026-11-03T12:04:05Z"
+
+
+def test_a_count_that_stopped_at_its_cap_says_so() -> None:
+    assert [words.capped(count, 1000) for count in (0, 999, 1000)] == ["0", "999", "1,000+"]
