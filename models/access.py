@@ -1,0 +1,201 @@
+"""Who asks, and what they may: callers, their roles and scope, and the one function that decides.
+
+Pure. Who a caller is, a token or a session says (`app.access`). Every read and every write asks `may` before
+it is answered; a statement that looks for many things at once keeps to the rule by itself, and a test holds
+the two together.
+
+A role is a set of actions, each with its reach: one's own things, those that are shared with one too, or all
+of the tenant's. A caller may do what any of their roles lets them. What nobody asks for yet is no action; a
+role without any grows by a line when its first feature comes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from models.owners import owner_address
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+
+#: The tenant of whatever names none.
+DEFAULT_TENANT = "default"
+
+
+class Role(StrEnum):
+    """What somebody is here for; its value is what tokens say."""
+
+    OWNER = "owner"
+    OPERATOR = "operator"
+    MODERATOR = "moderator"
+    COMPLIANCE = "compliance"
+    ADMIN = "admin"
+    SERVICE = "service"
+
+    @property
+    def label(self) -> str:
+        """What it is for, in a few words for people."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    Role.OWNER: "their own surveys, and those shared with them",
+    Role.OPERATOR: "reads conversations and dead letters of the tenant's channels",
+    Role.MODERATOR: "settings of the tenant's channels, and deletions",
+    Role.COMPLIANCE: "erasure and audit; everybody's exports, as records without their files",
+    Role.ADMIN: "what all of these may, and replays and drops dead letters",
+    Role.SERVICE: "a program that hands in events and turns, and no person",
+}
+
+
+class Action(StrEnum):
+    """What can be done with something."""
+
+    #: Know of a survey, and how much there is of it.
+    SEE_SURVEY = "see_survey"
+    #: Have a file made of a survey, and have that file.
+    EXPORT_SURVEY = "export_survey"
+    #: See and change with whom a survey is shared.
+    SHARE_SURVEY = "share_survey"
+    #: See that an export was asked for, of what, and how far it is.
+    SEE_EXPORT = "see_export"
+    #: Have the file of an export; cancel, retry or remove it.
+    USE_EXPORT = "use_export"
+    #: See dead letters, and what is in them.
+    READ_DEAD_LETTERS = "read_dead_letters"
+    #: Put dead letters back where they came from, or delete them.
+    SETTLE_DEAD_LETTERS = "settle_dead_letters"
+    #: Fill in what old rows lack.
+    BACKFILL = "backfill"
+
+
+class Reach(Enum):
+    """With which things of the tenant a role lets somebody do an action."""
+
+    #: Those that are theirs.
+    OWN = auto()
+    #: Those that are theirs, or shared with them.
+    SHARED = auto()
+    #: All.
+    TENANT = auto()
+
+
+_OWNER = {
+    Action.SEE_SURVEY: Reach.SHARED,
+    Action.EXPORT_SURVEY: Reach.SHARED,
+    Action.SHARE_SURVEY: Reach.OWN,
+    Action.SEE_EXPORT: Reach.OWN,
+    Action.USE_EXPORT: Reach.OWN,
+}
+_OPERATOR = {Action.READ_DEAD_LETTERS: Reach.TENANT}
+_MODERATOR: dict[Action, Reach] = {}
+_COMPLIANCE = {Action.SEE_EXPORT: Reach.TENANT}
+#: What each role may. In a sum of roles, a later one reaches at least as far as one before it.
+ROLES: Mapping[Role, Mapping[Action, Reach]] = MappingProxyType(
+    {
+        Role.OWNER: _OWNER,
+        Role.OPERATOR: _OPERATOR,
+        Role.MODERATOR: _MODERATOR,
+        Role.COMPLIANCE: _COMPLIANCE,
+        Role.ADMIN: _OWNER
+        | _OPERATOR
+        | _MODERATOR
+        | _COMPLIANCE
+        | {Action.SETTLE_DEAD_LETTERS: Reach.TENANT, Action.BACKFILL: Reach.TENANT},
+        Role.SERVICE: {},
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks.
+
+    Attributes:
+        email: the address, in the one form that addresses are compared in (`models.owners`).
+        tenant: whose people and things they are among.
+        roles: what they may; more roles never take anything away.
+        scope: what they are narrowed to, each as `kind:id` (`survey:Baseline`); empty for no such limit. It
+            never gives a right: of what the roles allow, that remains which lies within one of them.
+    """
+
+    email: str
+    tenant: str = DEFAULT_TENANT
+    roles: frozenset[Role] = frozenset({Role.OWNER})
+    scope: frozenset[str] = frozenset()
+
+    def within(self, kind: str) -> frozenset[str] | None:
+        """Return the ids of a kind that the scope names; None if the caller is not narrowed at all.
+
+        For statements that look for many things at once: a narrowed caller whose scope names none of the kind
+        finds none.
+        """
+        if not self.scope:
+            return None
+        return frozenset(part[len(kind) + 1 :] for part in self.scope if part.startswith(f"{kind}:"))
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """Something that is read or changed, as far as the right to it depends on it.
+
+    Attributes:
+        owner: the address of whose it is, however it is written; None for what is the tenant's as a whole.
+        tenant: of which it is.
+        shared_with: the addresses of others who may use it, however they are written.
+        within: what it lies within, each as `kind:id` as a scope names it; itself too, if it has such a name.
+    """
+
+    owner: str | None = None
+    tenant: str = DEFAULT_TENANT
+    shared_with: AbstractSet[str] = frozenset()
+    within: AbstractSet[str] = frozenset()
+
+
+def may(caller: Caller, action: Action, thing: Thing) -> bool:
+    """Tell whether the caller may do this with that: the one place where it is decided.
+
+    Nobody reaches another tenant's things, whatever their roles.
+    """
+    if caller.tenant != thing.tenant or (caller.scope and caller.scope.isdisjoint(thing.within)):
+        return False
+    reaches = {ROLES[role].get(action) for role in caller.roles}
+    if Reach.TENANT in reaches:
+        return True
+    address = owner_address(caller.email)
+    if thing.owner is not None and owner_address(thing.owner) == address:
+        return not reaches.isdisjoint({Reach.OWN, Reach.SHARED})
+    return Reach.SHARED in reaches and address in {owner_address(other) for other in thing.shared_with}
+
+
+def may_at_all(caller: Caller, action: Action) -> bool:
+    """Tell whether there can be anything with which the caller may do this: whether their roles have it.
+
+    Whoever may not is told so; what exists and is not theirs looks as if it did not.
+    """
+    return any(action in ROLES[role] for role in caller.roles)
+
+
+def survey_thing(owner: str, name: str, shared_with: AbstractSet[str] = frozenset()) -> Thing:
+    """Return a survey, which is known by its owner and its name."""
+    return Thing(owner, shared_with=shared_with, within=frozenset({f"survey:{name}"}))
+
+
+def export_thing(asked_by: str, survey: str) -> Thing:
+    """Return an export, which belongs to whoever asked for it, and lies within its survey."""
+    return Thing(asked_by, within=frozenset({f"survey:{survey}"}))
+
+
+def whoever_has_the_shell(*, acting_for: str = "shell") -> Caller:
+    """Return the caller of commands, which nobody signs in for.
+
+    They run with the rights of DATABASE_URL, which go further than any role; so no role is kept from them.
+
+    Args:
+        acting_for: the address of whose things are read or changed; by default nobody's in particular.
+    """
+    return Caller(owner_address(acting_for), roles=frozenset(Role))

@@ -1,0 +1,157 @@
+"""Who may do what with what: a table of cases, and what holds whatever the table says."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from models.access import (
+    DEFAULT_TENANT,
+    ROLES,
+    Action,
+    Caller,
+    Reach,
+    Role,
+    Thing,
+    export_thing,
+    may,
+    may_at_all,
+    survey_thing,
+    whoever_has_the_shell,
+)
+
+ME, COLLEAGUE, STRANGER = "me@example.org", "colleague@example.org", "stranger@example.org"
+
+MINE = survey_thing(ME, "Baseline")
+SHARED = survey_thing(COLLEAGUE, "Baseline", frozenset({ME, "fourth@example.org"}))
+THEIRS = survey_thing(STRANGER, "Baseline")
+MY_EXPORT = export_thing(ME, "Baseline")
+#: Of a survey that I share: who asked for it is another, and it is theirs.
+THEIR_EXPORT = export_thing(COLLEAGUE, "Baseline")
+DEAD_LETTERS = Thing()
+
+OWNER, OPERATOR, MODERATOR, COMPLIANCE, ADMIN, SERVICE = Role
+
+#: An action, a thing, and the roles of which any lets me do it.
+CASES = [
+    (Action.SEE_SURVEY, MINE, {OWNER, ADMIN}),
+    (Action.SEE_SURVEY, SHARED, {OWNER, ADMIN}),
+    (Action.SEE_SURVEY, THEIRS, set()),
+    (Action.EXPORT_SURVEY, MINE, {OWNER, ADMIN}),
+    (Action.EXPORT_SURVEY, SHARED, {OWNER, ADMIN}),
+    (Action.EXPORT_SURVEY, THEIRS, set()),
+    (Action.SHARE_SURVEY, MINE, {OWNER, ADMIN}),
+    (Action.SHARE_SURVEY, SHARED, set()),
+    (Action.SHARE_SURVEY, THEIRS, set()),
+    (Action.SEE_EXPORT, MY_EXPORT, {OWNER, COMPLIANCE, ADMIN}),
+    (Action.SEE_EXPORT, THEIR_EXPORT, {COMPLIANCE, ADMIN}),
+    (Action.USE_EXPORT, MY_EXPORT, {OWNER, ADMIN}),
+    (Action.USE_EXPORT, THEIR_EXPORT, set()),
+    (Action.READ_DEAD_LETTERS, DEAD_LETTERS, {OPERATOR, ADMIN}),
+    (Action.SETTLE_DEAD_LETTERS, DEAD_LETTERS, {ADMIN}),
+    (Action.BACKFILL, DEAD_LETTERS, {ADMIN}),
+]
+
+callers = st.builds(
+    Caller,
+    email=st.sampled_from([ME, COLLEAGUE, STRANGER]),
+    tenant=st.sampled_from([DEFAULT_TENANT, "acme"]),
+    roles=st.frozensets(st.sampled_from(Role)),
+    scope=st.frozensets(st.sampled_from(["survey:Baseline", "survey:Endline", "learner:7"])),
+)
+actions = st.sampled_from(Action)
+things = st.builds(
+    Thing,
+    owner=st.none() | st.sampled_from([ME, COLLEAGUE, STRANGER]),
+    tenant=st.sampled_from([DEFAULT_TENANT, "acme"]),
+    shared_with=st.frozensets(st.sampled_from([ME, COLLEAGUE, STRANGER])),
+    within=st.frozensets(st.sampled_from(["survey:Baseline", "survey:Endline", "learner:7"])),
+)
+
+
+@pytest.mark.parametrize(("action", "thing", "roles"), CASES)
+def test_the_roles_that_let_somebody_do_it_are_those_of_the_table(
+    action: Action, thing: Thing, roles: set[Role]
+) -> None:
+    assert {role for role in Role if may(Caller(ME, roles=frozenset({role})), action, thing)} == roles
+
+
+def test_the_table_has_every_action() -> None:
+    assert {action for action, _, _ in CASES} == set(Action)
+    assert {action for actions_ in ROLES.values() for action in actions_} == set(Action)
+
+
+def test_whoever_names_no_role_is_an_owner() -> None:
+    assert Caller(ME) == Caller(ME, DEFAULT_TENANT, frozenset({Role.OWNER}), frozenset())
+
+
+def test_an_admin_may_what_every_person_of_the_tenant_may() -> None:
+    for role in set(Role) - {Role.SERVICE}:
+        for action, reach in ROLES[role].items():
+            assert ROLES[Role.ADMIN][action] in {reach, Reach.TENANT}
+
+
+def test_an_address_is_one_however_it_is_written() -> None:
+    assert may(Caller(ME), Action.SHARE_SURVEY, survey_thing(" Me@Example.ORG", "Baseline"))
+    shared = survey_thing(COLLEAGUE, "Baseline", frozenset({"ME@example.org"}))
+    assert may(Caller(ME), Action.EXPORT_SURVEY, shared)
+
+
+def test_a_scope_leaves_what_lies_within_it() -> None:
+    narrowed = Caller(ME, scope=frozenset({"survey:Baseline", "learner:7"}))
+    assert may(narrowed, Action.EXPORT_SURVEY, MINE)
+    assert may(narrowed, Action.SEE_EXPORT, MY_EXPORT)
+    assert not may(narrowed, Action.EXPORT_SURVEY, survey_thing(ME, "Endline"))
+    assert not may(narrowed, Action.EXPORT_SURVEY, THEIRS), "a scope gives no right"
+
+
+def test_a_narrowed_caller_does_not_reach_what_lies_nowhere() -> None:
+    admin = Caller(ME, roles=frozenset({Role.ADMIN}), scope=frozenset({"survey:Baseline"}))
+    assert not may(admin, Action.READ_DEAD_LETTERS, DEAD_LETTERS)
+
+
+def test_a_scope_tells_statements_which_of_a_kind_remain() -> None:
+    assert Caller(ME).within("survey") is None
+    narrowed = Caller(ME, scope=frozenset({"survey:Baseline", "survey:a:b", "surveys:x", "learner:7"}))
+    assert narrowed.within("survey") == frozenset({"Baseline", "a:b"})
+    assert narrowed.within("thread") == frozenset()
+
+
+def test_commands_may_whatever_anybody_may() -> None:
+    shell = whoever_has_the_shell(acting_for=" Me@Example.org")
+    assert all(may(shell, action, thing) for action, thing, roles in CASES if roles)
+    assert not may(whoever_has_the_shell(), Action.EXPORT_SURVEY, MINE), "nobody's in particular"
+
+
+@given(callers, actions, things)
+def test_nobody_reaches_another_tenant(caller: Caller, action: Action, thing: Thing) -> None:
+    assume(caller.tenant != thing.tenant)
+    assert not may(caller, action, thing)
+
+
+@given(callers, actions, things, st.sampled_from(Role))
+def test_one_more_role_takes_nothing_away(caller: Caller, action: Action, thing: Thing, role: Role) -> None:
+    more = replace(caller, roles=caller.roles | {role})
+    assert may(more, action, thing) or not may(caller, action, thing)
+
+
+@given(callers, actions, things, st.data())
+def test_a_narrower_scope_adds_nothing(
+    caller: Caller, action: Action, thing: Thing, data: st.DataObject
+) -> None:
+    parts = sorted(caller.scope or {"survey:Baseline", "learner:7"})
+    narrower = replace(caller, scope=frozenset(data.draw(st.sets(st.sampled_from(parts), min_size=1))))
+    assert may(caller, action, thing) or not may(narrower, action, thing)
+
+
+@given(callers, actions, things)
+def test_whoever_may_do_it_with_something_may_do_it_at_all(
+    caller: Caller, action: Action, thing: Thing
+) -> None:
+    assert may_at_all(caller, action) or not may(caller, action, thing)
+
+
+@given(callers, actions, things)
+def test_a_caller_without_roles_may_nothing(caller: Caller, action: Action, thing: Thing) -> None:
+    assert not may(replace(caller, roles=frozenset()), action, thing)
