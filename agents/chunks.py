@@ -1,4 +1,4 @@
-"""The one place that acknowledges: a chunk is acknowledged when what came of every record in it is safe.
+"""Chunks, and the one place that acknowledges them: when what came of every record in a chunk is safe.
 
 Agents give a function that returns when that is so. Whatever else happens (an error, a cancellation, a
 rebalance, a stop) leaves the chunk unacknowledged, so it is read again.
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+    from aiokafka import ConsumerRecord
     from faust import Stream
     from faust.types import EventT
-
-    from app.stream.progress import Chunk
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,36 @@ RELEASE_GRACE_S = 2.0
 #: How long work that was then cancelled may take to end: asyncpg tells the server of it, and a server that is
 #: frozen does not answer.
 CANCEL_S = 0.5
+
+
+@dataclass(slots=True, eq=False)
+class Chunk:
+    """Consecutive records of one partition, as fetched and undecoded: the unit of work of every agent.
+
+    Two chunks are never equal: an acknowledgement counts for the very chunk that was handed out.
+    """
+
+    topic: str
+    partition: int
+    records: Sequence[ConsumerRecord]
+    size_bytes: int
+    acknowledged: bool = False
+
+    @property
+    def first_offset(self) -> int:
+        """The offset of the first record."""
+        return int(self.records[0].offset)
+
+    @property
+    def last_offset(self) -> int:
+        """The offset of the last record."""
+        return int(self.records[-1].offset)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[ConsumerRecord]:
+        return iter(self.records)
 
 
 class StreamEnded(Exception):

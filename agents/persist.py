@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from aiokafka import ConsumerRecord
 
-    from app.stream.progress import Chunk
+    from agents.chunks import Chunk
     from models.dead_letters import DeadLetter
     from models.entries import ChatLogEntry
     from sinks.dead_letters import DeadLetterTable, DeadLetterTopic

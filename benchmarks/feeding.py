@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from app.kafka.clients import client_settings
 from benchmarks.services import PARTITIONS
 from models.partitioners import Partitioner, partition_of
-from sinks.kafka.producer import OutRecord, RecordProducer
+from sinks.kafka.delivery import OutRecord
+from sinks.kafka.producer import RecordProducer
 from sinks.retrying import Patience
 
 if TYPE_CHECKING:

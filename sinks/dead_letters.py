@@ -17,7 +17,7 @@ from models.dead_letters import DeadLetter, to_record
 from models.fields import TIMESTAMP_MAX_MS
 from models.text import clean_text
 from sinks.errors import CannotGoOn
-from sinks.kafka.producer import OutRecord
+from sinks.kafka.delivery import OutRecord
 from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
 from sinks.splitting import write_or_split
 from sinks.sql import statement

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import orjson
 
 from agents.capture.join import AHEAD_MAX, DISORDER_MS, RUN_AHEAD, clamp
-from app.kafka.topics import OUR_RECORD_MAX_BYTES
 from models.dead_letters import came_at, remembered_state, remembering_state, remembering_when_it_came
 from models.entries import encode_entry
 from models.errors import BadRecord, Reason
+from models.limits import DEAD_LETTER_MAX_BYTES, HISTORY_MAX_BYTES, STATE_MAX_BYTES
 from models.partitioners import Partitioner, partition_of
 from models.states import (
     EMPTY_HISTORY,
@@ -34,7 +34,7 @@ from models.states import (
 )
 from sinks.dead_letters import dead_letter_of
 from sinks.errors import CannotGoOn
-from sinks.kafka.producer import OutRecord
+from sinks.kafka.delivery import OutRecord
 from sinks.kafka.repartition import at_source
 from sinks.splitting import write_or_split
 
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
 
     from aiokafka import ConsumerRecord
 
+    from agents.capture.histories import HistoryTable
     from agents.capture.homes import Homes
     from agents.capture.join import Join
-    from app.stream.progress import Chunk
-    from app.stream.table import StateTable
+    from agents.chunks import Chunk
     from models.dead_letters import DeadLetter
     from models.events import Category, Event, Moment
     from models.platforms import Platform
@@ -68,13 +68,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: The most that is kept of one user's states: what the changelog takes, with room for the key and for Kafka.
-HISTORY_MAX_BYTES = OUR_RECORD_MAX_BYTES * 3 // 4
-#: The most that a state alone may take: all that the changelog takes, but for the key and Kafka's own bytes.
-STATE_MAX_BYTES = OUR_RECORD_MAX_BYTES - 2048
-#: The most that a dead letter may take with its state: what its topic takes, with room for the reason.
-LETTER_MAX_BYTES = OUR_RECORD_MAX_BYTES - 8192
-
 
 class CaptureEvents:
     """Joins and extracts the events of a chunk that are at home, and leads the others home, in batches.
@@ -88,7 +81,7 @@ class CaptureEvents:
     def __init__(
         self,
         platform: Platform,
-        table: StateTable,
+        table: HistoryTable,
         join_of: JoinOf,
         homes: Homes,
         repartition: Repartition,
@@ -207,7 +200,7 @@ class CaptureEvents:
 
 def _dead_after_the_join(record: ConsumerRecord, error: BadRecord, state: State) -> DeadLetter:
     """Keep a record with the state it was joined with: the table will not have it any more."""
-    return remembering_state(dead_letter_of(record, error), state, LETTER_MAX_BYTES)
+    return remembering_state(dead_letter_of(record, error), state, DEAD_LETTER_MAX_BYTES)
 
 
 class ChatLogTopic:
@@ -262,7 +255,7 @@ class FeedStates:
 
     def __init__(
         self,
-        table: StateTable,
+        table: HistoryTable,
         join_of: JoinOf,
         homes: Homes,
         repartition: Repartition,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from aiokafka import ConsumerRecord
 
-    from app.stream.progress import Chunk
+    from agents.chunks import Chunk
     from sinks.dead_letters import DeadLetterTopic
     from sinks.exports.log import ExportRow
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from sinks.kafka.producer import OutRecord
+from sinks.kafka.delivery import OutRecord
 from sinks.postgres.sqlstate import verdict
 from sinks.splitting import write_or_split
 from sinks.sql import statement

@@ -6,14 +6,12 @@ Names come from settings; docs, `chatlog topics`, `chatlog check` and the worker
 from dataclasses import dataclass
 
 from app.settings import Role, Settings
+from models.limits import OUR_RECORD_MAX_BYTES
 
 DAY_MS = 24 * 60 * 60 * 1000
 
 #: Watermarks count only while the group has the members that it had.
 WATERMARKS_KEPT_MS = DAY_MS
-#: Kafka's default limit on a record is 1 MiB. What we make of a record must always fit: an entry holds the
-#: event, its text once more, and the state's metadata; a dead letter the record and its reason.
-OUR_RECORD_MAX_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

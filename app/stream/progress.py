@@ -11,40 +11,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from agents.chunks import Chunk
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from aiokafka import ConsumerRecord
-
-
-@dataclass(slots=True, eq=False)
-class Chunk:
-    """Consecutive records of one partition, as fetched and undecoded: the unit of work of every agent.
-
-    Two chunks are never equal: an acknowledgement counts for the very chunk that was handed out.
-    """
-
-    topic: str
-    partition: int
-    records: Sequence[ConsumerRecord]
-    size_bytes: int
-    acknowledged: bool = False
-
-    @property
-    def first_offset(self) -> int:
-        """The offset of the first record."""
-        return int(self.records[0].offset)
-
-    @property
-    def last_offset(self) -> int:
-        """The offset of the last record."""
-        return int(self.records[-1].offset)
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def __iter__(self) -> Iterator[ConsumerRecord]:
-        return iter(self.records)
 
 
 @dataclass(slots=True, eq=False)

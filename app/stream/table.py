@@ -14,14 +14,14 @@ import faust
 from faust.types import TP
 
 from app.stream.transport import ChunkSchema
-from sinks.kafka.producer import OutRecord
+from sinks.kafka.delivery import OutRecord
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from faust.types import AppT, EventT
 
-    from app.stream.progress import Chunk
+    from agents.chunks import Chunk
     from sinks.kafka.producer import RecordProducer
 
 #: Chunks that recovery collects before it applies them, all in one go, which holds up the event loop: 2 take

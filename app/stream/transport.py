@@ -29,12 +29,14 @@ from faust.types import TP, ConsumerMessage
 from app.stream.consumer_thread import COMMIT_TIMEOUT_S, ChunkConsumerThread
 from app.stream.end_offsets import EndOffsets
 from app.stream.kafka_start import once_reached
-from app.stream.progress import Chunk, PartitionProgress, cut, start_of
+from app.stream.progress import PartitionProgress, cut, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from faust.types import AppT, EventT, Message
+
+    from agents.chunks import Chunk
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka.errors import KafkaTimeoutError, ProducerClosed
 
@@ -18,12 +18,19 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
     from aiokafka.structs import RecordMetadata
 
-    from sinks.kafka.producer import OutRecord
-
 #: How long a producer that is ended may go on delivering. What is left then was confirmed to nobody.
 END_S = 2.0
 #: How often it is then told to end, a tenth of a second apart.
 FORCE_ATTEMPTS = 20
+
+
+class OutRecord(NamedTuple):
+    """A record to produce."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+    timestamp_ms: int | None = None
 
 
 class Delivery:

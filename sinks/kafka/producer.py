@@ -10,7 +10,7 @@ idempotent producer, which every later batch of the partition falls into: then t
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -33,6 +33,7 @@ from sinks.kafka.delivery import Delivery, end_producer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sinks.kafka.delivery import OutRecord
     from sinks.retrying import Patience
 
 #: The size of a batch on the wire; a record larger than it travels alone.
@@ -46,15 +47,6 @@ REQUEST_TIMEOUT_MS = 10_000
 
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
 _REFUSED = (ClusterAuthorizationFailedError, InvalidTopicError, TopicAuthorizationFailedError)
-
-
-class OutRecord(NamedTuple):
-    """A record to produce."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]] = ()
-    timestamp_ms: int | None = None
 
 
 class RecordProducer:

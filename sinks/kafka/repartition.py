@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aiokafka import ConsumerRecord
 
 from models.repartitioning import Source, source_in, with_source
-from sinks.kafka.producer import OutRecord
+from sinks.kafka.delivery import OutRecord
 from sinks.splitting import write_or_split
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from agents.capture.events import CaptureEvents, ChatLogTopic, FeedStates
 from agents.capture.homes import Homes
 from agents.capture.join import Join, Log, Logs
 from agents.capture.watermarks import decode_watermarks, encode_watermarks
-from app.kafka.topics import OUR_RECORD_MAX_BYTES
-from app.stream.progress import Chunk
+from agents.chunks import Chunk
 from models.errors import BadRecord, Reason
+from models.limits import OUR_RECORD_MAX_BYTES
 from models.partitioners import Partitioner
 from models.platforms import PLATFORMS
 from models.states import as_of, decode_history, insert
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from agents.capture.watermarks import Watermarks
     from models.dead_letters import DeadLetter, Header
     from models.states import History
-    from sinks.kafka.producer import OutRecord
+    from sinks.kafka.delivery import OutRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.chunks import CANCEL_S, RELEASE_GRACE_S, ChunkRunner, StreamEnded
-from app.stream.progress import Chunk
+from agents.chunks import CANCEL_S, RELEASE_GRACE_S, Chunk, ChunkRunner, StreamEnded
 from tests import virtual_time
 
 if TYPE_CHECKING:

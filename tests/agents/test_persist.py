@@ -9,9 +9,9 @@ import orjson
 import pytest
 from aiokafka import ConsumerRecord
 
+from agents.chunks import Chunk
 from agents.persist import KeepDeadLetters, Persist
 from app.postgres.connections import connect
-from app.stream.progress import Chunk
 from models.dead_letters import DeadLetter, from_record, to_record
 from models.errors import Reason
 from models.surveys import SurveyMap

@@ -11,10 +11,11 @@ from click.testing import CliRunner
 
 from app.commands.dead_letters import dead_letters
 from app.kafka.topic_admin import ensure_topics
-from app.kafka.topics import OUR_RECORD_MAX_BYTES, groups_of, topics_of
+from app.kafka.topics import groups_of, topics_of
 from app.postgres.connections import connect
 from app.settings import Role
 from models.errors import Reason
+from models.limits import OUR_RECORD_MAX_BYTES
 from tests.faults.cluster import committed, delete_topic, everything_is_committed, set_up_topic
 from tests.faults.ledger import Ledger, Message, entries
 from tests.faults.outage import is_ready_again, is_seen_to_wait, said, was_one_outage

@@ -9,8 +9,9 @@ import orjson
 from click.testing import CliRunner
 
 from app.commands.dead_letters import dead_letters
-from app.kafka.topics import OUR_RECORD_MAX_BYTES, groups_of, topics_of
+from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
+from models.limits import OUR_RECORD_MAX_BYTES
 from tests.faults.cluster import everything_is_committed, set_up_topic
 from tests.services import as_environment, eventually
 from tests.workers import count, produce, rows_of

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.stream.progress import Chunk, PartitionProgress, cut
+from agents.chunks import Chunk
+from app.stream.progress import PartitionProgress, cut
 
 
 def records(*offsets: int, size: int = 10) -> list[Any]:

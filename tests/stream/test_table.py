@@ -11,12 +11,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from app.kafka.clients import client_settings
 from app.kafka.topic_admin import ensure_topics
-from app.kafka.topics import OUR_RECORD_MAX_BYTES, groups_of, topics_of
+from app.kafka.topics import groups_of, topics_of
 from app.stream.table import StateTable
 from app.stream.transport import ChunkLimits, ChunkSchema, ChunkTransport
 from models.errors import BadRecord
+from models.limits import OUR_RECORD_MAX_BYTES
 from sinks.errors import CannotGoOn
-from sinks.kafka.producer import OutRecord, RecordProducer
+from sinks.kafka.delivery import OutRecord
+from sinks.kafka.producer import RecordProducer
 from sinks.retrying import Patience
 from tests.services import eventually
 from tests.sinks.kafka.topics import records_in

@@ -14,7 +14,8 @@ from aiokafka.errors import KafkaError
 
 from agents.capture.watermarks import Watermarks, decode_watermarks, encode_watermarks
 from sinks.errors import ServiceDown
-from sinks.kafka.producer import REMEDY, OutRecord
+from sinks.kafka.delivery import OutRecord
+from sinks.kafka.producer import REMEDY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     import faust
 
+    from agents.chunks import Chunk
     from app.settings import Settings
-    from app.stream.progress import Chunk
     from app.stream.transport import ChunkConsumer
     from app.worker.capture.ways import Way
     from app.worker.roles import Fail

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from agents.chunks import ChunkRunner
+from agents.chunks import Chunk, ChunkRunner
 from agents.exports import file as export_file
 from agents.exports.attempt import ATTEMPTS_MAX, ExportAttempts, Pace
 from agents.exports.file import ExportFiles
 from agents.exports.jobs import Exports
 from agents.exports.run import Failure
 from app.postgres.connections import connect
-from app.stream.progress import Chunk
 from models.dead_letters import from_record
 from models.exports import ExportJob, object_key
 from sinks.dead_letters import DeadLetterTopic

@@ -14,7 +14,8 @@ from aiokafka import TopicPartition
 from app.local.embedded import free_port
 from models.errors import BadRecord, Reason
 from sinks.kafka import producer as producer_module
-from sinks.kafka.producer import OutRecord, RecordProducer
+from sinks.kafka.delivery import OutRecord
+from sinks.kafka.producer import RecordProducer
 from sinks.retrying import Patience
 from sinks.splitting import write_or_split
 from tests.services import LIMIT_S, eventually

@@ -21,12 +21,13 @@ from aiokafka.errors import (
 from aiokafka.protocol.admin import CreateAclsRequest
 from faust.types import TP
 
+from agents.chunks import Chunk
 from app.kafka.clients import client_settings
 from app.kafka.offsets import Offsets, committed_by
 from app.local.embedded import EmbeddedKafka
 from app.local.embedded import kafka as embedded_kafka
 from app.settings import Settings
-from app.stream.progress import Chunk, PartitionProgress
+from app.stream.progress import PartitionProgress
 from app.worker.watch.lag import LagMonitor, PartitionLag, compare, remedy_for
 from tests import services
 from tests.services import eventually, settings_for_tests
