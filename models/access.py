@@ -38,8 +38,8 @@ class Role(StrEnum):
 
     @property
     def label(self) -> str:
-        """What it is for, in a few words for people."""
-        return _LABELS[self]
+        """What it is for, in a few words for people, and whether that is to be had yet."""
+        return _LABELS[self] + ("" if ROLES[self] else " (nothing asks for it yet)")
 
 
 _LABELS = {

@@ -3,9 +3,16 @@
 The API and the pages use the same; neither looks into a token or a cookie itself.
 """
 
+from app.access.asking import Asks, PageAsks
 from app.access.ended_sessions import EndedSessions
-from app.access.errors import AuthError, ForgedRequest, KeysUnavailable, NotSignedIn, SignInNeeded
-from app.access.identity import Identity
+from app.access.errors import (
+    AuthError,
+    ForgedRequest,
+    KeysUnavailable,
+    NotAllowed,
+    NotSignedIn,
+    SignInNeeded,
+)
 from app.access.issuer_keys import IssuerKeys
 from app.access.origin import own_path
 from app.access.requests import (
@@ -13,15 +20,13 @@ from app.access.requests import (
     CSRF_HEADER,
     SESSION_COOKIE,
     Authenticator,
-    Owner,
-    PageOwner,
     begin_session,
     csrf_token,
     current_session,
     end_session,
     forget_session,
-    require_identity,
-    require_page_identity,
+    require_caller,
+    require_page_caller,
     session_of,
     sign_in,
 )
@@ -31,16 +36,16 @@ __all__ = [
     "CSRF_FIELD",
     "CSRF_HEADER",
     "SESSION_COOKIE",
+    "Asks",
     "AuthError",
     "Authenticator",
     "EndedSessions",
     "ForgedRequest",
-    "Identity",
     "IssuerKeys",
     "KeysUnavailable",
+    "NotAllowed",
     "NotSignedIn",
-    "Owner",
-    "PageOwner",
+    "PageAsks",
     "SignInNeeded",
     "begin_session",
     "csrf_token",
@@ -49,8 +54,8 @@ __all__ = [
     "forget_session",
     "mint",
     "own_path",
-    "require_identity",
-    "require_page_identity",
+    "require_caller",
+    "require_page_caller",
     "session_of",
     "sign_in",
 ]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from models.access import Action
+
 
 class AuthError(Exception):
     """A request is not answered because of who asks, or how."""
@@ -25,6 +30,19 @@ class SignInNeeded(AuthError):
 
 class ForgedRequest(AuthError):
     """A write with a session that the session's own pages did not send (CSRF)."""
+
+
+class NotAllowed(AuthError):
+    """Someone is signed in, and none of their roles lets them do this, whatever it is to be done with.
+
+    Args:
+        action: what they may not do.
+    """
+
+    def __init__(self, action: Action) -> None:
+        super().__init__(
+            f"None of your roles lets you do this ({action.value}): ask whoever looks after your account."
+        )
 
 
 class KeysUnavailable(AuthError):

@@ -15,7 +15,6 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from app.access.errors import ForgedRequest, NotSignedIn, SignInNeeded
-from app.access.identity import Identity
 from app.access.origin import is_from_our_pages, own_path
 from app.access.sessions import Session, Sessions
 from app.access.tokens import TokenReader
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from app.access.ended_sessions import EndedSessions
     from app.settings import Settings
+    from models.access import Caller
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ _bearer = HTTPBearer(
     auto_error=False,
     scheme_name="bearer",
     bearerFormat="JWT",
-    description="A token whose email address is the owner's; `chatlog token` makes one.",
+    description="A token that says who asks and what they may; `chatlog token` makes one.",
 )
 _cookie = APIKeyCookie(
     name=SESSION_COOKIE,
@@ -93,11 +93,11 @@ def ended_sessions_of(request: Request) -> EndedSessions:
     return ended
 
 
-async def require_identity(
+async def require_caller(
     request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     _: Annotated[str | None, Depends(_cookie)],
-) -> Identity:
+) -> Caller:
     """Return who asks, for the API.
 
     Raises:
@@ -107,7 +107,7 @@ async def require_identity(
         ServiceDown: the same; nobody can say whether the session has ended.
     """
     if bearer is not None:
-        return Identity(await authenticator_of(request).tokens.email_of(bearer.credentials))
+        return await authenticator_of(request).tokens.caller_of(bearer.credentials)
     if request.headers.get("authorization"):
         # Not what was asked for; a session beside it is not what was meant.
         raise NotSignedIn("Send the token as: Authorization: Bearer <token>.")
@@ -115,10 +115,10 @@ async def require_identity(
     if session is None:
         raise NotSignedIn("Sign in, or send a token as: Authorization: Bearer <token>.")
     await _check_is_ours(request, session)
-    return Identity(session.email)
+    return session.caller
 
 
-async def require_page_identity(request: Request) -> Identity:
+async def require_page_caller(request: Request) -> Caller:
     """Return who asks, for the pages, by their session alone.
 
     Raises:
@@ -131,7 +131,7 @@ async def require_page_identity(request: Request) -> Identity:
         back_to = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         raise SignInNeeded(own_path(back_to) if request.method == "GET" else own_path(None))
     await _check_is_ours(request, session)
-    return Identity(session.email)
+    return session.caller
 
 
 async def current_session(request: Request) -> Session | None:
@@ -162,8 +162,8 @@ def csrf_token(request: Request) -> str:
     return authenticator_of(request).sessions.csrf_token(session) if session else ""
 
 
-async def sign_in(request: Request, token: str) -> Identity:
-    """Return whose token it is that a person signs in with; begin the session by `session_cookie_for`.
+async def sign_in(request: Request, token: str) -> Caller:
+    """Return whose token it is that a person signs in with, for `begin_session`.
 
     Raises:
         NotSignedIn: the token does not count.
@@ -173,21 +173,23 @@ async def sign_in(request: Request, token: str) -> Identity:
     authenticator = authenticator_of(request)
     if not is_from_our_pages(request, authenticator.public_url):
         raise ForgedRequest("This was not sent by our sign-in page: open it and sign in there.")
-    return Identity(await authenticator.tokens.email_of(token.strip()))
+    return await authenticator.tokens.caller_of(token.strip())
 
 
-async def begin_session(request: Request, response: Response, email: str) -> None:
-    """Have the browser keep a session of its own; the one that it comes with, if any, ends.
+async def begin_session(request: Request, response: Response, caller: Caller) -> None:
+    """Have the browser keep a session of the caller's; the one that it comes with, if any, ends.
 
     Raises:
+        NotSignedIn: their scope is too long for a session.
         ServiceDown: that one cannot be ended now.
     """
+    authenticator = authenticator_of(request)
+    cookie = authenticator.sessions.begin(caller)
     if (before := session_of(request)) is not None:
         await ended_sessions_of(request).add(before)
-    authenticator = authenticator_of(request)
     response.set_cookie(
         SESSION_COOKIE,
-        authenticator.sessions.begin(email),
+        cookie,
         max_age=authenticator.sessions.lifetime_s,
         **_cookie_place(authenticator),
     )
@@ -240,8 +242,3 @@ async def _presented_csrf_token(request: Request) -> str:
         field = (await request.form()).get(CSRF_FIELD)
         return field if isinstance(field, str) else ""
     return ""
-
-
-#: For signatures of routes.
-Owner = Annotated[Identity, Depends(require_identity)]
-PageOwner = Annotated[Identity, Depends(require_page_identity)]

@@ -16,16 +16,21 @@ from typing import TYPE_CHECKING
 
 import jwt
 
+from app.access.claims import ClaimNames, caller_of, claims_of
+from app.access.errors import NotSignedIn
 from app.access.tokens import CLOCKS_DIFFER_S
 from app.settings import ConfigurationError
-from models.owners import owner_address
 
 if TYPE_CHECKING:
     from app.settings import Settings
+    from models.access import Caller
 
 #: Carried between a page and us, and nowhere else.
 _AUDIENCE = "chatlog-pages"
 _ALGORITHM = "HS256"
+_NAMES = ClaimNames(email="sub", tenant="tenant", roles="roles", scope="scope")
+#: Browsers keep cookies of 4,096 bytes, name and attributes included, and drop longer ones without a word.
+_COOKIE_MAX = 3800
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +38,12 @@ class Session:
     """One signing-in.
 
     Attributes:
-        email: whose.
+        caller: whose, and what they may.
         id: what tells it from any other; random.
         ends: when it is over by itself.
     """
 
-    email: str
+    caller: Caller
     id: str
     ends: datetime
 
@@ -60,20 +65,30 @@ class Sessions:
                 "API_SESSION_SECRET is not set: the sessions of the pages cannot be signed; accepted: at "
                 "least 32 random characters, the same for every replica (API_JWT_SECRET serves as well)"
             )
-        self._session_key = _derive(secret.get_secret_value(), "session")
-        self._csrf_key = _derive(secret.get_secret_value(), "csrf")
+        # The second: a session of the first kind did not say what its caller may.
+        self._session_key = _derive(secret.get_secret_value(), "session key 2")
+        self._csrf_key = _derive(secret.get_secret_value(), "csrf key 1")
         self.lifetime_s = int(settings.api_session_hours * 3600)
 
-    def begin(self, email: str) -> str:
-        """Return the value of a new session's cookie."""
+    def begin(self, caller: Caller) -> str:
+        """Return the value of a new session's cookie.
+
+        Raises:
+            NotSignedIn: their scope is longer than a cookie can be; a token has more room.
+        """
         now = int(time.time())
         claims = {
-            "sub": email,
+            **claims_of(caller, _NAMES),
             "jti": secrets.token_urlsafe(16),
             "aud": _AUDIENCE,
             "exp": now + self.lifetime_s,
         }
-        return jwt.encode(claims, self._session_key, algorithm=_ALGORITHM)
+        cookie = jwt.encode(claims, self._session_key, algorithm=_ALGORITHM)
+        if len(cookie) > _COOKIE_MAX:
+            raise NotSignedIn(
+                "The scope of this token is too long for the pages: use it with the API, or shorten it."
+            )
+        return cookie
 
     def read(self, cookie: str) -> Session | None:
         """Return the session of a cookie; None if it is none of ours, or over by itself."""
@@ -86,11 +101,10 @@ class Sessions:
                 leeway=CLOCKS_DIFFER_S,
                 options={"require": ["exp", "sub", "jti"], "verify_iat": False},
             )
-        except (jwt.InvalidTokenError, ValueError):
+            caller = caller_of(claims, _NAMES)
+        except (jwt.InvalidTokenError, NotSignedIn, ValueError):
             return None
-        return Session(
-            owner_address(claims["sub"]), claims["jti"], datetime.fromtimestamp(claims["exp"], UTC)
-        )
+        return Session(caller, claims["jti"], datetime.fromtimestamp(claims["exp"], UTC))
 
     def csrf_token(self, session: Session) -> str:
         """Return what a write with this session must carry; another site cannot know it."""
@@ -102,4 +116,4 @@ class Sessions:
 
 
 def _derive(secret: str, purpose: str) -> bytes:
-    return hmac.new(secret.encode(), f"chatlog {purpose} key 1".encode(), "sha256").digest()
+    return hmac.new(secret.encode(), f"chatlog {purpose}".encode(), "sha256").digest()

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 
+from app.access.claims import ClaimNames, caller_of, claims_of
 from app.access.errors import NotSignedIn
 from app.access.issuer_keys import IssuerKeys
-from models.owners import owner_address
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from jwt.types import Options
 
     from app.settings import Settings
+    from models.access import Caller
 
 #: What a token of another kind of key may not choose.
 SECRET_ALGORITHM = "HS256"  # noqa: S105  the name of an algorithm
-#: The longest email address there is (RFC 5321), and so the longest that can be an owner's.
-_EMAIL_MAX = 320
 _TOKEN_MAX = 16 * 1024
 #: How far the clocks of issuers, replicas and this machine may be apart: a token or session that has begun or
 #: has not yet ended by one of them counts by all.
@@ -40,18 +39,18 @@ class TokenReader:
         keys: of API_JWKS_URL, if it is set.
 
     Args:
-        settings: the secret, the key server, and what `iss`, `aud` and the email's claim must be.
+        settings: the secret, the key server, and what `iss`, `aud` and the claims of callers must be.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._secret = settings.api_jwt_secret
         self._issuer = settings.api_jwt_issuer
         self._audience = settings.api_jwt_audience
-        self._email_claim = settings.api_jwt_email_claim
+        self._names = ClaimNames.of(settings)
         self.keys = IssuerKeys(settings.api_jwks_url) if settings.api_jwks_url else None
 
-    async def email_of(self, token: str) -> str:
-        """Return the email address that a good token holds, in the one form that addresses are compared in.
+    async def caller_of(self, token: str) -> Caller:
+        """Return whom a good token names.
 
         Raises:
             NotSignedIn: the token is expired, forged, of another issuer or audience, or names nobody.
@@ -83,7 +82,7 @@ class TokenReader:
             ) from None
         except (jwt.PyJWTError, ValueError):
             raise _not_accepted() from None
-        return self._email_in(claims)
+        return caller_of(claims, self._names)
 
     async def _key_of(self, token: str) -> tuple[Any, str]:
         try:
@@ -102,20 +101,9 @@ class TokenReader:
             raise _not_accepted()
         return key, _algorithm_of(key)
 
-    def _email_in(self, claims: dict[str, Any]) -> str:
-        email = claims.get(self._email_claim)
-        if isinstance(email, str):
-            email = owner_address(email)
-        if not isinstance(email, str) or not 0 < len(email) <= _EMAIL_MAX or not email.isprintable():
-            raise NotSignedIn("The token names nobody: its claim for the email address is missing or empty.")
-        # Some issuers write it as a string.
-        if str(claims.get("email_verified", True)).lower() == "false":
-            raise NotSignedIn("The email address of the token is not verified: confirm it first.")
-        return email
 
-
-def mint(settings: Settings, email: str, lifetime: timedelta) -> str:
-    """Return a token for `email` that the API accepts for so long.
+def mint(settings: Settings, caller: Caller, lifetime: timedelta) -> str:
+    """Return a token for `caller` that the API accepts for so long.
 
     Raises:
         ValueError: there is no API_JWT_SECRET to sign it with.
@@ -124,7 +112,7 @@ def mint(settings: Settings, email: str, lifetime: timedelta) -> str:
         raise ValueError("API_JWT_SECRET is not set")
     now = int(time.time())
     claims: dict[str, Any] = {
-        settings.api_jwt_email_claim: email,
+        **claims_of(caller, ClaimNames.of(settings)),
         "iat": now,
         "exp": now + int(lifetime.total_seconds()),
     }

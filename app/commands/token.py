@@ -7,9 +7,12 @@ from datetime import timedelta
 import click
 
 from app.settings import ConfigurationError, load_settings
+from models.access import DEFAULT_TENANT, Caller, Role
+
+_ROLES = "\b\nWhat the roles may:\n" + "\n".join(f"  {role.value:<11} {role.label}" for role in Role)
 
 
-@click.command()
+@click.command(epilog=_ROLES)
 @click.argument("email")
 @click.option(
     "--hours",
@@ -18,8 +21,27 @@ from app.settings import ConfigurationError, load_settings
     show_default=True,
     help="How long it counts.",
 )
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    type=click.Choice([role.value for role in Role]),
+    default=[Role.OWNER.value],
+    show_default=True,
+    help="What they may, see below; once for each role.",
+)
+@click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="Whose people they are among.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="KIND:ID",
+    help="Narrow it to what lies within this (survey:Baseline); once for each.",
+)
 @click.option("--link", is_flag=True, help="Print a link that signs in to the pages instead.")
-def token(email: str, hours: float, *, link: bool) -> None:
+def token(
+    email: str, hours: float, roles: tuple[str, ...], tenant: str, scopes: tuple[str, ...], *, link: bool
+) -> None:
     """Print a token with which the API takes whoever has it for EMAIL.
 
     It is signed with API_JWT_SECRET. Send it as `Authorization: Bearer TOKEN`. In a link it is behind a #,
@@ -33,6 +55,12 @@ def token(email: str, hours: float, *, link: bool) -> None:
         )
     if "@" not in email or not email.isprintable():
         raise click.BadParameter("not an email address", param_hint="EMAIL")
+    if not tenant.strip() or not tenant.isprintable():
+        raise click.BadParameter("not a name", param_hint="--tenant")
+    for scope in scopes:
+        if not all(scope.partition(":")):
+            raise click.BadParameter(f"not KIND:ID: {scope}", param_hint="--scope")
+    caller = Caller(email, tenant, frozenset(Role(role) for role in roles), frozenset(scopes))
     from app.access import mint  # noqa: PLC0415  loads FastAPI
     from app.commands.api import check_address  # noqa: PLC0415
     from app.web.serving import address_of  # noqa: PLC0415
@@ -40,5 +68,5 @@ def token(email: str, hours: float, *, link: bool) -> None:
     if link:
         # A link to where the API would not even start helps nobody.
         check_address(settings)
-    made = mint(settings, email, timedelta(hours=hours))
+    made = mint(settings, caller, timedelta(hours=hours))
     click.echo(f"{address_of(settings)}/sign-in#token={made}" if link else made)

@@ -3,29 +3,34 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import APIRouter, Body, Depends, Header, Query, Response
 from fastapi.responses import RedirectResponse
 
-from app.access import Owner
+from app.access import Asks
 from app.exports.events import EVENT_SCHEMA, event_id, progress_events
 from app.exports.representations import Export, ExportRequest
 from app.web.metrics import EventStreams
 from app.web.parts import LINKED, PART_MAX, AfterExport, Limit, cut, place_of
 from app.web.problems import responses
 from app.web.serving import Serving
+from models.access import Action, Caller
 
-router = APIRouter(prefix="/exports", tags=["exports"], responses=responses(401, 422, 503))
+router = APIRouter(prefix="/exports", tags=["exports"], responses=responses(401, 403, 422, 503))
+
+AsksToExport = Annotated[Caller, Depends(Asks(Action.EXPORT_SURVEY))]
+AsksToSee = Annotated[Caller, Depends(Asks(Action.SEE_EXPORT))]
+AsksToUse = Annotated[Caller, Depends(Asks(Action.USE_EXPORT))]
 
 SurveyName = Annotated[
     str, Query(min_length=1, max_length=1000, description="The survey's name.", examples=["Baseline"])
 ]
 
 
-@router.post("", status_code=201, responses=responses(403, 404, 413))
+@router.post("", status_code=201, responses=responses(404, 413))
 async def ask_for_an_export(
     survey: SurveyName,
     asked: Annotated[ExportRequest, Body()],
-    owner: Owner,
+    caller: AsksToExport,
     services: Serving,
     response: Response,
 ) -> Export:
@@ -33,27 +38,31 @@ async def ask_for_an_export(
 
     The answer is the export as it begins. Follow it by `/exports/{id}/events`, or by asking again.
     """
-    row = await services.rows.request(owner.email, survey, asked.export_type, asked.options)
+    row = await services.rows.request(caller.email, survey, asked.export_type, asked.options)
     response.headers["Location"] = f"/exports/{row.id}"
     return Export.of(row)
 
 
 @router.get("/status", responses=LINKED)
 async def list_your_exports(
-    owner: Owner, services: Serving, response: Response, limit: Limit = PART_MAX, after: AfterExport = None
+    caller: AsksToSee,
+    services: Serving,
+    response: Response,
+    limit: Limit = PART_MAX,
+    after: AfterExport = None,
 ) -> list[Export]:
     """Return your exports, the one that changed last first; where there are many, in parts.
 
     One that changes meanwhile is at the front again: begin anew to see it.
     """
-    rows = await services.rows.of_owner(owner.email, limit=limit + 1, after=place_of(after))
+    rows = await services.rows.of_owner(caller.email, limit=limit + 1, after=place_of(after))
     return [Export.of(row) for row in cut(rows, limit, response, "/exports/status")]
 
 
 @router.get("/status/survey", responses=LINKED | responses(404))
 async def list_a_surveys_exports(
     survey: SurveyName,
-    owner: Owner,
+    caller: AsksToSee,
     services: Serving,
     response: Response,
     limit: Limit = PART_MAX,
@@ -63,29 +72,29 @@ async def list_a_surveys_exports(
 
     One that changes meanwhile is at the front again: begin anew to see it.
     """
-    rows = await services.rows.of_survey(owner.email, survey, limit=limit + 1, after=place_of(after))
+    rows = await services.rows.of_survey(caller.email, survey, limit=limit + 1, after=place_of(after))
     return [Export.of(row) for row in cut(rows, limit, response, "/exports/status/survey", survey=survey)]
 
 
 @router.get("/{export_id:uuid}", responses=responses(404))
-async def look_at_an_export(export_id: UUID, owner: Owner, services: Serving) -> Export:
+async def look_at_an_export(export_id: UUID, caller: AsksToSee, services: Serving) -> Export:
     """Return one of your exports."""
-    return Export.of(await services.rows.get(owner.email, export_id))
+    return Export.of(await services.rows.get(caller.email, export_id))
 
 
-@router.delete("/{export_id:uuid}", responses=responses(403, 404))
-async def cancel_or_remove_an_export(export_id: UUID, owner: Owner, services: Serving) -> Export:
+@router.delete("/{export_id:uuid}", responses=responses(404))
+async def cancel_or_remove_an_export(export_id: UUID, caller: AsksToUse, services: Serving) -> Export:
     """End an export that is under way; remove the file of one that is finished.
 
     The export stays in the list. Doing it again changes nothing.
     """
-    return Export.of(await services.files.remove(owner.email, export_id))
+    return Export.of(await services.files.remove(caller.email, export_id))
 
 
-@router.post("/{export_id:uuid}/retry", responses=responses(403, 404, 409))
-async def retry_an_export(export_id: UUID, owner: Owner, services: Serving) -> Export:
+@router.post("/{export_id:uuid}/retry", responses=responses(404, 409))
+async def retry_an_export(export_id: UUID, caller: AsksToUse, services: Serving) -> Export:
     """Begin an export again that failed or was cancelled."""
-    return Export.of(await services.rows.retry(owner.email, export_id))
+    return Export.of(await services.rows.retry(caller.email, export_id))
 
 
 @router.get(
@@ -102,9 +111,9 @@ async def retry_an_export(export_id: UUID, owner: Owner, services: Serving) -> E
         }
     },
 )
-async def download_an_export(export_id: UUID, owner: Owner, services: Serving) -> RedirectResponse:
+async def download_an_export(export_id: UUID, caller: AsksToUse, services: Serving) -> RedirectResponse:
     """Go to the file, by a link that is signed now."""
-    return RedirectResponse(await services.files.link(owner.email, export_id), status_code=307)
+    return RedirectResponse(await services.files.link(caller.email, export_id), status_code=307)
 
 
 @router.get(
@@ -122,13 +131,13 @@ async def download_an_export(export_id: UUID, owner: Owner, services: Serving) -
 )
 async def follow_an_export(
     export_id: UUID,
-    owner: Owner,
+    caller: AsksToSee,
     services: Serving,
     streams: EventStreams,
     last_event_id: Annotated[str | None, Header(description="Sent by browsers that connect again.")] = None,
 ) -> Response:
     """Follow the progress of one of your exports as server-sent events."""
-    row = await services.rows.get(owner.email, export_id)
+    row = await services.rows.get(caller.email, export_id)
     if row.is_final and last_event_id == event_id(row):
         # The one answer after which a browser does not connect again.
         return Response(status_code=204)

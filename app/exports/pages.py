@@ -8,10 +8,10 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.access import PageOwner
+from app.access import PageAsks
 from app.exports.forms import DEFAULTS, defaults_of, read_form
 from app.exports.rows import ExportRow, Survey
 from app.exports.service import ExportRows, NoSuchSurvey, NotFailed
@@ -21,25 +21,30 @@ from app.web.paging import PageNumber, Paging
 from app.web.problem_pages import PageRoute
 from app.web.rendering import render
 from app.web.serving import Serving
+from models.access import Action, Caller
 from models.exports import Source
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+AsksToSee = Annotated[Caller, Depends(PageAsks(Action.SEE_EXPORT))]
+AsksToExport = Annotated[Caller, Depends(PageAsks(Action.EXPORT_SURVEY))]
+AsksToUse = Annotated[Caller, Depends(PageAsks(Action.USE_EXPORT))]
 
 SurveyName = Annotated[str, Query(min_length=1)]
 
 
 @router.get(addresses.TAB)
 async def tab(
-    request: Request, owner: PageOwner, serving: Serving, survey_name: SurveyName, page: PageNumber = 1
+    request: Request, caller: AsksToSee, serving: Serving, survey_name: SurveyName, page: PageNumber = 1
 ) -> Response:
     """Show the exports of a survey, and how to ask for another."""
     rows = serving.rows
-    total = await rows.count_of(owner.email, survey_name)
-    survey = await _survey_if_there(rows, owner.email, survey_name)
+    total = await rows.count_of(caller.email, survey_name)
+    survey = await _survey_if_there(rows, caller.email, survey_name)
     if survey is None and not total:
         raise NoSuchSurvey
     paging = Paging.nearest(page, total, size=EXPORTS_A_PAGE)
-    shown = await rows.page_of(owner.email, survey_name, size=EXPORTS_A_PAGE, number=paging.number)
+    shown = await rows.page_of(caller.email, survey_name, size=EXPORTS_A_PAGE, number=paging.number)
     return render(
         request,
         "exports/templates/tab.html",
@@ -51,78 +56,80 @@ async def tab(
 
 @router.post(addresses.TAB)
 async def export_responses(
-    owner: PageOwner, serving: Serving, survey_name: Annotated[str, Form(min_length=1)]
+    caller: AsksToExport, serving: Serving, survey_name: Annotated[str, Form(min_length=1)]
 ) -> Response:
     """Ask for the responses as most people want them."""
-    await serving.rows.request_once(owner.email, survey_name, Source.RESPONSES, defaults_of(Source.RESPONSES))
+    await serving.rows.request_once(
+        caller.email, survey_name, Source.RESPONSES, defaults_of(Source.RESPONSES)
+    )
     return _to(addresses.tab(survey_name))
 
 
 @router.get(addresses.FORMS[Source.CHAT_LOG])
 async def chat_log_form(
-    request: Request, owner: PageOwner, serving: Serving, survey_name: SurveyName
+    request: Request, caller: AsksToExport, serving: Serving, survey_name: SurveyName
 ) -> Response:
     """Show what can be chosen for a chat log."""
-    return await _show_form(request, serving.rows, owner.email, survey_name, Source.CHAT_LOG)
+    return await _show_form(request, serving.rows, caller.email, survey_name, Source.CHAT_LOG)
 
 
 @router.get(addresses.FORMS[Source.RESPONSES])
 async def responses_form(
-    request: Request, owner: PageOwner, serving: Serving, survey_name: SurveyName
+    request: Request, caller: AsksToExport, serving: Serving, survey_name: SurveyName
 ) -> Response:
     """Show what can be chosen for responses."""
-    return await _show_form(request, serving.rows, owner.email, survey_name, Source.RESPONSES)
+    return await _show_form(request, serving.rows, caller.email, survey_name, Source.RESPONSES)
 
 
 @router.post(addresses.FORMS[Source.CHAT_LOG])
 async def ask_for_chat_log(
-    request: Request, owner: PageOwner, serving: Serving, survey_name: SurveyName
+    request: Request, caller: AsksToExport, serving: Serving, survey_name: SurveyName
 ) -> Response:
     """Ask for a chat log, or show what is wrong with the form."""
-    return await _take_form(request, serving.rows, owner.email, survey_name, Source.CHAT_LOG)
+    return await _take_form(request, serving.rows, caller.email, survey_name, Source.CHAT_LOG)
 
 
 @router.post(addresses.FORMS[Source.RESPONSES])
 async def ask_for_responses(
-    request: Request, owner: PageOwner, serving: Serving, survey_name: SurveyName
+    request: Request, caller: AsksToExport, serving: Serving, survey_name: SurveyName
 ) -> Response:
     """Ask for responses, or show what is wrong with the form."""
-    return await _take_form(request, serving.rows, owner.email, survey_name, Source.RESPONSES)
+    return await _take_form(request, serving.rows, caller.email, survey_name, Source.RESPONSES)
 
 
 @router.post(addresses.TAB + "/{export_id}/cancel")
 async def cancel(
-    owner: PageOwner, serving: Serving, export_id: UUID, page: Annotated[int, Form(ge=1)] = 1
+    caller: AsksToUse, serving: Serving, export_id: UUID, page: Annotated[int, Form(ge=1)] = 1
 ) -> Response:
     """End an export that is under way. One that has just finished keeps its file."""
-    return await _done(serving.rows.cancel(owner.email, export_id), page)
+    return await _done(serving.rows.cancel(caller.email, export_id), page)
 
 
 @router.post(addresses.TAB + "/{export_id}/remove")
 async def remove(
-    owner: PageOwner, serving: Serving, export_id: UUID, page: Annotated[int, Form(ge=1)] = 1
+    caller: AsksToUse, serving: Serving, export_id: UUID, page: Annotated[int, Form(ge=1)] = 1
 ) -> Response:
     """Delete the file of an export."""
-    return await _done(serving.files.remove(owner.email, export_id), page)
+    return await _done(serving.files.remove(caller.email, export_id), page)
 
 
 @router.post(addresses.TAB + "/{export_id}/retry")
 async def retry(
-    owner: PageOwner, serving: Serving, export_id: UUID, page: Annotated[int, Form(ge=1)] = 1
+    caller: AsksToUse, serving: Serving, export_id: UUID, page: Annotated[int, Form(ge=1)] = 1
 ) -> Response:
     """Begin a failed export again. One that is begun already, by another click, goes on."""
     try:
-        return await _done(serving.rows.retry(owner.email, export_id), page)
+        return await _done(serving.rows.retry(caller.email, export_id), page)
     except NotFailed:
-        return await _done(serving.rows.get(owner.email, export_id), page)
+        return await _done(serving.rows.get(caller.email, export_id), page)
 
 
 @router.post(addresses.TAB + "/{export_id}/again")
-async def export_again(owner: PageOwner, serving: Serving, export_id: UUID) -> Response:
+async def export_again(caller: AsksToExport, serving: Serving, export_id: UUID) -> Response:
     """Ask for the same as before: its file is gone, or old. What cannot be asked for here is chosen anew."""
-    row = await serving.rows.get(owner.email, export_id)
+    row = await serving.rows.get(caller.email, export_id)
     if row.options is not None and isinstance(row.source, Source):
-        await serving.rows.request_once(owner.email, row.survey_id, row.source, row.options)
+        await serving.rows.request_once(caller.email, row.survey_id, row.source, row.options)
     return _to(addresses.tab(row.survey_id))
 
 

@@ -275,6 +275,9 @@ class Settings(BaseSettings):
     api_jwt_issuer: OptionalText = None
     api_jwt_audience: OptionalText = None
     api_jwt_email_claim: str = Field(default="email", min_length=1)
+    api_jwt_tenant_claim: str = Field(default="tenant", min_length=1)
+    api_jwt_roles_claim: str = Field(default="roles", min_length=1)
+    api_jwt_scope_claim: str = Field(default="scope", min_length=1)
     api_session_secret: OptionalSigningSecret = None
     api_session_hours: float = Field(default=12.0, gt=0, le=24 * 30)
 

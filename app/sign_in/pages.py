@@ -29,16 +29,15 @@ async def sign_in(
     next: Annotated[str, Form()] = "/",  # noqa: A002  its name in the form
 ) -> Response:
     """Begin a session and go on, or say why not."""
+    response = RedirectResponse(own_path(next), HTTPStatus.SEE_OTHER)
     try:
-        owner = await auth.sign_in(request, token)
+        await auth.begin_session(request, response, await auth.sign_in(request, token))
     except NotSignedIn as error:
         return _page(request, next, HTTPStatus.UNAUTHORIZED, error=str(error))
     except KeysUnavailable as error:
         page = _page(request, next, HTTPStatus.SERVICE_UNAVAILABLE, error=str(error))
         page.headers["Retry-After"] = str(error.retry_after_s)
         return page
-    response = RedirectResponse(own_path(next), HTTPStatus.SEE_OTHER)
-    await auth.begin_session(request, response, owner.email)
     return response
 
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app.access import PageOwner
+from app.access import PageAsks
 from app.exports.rows import COUNT_UP_TO, Counts
 from app.exports.service import ExportRows
 from app.web import addresses
@@ -14,6 +14,7 @@ from app.web.paging import PageNumber, Paging
 from app.web.problem_pages import PageRoute
 from app.web.rendering import render
 from app.web.serving import Serving
+from models.access import Action, Caller
 
 SURVEYS_A_PAGE = 25
 #: A page that takes longer says so: then it comes without counts, and asks for them by itself.
@@ -21,13 +22,15 @@ COUNTS_WITHIN_S = 0.1
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
+AsksToSee = Annotated[Caller, Depends(PageAsks(Action.SEE_SURVEY))]
+
 Search = Annotated[str, Query(max_length=1000)]
 
 
 @router.get(addresses.SURVEYS)
 async def surveys(
     request: Request,
-    owner: PageOwner,
+    caller: AsksToSee,
     serving: Serving,
     search: Search = "",
     page: PageNumber = 1,
@@ -35,8 +38,8 @@ async def surveys(
 ) -> Response:
     """Show the surveys, or those that a search finds; with `counted`, not before they are counted."""
     rows, search = serving.rows, search.strip()
-    paging = Paging.nearest(page, await rows.count_of_surveys(owner.email, search), size=SURVEYS_A_PAGE)
-    shown = await rows.survey_page_of(owner.email, search, size=SURVEYS_A_PAGE, number=paging.number)
+    paging = Paging.nearest(page, await rows.count_of_surveys(caller.email, search), size=SURVEYS_A_PAGE)
+    shown = await rows.survey_page_of(caller.email, search, size=SURVEYS_A_PAGE, number=paging.number)
     names = [survey.name for survey in shown]
     return render(
         request,
@@ -45,8 +48,8 @@ async def surveys(
         search=search,
         surveys=shown,
         paging=paging,
-        exports=await rows.latest_of(owner.email, names),
-        counts=await _counts(rows, owner.email, names, wait=counted),
+        exports=await rows.latest_of(caller.email, names),
+        counts=await _counts(rows, caller.email, names, wait=counted),
         count_up_to=COUNT_UP_TO,
     )
 

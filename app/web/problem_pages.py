@@ -17,7 +17,7 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
-from app.access import SignInNeeded, own_path
+from app.access import NotAllowed, SignInNeeded, own_path
 from app.exports.files import FileGone, StorageUnusable
 from app.exports.views import ExportView
 from app.web import addresses
@@ -92,6 +92,13 @@ PROBLEMS = {
     ),
 }
 
+#: The other reason for a 403.
+NOT_ALLOWED = Problem(
+    "Not yours to do",
+    "None of your roles lets you do this.",
+    "Ask whoever looks after your account, or sign in with another one.",
+)
+
 
 def error_page(request: Request, status: int, detail: str = "") -> Response:
     """Return the page for a person whose request could not be answered.
@@ -104,14 +111,12 @@ def error_page(request: Request, status: int, detail: str = "") -> Response:
     known = HTTPStatus(status) if status in PROBLEMS else HTTPStatus.INTERNAL_SERVER_ERROR
     if status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in PROBLEMS:
         known = HTTPStatus.UNPROCESSABLE_ENTITY
-    return render(
-        request,
-        "web/templates/error.html",
-        status=status,
-        code=status,
-        problem=PROBLEMS[known],
-        detail=detail,
-    )
+    return _problem_page(request, status, PROBLEMS[known], detail)
+
+
+def not_allowed_page(request: Request) -> Response:
+    """Return the page for a person who is known, and whose roles do not let them do this."""
+    return _problem_page(request, HTTPStatus.FORBIDDEN.value, NOT_ALLOWED)
 
 
 def gone_page(request: Request, row: ExportRow, detail: str) -> Response:
@@ -142,6 +147,12 @@ def sign_in_first(request: Request, error: SignInNeeded) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": addresses.sign_in(back_to)})
 
 
+def _problem_page(request: Request, status: int, problem: Problem, detail: str = "") -> Response:
+    return render(
+        request, "web/templates/error.html", status=status, code=status, problem=problem, detail=detail
+    )
+
+
 class PageRoute(APIRoute):
     """A route for people: whatever goes wrong, they see a page."""
 
@@ -161,6 +172,8 @@ class PageRoute(APIRoute):
 def _page_for(request: Request, error: Exception) -> Response:
     if isinstance(error, SignInNeeded):
         return sign_in_first(request, error)
+    if isinstance(error, NotAllowed):
+        return not_allowed_page(request)
     if isinstance(error, FileGone):
         return gone_page(request, error.row, str(error))
     judged = judged_by_service(error)

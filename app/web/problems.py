@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Mount
 
-from app.access import NotSignedIn, SignInNeeded
+from app.access import NotAllowed, NotSignedIn, SignInNeeded
 from app.exports.files import FileGone
 from app.exports.service import NoSuchExport, NoSuchSurvey
 from app.web import problem_pages
@@ -95,6 +95,8 @@ async def _answer(request: Request, error: Exception) -> Response:
         log.warning("A service does not do what a request needs", extra={"error": str(judged)})
     if isinstance(judged, FileGone) and problem_pages.wants_page(request):
         return problem_pages.gone_page(request, judged.row, str(judged))
+    if isinstance(judged, NotAllowed) and problem_pages.wants_page(request):
+        return problem_pages.not_allowed_page(request)
     if isinstance(judged, NotSignedIn) and problem_pages.wants_page(request):
         # What the error says is how a program lets itself in.
         return _say(request, status, "")

@@ -33,7 +33,7 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
     """
     session = session_of(request)
     page = _ENVIRONMENT.get_template(template).render(
-        email=session.email if session else None,
+        email=session.caller.email if session else None,
         csrf_token=csrf_token(request),
         **{"here": None} | context,
     )

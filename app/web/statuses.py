@@ -10,7 +10,7 @@ from http import HTTPStatus
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app.access import ForgedRequest, KeysUnavailable, NotSignedIn
+from app.access import ForgedRequest, KeysUnavailable, NotAllowed, NotSignedIn
 from app.exports.files import FileGone, NotFinished, StorageUnusable
 from app.exports.service import NoSuchExport, NoSuchSurvey, NotFailed
 from models.errors import BadRecord
@@ -22,6 +22,7 @@ RETRY_AFTER_S = 5
 STATUSES: dict[type[Exception], HTTPStatus] = {
     NotSignedIn: HTTPStatus.UNAUTHORIZED,
     ForgedRequest: HTTPStatus.FORBIDDEN,
+    NotAllowed: HTTPStatus.FORBIDDEN,
     NoSuchSurvey: HTTPStatus.NOT_FOUND,
     NoSuchExport: HTTPStatus.NOT_FOUND,
     NotFailed: HTTPStatus.CONFLICT,

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.utils import base64url_encode
 
 from app.access import Authenticator, KeysUnavailable, NotSignedIn, issuer_keys
+from models.access import Caller
 from tests.access.key_server import EC_KEY, KEYS, RSA_KEY, SHARED, KeyServer, Mood, jwk
 from tests.access.signing import EMAIL, SECRET, settings_of, signed
 from tests.services import eventually
@@ -67,9 +68,9 @@ def signed_with_public_key(key: rsa.RSAPublicKey) -> str:
 async def test_tokens_of_an_issuer_are_verified_by_its_published_keys(
     key_server: KeyServer, tokens: TokenReader
 ) -> None:
-    assert await tokens.email_of(of_rsa()) == EMAIL
-    assert await tokens.email_of(signed({}, EC_KEY, "ES256", kid="e")) == EMAIL
-    assert await tokens.email_of(signed({})) == EMAIL, "by the secret, which is set as well"
+    assert await tokens.caller_of(of_rsa()) == Caller(EMAIL)
+    assert await tokens.caller_of(signed({}, EC_KEY, "ES256", kid="e")) == Caller(EMAIL)
+    assert await tokens.caller_of(signed({})) == Caller(EMAIL), "by the secret, which is set as well"
     assert key_server.asked == 1, "the keys are kept for a while"
 
 
@@ -91,7 +92,7 @@ async def test_the_kind_of_key_fixes_the_algorithm(key_server: KeyServer) -> Non
         signed({}, None, None, kid="r"),
     ):
         with pytest.raises(NotSignedIn):
-            await tokens.email_of(forged)
+            await tokens.caller_of(forged)
 
 
 async def test_unknown_keys_do_not_make_us_ask_the_issuer_again_and_again(
@@ -99,7 +100,7 @@ async def test_unknown_keys_do_not_make_us_ask_the_issuer_again_and_again(
 ) -> None:
     for number in range(20):
         with pytest.raises(NotSignedIn):
-            await tokens.email_of(of_rsa(f"made up {number}"))
+            await tokens.caller_of(of_rsa(f"made up {number}"))
 
     assert key_server.asked == 1
 
@@ -108,12 +109,12 @@ async def test_an_unknown_key_is_asked_for_once_the_server_may_be_asked_again(
     key_server: KeyServer, tokens: TokenReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(issuer_keys, "ASK_AGAIN_AFTER_S", 0)
-    await tokens.email_of(of_rsa())
+    await tokens.caller_of(of_rsa())
     key_server.body = json.dumps({"keys": [jwk(RSA_KEY, "new", "RSA")]}).encode()
 
-    assert await tokens.email_of(of_rsa("new")) == EMAIL
+    assert await tokens.caller_of(of_rsa("new")) == Caller(EMAIL)
     with pytest.raises(NotSignedIn):
-        await tokens.email_of(of_rsa("r"))
+        await tokens.caller_of(of_rsa("r"))
 
 
 def _no_sets() -> dict[str, bytes]:
@@ -143,7 +144,7 @@ async def test_an_answer_without_keys_is_not_the_fault_of_the_token(
     key_server.body = NO_SETS[name]
 
     with pytest.raises(KeysUnavailable):
-        await tokens.email_of(of_rsa())
+        await tokens.caller_of(of_rsa())
 
 
 @pytest.mark.parametrize("status", [204, 404, 429, 500, 503])
@@ -151,7 +152,7 @@ async def test_neither_is_another_status(key_server: KeyServer, tokens: TokenRea
     key_server.status = status
 
     with pytest.raises(KeysUnavailable):
-        await tokens.email_of(of_rsa())
+        await tokens.caller_of(of_rsa())
 
 
 @pytest.mark.usefixtures("_short_patience")
@@ -163,7 +164,7 @@ async def test_a_server_that_does_not_answer_costs_one_wait_that_all_share(
 
     for _ in range(2):
         waited = await asyncio.gather(
-            *(tokens.email_of(of_rsa(f"key {number}")) for number in range(20)), return_exceptions=True
+            *(tokens.caller_of(of_rsa(f"key {number}")) for number in range(20)), return_exceptions=True
         )
         assert {type(error) for error in waited} == {KeysUnavailable}
 
@@ -175,14 +176,14 @@ async def test_a_server_that_does_not_answer_costs_one_wait_that_all_share(
 async def test_known_keys_count_at_once_while_the_server_hangs(
     key_server: KeyServer, tokens: TokenReader
 ) -> None:
-    await tokens.email_of(of_rsa())
+    await tokens.caller_of(of_rsa())
     key_server.mood = Mood.HANGING
 
     for _ in range(20):
-        assert await tokens.email_of(of_rsa()) == EMAIL
+        assert await tokens.caller_of(of_rsa()) == Caller(EMAIL)
     await eventually(lambda: key_server.asked == 2)
     for _ in range(20):
-        assert await tokens.email_of(of_rsa()) == EMAIL
+        assert await tokens.caller_of(of_rsa()) == Caller(EMAIL)
 
     assert key_server.asked == 2, "it is asked by one at a time"
     assert tokens.keys
@@ -193,49 +194,49 @@ async def test_known_keys_count_at_once_while_the_server_hangs(
 async def test_known_keys_count_while_the_server_is_down_but_not_for_ever(
     key_server: KeyServer, tokens: TokenReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await tokens.email_of(of_rsa())
+    await tokens.caller_of(of_rsa())
     key_server.status = 500
 
     for asked in (2, 3):
-        assert await tokens.email_of(of_rsa()) == EMAIL
+        assert await tokens.caller_of(of_rsa()) == Caller(EMAIL)
         await eventually(lambda asked=asked: key_server.asked == asked)  # type: ignore[misc]
         await eventually(lambda: tokens.keys and tokens.keys.is_well is False)
         with pytest.raises(KeysUnavailable):
-            await tokens.email_of(of_rsa("new"))
+            await tokens.caller_of(of_rsa("new"))
 
     monkeypatch.setattr(issuer_keys, "KEPT_FOR_S", 0)
     with pytest.raises(KeysUnavailable):
-        await tokens.email_of(of_rsa())
+        await tokens.caller_of(of_rsa())
 
 
 @pytest.mark.usefixtures("_every_look_is_due")
 async def test_after_a_long_time_unasked_a_key_that_was_withdrawn_does_not_count(
     key_server: KeyServer, tokens: TokenReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await tokens.email_of(of_rsa())
+    await tokens.caller_of(of_rsa())
     key_server.body = json.dumps({"keys": KEYS[1:]}).encode()
     monkeypatch.setattr(issuer_keys, "UNASKED_S", 0)
 
     with pytest.raises(NotSignedIn):
-        await tokens.email_of(of_rsa())
+        await tokens.caller_of(of_rsa())
 
 
 async def test_who_goes_away_takes_the_answer_from_nobody(key_server: KeyServer, tokens: TokenReader) -> None:
     key_server.mood = Mood.HANGING
-    first, second = (asyncio.create_task(tokens.email_of(of_rsa())) for _ in range(2))
+    first, second = (asyncio.create_task(tokens.caller_of(of_rsa())) for _ in range(2))
     await eventually(lambda: key_server.asked)
 
     first.cancel()
     await asyncio.wait([first])
     key_server.release()
 
-    assert await second == EMAIL
+    assert await second == Caller(EMAIL)
     assert key_server.asked == 1
 
 
 async def test_what_waits_for_the_server_can_be_stopped(key_server: KeyServer, tokens: TokenReader) -> None:
     key_server.mood = Mood.HANGING
-    waiting = asyncio.create_task(tokens.email_of(of_rsa()))
+    waiting = asyncio.create_task(tokens.caller_of(of_rsa()))
     await eventually(lambda: key_server.asked)
     assert tokens.keys
 
@@ -257,10 +258,10 @@ async def test_the_log_tells_once_that_keys_cannot_be_had_and_once_that_they_can
     key_server.status = 500
     for _ in range(3):
         with pytest.raises(KeysUnavailable):
-            await tokens.email_of(of_rsa())
+            await tokens.caller_of(of_rsa())
     key_server.status = 200
     for _ in range(3):
-        assert await tokens.email_of(of_rsa()) == EMAIL
+        assert await tokens.caller_of(of_rsa()) == Caller(EMAIL)
 
     told = [(record.levelname, getattr(record, "error", None)) for record in caplog.records]
     assert told == [("WARNING", "it answers with status 500"), ("INFO", None)]

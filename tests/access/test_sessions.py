@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 
 import migrations
 from app.access import (
@@ -19,19 +19,20 @@ from app.access import (
     EndedSessions,
     ForgedRequest,
     NotSignedIn,
-    Owner,
-    PageOwner,
     SignInNeeded,
     begin_session,
     csrf_token,
     end_session,
     forget_session,
+    require_caller,
+    require_page_caller,
     sign_in,
 )
 from app.access.sessions import Session, Sessions
 from app.access.tokens import CLOCKS_DIFFER_S
 from app.local.embedded import free_port
 from app.postgres.connections import connect, create_pool
+from models.access import Caller
 from sinks.errors import ServiceDown
 from tests import services
 from tests.access.signing import EMAIL, SECRET, settings_of, signed
@@ -48,12 +49,12 @@ def application(settings: Settings) -> FastAPI:
     app.state.authenticator = Authenticator(settings)
 
     @app.api_route("/api", methods=["GET", "POST", "DELETE"])
-    async def api(owner: Owner) -> str:
-        return owner.email
+    async def api(caller: Annotated[Caller, Depends(require_caller)]) -> str:
+        return caller.email
 
     @app.api_route("/page", methods=["GET", "POST"])
-    async def page(owner: PageOwner) -> str:
-        return owner.email
+    async def page(caller: Annotated[Caller, Depends(require_page_caller)]) -> str:
+        return caller.email
 
     @app.get("/csrf")
     async def csrf(request: Request) -> str:
@@ -61,9 +62,9 @@ def application(settings: Settings) -> FastAPI:
 
     @app.post("/sign-in")
     async def begin(request: Request, response: Response, token: str) -> str:
-        owner = await sign_in(request, token)
-        await begin_session(request, response, owner.email)
-        return owner.email
+        caller = await sign_in(request, token)
+        await begin_session(request, response, caller)
+        return caller.email
 
     @app.post("/sign-out")
     async def end(request: Request, response: Response) -> bool:
@@ -216,7 +217,7 @@ async def test_a_session_ends_by_whichever_clock_is_asked(
     begins = Sessions(settings)
     begins.lifetime_s = -over_for_s
     async with browser(settings) as client:
-        client.cookies.set(SESSION_COOKIE, begins.begin(EMAIL))
+        client.cookies.set(SESSION_COOKIE, begins.begin(Caller(EMAIL)))
 
         assert (await client.get("/api")).status_code == status
 
@@ -342,7 +343,7 @@ async def test_ended_sessions_are_forgotten_a_day_after_they_would_be_over(
 ) -> None:
     now = datetime.now(UTC)
     sessions = {
-        name: Session(EMAIL, name, now + timedelta(hours=hours))
+        name: Session(Caller(EMAIL), name, now + timedelta(hours=hours))
         for name, hours in {"long over": -25, "just over": -23, "not over": 12, "new": 12}.items()
     }
     async with await create_pool(build(), min_size=0) as pool:

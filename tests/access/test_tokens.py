@@ -13,6 +13,7 @@ from app.access import Authenticator, NotSignedIn, mint, own_path
 from app.access.tokens import CLOCKS_DIFFER_S
 from app.settings import ConfigurationError, Settings
 from app.site import create_app
+from models.access import Caller
 from tests.access.signing import EMAIL, SECRET, settings_of, signed
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def with_signature_of(other: str) -> str:
 
 
 async def email_of(token: str, settings: Settings | None = None) -> str:
-    return await Authenticator(settings or settings_of()).tokens.email_of(token)
+    return (await Authenticator(settings or settings_of()).tokens.caller_of(token)).email
 
 
 async def test_a_good_token_says_whose_it_is() -> None:
@@ -98,7 +99,7 @@ async def test_issuer_and_audience_must_be_ours_where_they_are_set() -> None:
 async def test_our_own_tokens_have_what_the_settings_ask_for() -> None:
     settings = settings_of(api_jwt_issuer="us", api_jwt_audience="chatlog", api_jwt_email_claim="mail")
 
-    assert await email_of(mint(settings, EMAIL, timedelta(hours=1)), settings) == EMAIL
+    assert await email_of(mint(settings, Caller(EMAIL), timedelta(hours=1)), settings) == EMAIL
 
 
 @pytest.mark.parametrize(

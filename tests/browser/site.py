@@ -19,6 +19,7 @@ from app.access import mint
 from app.local.embedded import free_port
 from app.postgres.connections import connect
 from app.settings import Role, Settings
+from models.access import Caller
 from tests.services import as_environment, eventually
 from tests.workers import CHATLOG, Workers, workers_of
 
@@ -77,7 +78,7 @@ class Owner:
     survey: str
 
     def sign_in_link(self, lifetime: timedelta = timedelta(hours=1)) -> str:
-        return f"{self.site.address}/sign-in#token={mint(self.site.settings, self.email, lifetime)}"
+        return f"{self.site.address}/sign-in#token={mint(self.site.settings, Caller(self.email), lifetime)}"
 
     async def add_export(self, **columns: Any) -> str:
         """Insert a row of an export that nothing works on; return its id."""

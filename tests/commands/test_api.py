@@ -13,7 +13,10 @@ import httpx
 import jwt
 import pytest
 
+from app.access.claims import ClaimNames, caller_of
 from app.local.embedded import free_port
+from models.access import Caller, Role
+from tests.access.signing import settings_of
 from tests.services import as_environment
 from tests.site.fixtures import SECRET
 from tests.site.owners import ANA
@@ -56,6 +59,27 @@ def test_a_token_is_all_that_is_printed_and_counts_for_as_long_as_asked(tmp_path
     assert claims["exp"] - claims["iat"] == 2 * 3600
 
 
+def test_a_token_says_what_it_is_narrowed_to_and_what_it_may(tmp_path: Path) -> None:
+    roles = ("--role", "operator", "--role", "compliance", "--tenant", "acme")
+    scopes = ("--scope", "survey:My survey", "--scope", "learner:7")
+
+    made = chatlog(tmp_path, "token", ANA, *roles, *scopes, API_JWT_SECRET=SECRET)
+
+    claims = jwt.decode(made.stdout.strip(), SECRET, algorithms=["HS256"])
+    assert caller_of(claims, ClaimNames.of(settings_of())) == Caller(
+        ANA,
+        "acme",
+        frozenset({Role.OPERATOR, Role.COMPLIANCE}),
+        frozenset({"survey:My survey", "learner:7"}),
+    )
+
+
+def test_the_help_says_what_each_role_may(tmp_path: Path) -> None:
+    said = " ".join(chatlog(tmp_path, "token", "--help").stdout.split())
+
+    assert all(f"{role.value} {role.label}" in said for role in Role)
+
+
 @pytest.mark.parametrize(
     ("variables", "begins"),
     [
@@ -79,6 +103,9 @@ def test_a_link_carries_the_token_where_no_server_sees_it(
         (["token", ANA], {}, "chatlog: API_JWT_SECRET is not set"),
         (["token", ANA], {"API_JWT_SECRET": "short"}, "chatlog: API_JWT_SECRET: "),
         (["token", "ana"], {"API_JWT_SECRET": SECRET}, "not an email address"),
+        (["token", ANA, "--role", "king"], {"API_JWT_SECRET": SECRET}, "'king' is not one of"),
+        (["token", ANA, "--tenant", " "], {"API_JWT_SECRET": SECRET}, "not a name"),
+        (["token", ANA, "--scope", "7"], {"API_JWT_SECRET": SECRET}, "not KIND:ID"),
         (["token", ANA, "--hours", "0"], {"API_JWT_SECRET": SECRET}, "0<x<="),
         (
             ["token", ANA, "--link"],

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.access import mint
 from app.postgres.connections import connect
+from models.access import Caller
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -88,4 +89,4 @@ async def fetch_value(settings: Settings, statement: str, *arguments: object) ->
 
 def bearer(settings: Settings, email: str = ANA) -> dict[str, str]:
     """Return the headers of a request of this owner's program."""
-    return {"Authorization": f"Bearer {mint(settings, email, timedelta(hours=1))}"}
+    return {"Authorization": f"Bearer {mint(settings, Caller(email), timedelta(hours=1))}"}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.access import CSRF_FIELD, mint
 from app.web import addresses
+from models.access import Caller
 from tests.site.owners import ANA, SHARED_NAME
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Visitor:
     settings: Settings
 
     async def sign_in(self, email: str = ANA, back_to: str = "/") -> httpx.Response:
-        token = mint(self.settings, email, timedelta(hours=1))
+        token = mint(self.settings, Caller(email), timedelta(hours=1))
         return await self.post("/sign-in", token=token, next=back_to)
 
     async def get(self, address: str, **headers: str) -> httpx.Response:

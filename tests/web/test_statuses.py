@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app.access import ForgedRequest, KeysUnavailable, NotSignedIn, SignInNeeded
+from app.access import ForgedRequest, KeysUnavailable, NotAllowed, NotSignedIn, SignInNeeded
 from app.access import errors as auth_errors
 from app.exports import files as export_files
 from app.exports import service as exports
@@ -23,6 +23,7 @@ from app.exports.service import NoSuchExport, NoSuchSurvey, NotFailed
 from app.site import create_app
 from app.web.problem_pages import PageRoute
 from app.web.statuses import STATUSES
+from models.access import Action
 from models.exports import NO_LINK, ExportOptions, Source, Status
 from sinks import errors as sink_errors
 from sinks.errors import CannotGoOn, ServiceDown, SinkError
@@ -63,6 +64,7 @@ _NOT_ANSWERED = {auth_errors.AuthError, SignInNeeded, SinkError}
     [
         (NotSignedIn("no token"), 401),
         (ForgedRequest("from elsewhere"), 403),
+        (NotAllowed(Action.EXPORT_SURVEY), 403),
         (NoSuchSurvey("none"), 404),
         (NoSuchExport("none"), 404),
         (NotFailed("it goes on"), 409),

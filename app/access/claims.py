@@ -1,0 +1,133 @@
+"""Claims and callers: what a token or a session says of who asks, read and written.
+
+A token comes from an issuer that others look after too, so what it says beyond what is known here is passed
+over where that gives less, and refused where it would give more: a role that is not ours is none, but a
+tenant or a scope that cannot be read is no reason to go without.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from app.access.errors import NotSignedIn
+from models.access import DEFAULT_TENANT, Caller, Role
+from models.owners import owner_address
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.settings import Settings
+
+#: The longest email address there is (RFC 5321), and so the longest that can be an owner's.
+_EMAIL_MAX = 320
+_TENANT_MAX = 200
+#: What OpenID Connect calls scopes: what is told of a person, and nothing that they are narrowed to.
+_SCOPES_OF_OPENID = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimNames:
+    """Which claim says what. A name with dots is also a path (`realm_access.roles`).
+
+    Attributes:
+        email: whose it is.
+        tenant: whose people they are among; a text.
+        roles: a list, or one text with spaces between.
+        scope: a list, or one text with spaces between, each `kind:id`.
+    """
+
+    email: str
+    tenant: str
+    roles: str
+    scope: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the names that the settings give."""
+        return cls(
+            settings.api_jwt_email_claim,
+            settings.api_jwt_tenant_claim,
+            settings.api_jwt_roles_claim,
+            settings.api_jwt_scope_claim,
+        )
+
+
+def caller_of(claims: Mapping[str, Any], names: ClaimNames) -> Caller:
+    """Return whom the claims of a good token name.
+
+    Raises:
+        NotSignedIn: nobody, or somebody whose tenant or scope cannot be read.
+    """
+    return Caller(
+        _email_in(claims, names.email),
+        _tenant_in(claims, names.tenant),
+        _roles_in(claims, names.roles) or frozenset({Role.OWNER}),
+        _scope_in(claims, names.scope),
+    )
+
+
+def claims_of(caller: Caller, names: ClaimNames) -> dict[str, Any]:
+    """Return claims by which `caller_of` knows the caller."""
+    claims: dict[str, Any] = {
+        names.email: caller.email,
+        names.tenant: caller.tenant,
+        names.roles: sorted(caller.roles),
+    }
+    return claims | ({names.scope: sorted(caller.scope)} if caller.scope else {})
+
+
+def _email_in(claims: Mapping[str, Any], name: str) -> str:
+    email = _claim(claims, name)
+    if isinstance(email, str):
+        email = owner_address(email)
+    if not isinstance(email, str) or not 0 < len(email) <= _EMAIL_MAX or not email.isprintable():
+        raise NotSignedIn("The token names nobody: its claim for the email address is missing or empty.")
+    # Some issuers write it as a string.
+    if str(claims.get("email_verified", True)).lower() == "false":
+        raise NotSignedIn("The email address of the token is not verified: confirm it first.")
+    return email
+
+
+def _tenant_in(claims: Mapping[str, Any], name: str) -> str:
+    tenant = _claim(claims, name)
+    if tenant is None:
+        return DEFAULT_TENANT
+    if not isinstance(tenant, str) or not 0 < len(tenant) <= _TENANT_MAX or not tenant.isprintable():
+        raise NotSignedIn("The token's claim for the tenant is not a name: its issuer has to mend that.")
+    return tenant
+
+
+def _roles_in(claims: Mapping[str, Any], name: str) -> frozenset[Role]:
+    named = _texts(_claim(claims, name)) or []
+    return frozenset(role for role in Role if role in named)
+
+
+def _scope_in(claims: Mapping[str, Any], name: str) -> frozenset[str]:
+    parts = _texts(_claim(claims, name))
+    if parts is None:
+        raise NotSignedIn("The token's claim for the scope cannot be read: its issuer has to mend that.")
+    return frozenset(parts) - _SCOPES_OF_OPENID
+
+
+def _texts(claim: object) -> list[str] | None:
+    """Return the texts of a list, or of one text with spaces between; None if it is neither."""
+    if claim is None:
+        return []
+    if isinstance(claim, str):
+        return claim.split()
+    if isinstance(claim, list) and all(isinstance(part, str) for part in claim):
+        return claim
+    return None
+
+
+def _claim(claims: Mapping[str, Any], name: str) -> Any:
+    """Return the claim of this name, or else the one at this path; None if there is neither."""
+    if name in claims:
+        return claims[name]
+    found: Any = claims
+    for part in name.split("."):
+        if not isinstance(found, dict):
+            return None
+        found = found.get(part)
+    return found

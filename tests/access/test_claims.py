@@ -1,0 +1,128 @@
+"""Whom claims name, and what is made of claims that are odd."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.access import NotSignedIn
+from app.access.claims import ClaimNames, caller_of, claims_of
+from app.access.sessions import Sessions
+from models.access import DEFAULT_TENANT, Caller, Role
+from models.owners import owner_address
+from tests.access.signing import EMAIL, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAMES = ClaimNames.of(settings_of())
+words = st.text(st.characters(categories=["L", "N"], include_characters=":-_/ "), min_size=1, max_size=30)
+callers = st.builds(
+    Caller,
+    email=st.emails().map(owner_address),
+    tenant=words,
+    roles=st.frozensets(st.sampled_from(Role), min_size=1),
+    scope=st.frozensets(words.map("survey:{}".format), max_size=5),
+)
+
+
+def named(claims: Mapping[str, Any], **names: str) -> Caller:
+    settings = settings_of(**{f"api_jwt_{kind}_claim": name for kind, name in names.items()})
+    return caller_of({"email": EMAIL, **claims}, ClaimNames.of(settings))
+
+
+def test_a_token_that_says_nothing_more_is_an_owners_of_the_default_tenant() -> None:
+    assert named({}) == Caller(EMAIL, DEFAULT_TENANT, frozenset({Role.OWNER}), frozenset())
+    assert named({"tenant": None, "roles": None, "scope": None}) == named({})
+
+
+def test_a_token_says_tenant_roles_and_scope() -> None:
+    said = named({"tenant": "acme", "roles": ["operator", "moderator"], "scope": ["survey:My survey"]})
+    assert said == Caller(
+        EMAIL, "acme", frozenset({Role.OPERATOR, Role.MODERATOR}), frozenset({"survey:My survey"})
+    )
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"roles": "admin  compliance"}, "roles"),
+        ({"realm_access": {"roles": ["admin", "compliance"]}}, "realm_access.roles"),
+        ({"https://example.org/roles": ["compliance", "admin"]}, "https://example.org/roles"),
+        ({"a.b": "admin compliance", "a": {"b": "owner"}}, "a.b"),
+    ],
+)
+def test_roles_are_a_list_or_a_text_in_a_claim_or_at_a_path(claims: Mapping[str, Any], name: str) -> None:
+    assert named(claims, roles=name).roles == {Role.ADMIN, Role.COMPLIANCE}
+
+
+@pytest.mark.parametrize(
+    ("claims", "roles"),
+    [
+        ({"roles": ["offline_access", "operator", "uma_authorization"]}, {Role.OPERATOR}),
+        ({"roles": ["offline_access"]}, {Role.OWNER}),
+        ({"roles": []}, {Role.OWNER}),
+        ({"roles": ["Admin", "administrator", " admin"]}, {Role.OWNER}),
+        ({"roles": {"admin": True}}, {Role.OWNER}),
+        ({"roles": ["admin", 7]}, {Role.OWNER}),
+        ({"roles": 7}, {Role.OWNER}),
+    ],
+)
+def test_roles_of_others_are_none_of_ours(claims: Mapping[str, Any], roles: set[Role]) -> None:
+    assert named(claims).roles == roles
+
+
+@pytest.mark.parametrize("claims", [{"realm_access": "admin"}, {"realm_access": None}, {"realm_access": {}}])
+def test_a_path_that_leads_nowhere_names_no_role(claims: Mapping[str, Any]) -> None:
+    assert named(claims, roles="realm_access.roles").roles == {Role.OWNER}
+
+
+def test_what_openid_connect_calls_scopes_narrows_nobody() -> None:
+    assert named({"scope": "openid email profile"}).scope == frozenset()
+    assert named({"scope": "openid learner:7 survey:Baseline"}).scope == {"learner:7", "survey:Baseline"}
+
+
+def test_any_other_scope_narrows_also_one_that_is_not_known_here() -> None:
+    assert named({"scope": "read:users everything"}).scope == {"read:users", "everything"}
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"tenant": ""},
+        {"tenant": ["acme"]},
+        {"tenant": 7},
+        {"tenant": "a" * 300},
+        {"tenant": "acme\n"},
+        {"scope": {"learner": 7}},
+        {"scope": 7},
+        {"scope": ["learner:7", 8]},
+    ],
+)
+def test_a_tenant_or_a_scope_that_cannot_be_read_is_no_reason_to_go_without(
+    claims: Mapping[str, Any],
+) -> None:
+    with pytest.raises(NotSignedIn):
+        named(claims)
+
+
+@given(callers)
+def test_a_caller_comes_back_from_a_token_as_they_were(caller: Caller) -> None:
+    assert caller_of(claims_of(caller, NAMES), NAMES) == caller
+
+
+@given(callers)
+def test_a_caller_comes_back_from_a_session_as_they_were(caller: Caller) -> None:
+    sessions = Sessions(settings_of())
+    session = sessions.read(sessions.begin(caller))
+    assert session is not None
+    assert session.caller == caller
+
+
+def test_nobody_is_signed_in_with_a_cookie_that_browsers_would_drop() -> None:
+    many = Caller(EMAIL, scope=frozenset(f"learner:{number}" for number in range(1000)))
+    with pytest.raises(NotSignedIn, match="too long for the pages"):
+        Sessions(settings_of()).begin(many)
