@@ -22,10 +22,10 @@ from app.kafka.former_names import refuse_to_begin_anew
 from app.kafka.topic_admin import KafkaUnavailable
 from app.kafka.topics import topics_of
 from app.settings import ConfigurationError, Role
-from app.sql import statement
 from models.exports import ExportJob, Source
 from sinks.kafka.delivery import end_producer
 from sinks.postgres.sqlstate import DRIVER_ERRORS
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,13 +41,13 @@ log = logging.getLogger(__name__)
 SWEEP_EVERY_S = 3.0
 #: How long the brokers may take to connect, or to take jobs; rows are locked meanwhile.
 KAFKA_WITHIN_S = 5.0
-#: A process that freezes with rows in hand loses them to another one after this.
-FROZEN_AFTER = "15s"
 
-_TAKE = statement("take_unpublished")
-_MARK = statement("mark_published")
-_COUNT = statement("count_unpublished")
-_REFUSE = statement("refuse_unpublished")
+_SQL = statements("outbox")
+_LET_GO = _SQL.let_go_when_frozen
+_TAKE = _SQL.take_unpublished
+_MARK = _SQL.mark_published
+_COUNT = _SQL.count_unpublished
+_REFUSE = _SQL.refuse_unpublished
 
 
 class Outbox:
@@ -115,7 +115,7 @@ class Outbox:
     async def _publish_some(self, producer: AIOKafkaProducer) -> bool:
         """Send the jobs of some rows; tell whether there were any."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{FROZEN_AFTER}'")
+            await connection.execute(_LET_GO)
             rows = await connection.fetch(_TAKE)
             if not rows:
                 return False

@@ -1,6 +1,6 @@
 """A chat_log of many rows in PostgreSQL alone: started, partitioned, filled, looked at.
 
-The rows are invented inside PostgreSQL (`sql/make_entries.sql`) and go through all indexes in the order of
+The rows are invented inside PostgreSQL (`sql/entries.sql`) and go through all indexes in the order of
 time, as they would over the years. What is measured on the table is not decided here.
 """
 
@@ -17,23 +17,24 @@ from app.local.embedded import EmbeddedPostgres, scratch_directory
 from app.postgres.connections import connect
 from app.settings import Settings
 from benchmarks.services import POSTGRES_SETTINGS
-from benchmarks.sql import statement
 from migrations.history import up
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     import asyncpg
 
+_ENTRIES, _PAGES = statements("entries", "benchmarks.sql"), statements("pages", "benchmarks.sql")
 #: Written by one statement while filling.
 FILL_ROWS = 10_000
 #: Two writers fill the two cores of a small machine.
 WRITERS = 2
 #: What an ordinary person says in all, and what one who never stops does.
 MESSAGES_OF_ONE, MESSAGES_OF_A_TALKER = 40, 10_000
-#: `make_entries.sql` gives every 50th entry to one who never stops.
+#: `make_entries` gives every 50th entry to one who never stops.
 TALKERS_SHARE = 50
-#: `make_entries.sql` tells so many people apart by name.
+#: `make_entries` tells so many people apart by name.
 MAX_PEOPLE = 1_000_000
 
 
@@ -111,7 +112,7 @@ class BigTable:
         """
         connection = await self.connect()
         try:
-            (span,) = await connection.fetch(statement("months"), months)
+            (span,) = await connection.fetch(_ENTRIES.months, months)
         finally:
             await connection.close()
         begins, ends = span
@@ -131,7 +132,7 @@ class BigTable:
             try:
                 for number in numbers:
                     many = min(FILL_ROWS, until - number)
-                    await connection.execute(statement("fill"), *entries.numbered(number, many))
+                    await connection.execute(_ENTRIES.fill, *entries.numbered(number, many))
                     if (number + many) % 1_000_000 == 0:
                         say(f"{number + many:,} rows")
             finally:
@@ -156,7 +157,7 @@ class BigTable:
         await self.execute("CHECKPOINT")
         return {
             size["name"]: {"bytes": size["bytes"], "depth": size["depth"]}
-            for size in await self.fetch(statement("sizes"))
+            for size in await self.fetch(_PAGES.sizes)
         }
 
 
@@ -172,5 +173,5 @@ async def big_table() -> AsyncIterator[BigTable]:
                 await table.execute(f"ALTER SYSTEM SET {name} = '{value}'")
             await postgres.restart()
             await up(partial(connect, settings, statement_timeout_s=0), say=lambda _: None)
-            await table.execute(statement("make_entries"))
+            await table.execute(_ENTRIES.make_entries)
             yield table

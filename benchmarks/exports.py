@@ -19,7 +19,7 @@ from benchmarks.contenders.exporting import CSV, GZIP, OWNER, PARQUET, SURVEY, S
 from benchmarks.measuring import Run
 from benchmarks.processes import baseline
 from benchmarks.rounds import in_turn
-from benchmarks.sql import statement
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from benchmarks.plan import Size
     from benchmarks.services import Services
 
+_ENTRIES = statements("entries", "benchmarks.sql")
 FILE, S3, COPY, PANDAS = "to a file", "to S3", r"\copy", "pandas"
 _PART = "export "
 #: Written by one statement while filling.
@@ -118,9 +119,9 @@ async def _prepare(services: Services) -> None:
     await services.empty_table()
     connection = await services.connect()
     try:
-        await connection.execute(statement("make_entries"))
+        await connection.execute(_ENTRIES.make_entries)
         await connection.execute(f"SELECT chat_log_make_partitions({MONTHS - 1}, 0)")
-        await connection.execute(statement("survey_to_export"), OWNER, SURVEY, SURVEYID)
+        await connection.execute(_ENTRIES.survey_to_export, OWNER, SURVEY, SURVEYID)
     finally:
         await connection.close()
 
@@ -128,13 +129,13 @@ async def _prepare(services: Services) -> None:
 async def _fill(services: Services, first: int, until: int, all_rows: int) -> None:
     connection = await services.connect()
     try:
-        (span,) = await connection.fetch(statement("months"), MONTHS)
+        (span,) = await connection.fetch(_ENTRIES.months, MONTHS)
         step_ms = (span[1] - span[0]) / all_rows
         for number in range(first, until, FILL_ROWS):
             many = min(FILL_ROWS, until - number)
             people = max(1_000, all_rows // 40)
             await connection.execute(
-                statement("fill_export"), number, many, span[0], step_ms, people, 1, SURVEYID
+                _ENTRIES.fill_export, number, many, span[0], step_ms, people, 1, SURVEYID
             )
         # So that nobody has to write down, while reading, that rows are there to stay.
         await connection.execute("VACUUM ANALYZE chat_log")

@@ -16,13 +16,13 @@ from benchmarks.big_table import MAX_PEOPLE, MESSAGES_OF_ONE
 from benchmarks.inserting import BATCH, Insertion, insert
 from benchmarks.on_big_table import command
 from benchmarks.services import POSTGRES_SETTINGS
-from benchmarks.sql import statement
 from benchmarks.tables import (
     SIZES_HEADER,
     for_markdown,
     measured_on,
     size_lines,
 )
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from benchmarks.big_table import BigTable, Entries
     from benchmarks.on_big_table import Found, Say
 
+_PAGES = statements("pages", "benchmarks.sql")
 NAME = "growth"
 ROUNDS = 3
 #: Written in a round.
@@ -134,7 +135,7 @@ async def _people_and_indexes(table: BigTable, series: _Series, rows: int, say: 
         await table.fill(await table.entries(rows, months=1, people=people), 0, rows, say)
         entries = await table.entries(BATCH, months=1, people=people)
         await series.measure("people", f"{people:,}, {rows:,} rows", entries)
-    await table.execute(statement("index_newest"))
+    await table.execute(_PAGES.index_newest)
     await series.measure("indexes", f"as shipped and {NEWEST_INDEX}", entries)
     await table.execute(f"DROP INDEX {NEWEST_INDEX}")
     await series.measure("indexes", "as shipped", entries)

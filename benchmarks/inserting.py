@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 import psutil
 
 from benchmarks.big_table import WRITERS
-from benchmarks.sql import statement
 from benchmarks.tables import percentile
-from sinks.sql import statement as statement_of_sink
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     import asyncpg
 
     from benchmarks.big_table import BigTable, Entries
 
+_ENTRIES = statements("entries", "benchmarks.sql")
 BATCH = 1_000
-_INSERT = statement_of_sink("insert_entries")
+_INSERT = statements("chat_log").insert_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ async def _batches(
     for start in range(first, first + rows, BATCH):
         shift_ms = start // BATCH % 1_000_000
         spread = replace(entries, begins_ms=entries.begins_ms + shift_ms - round(start * entries.step_ms))
-        batches.append(str(await connection.fetchval(statement("batch"), *spread.numbered(start, BATCH))))
+        batches.append(str(await connection.fetchval(_ENTRIES.batch, *spread.numbered(start, BATCH))))
     return batches
 
 

@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.big_table import TALKERS_SHARE
-from benchmarks.sql import statement
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmarks.big_table import BigTable, Entries
 
+_ENTRIES, _PAGES = statements("entries", "benchmarks.sql"), statements("pages", "benchmarks.sql")
 PAGE = 100
 #: Asked so often, each time about another place; what takes seconds, less often.
 SAMPLES, FEW_SAMPLES = 1_000, 5
@@ -44,7 +45,7 @@ class Question:
 
     Attributes:
         name: for the results.
-        sql: the file in `sql/`.
+        sql: the statement.
         fits: which places it can be asked about.
         arguments: of the statement, for a place.
         limit_ms: what 99 of 100 have to keep below; None if only to be known.
@@ -66,28 +67,28 @@ def _is_talker(place: Place) -> bool:
 REPLAY = (
     Question(
         "conversation, whole",
-        "replay_conversation",
+        _PAGES.replay_conversation,
         lambda place: not _is_talker(place),
         lambda place: (place.userid,),
         REPLAY_MS,
     ),
     Question(
         "very long conversation, first page",
-        "replay_page",
+        _PAGES.replay_page,
         _is_talker,
         lambda place: (place.userid, _LONG_AGO, "", PAGE),
         REPLAY_MS,
     ),
     Question(
         "very long conversation, any page",
-        "replay_page",
+        _PAGES.replay_page,
         _is_talker,
         lambda place: (place.userid, place.timestamp, place.direction, PAGE),
         REPLAY_MS,
     ),
     Question(
         "very long conversation, whole",
-        "replay_conversation",
+        _PAGES.replay_conversation,
         _is_talker,
         lambda place: (place.userid,),
         None,
@@ -97,14 +98,14 @@ REPLAY = (
 SURVEY = (
     Question(
         "small survey, by person",
-        "survey_page",
+        _PAGES.survey_page,
         lambda place: place.shortcode.startswith("small"),
         lambda place: (place.shortcode, place.userid, place.timestamp, place.direction, PAGE),
         SURVEY_MS,
     ),
     Question(
         "huge survey, by person",
-        "survey_page",
+        _PAGES.survey_page,
         lambda place: place.shortcode == "huge",
         lambda place: (place.shortcode, place.userid, place.timestamp, place.direction, PAGE),
         SURVEY_MS,
@@ -122,7 +123,7 @@ def newest_first(how: str, *, samples: int) -> tuple[Question, ...]:
     return (
         Question(
             f"small survey, newest first, {how}",
-            "survey_newest",
+            _PAGES.survey_newest,
             lambda place: place.shortcode.startswith("small"),
             lambda place: (place.shortcode, place.timestamp, place.userid, place.direction, PAGE),
             SURVEY_MS,
@@ -130,7 +131,7 @@ def newest_first(how: str, *, samples: int) -> tuple[Question, ...]:
         ),
         Question(
             f"huge survey, newest first, {how}",
-            "survey_newest",
+            _PAGES.survey_newest,
             lambda place: place.shortcode == "huge",
             lambda place: (place.shortcode, place.timestamp, place.userid, place.direction, PAGE),
             SURVEY_MS,
@@ -155,7 +156,7 @@ async def places_for(question: Question, table: BigTable, entries: Entries, rows
     connection = await table.connect()
     try:
         found = await connection.fetch(
-            statement("place"), numbers, entries.begins_ms, entries.step_ms, entries.people, entries.talkers
+            _ENTRIES.place, numbers, entries.begins_ms, entries.step_ms, entries.people, entries.talkers
         )
     finally:
         await connection.close()

@@ -16,7 +16,6 @@ import orjson
 from benchmarks.on_big_table import command
 from benchmarks.questions import FEW_SAMPLES, REPLAY, SAMPLES, SURVEY, newest_first, places_for
 from benchmarks.services import POSTGRES_SETTINGS
-from benchmarks.sql import statement
 from benchmarks.tables import (
     SIZES_HEADER,
     for_markdown,
@@ -24,6 +23,7 @@ from benchmarks.tables import (
     percentile,
     size_lines,
 )
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from benchmarks.on_big_table import Found, Say
     from benchmarks.questions import Question
 
+_PAGES = statements("pages", "benchmarks.sql")
 NAME = "reading"
 MONTHS = 24
 
@@ -71,7 +72,7 @@ async def _measure(table: BigTable, rows: int, say: Say) -> Found:
     as_shipped = (*REPLAY, *SURVEY, *newest_first("as shipped", samples=FEW_SAMPLES))
     answers = [await _ask(question, table, entries, rows, say) for question in as_shipped]
     say("Now with an index for it")
-    await table.execute(statement("index_newest"))
+    await table.execute(_PAGES.index_newest)
     with_index = newest_first("with chat_log_newest_idx", samples=SAMPLES)
     answers += [await _ask(question, table, entries, rows, say) for question in with_index]
     return {
@@ -86,14 +87,13 @@ async def _ask(question: Question, table: BigTable, entries: Entries, rows: int,
     places = await places_for(question, table, entries, rows)
     # The first of them is for the connection, which has to learn of all the partitions.
     first, *others = [question.arguments(place) for place in places]
-    query = statement(question.sql)
     await table.forget()
     connection = await table.connect()
     try:
-        (first_ms,), _ = await _times(connection, query, [first])
-        cold_ms, sizes = await _times(connection, query, others)
-        warm_ms, _ = await _times(connection, query, others)
-        pages, partitions = await _effort(connection, query, others[0])
+        (first_ms,), _ = await _times(connection, question.sql, [first])
+        cold_ms, sizes = await _times(connection, question.sql, others)
+        warm_ms, _ = await _times(connection, question.sql, others)
+        pages, partitions = await _effort(connection, question.sql, others[0])
     finally:
         await connection.close()
     answer = Answer(

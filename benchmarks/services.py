@@ -18,7 +18,7 @@ from app.local.embedded import EmbeddedKafka, EmbeddedPostgres, scratch_director
 from app.postgres.connections import connect
 from app.settings import Settings
 from migrations.history import up
-from sinks.sql import statement
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -150,7 +150,7 @@ async def _prepare(started: Services) -> None:
     await up(lambda: connect(started.settings, statement_timeout_s=0), say=lambda _: None)
     connection = await started.connect()
     try:
-        await connection.execute(statement("make_partitions"))
+        await connection.execute(statements("partitions").make_partitions)
     finally:
         await connection.close()
     await ensure_topics(started.settings)

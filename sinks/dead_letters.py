@@ -20,7 +20,7 @@ from sinks.errors import CannotGoOn
 from sinks.kafka.delivery import OutRecord
 from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
 from sinks.splitting import write_or_split
-from sinks.sql import statement
+from sinks.sql import statements
 from sinks.stats import SinkStats
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sinks.kafka.producer import RecordProducer
     from sinks.retrying import Patience
 
-_INSERT = statement("insert_dead_letters")
+_INSERT = statements("dead_letters").insert_dead_letters
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

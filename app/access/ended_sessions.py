@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from app.sql import statement
 from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     import asyncpg
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 #: How long the database may take, the wait for a free connection included: each page waits for it.
 ANSWER_WITHIN_S = 5.0
 
-_ADD = statement("end_session")
-_FIND = statement("find_ended_session")
+_SQL = statements("sessions")
+_ADD = _SQL.end_session
+_FIND = _SQL.find_ended_session
 
 
 class EndedSessions:

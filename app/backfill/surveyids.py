@@ -17,7 +17,7 @@ import asyncpg
 from sinks.errors import CannotGoOn, SinkError
 from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
 from sinks.postgres.survey_lookup import load_surveys
-from sinks.sql import statement
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 #: Rows that are looked at, and updated, at a time: a quarter of a second of locks on them.
 BATCH_ROWS = 1_000
 
-_COUNT = statement("count_entries_without_survey")
-_FIND = statement("find_entries_without_survey")
-_FILL = statement("fill_surveyids")
-#: By the primary key, row for row: a planner that expects more would read whole partitions for each batch.
-_BY_KEY = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off"
+_SQL = statements("backfill")
+_COUNT = _SQL.count_entries_without_survey
+_FIND = _SQL.find_entries_without_survey
+_FILL = _SQL.fill_surveyids
+_BY_KEY = _SQL.fill_by_key
 _ROLE = "chatlog_maintainer"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

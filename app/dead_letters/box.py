@@ -17,7 +17,7 @@ import orjson
 from sinks.kafka.delivery import OutRecord
 from sinks.postgres.sqlstate import verdict
 from sinks.splitting import write_or_split
-from sinks.sql import statement
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -36,11 +36,12 @@ DROP_BATCH = 5_000
 #: How long Kafka may take for one batch. Workers wait for ever; a person at a terminal wants to know.
 BATCH_TIMEOUT_S = 60.0
 
-_FIND = statement("find_dead_letters")
-_DESCRIBE = statement("describe_dead_letters")
-_READ = statement("read_dead_letters")
-_MARK_REPLAYED = statement("mark_dead_letters_replayed")
-_DROP = statement("drop_dead_letters")
+_SQL = statements("dead_letters")
+_FIND = _SQL.find_dead_letters
+_DESCRIBE = _SQL.describe_dead_letters
+_READ = _SQL.read_dead_letters
+_MARK_REPLAYED = _SQL.mark_dead_letters_replayed
+_DROP = _SQL.drop_dead_letters
 
 
 class ReplayStopped(Exception):

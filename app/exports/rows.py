@@ -135,7 +135,7 @@ class Survey:
 
     @classmethod
     def of(cls, record: asyncpg.Record) -> Self:
-        """Read what `find_surveys.sql` says of one."""
+        """Read what `find_surveys` says of one."""
         codes = tuple(code for code in record["shortcodes"] if code is not None)
         return cls(record["survey_name"], record["title"], codes, record["created"], record["versions"])
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from app.exports.rows import COUNT_UP_TO, Counts, ExportRow, Survey, kept_options
-from app.sql import statement
 from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,19 +30,20 @@ ANSWER_WITHIN_S = 15.0
 #: The same asked for again so soon is a second click, not a second wish.
 SECOND_CLICK = timedelta(seconds=10)
 
-_INSERT = statement("insert_export")
-_QUEUE = statement("queue_requests")
-_FIND = statement("find_export")
-_FIND_SOME = statement("find_exports")
-_FIND_PAGE = statement("find_export_page")
-_FIND_LATEST = statement("find_latest_exports")
-_COUNT_EXPORTS = statement("count_exports")
-_CANCEL = statement("cancel_export")
-_RETRY = statement("retry_export")
-_REMOVE = statement("remove_export")
-_SURVEYS = statement("find_surveys")
-_COUNT_SURVEYS = statement("count_surveys")
-_COUNT_ROWS = statement("count_survey_rows")
+_EXPORTS, _OF_SURVEYS = statements("exports"), statements("surveys")
+_INSERT = _EXPORTS.insert_export
+_QUEUE = _EXPORTS.queue_requests
+_FIND = _EXPORTS.find_export
+_FIND_SOME = _EXPORTS.find_exports
+_FIND_PAGE = _EXPORTS.find_export_page
+_FIND_LATEST = _EXPORTS.find_latest_exports
+_COUNT_EXPORTS = _EXPORTS.count_exports
+_CANCEL = _EXPORTS.cancel_export
+_RETRY = _EXPORTS.retry_export
+_REMOVE = _EXPORTS.remove_export
+_SURVEYS = _OF_SURVEYS.find_surveys
+_COUNT_SURVEYS = _OF_SURVEYS.count_surveys
+_COUNT_ROWS = _OF_SURVEYS.count_survey_rows
 
 
 class NoSuchSurvey(Exception):

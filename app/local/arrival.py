@@ -18,6 +18,7 @@ import samples
 from app.kafka.offsets import GroupOffsets
 from app.kafka.topics import groups_of, topics_of
 from models.entries import Direction
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -29,21 +30,9 @@ if TYPE_CHECKING:
     from samples import Key
 
 _POLL_S = 0.1
-
-_MESSAGES = """
-SELECT userid, timestamp, direction, content, message_type
-FROM chat_log
-WHERE userid = ANY ($1::varchar[]) AND timestamp BETWEEN $2 AND $3
-ORDER BY timestamp, direction
-"""
-
-_DEAD_LETTERS = """
-SELECT dead.reason
-FROM dead_letters AS dead
-JOIN unnest($2::int[], $3::bigint[]) AS played (partition, "offset")
-    ON dead.partition = played.partition AND dead."offset" = played."offset"
-WHERE dead.topic = $1
-"""
+_SQL = statements("local")
+_MESSAGES = _SQL.find_played_messages
+_DEAD_LETTERS = _SQL.find_played_dead_letters
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from app.local.errors import UpFailed
 from app.postgres.connections import connect
 from models.exports import Source, Status
 from samples.surveys import owners
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from app.local.api import Api
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 DEADLINE_S = 180.0
 _POLL_S = 0.1
 
-# By form and page, and not by surveyid as the export does, so that the two are independent.
+_SQL = statements("local")
 _COUNT = {
-    Source.CHAT_LOG: "SELECT count(*) FROM chat_log WHERE shortcode = ANY ($1) AND pageid = ANY ($2)",
-    Source.RESPONSES: "SELECT count(*) FROM responses WHERE shortcode = ANY ($1) AND pageid = ANY ($2)",
+    Source.CHAT_LOG: _SQL.count_messages_of_forms,
+    Source.RESPONSES: _SQL.count_responses_of_forms,
 }
 
 

@@ -14,32 +14,18 @@ import orjson
 from app.local.errors import UpFailed
 from app.postgres.connections import connect
 from samples.surveys import owners, responses
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from app.settings import Settings
 
-_OWNER = "INSERT INTO users (id, email) VALUES ($1, $2) ON CONFLICT DO NOTHING"
-# No constraint keeps a page from being there twice.
-_PAGE = """
-INSERT INTO credentials (userid, entity, key, facebook_page_id)
-SELECT $1::uuid, 'facebook_page', $3::varchar, $2::varchar
-WHERE NOT EXISTS (SELECT FROM credentials WHERE userid = $1::uuid AND facebook_page_id = $2::varchar)
-"""
-_FORM = """
-INSERT INTO surveys (id, userid, shortcode, title, survey_name, created)
-VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT DO NOTHING
-"""
-_RESPONSE = """
-INSERT INTO responses (
-    parent_shortcode, surveyid, shortcode, flowid, userid, question_ref, question_idx, question_text,
-    response, seed, timestamp, metadata, pageid, translated_response
-)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::jsonb, $13, $14)
-ON CONFLICT DO NOTHING
-"""
+_SQL = statements("local")
+_OWNER = _SQL.add_owner
+_PAGE = _SQL.add_page
+_FORM = _SQL.add_form
+_RESPONSE = _SQL.add_response
 
 
 async def load_owners(settings: Settings) -> None:

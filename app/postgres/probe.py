@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from app.postgres.connections import DatabaseUnavailable, connect
-from sinks.sql import statement
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -27,8 +27,8 @@ TOTALS_GOOD_FOR_S = 10.0
 WATCH_EVERY_S = 60.0
 
 _FAILURES = (DatabaseUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-_TOTALS = statement("count_dead_letters_by_reason")
-_PARTITIONS = statement("look_at_partitions")
+_TOTALS = statements("dead_letters").count_dead_letters_by_reason
+_PARTITIONS = statements("partitions").look_at_partitions
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,13 @@ from app.kafka.topics import topics_of
 from app.settings import load_settings
 from benchmarks.contenders.reading import Reader
 from models.entries import decode_entry, encode_entries
-from sinks.sql import statement
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from aiokafka import TopicPartition
 
 BATCH = 1_000
-INSERT = statement("insert_entries")
+INSERT = statements("chat_log").insert_entries
 settings = load_settings()
 
 

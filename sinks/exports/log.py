@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from models.exports import Status
 from models.text import clean_text
 from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
-from sinks.sql import statement
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 #: How long a worker may be silent before another takes its job over.
 LEASE = timedelta(seconds=45)
 
-_LOOK = statement("look_at_export")
-_CLAIM = statement("claim_export")
-_EXTEND = statement("extend_export")
-_FINISH = statement("finish_export")
-_FAIL = statement("fail_export")
-_RELEASE = statement("release_export")
+_SQL = statements("exports")
+_LOOK = _SQL.look_at_export
+_CLAIM = _SQL.claim_export
+_EXTEND = _SQL.extend_export
+_FINISH = _SQL.finish_export
+_FAIL = _SQL.fail_export
+_RELEASE = _SQL.release_export
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sinks.sql import statement
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-_SURVEYIDS = statement("export_surveyids")
-_ERAS = statement("export_eras")
-_UNSENT = statement("export_unsent")
+_SQL = statements("export_data")
+_SURVEYIDS = _SQL.export_surveyids
+_ERAS = _SQL.export_eras
+_UNSENT = _SQL.export_unsent
 
 
 class ExportImpossible(Exception):

@@ -19,7 +19,7 @@ from sinks.exports.copy import Copy, Progress, header_of
 from sinks.exports.formats import content_type_of, encoder_of
 from sinks.exports.query import TooManyQuestions, counting, query_of
 from sinks.exports.scope import ExportImpossible, NoSuchSurvey, scope_of
-from sinks.sql import statement
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -42,8 +42,9 @@ __all__ = [
 
 #: How long a count may take before a guess will do.
 COUNT_S = 2.0
-_READING = statement("export_session")
-_WALKING = statement("export_walk")
+_SQL = statements("export_data")
+_READING = _SQL.export_session
+_WALKING = _SQL.export_walk
 _COUNTING = f"SET LOCAL statement_timeout = {COUNT_S * 1000:.0f}"
 
 

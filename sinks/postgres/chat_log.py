@@ -17,7 +17,7 @@ from models.errors import BadRecord, Reason
 from sinks.postgres.batching import Batcher
 from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
 from sinks.splitting import write_or_split
-from sinks.sql import statement
+from sinks.sql import statements
 from sinks.stats import SinkStats
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     #: The entries that are not in the table, and those whose key another message has there.
     Found: TypeAlias = tuple[list[ChatLogEntry], list[tuple[ChatLogEntry, BadRecord]]]
 
-_INSERT = statement("insert_entries")
-_FIND = statement("find_entries")
+_SQL = statements("chat_log")
+_INSERT = _SQL.insert_entries
+_FIND = _SQL.find_entries
 _primary_key = attrgetter("userid", "timestamp", "direction")
 _encode = msgspec.json.Encoder().encode
 

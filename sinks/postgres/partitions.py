@@ -11,14 +11,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
-from sinks.sql import statement
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     import asyncpg
 
 log = logging.getLogger(__name__)
 
-_MAKE = statement("make_partitions")
+_MAKE = statements("partitions").make_partitions
 #: Often enough for three months ahead, by any number of workers: when nothing is missing, nothing is locked.
 EVERY_S = 6 * 60 * 60.0
 #: After a failure: PostgreSQL was away, or a long query held the table.

@@ -16,15 +16,16 @@ import asyncpg
 from models.surveys import Page, Survey, SurveyMap
 from sinks.errors import CannotGoOn, ServiceDown
 from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
-from sinks.sql import statement
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from sinks.retrying import Patience
 
 log = logging.getLogger(__name__)
 
-_PAGES = statement("read_pages")
-_SURVEYS = statement("read_surveys")
+_SQL = statements("surveys")
+_PAGES = _SQL.read_pages
+_SURVEYS = _SQL.read_surveys
 EVERY_S = 60.0
 #: What must be readable; `chatlog migrate up` grants it where the tables are its own.
 _GRANTS = (

@@ -9,7 +9,7 @@ import pytest
 
 import migrations
 from benchmarks.big_table import Entries
-from benchmarks.sql import statement
+from sinks.sql import statements
 from tests.migrations.connecting import connect_to
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from app.local.embedded import EmbeddedPostgres
 
     Database = asyncpg.Connection[asyncpg.Record]
+
+_ENTRIES = statements("entries", "benchmarks.sql")
+_PAGES = statements("pages", "benchmarks.sql")
 
 ROWS = 3_000
 #: From 1 June to the end of August: into the default partition, or into whatever partitions there are.
@@ -44,8 +47,8 @@ async def filled(url: str) -> Database:
     """Connect to a table of invented entries, two of them of one person and one millisecond."""
     await migrations.up(connect_to(url), say=lambda _: None)
     connection = await connect_to(url)()
-    await connection.execute(statement("make_entries"))
-    await connection.execute(statement("fill"), *ENTRIES.numbered(0, ROWS))
+    await connection.execute(_ENTRIES.make_entries)
+    await connection.execute(_ENTRIES.fill, *ENTRIES.numbered(0, ROWS))
     await connection.executemany(
         "INSERT INTO chat_log (userid, timestamp, direction, content, shortcode)"
         " VALUES ($1, '2026-07-01 12:34:56.789Z', $2, 'at once', $3)",
@@ -67,7 +70,7 @@ async def every_page(
     """Turn the pages until one is empty; each goes on behind the last row of the one before."""
     keys: list[Key] = []
     after = first
-    while found := [key_of(row) for row in await database.fetch(statement(sql), subject, *after, page)]:
+    while found := [key_of(row) for row in await database.fetch(getattr(_PAGES, sql), subject, *after, page)]:
         keys += found
         last = found[-1]
         after = {
@@ -86,7 +89,7 @@ async def survey_keys(database: Database) -> list[Key]:
 
 @PAGES
 async def test_the_pages_of_a_conversation_are_the_conversation(database: Database, page: int) -> None:
-    whole = [key_of(row) for row in await database.fetch(statement("replay_conversation"), TALKER)]
+    whole = [key_of(row) for row in await database.fetch(_PAGES.replay_conversation, TALKER)]
 
     pages = await every_page(database, "replay_page", TALKER, (LONG_AGO, ""), page)
 
@@ -117,14 +120,14 @@ async def test_the_pages_of_a_survey_with_the_newest_first_go_back_to_its_beginn
 
 async def test_the_index_for_the_newest_changes_no_answer(database: Database) -> None:
     before = await every_page(database, "survey_newest", SURVEY, (FAR_OFF, "", ""), 7)
-    await database.execute(statement("index_newest"))
+    await database.execute(_PAGES.index_newest)
 
     assert await every_page(database, "survey_newest", SURVEY, (FAR_OFF, "", ""), 7) == before
 
 
 async def test_an_invented_entry_is_as_large_as_a_real_one_and_always_the_same(database: Database) -> None:
     mean_bytes = await database.fetchval("SELECT avg(pg_column_size(chat_log)) FROM chat_log")
-    again = await database.execute(statement("fill") + " ON CONFLICT DO NOTHING", *ENTRIES.numbered(0, ROWS))
+    again = await database.execute(_ENTRIES.fill + " ON CONFLICT DO NOTHING", *ENTRIES.numbered(0, ROWS))
 
     assert 700 < mean_bytes < 800
     assert again == "INSERT 0 0"
@@ -133,7 +136,7 @@ async def test_an_invented_entry_is_as_large_as_a_real_one_and_always_the_same(d
 async def test_the_sizes_name_the_table_and_each_index_once(dedicated_postgres: EmbeddedPostgres) -> None:
     database = await filled(dedicated_postgres.url)
     await database.execute("CHECKPOINT")
-    sizes = {size["name"]: size for size in await database.fetch(statement("sizes"))}
+    sizes = {size["name"]: size for size in await database.fetch(_PAGES.sizes)}
     await database.close()
 
     assert set(sizes) == {

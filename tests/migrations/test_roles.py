@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -291,40 +289,6 @@ async def test_on_tables_of_others_a_role_has_the_same_rights(
         if not await is_refused(empty, statement)
     ]
     assert (refused, allowed) == ([], [])
-
-
-#: The files with the statements of each part, by the package they are in.
-STATEMENTS = {
-    "chatlog_writer": {"sinks.sql": "insert_* read_* *dead_letters* make_partitions look_at_partitions"},
-    "chatlog_exporter": {"sinks.sql": "*_export export_surveyids export_eras"},
-    "chatlog_api": {"app.sql": "*"},
-    "chatlog_maintainer": {"sinks.sql": "*without_survey fill_* read_pages read_surveys"},
-}
-
-
-@pytest.mark.parametrize("role", sorted(STATEMENTS))
-async def test_a_role_has_the_rights_for_every_statement_of_its_part(database: Database, role: str) -> None:
-    await database.execute(f"SET ROLE {role}")
-    refused = []
-    for name, text in statements_of(role).items():
-        try:
-            statement = await database.prepare(text)
-            nothing = [None] * len(statement.get_parameters())
-            await database.fetch(f"EXPLAIN {text}", *nothing)
-        except asyncpg.InsufficientPrivilegeError:
-            refused.append(name)
-    assert refused == []
-
-
-def statements_of(role: str) -> dict[str, str]:
-    """Return the statements of a role's part by the names of their files."""
-    found: dict[str, str] = {}
-    for package, patterns in STATEMENTS[role].items():
-        for pattern in patterns.split():
-            paths = list(Path(str(files(package))).glob(f"{pattern}.sql"))
-            assert paths, pattern
-            found |= {path.name: path.read_text() for path in paths}
-    return found
 
 
 async def is_refused(database: Database, statement: str) -> bool:

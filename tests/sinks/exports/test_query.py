@@ -14,7 +14,7 @@ from sinks.exports.columns import unique
 from sinks.exports.query import TooManyQuestions, query_of
 from sinks.exports.scope import NoSuchSurvey, scope_of
 from sinks.exports.stream import Export, estimate
-from sinks.sql import statement
+from sinks.sql import statements
 from tests.sinks.exports.exporting import BEGIN, LONG_AGO, World, cells, contents, exported
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ async def test_what_people_took_back_is_in_no_file_whichever_survey_they_were_in
 async def test_what_was_taken_back_is_found_without_reading_the_table(world: World) -> None:
     async with world.connection.transaction():
         await world.connection.execute("SET LOCAL enable_seqscan = off")
-        plan = await world.connection.fetch(f"EXPLAIN {statement('export_unsent')}")
+        plan = await world.connection.fetch(f"EXPLAIN {statements('export_data').export_unsent}")
     assert "Seq Scan" not in "\n".join(row[0] for row in plan)
 
 
@@ -416,7 +416,7 @@ def test_no_two_columns_have_the_same_name(names: list[str], expected: list[str]
 
 async def plan_of(connection: asyncpg.Connection, source: Source, options: ExportOptions) -> str:
     async with connection.transaction():
-        await connection.execute(statement("export_walk"))
+        await connection.execute(statements("export_data").export_walk)
         query = await query_of(connection, await scope_of(connection, A, "Health"), source, options)
         return "\n".join(
             row[0] for row in await connection.fetch(f"EXPLAIN {await inlined(connection, query)}")

@@ -1,3 +1,32 @@
+-- What an export reads besides the rows that it copies (those are put together in sinks/exports/query.py).
+
+-- name: export_session
+-- While an export reads. It may take hours, and compiling its statement never pays.
+SET LOCAL statement_timeout = 0;
+SET LOCAL jit = off;
+-- A note in place of a value counts itself here.
+SET LOCAL chatlog.cells_not_shown = 0;
+
+-- name: export_walk
+-- While an export of chat_log reads. Its indexes have the rows in order, so walking them gives the first row at once.
+-- PostgreSQL would rather read everything and sort it (on disk), to be done a little sooner, as it believes.
+SET LOCAL statement_timeout = 0;
+SET LOCAL jit = off;
+-- A note in place of a value counts itself here.
+SET LOCAL chatlog.cells_not_shown = 0;
+SET LOCAL enable_sort = off;
+-- A bitmap forgets the order.
+SET LOCAL enable_bitmapscan = off;
+
+-- name: export_surveyids
+-- The versions and translations of an owner's survey.
+SELECT surveys.id
+FROM surveys
+JOIN users ON users.id = surveys.userid
+WHERE owner_address(users.email) = owner_address($1) AND surveys.survey_name = $2
+ORDER BY surveys.created, surveys.id;
+
+-- name: export_eras
 -- From when to when a shortcode of the owner meant the survey, and on which pages: for rows that have no surveyid.
 --
 -- An owner may use a shortcode again for another survey. A row is of the newest survey that was made before it,
@@ -45,4 +74,12 @@ WHERE eras.survey_name = $2
         AND theirs.userid NOT IN (SELECT id FROM owner)
   )
 GROUP BY eras.shortcode, eras.since, eras.until
-ORDER BY eras.shortcode, eras.since NULLS FIRST
+ORDER BY eras.shortcode, eras.since NULLS FIRST;
+
+-- name: export_unsent
+-- Whose messages were unsent, and the platform's ids of these: what people took back is in no file. All there are, as
+-- one may be unsent when its person is in another survey by then. An index has nothing but these rows.
+SELECT DISTINCT userid, coalesce(raw_payload #>> '{message,mid}', raw_payload #>> '{message_unsend,mid}') AS mid
+FROM chat_log
+WHERE message_type = 'unsent'
+  AND coalesce(raw_payload #>> '{message,mid}', raw_payload #>> '{message_unsend,mid}') IS NOT NULL;

@@ -1,3 +1,6 @@
+-- Invented entries: made, stored, and found again.
+
+-- name: make_entries
 -- Entries of invented conversations: those numbered `first` to `first + many - 1`, in the order of time. The same
 -- number is always the same entry, so any of them can be made again.
 --
@@ -79,4 +82,55 @@ SELECT
         'surveyid', '0c9d4d0e-6f0a-4c6e-a9f3-' || lpad((person % 40)::text, 12, '0')
     )
 FROM said
-$function$
+$function$;
+
+-- name: months
+-- When so many months begin and end, this one being the last, in ms since 1970. The session speaks UTC.
+SELECT
+    (extract(epoch FROM this_month - make_interval(months => $1 - 1)) * 1000)::bigint,
+    (extract(epoch FROM this_month + interval '1 month') * 1000)::bigint
+FROM date_trunc('month', now()) AS this_month;
+
+-- name: fill
+-- Store made entries without a detour by the client.
+INSERT INTO chat_log (
+    userid, pageid, timestamp, direction, content, question_ref,
+    shortcode, surveyid, message_type, raw_payload, metadata
+)
+SELECT
+    userid, pageid, 'epoch'::timestamptz + timestamp * interval '1 millisecond', direction, content, question_ref,
+    shortcode, surveyid, message_type, raw_payload, metadata
+FROM make_entries($1, $2, $3, $4, $5, $6);
+
+-- name: fill_export
+-- Store made entries as those of one survey.
+INSERT INTO chat_log (
+    userid, pageid, timestamp, direction, content, question_ref,
+    shortcode, surveyid, message_type, raw_payload, metadata
+)
+SELECT
+    userid, pageid, 'epoch'::timestamptz + timestamp * interval '1 millisecond', direction, content, question_ref,
+    shortcode, $7::uuid, message_type, raw_payload, metadata
+FROM make_entries($1, $2, $3, $4, $5, $6);
+
+-- name: survey_to_export
+-- A survey of an owner; once.
+WITH owner AS (
+    INSERT INTO users (email) VALUES ($1::varchar) ON CONFLICT (email) DO UPDATE SET email = EXCLUDED.email RETURNING id
+)
+INSERT INTO surveys (id, userid, survey_name, shortcode, created)
+SELECT $3::uuid, owner.id, $2::varchar, $2::varchar, 'epoch' FROM owner
+ON CONFLICT (id) DO NOTHING;
+
+-- name: batch
+-- Made entries as the sink sends a batch: one JSON array, sorted by the primary key.
+SELECT jsonb_agg(to_jsonb(entry) ORDER BY userid, timestamp, direction)::text
+FROM make_entries($1, $2, $3, $4, $5, $6) AS entry;
+
+-- name: place
+-- Where made entries are: what a page that begins behind one of them is asked with.
+SELECT
+    number, userid, shortcode, direction,
+    'epoch'::timestamptz + timestamp * interval '1 millisecond' AS timestamp
+FROM unnest($1::bigint[]) AS number
+CROSS JOIN LATERAL make_entries(number, 1, $2, $3, $4, $5);

@@ -1,2 +1,0 @@
--- Their jobs are in Kafka.
-UPDATE export_status SET published = now() WHERE id = ANY ($1::uuid[])

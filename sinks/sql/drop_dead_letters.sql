@@ -1,3 +1,0 @@
--- Drop dead letters for ever.
-DELETE FROM dead_letters
-WHERE id = ANY ($1::bigint[])

@@ -1,0 +1,126 @@
+-- The rows of export jobs. A worker claims one by a lease, keeps it and ends it, and only changes what is under
+-- its token; the API asks for exports, and knows those of the owner who asks.
+
+-- name: look_at_export
+-- How a job is: whose it is, how far it is, and whether somebody works on it.
+SELECT user_id, survey_id, source, status, removed IS NOT NULL AS removed,
+       coalesce(lease_token IS NOT NULL AND lease_until >= now(), false) AS leased
+FROM export_status
+WHERE id = $1;
+
+-- name: claim_export
+-- Take a job that nobody works on: a free one, or one whose worker has not been heard of for as long as a lease lasts.
+-- Asked again with the same token, as the answer may have been lost on the way, it is the same claim.
+UPDATE export_status
+SET lease_token = $2, lease_until = now() + $3, attempt = attempt + 1, status = 'Querying',
+    rows_done = 0, bytes_done = 0
+WHERE id = $1
+  AND status NOT IN ('Finished', 'Failed')
+  AND removed IS NULL
+  AND (lease_token IS NULL OR lease_token = $2 OR lease_until IS NULL OR lease_until < now())
+RETURNING attempt;
+
+-- name: extend_export
+-- Show that the work goes on, and how far it is. No row: the lease is lost, by a cancel or to another worker.
+UPDATE export_status
+SET lease_until = now() + $3, status = $4, rows_done = $5, bytes_done = $6,
+    rows_estimate = coalesce($7, rows_estimate)
+WHERE id = $1 AND lease_token = $2;
+
+-- name: finish_export
+-- The file is there. What an earlier attempt failed of is over.
+UPDATE export_status
+SET status = 'Finished', export_link = $3, object_key = $4, rows_done = $5, bytes_done = $6,
+    cells_not_shown = $7, finished = now(), reason = NULL, lease_token = NULL, lease_until = NULL
+WHERE id = $1 AND lease_token = $2;
+
+-- name: fail_export
+-- There will be no file, and why.
+UPDATE export_status
+SET status = 'Failed', reason = $3, lease_token = NULL, lease_until = NULL
+WHERE id = $1 AND lease_token = $2;
+
+-- name: release_export
+-- Leave a job to whoever takes it next, at once. An attempt that was not to blame is not counted.
+UPDATE export_status
+SET status = 'Started', lease_token = NULL, lease_until = NULL, rows_done = 0, bytes_done = 0,
+    attempt = greatest(attempt - $3::int, 0)
+WHERE id = $1 AND lease_token = $2;
+
+-- name: insert_export
+-- Ask for an export: a row only if the survey is the owner's, and the very same was not asked for within $5: one
+-- that is over by then may well be wanted again, if it was not within a second. `published` NULL is the outbox: the
+-- row's job is not in Kafka yet. (The column's default is for rows of others, who send their jobs themselves.)
+INSERT INTO export_status (user_id, survey_id, status, export_link, source, options, published)
+SELECT $1::varchar, $2::varchar, 'Started', 'Not Found', $3::varchar, $4::jsonb, NULL
+WHERE EXISTS (
+    SELECT FROM surveys JOIN users ON users.id = surveys.userid
+    WHERE owner_address(users.email) = owner_address($1) AND surveys.survey_name = $2
+) AND NOT EXISTS (
+    SELECT FROM export_status
+    WHERE owner_address(user_id) = owner_address($1) AND survey_id = $2 AND source = $3 AND options = $4
+      -- Not now(): this may have waited since then for the one that it is to find.
+      AND clock_timestamp() - created
+          < CASE WHEN status IN ('Finished', 'Failed') THEN least($5, interval '1 second') ELSE $5::interval END
+)
+RETURNING *;
+
+-- name: queue_requests
+-- Requests of one owner for one survey go one after the other, whichever processes they came to, until each
+-- transaction ends: what asks next sees the row of the one before. A process that freezes in between lets go, too.
+SELECT set_config('idle_in_transaction_session_timeout', '15s', true),
+       pg_advisory_xact_lock(hashtextextended($1 || E'\n' || $2, 0));
+
+-- name: find_export
+-- One of the owner's exports.
+SELECT * FROM export_status WHERE id = $2 AND owner_address(user_id) = owner_address($1);
+
+-- name: find_exports
+-- Some of the owner's exports, the one that changed last first; of one survey, unless $2 is NULL; what follows
+-- the place ($3, $4) in that order, unless $3 is NULL. Rows of the system before may lack `updated`.
+SELECT * FROM export_status
+WHERE owner_address(user_id) = owner_address($1) AND ($2::varchar IS NULL OR survey_id = $2)
+  AND ($3::timestamptz IS NULL OR (coalesce(updated, created), id) < ($3, $4::uuid))
+ORDER BY coalesce(updated, created) DESC, id DESC
+LIMIT $5;
+
+-- name: find_export_page
+-- A page of the owner's exports of a survey, the newest first.
+SELECT * FROM export_status
+WHERE owner_address(user_id) = owner_address($1) AND survey_id = $2
+ORDER BY created DESC, id DESC
+LIMIT $3 OFFSET $4;
+
+-- name: find_latest_exports
+-- The newest of the owner's exports of each survey whose name is among $2.
+SELECT DISTINCT ON (survey_id) *
+FROM export_status
+WHERE owner_address(user_id) = owner_address($1) AND survey_id = ANY ($2::varchar[])
+ORDER BY survey_id, created DESC, id DESC;
+
+-- name: count_exports
+-- How many exports of a survey the owner has.
+SELECT count(*) FROM export_status WHERE owner_address(user_id) = owner_address($1) AND survey_id = $2;
+
+-- name: cancel_export
+-- End an export that is not over. Its worker finds its lease gone, and stops without a trace.
+UPDATE export_status
+SET status = 'Failed', reason = 'Cancelled by its owner', lease_token = NULL, lease_until = NULL
+WHERE id = $2 AND owner_address(user_id) = owner_address($1) AND status NOT IN ('Finished', 'Failed')
+RETURNING *;
+
+-- name: retry_export
+-- Begin a failed export again, as its own row. The reason stays until it succeeds. `published` NULL: its job
+-- is to be sent again. The attempts are counted from the beginning, as a worker gives up after too many.
+UPDATE export_status
+SET status = 'Started', export_link = 'Not Found', published = NULL, lease_token = NULL, lease_until = NULL,
+    attempt = 0, rows_done = 0, bytes_done = 0, cells_not_shown = 0, finished = NULL
+WHERE id = $2 AND owner_address(user_id) = owner_address($1) AND status = 'Failed'
+RETURNING *;
+
+-- name: remove_export
+-- Note that the file of a finished export is gone.
+UPDATE export_status
+SET removed = now(), export_link = 'Not Found'
+WHERE id = $2 AND owner_address(user_id) = owner_address($1) AND status = 'Finished' AND removed IS NULL
+RETURNING *;

@@ -1,0 +1,64 @@
+"""Every statement of the product is SQL that the schema knows, and its part has the rights for it."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from tests.sinks.sql_files import every_statement
+
+if TYPE_CHECKING:
+    Database = asyncpg.Connection[asyncpg.Record]
+
+#: Which statements each part runs, by its role; `chatlog up` is the owner of its tables.
+PARTS = {
+    "chatlog_writer": ["chat_log.*", "partitions.*", "dead_letters.*", "surveys.read_*"],
+    "chatlog_exporter": [
+        *(f"exports.{what}_export" for what in ("look_at", "claim", "extend", "finish", "fail", "release")),
+        "export_data.*",
+    ],
+    "chatlog_api": [
+        *(f"exports.{what}_export" for what in ("insert", "find", "cancel", "retry", "remove")),
+        "exports.queue_requests",
+        "exports.find_*",
+        "exports.count_*",
+        "surveys.find_*",
+        "surveys.count_*",
+        "outbox.*",
+        "sessions.*",
+    ],
+    "chatlog_maintainer": ["backfill.*", "surveys.read_*"],
+    "none": ["local.*"],
+}
+STATEMENTS = every_statement("sinks.sql")
+
+
+def of_part(role: str) -> list[str]:
+    return [name for name in STATEMENTS if any(fnmatch(name, pattern) for pattern in PARTS[role])]
+
+
+def test_every_statement_is_some_parts() -> None:
+    assert {name for role in PARTS for name in of_part(role)} == set(STATEMENTS)
+
+
+@pytest.mark.parametrize("role", sorted(PARTS))
+async def test_a_part_can_run_each_of_its_statements(database: Database, role: str) -> None:
+    await database.execute(f"SET ROLE {role}")
+    refused = {}
+    for name in of_part(role):
+        try:
+            for command in STATEMENTS[name].split(";\n"):
+                await prepare(database, command)
+        except asyncpg.PostgresError as error:
+            refused[name] = error
+    assert refused == {}
+
+
+async def prepare(database: Database, command: str) -> None:
+    """Have PostgreSQL prepare a command, and plan it, as only then it looks at the rights."""
+    prepared = await database.prepare(command)
+    if "SET LOCAL" not in command:
+        await database.fetch(f"EXPLAIN {command}", *[None] * len(prepared.get_parameters()))
