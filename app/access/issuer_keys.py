@@ -19,6 +19,7 @@ import aiohttp
 import jwt
 
 from app.access.errors import KeysUnavailable
+from sinks.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +36,6 @@ KEPT_FOR_S = 24 * 3600.0
 #: since each time requests may wait.
 ASK_AGAIN_AFTER_S = 30.0
 TRY_AGAIN_AFTER_S = 10.0
-#: What lasts is told again after so long.
-TELL_AGAIN_AFTER_S = 30.0
 
 
 class _Unusable(Exception):
@@ -59,7 +58,7 @@ class IssuerKeys:
         self.is_well: bool | None = None
         # By the monotonic clock: of the last answer, of the last attempt, of the next one at the earliest.
         self._answered = self._asked = self._ask_from = -math.inf
-        self._told = -math.inf
+        self._trouble = Trouble(log, over="The keys of API_JWKS_URL can be had again")
         #: The attempt under way: set by who begins it, cleared by itself, shared by all who wait.
         self._asking: asyncio.Task[None] | None = None
 
@@ -121,21 +120,18 @@ class IssuerKeys:
 
     def _note_answer(self) -> None:
         now = time.monotonic()
-        if self.is_well is False:
-            log.info("The keys of API_JWKS_URL can be had again")
+        self._trouble.end()
         self.is_well = True
         self._answered = self._asked = now
         self._ask_from = now + ASK_AGAIN_AFTER_S
 
     def _note_failure(self, error: Exception) -> None:
         now = time.monotonic()
-        if self.is_well is not False or now - self._told >= TELL_AGAIN_AFTER_S:
-            self._told = now
-            log.warning(
-                "The keys of API_JWKS_URL cannot be had; known ones count for a day: check the address and "
-                "the way to it",
-                extra={"error": str(error) if isinstance(error, _Unusable) else repr(error)},
-            )
+        self._trouble.note(
+            "The keys of API_JWKS_URL cannot be had; known ones count for a day: check the address and "
+            "the way to it",
+            {"error": str(error) if isinstance(error, _Unusable) else repr(error)},
+        )
         self.is_well = False
         self._asked = now
         self._ask_from = now + TRY_AGAIN_AFTER_S

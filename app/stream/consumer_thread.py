@@ -32,6 +32,7 @@ from faust.transport.drivers import aiokafka as driver
 
 from app.stream.joining import Joining
 from app.stream.kafka_start import once_reached
+from sinks.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -45,8 +46,6 @@ log = logging.getLogger(__name__)
 FETCH_MAX_WAIT_MS = 50
 #: How long a commit may take before it is given up; the next one commits the same and more.
 COMMIT_TIMEOUT_S = 5.0
-#: How often it is said that commits fail, while they do.
-WARN_EVERY_S = 30.0
 #: The group's answer to these, if it is no error, means that who asks is a member, and at its generation.
 CONFIRMING = (HeartbeatRequest, SyncGroupRequest)
 
@@ -59,7 +58,7 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         #: `time.monotonic()` of the last warning that commits fail; None while they succeed.
-        self._commit_warned_at: float | None = None
+        self._no_commits = Trouble(log, over="Kafka takes commits again")
         #: `time.monotonic()` when that was asked which the group confirmed last: that this is a member of it.
         self.confirmed_at = float("-inf")
         self.joining = Joining()
@@ -125,24 +124,15 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
             log.info("Commit refused: the group has rebalanced; its records are read again")
             return False
         except (KafkaError, TimeoutError) as error:
-            self._note_failed_commit(error)
+            self._no_commits.note(
+                "Kafka takes no commit: it is tried again, and nothing is lost; check the brokers",
+                {"error": repr(error)},
+            )
             return False
         # Faust's watchdog looks at it.
         self.tp_last_committed_at.update(dict.fromkeys(offsets, time.monotonic()))
-        if self._commit_warned_at is not None:
-            self._commit_warned_at = None
-            log.info("Kafka takes commits again")
+        self._no_commits.end()
         return True
-
-    def _note_failed_commit(self, error: Exception) -> None:
-        """Say it once, and again while it goes on: a commit is tried every second."""
-        now = time.monotonic()
-        if self._commit_warned_at is None or now - self._commit_warned_at >= WARN_EVERY_S:
-            self._commit_warned_at = now
-            log.warning(
-                "Kafka takes no commit: it is tried again, and nothing is lost; check the brokers",
-                extra={"error": repr(error)},
-            )
 
     async def end_offsets(self, tps: set[TP]) -> Mapping[TopicPartition, int]:
         """Ask the brokers for the offset after the last record of each partition."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from aiokafka.errors import (
@@ -23,6 +22,8 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.admin import DescribeGroupsRequest
 
+from sinks.trouble import Trouble
+
 if TYPE_CHECKING:
     from aiokafka.consumer.group_coordinator import GroupCoordinator
 
@@ -30,8 +31,6 @@ log = logging.getLogger(__name__)
 
 #: How long to wait before it is tried again.
 AGAIN_AFTER_S = 1.0
-#: How often it is said, while that is so.
-WARN_EVERY_S = 30.0
 #: How long the brokers may take to tell who is in the group.
 ASK_S = 5.0
 
@@ -56,6 +55,9 @@ _REASONS: dict[type[Exception], tuple[str, str]] = {
 }
 
 
+_REFUSED = "The group does not let the worker in: it is tried again, and nothing is lost"
+
+
 class Joining:
     """What keeps a worker out of its group.
 
@@ -67,7 +69,7 @@ class Joining:
 
     def __init__(self) -> None:
         self.trouble: str | None = None
-        self._told_at = float("-inf")
+        self._refused = Trouble(log, over="The group has let the worker in")
 
     def watch(self, coordinator: GroupCoordinator) -> None:
         """Take the errors of a coordinator that has just been made."""
@@ -79,25 +81,20 @@ class Joining:
 
     def note_member(self) -> None:
         """Note that the group counts the worker in."""
-        if self.trouble is not None:
-            self.trouble = None
-            self._told_at = float("-inf")
-            log.info("The group has let the worker in")
+        self.trouble = None
+        self._refused.end()
 
     async def _take(self, coordinator: GroupCoordinator, error: Exception) -> None:
         """Say what is wrong, and who is in the group; then have the coordinator join again."""
         reason, remedy = _reason_of(error)
         self.trouble = reason
-        if time.monotonic() - self._told_at >= WARN_EVERY_S:
-            self._told_at = time.monotonic()
-            log.warning(
-                "The group does not let the worker in: it is tried again, and nothing is lost",
-                extra={
-                    "error": f"{reason}: {remedy}; {error!r}",
-                    "group": coordinator.group_id,
-                    "members": await _members(coordinator),
-                },
-            )
+        if self._refused.is_due(_REFUSED):
+            fields = {
+                "error": f"{reason}: {remedy}; {error!r}",
+                "group": coordinator.group_id,
+                "members": await _members(coordinator),
+            }
+            self._refused.note(_REFUSED, fields)
         await asyncio.wait([coordinator._closing], timeout=AGAIN_AFTER_S)  # noqa: SLF001  aiokafka waits for it too
         coordinator.request_rejoin()
 

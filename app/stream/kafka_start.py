@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from aiokafka.errors import KafkaConnectionError
+
+from sinks.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -17,8 +18,6 @@ log = logging.getLogger(__name__)
 
 #: How long to wait before it is tried again.
 AGAIN_AFTER_S = 1.0
-#: How often it is said, while that is so.
-WARN_EVERY_S = 30.0
 
 
 async def once_reached(
@@ -34,18 +33,15 @@ async def once_reached(
     Returns:
         Whether it was started.
     """
-    warned_at = float("-inf")
+    unreachable = Trouble(log)
     while not service.should_stop:
         try:
             await start()
         except KafkaConnectionError as error:
             await discard()
-            if time.monotonic() - warned_at >= WARN_EVERY_S:
-                warned_at = time.monotonic()
-                log.warning(
-                    "Kafka cannot be reached: it is tried again; check the brokers",
-                    extra={"error": repr(error)},
-                )
+            unreachable.note(
+                "Kafka cannot be reached: it is tried again; check the brokers", {"error": repr(error)}
+            )
             await service.sleep(AGAIN_AFTER_S)
         else:
             return True

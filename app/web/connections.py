@@ -12,8 +12,9 @@ import logging
 import os
 import resource
 import socket
-import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from sinks.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,8 +27,6 @@ RECEIVE_WITHIN_S = 10.0
 BACKLOG = 2048
 #: Connections are let in even if hardly a descriptor is left: one for whoever asks how things are.
 _LEAST = 4
-#: What lasts is told again after so long.
-_TELL_AGAIN_AFTER_S = 30.0
 
 Connection = TypeVar("Connection")
 
@@ -77,7 +76,7 @@ class Room(Generic[Connection]):
     def __init__(self, is_waiting: Callable[[Connection], bool], close: Callable[[Connection], None]) -> None:
         self._is_waiting = is_waiting
         self._close = close
-        self._told = float("-inf")
+        self._too_many = Trouble(log)
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._limit = max(_LEAST, (limit - _open_files()) // 2)
 
@@ -90,17 +89,16 @@ class Room(Generic[Connection]):
         present = list(connections)
         too_many = len(present) + 1 - self._limit
         if too_many <= 0:
+            self._too_many.end()
             return
         waiting = [connection for connection in present if self._is_waiting(connection)][:too_many]
         for connection in waiting:
             self._close(connection)
-        if time.monotonic() - self._told >= _TELL_AGAIN_AFTER_S:
-            self._told = time.monotonic()
-            log.warning(
-                "Too many connections for the open files that are allowed: those that have waited longest "
-                "without a whole request are closed; find who opens them, or raise the limit (ulimit -n)",
-                extra={"connections": len(present), "limit": self._limit, "closed": len(waiting)},
-            )
+        self._too_many.note(
+            "Too many connections for the open files that are allowed: those that have waited longest "
+            "without a whole request are closed; find who opens them, or raise the limit (ulimit -n)",
+            {"connections": len(present), "limit": self._limit, "closed": len(waiting)},
+        )
 
 
 def _open_files() -> int:

@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from app.worker.watch.verdicts import readiness
+from sinks.trouble import Trouble
 
 if TYPE_CHECKING:
     from app.worker.watch.verdicts import Facts, Recovery
@@ -17,7 +18,6 @@ log = logging.getLogger(__name__)
 
 #: A worker that is not ready for a shorter time is not worth a line: every start and every rebalance is one.
 WORTH_A_LINE_S = 10.0
-REPEAT_AFTER_S = 30.0
 
 
 class HealthLog:
@@ -26,9 +26,7 @@ class HealthLog:
     def __init__(self) -> None:
         self._rebalances_told = 0
         self._recovery: tuple[float, Recovery] | None = None
-        #: Since when the worker is not ready and no part tells it; None when neither is so.
-        self._untold_since: float | None = None
-        self._told_at: float | None = None
+        self._not_ready = Trouble(log, over="The worker is ready again", grace_s=WORTH_A_LINE_S)
 
     def note(self, facts: Facts, rebalances: int, partitions: int, now: float) -> None:
         """Look at how things are, and log what is news.
@@ -59,22 +57,15 @@ class HealthLog:
 
     def _note_readiness(self, facts: Facts, now: float) -> None:
         verdict = readiness(facts)
-        if verdict.ok or facts.waiting:
-            if verdict.ok and self._told_at is not None:
-                self._told_at = None
-                log.info("The worker is ready again")
-            self._untold_since = None
-            return
-        if self._untold_since is None:
-            self._untold_since = now
-        due = self._untold_since + WORTH_A_LINE_S if self._told_at is None else self._told_at + REPEAT_AFTER_S
-        if now < due:
-            return
-        self._told_at = now
-        # To join and to restore a table is work that takes its time; an outage is not.
-        is_outage = facts.kafka_silent_s is not None or facts.database_error is not None
-        log.log(
-            logging.WARNING if is_outage else logging.INFO,
-            "The worker is not ready; nothing is lost, the partitions are held",
-            extra={"reasons": list(verdict.reasons), "seconds": round(now - self._untold_since, 1)},
-        )
+        if verdict.ok or (facts.waiting and not self._not_ready.is_told):
+            self._not_ready.end()
+        elif not facts.waiting:
+            # To join and to restore a table is work that takes its time; an outage is not.
+            is_outage = facts.kafka_silent_s is not None or facts.database_error is not None
+            seconds = 0.0 if self._not_ready.since is None else round(now - self._not_ready.since, 1)
+            self._not_ready.note(
+                "The worker is not ready; nothing is lost, the partitions are held",
+                {"reasons": list(verdict.reasons), "seconds": seconds},
+                level=logging.WARNING if is_outage else logging.INFO,
+                now=now,
+            )

@@ -16,6 +16,7 @@ from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuth
 from mode import Service
 
 from app.kafka.offsets import GroupOffsets
+from sinks.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -131,6 +132,7 @@ class LagMonitor(Service):
         self.group = group
         self.partitions: tuple[PartitionLag, ...] = ()
         self.error: str | None = None
+        self._trouble = Trouble(log, over="Kafka tells the lag again")
         self._offsets = GroupOffsets(settings, group, topics)
         self._progress = progress
         self._began_at = time.monotonic()
@@ -161,9 +163,8 @@ class LagMonitor(Service):
         self.partitions = compare(offsets, before, known, time.monotonic())
         self._note_what_is_read_again(before)
         self._answered_at = time.monotonic()
-        if self.error is not None:
-            self.error = None
-            log.info("Kafka tells the lag again")
+        self.error = None
+        self._trouble.end()
 
     async def on_first_start(self) -> None:
         """Begin to count how long the first answer takes."""
@@ -198,13 +199,12 @@ class LagMonitor(Service):
 
     async def _note_failure(self, error: Exception) -> None:
         remedy = remedy_for(error)
-        if self.error is None:
-            extra = {"error": f"{error!r}: {remedy}"}
-            if self._answered_at is None and remedy == _PASSES:
-                # On a fresh cluster the group does not exist until a worker has joined it.
-                log.info("Kafka does not tell the lag yet", extra=extra)
-            else:
-                log.warning("Kafka does not tell the lag; an answer from before is kept", extra=extra)
+        fields = {"error": f"{error!r}: {remedy}"}
+        if self._answered_at is None and remedy == _PASSES:
+            # On a fresh cluster the group does not exist until a worker has joined it.
+            self._trouble.note("Kafka does not tell the lag yet", fields, level=logging.INFO)
+        else:
+            self._trouble.note("Kafka does not tell the lag; an answer from before is kept", fields)
         self.error = f"{type(error).__name__}: {remedy}"
         await self._offsets.close()
 

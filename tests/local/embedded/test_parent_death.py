@@ -15,7 +15,7 @@ from tests.services import eventually
 _PROGRAM = """
 import asyncio, sys
 from pathlib import Path
-from app.embedded import {service}
+from app.local.embedded import {service}
 
 async def main():
     async with {service}(Path(sys.argv[1])) as service:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.worker.watch.health_log import REPEAT_AFTER_S, WORTH_A_LINE_S, HealthLog
+from app.worker.watch.health_log import WORTH_A_LINE_S, HealthLog
 from app.worker.watch.verdicts import Facts, Recovery, Waiting
+from sinks.trouble import REPEAT_EVERY_S
 from tests.doctor.facts import WELL
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def test_an_outage_is_told_with_its_reasons_now_and_then_and_at_its_end(
 
     told = caplog.records[1:]
     assert [record.levelname for record in told] == ["WARNING"] * 3 + ["INFO"]
-    assert [record.__dict__["seconds"] for record in told[:3]] == [10, 10 + REPEAT_AFTER_S, 70]
+    assert [record.__dict__["seconds"] for record in told[:3]] == [10, 10 + REPEAT_EVERY_S, 70]
     assert told[0].__dict__["reasons"] == ["PostgreSQL cannot be used: TimeoutError"]
     assert told[-1].message == "The worker is ready again"
 

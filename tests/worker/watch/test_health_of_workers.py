@@ -46,7 +46,7 @@ main()
 
 #: A worker that reads no faster than the test can look, however fast the machine is.
 SLOW_READER = """
-from app import transport
+from app.stream import transport
 
 transport.GATHER_S, transport.FEW_RECORDS = 0.2, 1_000_000
 
