@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Persist:
-    """Stores the entries of a chunk, and buries the records that no row can hold.
+    """Stores the entries of a chunk; a record that no row can hold becomes a dead letter.
 
     An entry that does not say which survey it belongs to gets the one that its page and shortcode tell.
     """
@@ -62,7 +62,7 @@ class Persist:
             sources = {id(entry): record for entry, record in zip(entries, records, strict=True)}
             bad.extend(dead_letter_of(sources[id(entry)], error) for entry, error in refused)
             _tell_of_conflicts(bad)
-        await self._dead_letters.bury(bad)
+        await self._dead_letters.send(bad)
 
 
 def _tell_of_conflicts(dead_letters: Sequence[DeadLetter]) -> None:

@@ -10,7 +10,7 @@ from benchmarks.services import PARTITIONS
 from models.partitioners import Partitioner, partition_of
 from sinks.kafka.delivery import OutRecord
 from sinks.kafka.producer import RecordProducer
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ class Feeder:
     """Produces records to the partitions that their keys say; an async context manager."""
 
     def __init__(self, settings: Settings) -> None:
-        self._producer = RecordProducer(client_settings(settings), Patience("feeder"))
+        self._producer = RecordProducer(client_settings(settings), RetryPolicy("feeder"))
 
     async def __aenter__(self) -> Self:
         await self._producer.start()

@@ -1,6 +1,6 @@
 """Bad records → the dead-letters topic, and from there → the table people look at.
 
-The topic comes first: a role needs no database to bury a record, and the source offset is only
+The topic comes first: a role needs no database to give a record up, and the source offset is only
 acknowledged once the brokers have the dead letter. If they do not take it, nothing is acknowledged.
 """
 
@@ -18,7 +18,7 @@ from models.fields import TIMESTAMP_MAX_MS
 from models.text import clean_text
 from sinks.errors import CannotGoOn
 from sinks.kafka.delivery import OutRecord
-from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
+from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.splitting import write_or_split
 from sinks.sql import statements
 from sinks.stats import SinkStats
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from models.dead_letters import Header
     from models.errors import BadRecord
     from sinks.kafka.producer import RecordProducer
-    from sinks.retrying import Patience
+    from sinks.retry import RetryPolicy
 
 _INSERT = statements("dead_letters").insert_dead_letters
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,19 +54,19 @@ def dead_letter_of(record: ConsumerRecord, error: BadRecord) -> DeadLetter:
 
 
 class DeadLetterTopic:
-    """Buries bad records in the dead-letters topic.
+    """Sends bad records to the dead-letters topic.
 
     Attributes:
-        buried: how many since the start, by reason.
+        sent: how many since the start, by reason.
     """
 
     def __init__(self, producer: RecordProducer, topic: str, partitions: int) -> None:
         self._producer = producer
         self._topic = topic
         self._partitions = partitions
-        self.buried: Counter[str] = Counter()
+        self.sent: Counter[str] = Counter()
 
-    async def bury(self, dead_letters: Sequence[DeadLetter]) -> None:
+    async def send(self, dead_letters: Sequence[DeadLetter]) -> None:
         """Return when the brokers have every one of `dead_letters`.
 
         Raises:
@@ -76,10 +76,10 @@ class DeadLetterTopic:
         for dead_letter in dead_letters:
             by_partition[dead_letter.partition % self._partitions].append(dead_letter)
         for partition, letters in by_partition.items():
-            await self._bury(partition, letters)
-            self.buried.update(letter.reason for letter in letters)
+            await self._send(partition, letters)
+            self.sent.update(letter.reason for letter in letters)
 
-    async def _bury(self, partition: int, letters: Sequence[DeadLetter]) -> None:
+    async def _send(self, partition: int, letters: Sequence[DeadLetter]) -> None:
         async def send(some: Sequence[DeadLetter]) -> int:
             await self._producer.send(self._topic, partition, [_record(letter) for letter in some])
             return len(some)
@@ -96,9 +96,9 @@ class DeadLetterTopic:
 class DeadLetterTable:
     """Writes dead letters to their table, once each."""
 
-    def __init__(self, pool: asyncpg.Pool, patience: Patience) -> None:
+    def __init__(self, pool: asyncpg.Pool, retry_policy: RetryPolicy) -> None:
         self._pool = pool
-        self._patience = patience
+        self._retry_policy = retry_policy
         self.stats = SinkStats()
 
     async def write(self, dead_letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, BadRecord]]:
@@ -113,14 +113,14 @@ class DeadLetterTable:
         return refused
 
     async def _insert_when_possible(self, dead_letters: Sequence[DeadLetter]) -> int:
-        return await self._patience.until_done(lambda: self._insert(dead_letters))
+        return await self._retry_policy.run(lambda: self._insert(dead_letters))
 
     async def _insert(self, dead_letters: Sequence[DeadLetter]) -> int:
         columns = list(zip(*map(_row, dead_letters), strict=True))
         try:
             status = await self._pool.execute(_INSERT, *columns)
         except DRIVER_ERRORS as error:
-            raise verdict(error) from None  # the chain could quote the row
+            raise classify(error) from None  # the chain could quote the row
         return int(status.rpartition(" ")[2])
 
 

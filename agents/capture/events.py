@@ -112,7 +112,7 @@ class CaptureEvents:
             await join.wait_for_states(waited_for_ms)
             bad.extend(dead_letter_of(record, error) for record, error in await self._repartition.lead(away))
         await self._capture(join, chunk.partition, here, waited_for_ms, bad)
-        await self._dead_letters.bury(bad)
+        await self._dead_letters.send(bad)
         await join.note_events(chunk.partition, newest_ms, chunk.last_offset + 1)
 
     async def from_afar(self, chunk: Chunk) -> None:
@@ -124,7 +124,7 @@ class CaptureEvents:
         visible = self._find_visible(_at_source(chunk, bad), bad)
         _, waited_for_ms = _newest(visible)
         await self._capture(join, home, visible, waited_for_ms, bad)
-        await self._dead_letters.bury(bad)
+        await self._dead_letters.send(bad)
 
     def _find_visible(
         self, records: Iterable[ConsumerRecord], bad: list[DeadLetter], count: Counter[str] | None = None
@@ -287,7 +287,7 @@ class FeedStates:
             led_to = self._repartition.led_to
             await join.note_states(partition, newest_ms, next_offset, applied - done, led_to)
             done = applied
-        await self._dead_letters.bury(bad)
+        await self._dead_letters.send(bad)
         self.states += len(chunk) - len(bad)
 
     async def from_afar(self, chunk: Chunk) -> None:
@@ -296,14 +296,14 @@ class FeedStates:
         await self._homes.known()
         bad: list[DeadLetter] = []
         home = join.at_home(chunk.partition)
-        # Those that are bad were buried where they came from.
+        # Those that are bad became dead letters where they came from.
         states = self._decode(_at_source(chunk, bad), [])
         async for _ in self._apply(join, home.partition, states, _Leash(join, lambda: home.is_waited_for)):
             await join.notify()
-        await self._dead_letters.bury(bad)
+        await self._dead_letters.send(bad)
 
     async def _lead(self, away: Sequence[_StateRead], bad: list[DeadLetter]) -> None:
-        """Lead states home; one that is too large for that is buried, and ends what was known before it."""
+        """Lead states home; one that is too large becomes a dead letter, and ends what was known."""
         if not away:
             return
         records: dict[int, list[ConsumerRecord]] = {}

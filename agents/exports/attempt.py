@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agents.exports.file import ExportFiles
     from agents.exports.run import Run
     from sinks.exports.log import ExportLog
-    from sinks.retrying import Patience
+    from sinks.retry import RetryPolicy
 
 log = logging.getLogger(__name__)
 
@@ -68,14 +68,14 @@ class ExportAttempts:
     Attributes:
         rows: the rows of the jobs.
         files: makes the files.
-        patience: waits while PostgreSQL is down.
+        retry_policy: waits while PostgreSQL is down.
         pace: how often a row is updated.
         stats: what was done so far.
     """
 
     rows: ExportLog
     files: ExportFiles
-    patience: Patience
+    retry_policy: RetryPolicy
     pace: Pace = field(default_factory=Pace)
     stats: ExportStats = field(default_factory=ExportStats)
 
@@ -85,7 +85,7 @@ class ExportAttempts:
         Raises:
             CannotGoOn: the row cannot be updated, and waiting does not mend it.
         """
-        if not await self.patience.until_done(lambda: self._claim(run)):
+        if not await self.retry_policy.run(lambda: self._claim(run)):
             return Outcome.NOT_OURS
         try:
             if run.attempt > ATTEMPTS_MAX:
@@ -96,7 +96,7 @@ class ExportAttempts:
         except ServiceDown as error:
             self.stats.interrupted += 1
             log.warning("An export begins anew", extra={**run.fields, "error": str(error)})
-            await self.patience.until_done(lambda: self.rows.release(run.lease, was_to_blame=True))
+            await self.retry_policy.run(lambda: self.rows.release(run.lease, was_to_blame=True))
             return Outcome.INTERRUPTED
         except Doomed as doomed:
             return await self._fail(run, doomed)
@@ -160,7 +160,7 @@ class ExportAttempts:
 
     async def _finish(self, run: Run, made: MadeFile) -> Outcome:
         progress = run.progress
-        is_ours = await self.patience.until_done(
+        is_ours = await self.retry_policy.run(
             lambda: self.rows.finish(
                 run.lease,
                 key=made.key,
@@ -182,13 +182,13 @@ class ExportAttempts:
 
     async def _clean_up(self, run: Run) -> Outcome:
         """Remove a file that was cancelled in its last moment; not one that another attempt has finished."""
-        row = await self.patience.until_done(lambda: self.rows.look(run.job.export_id))
+        row = await self.retry_policy.run(lambda: self.rows.look(run.job.export_id))
         if row is None or row.removed or row.status == Status.FAILED:
             await self.files.remove(run)
         return self._lose(run)
 
     async def _fail(self, run: Run, doomed: Doomed) -> Outcome:
-        if not await self.patience.until_done(lambda: self.rows.fail(run.lease, doomed.reason)):
+        if not await self.retry_policy.run(lambda: self.rows.fail(run.lease, doomed.reason)):
             return self._lose(run)
         self.stats.failed[doomed.failure] += 1
         log.warning("An export has failed", extra={**run.fields, "error": doomed.failure.value})

@@ -75,7 +75,7 @@ class Exports:
         """
         try:
             async with asyncio.TaskGroup() as group:
-                records = [group.create_task(self._settle_or_bury(record)) for record in chunk]
+                records = [group.create_task(self._handle(record)) for record in chunk]
         except ExceptionGroup as errors:
             # The runner tells of one, which stops the worker whatever the others are.
             raise errors.exceptions[0] from None
@@ -113,21 +113,21 @@ class Exports:
         """How many jobs are in hand and not under way."""
         return max(0, self.in_hand.total() - len(self.runs))
 
-    async def _settle_or_bury(self, record: ConsumerRecord) -> None:
+    async def _handle(self, record: ConsumerRecord) -> None:
         self.in_hand[record.partition] += 1
         try:
             await self._settle(ExportJob.of(record.value), record.partition)
         except BadRecord as error:
-            await self._dead_letters.bury([dead_letter_of(record, error)])
+            await self._dead_letters.send([dead_letter_of(record, error)])
         finally:
             self.in_hand[record.partition] -= 1
             self._looked_at[record.partition] = time.monotonic()
 
     async def _settle(self, job: ExportJob, partition: int) -> None:
         """Return when the job's row is final, or was removed; raise BadRecord if it has none."""
-        rows, patience = self.attempts.rows, self.attempts.patience
+        rows, retry_policy = self.attempts.rows, self.attempts.retry_policy
         for pause_s in _pauses():
-            row = await patience.until_done(lambda: rows.look(job.export_id))
+            row = await retry_policy.run(lambda: rows.look(job.export_id))
             self._looked_at[partition] = time.monotonic()
             _check_belongs(job, row)
             if row is None or row.settled:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
+from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -50,4 +50,4 @@ class EndedSessions:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 return await self._pool.fetchval(query, *arguments)
         except DRIVER_ERRORS as error:
-            raise verdict(error) from error
+            raise classify(error) from error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from sinks.errors import CannotGoOn, SinkError
-from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
+from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.postgres.survey_lookup import load_surveys
 from sinks.sql import statements
 
@@ -132,5 +132,5 @@ def _trouble_of(error: Exception) -> SinkError:
             f"The database user may not fill in surveyids: grant it the role {_ROLE} (`chatlog migrate up` "
             "makes it), or run this as the owner of chat_log"
         )
-    judged = verdict(error)
+    judged = classify(error)
     return judged if isinstance(judged, SinkError) else CannotGoOn(f"PostgreSQL refuses: {judged}")

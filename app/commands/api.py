@@ -72,7 +72,7 @@ async def _serve(settings: Settings) -> None:
         async with app.router.lifespan_context(app):
             for number in (signal.SIGINT, signal.SIGTERM):
                 # Uvicorn obeys them, and raises them again at its end: by then there is nothing left to do.
-                signal.signal(number, _was_obeyed)
+                signal.signal(number, _ignore)
             click.echo(f"chatlog API: {address_of(settings)} (what it offers: {address_of(settings)}/docs)")
             await uvicorn.Server(config).serve(sockets=listening)
     finally:
@@ -80,7 +80,7 @@ async def _serve(settings: Settings) -> None:
             opened.close()
 
 
-def _was_obeyed(*_: object) -> None:
+def _ignore(*_: object) -> None:
     """Do nothing."""
 
 

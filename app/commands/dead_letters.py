@@ -28,7 +28,7 @@ from app.settings import load_settings
 from models.errors import BadRecord
 from sinks.errors import SinkError
 from sinks.kafka.producer import RecordProducer
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -168,7 +168,7 @@ async def _replay(
 
 @asynccontextmanager
 async def _producer(settings: Settings) -> AsyncIterator[RecordProducer]:
-    producer = RecordProducer(client_settings(settings), Patience("replay"), compress=True)
+    producer = RecordProducer(client_settings(settings), RetryPolicy("replay"), compress=True)
     await producer.start()
     try:
         yield producer

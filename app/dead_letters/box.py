@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from sinks.kafka.delivery import OutRecord
-from sinks.postgres.sqlstate import verdict
+from sinks.postgres.sqlstate import classify
 from sinks.splitting import write_or_split
 from sinks.sql import statements
 
@@ -147,8 +147,8 @@ class DeadLetterBox:
     async def _fetch(self, question: str, *arguments: object) -> list[asyncpg.Record]:
         try:
             rows: list[asyncpg.Record] = await self._connection.fetch(question, *arguments)
-        except Exception as error:  # noqa: BLE001  told apart by `verdict`
-            raise verdict(error) from None  # the chain could quote the row
+        except Exception as error:  # noqa: BLE001  whatever it is, `classify` tells
+            raise classify(error) from None  # the chain could quote the row
         return rows
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from app.exports.rows import COUNT_UP_TO, Counts, ExportRow, Survey, kept_options
-from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
+from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class ExportRows:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 record = await self._insert_in_turn(owner, survey, source.value, kept_options(options))
         except DRIVER_ERRORS as error:
-            raise verdict(error) from error
+            raise classify(error) from error
         if record is None:
             await self.survey(owner, survey)
         else:
@@ -210,7 +210,7 @@ class ExportRows:
         except asyncpg.QueryCanceledError:
             return {}
         except DRIVER_ERRORS as error:
-            raise verdict(error) from error
+            raise classify(error) from error
         return {record["survey_name"]: Counts(record["chat_log"], record["responses"]) for record in records}
 
     async def _insert_in_turn(self, owner: str, survey: str, *values: str) -> asyncpg.Record | None:
@@ -252,7 +252,7 @@ class ExportRows:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 return await self._pool.fetch(query, *arguments)
         except DRIVER_ERRORS as error:
-            raise verdict(error) from error
+            raise classify(error) from error
 
 
 def _storable(name: str) -> bool:

@@ -21,8 +21,8 @@ from sinks.postgres.sqlstate import (
     NO_SUCH_DATABASE,
     REFUSES_THE_USER,
     UNKNOWN_PARAMETER,
+    classify,
     refused_by_pooler,
-    verdict,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ async def connect(
     try:
         return await _open(url, **_session(settings, application_name, statement_timeout_s))
     except _CONNECT_ERRORS as error:
-        raise _told_apart(url, error) from error
+        raise _unavailable(url, error) from error
 
 
 async def create_pool(
@@ -106,7 +106,7 @@ async def create_pool(
             **session,
         )
     except _CONNECT_ERRORS as error:
-        raise _told_apart(url, error) from error
+        raise _unavailable(url, error) from error
     return pool
 
 
@@ -175,7 +175,7 @@ async def _try(url: str, session: dict[str, Any]) -> None:
         finally:
             connection.terminate()
     except _CONNECT_ERRORS as error:
-        told = _told_apart(url, error)
+        told = _unavailable(url, error)
         if isinstance(told, DatabaseRefuses):
             raise told from error
 
@@ -215,7 +215,7 @@ def _check_files(url: str) -> None:
             ) from None
 
 
-def _told_apart(url: str, error: Exception) -> DatabaseUnavailable:
+def _unavailable(url: str, error: Exception) -> DatabaseUnavailable:
     """Return what a failure to connect means: the server is away, or there is something to mend."""
     said = _said(error)
     message = next((text for kind, text in _MESSAGES if isinstance(error, kind)), _REFUSED)
@@ -225,7 +225,7 @@ def _told_apart(url: str, error: Exception) -> DatabaseUnavailable:
     if isinstance(error, asyncpg.PostgresConnectionError):
         message = refused_by_pooler(said) or _BROKE_OFF
     # Others than `DRIVER_ERRORS` are about what the URL says.
-    is_away = isinstance(error, DRIVER_ERRORS) and isinstance(verdict(error), ServiceDown)
+    is_away = isinstance(error, DRIVER_ERRORS) and isinstance(classify(error), ServiceDown)
     kind = DatabaseUnavailable if is_away else DatabaseRefuses
     return kind(f"PostgreSQL at {server_of(url)} {message.format(said=said)}")
 

@@ -15,7 +15,7 @@ from app.exports.files import FileGone, NotFinished, StorageUnusable
 from app.exports.service import NoSuchExport, NoSuchSurvey, NotFailed
 from models.errors import BadRecord
 from sinks.errors import CannotGoOn, ServiceDown
-from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
+from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 
 RETRY_AFTER_S = 5
 
@@ -56,7 +56,7 @@ def judged_by_service(error: Exception) -> Exception:
     """Return what an error of the database's driver means; any other error as it is."""
     if not isinstance(error, DRIVER_ERRORS):
         return error
-    judged = verdict(error)
+    judged = classify(error)
     return error if isinstance(judged, BadRecord) else judged
 
 

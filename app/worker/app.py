@@ -133,7 +133,7 @@ class WorkerApp(faust.App):
         gc.freeze()  # what was imported stays
         try:
             await once_kafka_answers(
-                self.work.patience, lambda: refuse_to_begin_anew(self.settings, self.role)
+                self.work.retry_policy, lambda: refuse_to_begin_anew(self.settings, self.role)
             )
             await super().on_first_start()
             await self.work.start()

@@ -14,7 +14,7 @@ import asyncpg
 from models.errors import BadRecord
 from sinks.errors import CannotGoOn
 from sinks.exports.scope import ExportImpossible
-from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
+from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,10 +33,10 @@ async def snapshot(connection: asyncpg.Connection[asyncpg.Record], session: str)
         session: statements that are run first.
     """
     transaction = connection.transaction(isolation="repeatable_read", readonly=True)
-    with told_apart():
+    with mapped_errors():
         await transaction.start()
     try:
-        with told_apart():
+        with mapped_errors():
             await connection.execute(session)
         yield
     finally:
@@ -46,7 +46,7 @@ async def snapshot(connection: asyncpg.Connection[asyncpg.Record], session: str)
 
 
 @contextmanager
-def told_apart() -> Iterator[None]:
+def mapped_errors() -> Iterator[None]:
     """Say of what PostgreSQL refuses who must act.
 
     Raises:
@@ -60,7 +60,7 @@ def told_apart() -> Iterator[None]:
             "The database user may not read what exports need: grant it the role chatlog_exporter"
         ) from None
     except DRIVER_ERRORS as error:
-        found = verdict(error)
+        found = classify(error)
         if isinstance(found, BadRecord):
             raise ExportImpossible(f"PostgreSQL cannot write these rows: {found.detail}") from None
         raise found from None

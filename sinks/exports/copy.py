@@ -15,7 +15,7 @@ import asyncpg
 
 from models.exports import Format
 from sinks.exports.cells import CELL_MAX_BYTES, NOT_SHOWN, Kind, written
-from sinks.exports.connection import told_apart
+from sinks.exports.connection import mapped_errors
 from sinks.exports.formats import copy_quotes
 from sinks.exports.lines import Statement
 
@@ -95,7 +95,7 @@ class Copy:
     async def run(self) -> None:
         """Read to the end, which `blocks` is told; but if this is cancelled, nobody takes blocks any more."""
         try:
-            with told_apart():
+            with mapped_errors():
                 async with self._silence:
                     await self._read()
                     counted = await self._connection.fetchval(f"SELECT current_setting('{NOT_SHOWN}')")

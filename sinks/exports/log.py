@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.exports import Status
 from models.text import clean_text
-from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
+from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class ExportLog:
         try:
             row = await self._pool.fetchrow(_LOOK, export_id)
         except DRIVER_ERRORS as error:
-            raise verdict(error) from None
+            raise classify(error) from None
         return None if row is None else ExportRow(*row)
 
     async def claim(self, lease: Lease) -> int | None:
@@ -105,7 +105,7 @@ class ExportLog:
         try:
             attempt = await self._pool.fetchval(_CLAIM, lease.export_id, lease.token, self.lease)
         except DRIVER_ERRORS as error:
-            raise verdict(error) from None
+            raise classify(error) from None
         return None if attempt is None else int(attempt)
 
     async def extend(self, lease: Lease, extent: Extent) -> bool:
@@ -137,5 +137,5 @@ class ExportLog:
         try:
             done = await self._pool.execute(query, lease.export_id, lease.token, *values)
         except DRIVER_ERRORS as error:
-            raise verdict(error) from None
+            raise classify(error) from None
         return done == "UPDATE 1"

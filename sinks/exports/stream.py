@@ -14,7 +14,7 @@ import asyncpg
 import orjson
 
 from models.exports import Source
-from sinks.exports.connection import notice_a_vanished_server, snapshot, told_apart
+from sinks.exports.connection import mapped_errors, notice_a_vanished_server, snapshot
 from sinks.exports.copy import Copy, Progress, header_of
 from sinks.exports.formats import content_type_of, encoder_of
 from sinks.exports.query import TooManyQuestions, counting, query_of
@@ -77,7 +77,7 @@ async def estimate(connection: Connection, export: Export) -> int:
         ServiceDown, CannotGoOn: PostgreSQL failed.
     """
     async with snapshot(connection, _READING):
-        with told_apart():
+        with mapped_errors():
             scope = await scope_of(connection, export.owner, export.survey)
             query = counting(scope, export.source, export.options)
             try:
@@ -113,7 +113,7 @@ async def write_export(
     """
     notice_a_vanished_server(connection)
     async with snapshot(connection, _WALKING if export.source is Source.CHAT_LOG else _READING):
-        with told_apart():
+        with mapped_errors():
             scope = await scope_of(connection, export.owner, export.survey)
             query = await query_of(connection, scope, export.source, export.options)
             header = await header_of(connection, query.columns, export.options)

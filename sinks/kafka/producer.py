@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sinks.kafka.delivery import OutRecord
-    from sinks.retrying import Patience
+    from sinks.retry import RetryPolicy
 
 #: The size of a batch on the wire; a record larger than it travels alone.
 BATCH_BYTES = 512 * 1024
@@ -54,14 +54,14 @@ class RecordProducer:
 
     Args:
         client: how to reach the brokers (bootstrap_servers, security).
-        patience: waits while the brokers are down.
+        retry_policy: waits while the brokers are down.
         compress: whether to make records smaller on the wire. For those that came from elsewhere and may have
             fitted their topic only because they were compressed; our own are not worth the time.
     """
 
-    def __init__(self, client: dict[str, Any], patience: Patience, *, compress: bool = False) -> None:
+    def __init__(self, client: dict[str, Any], retry_policy: RetryPolicy, *, compress: bool = False) -> None:
         self._client = client
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._compression = COMPRESSION if compress else None
         self._connected: AIOKafkaProducer | None = None
         #: Held while the producer is made anew, by the first who needs it.
@@ -69,7 +69,7 @@ class RecordProducer:
 
     async def start(self) -> None:
         """Connect, waiting while the brokers are down."""
-        await self._patience.until_done(self._connect)
+        await self._retry_policy.run(self._connect)
 
     async def stop(self) -> None:
         """Disconnect. What was sent and not confirmed is given up after a while. Idempotent."""
@@ -87,7 +87,7 @@ class RecordProducer:
             CannotGoOn: they refuse for another reason that waiting does not mend.
         """
         delivery = Delivery(topic, partition, records)
-        return await self._patience.until_done(lambda: self._send(delivery))
+        return await self._retry_policy.run(lambda: self._send(delivery))
 
     def _new_producer(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(

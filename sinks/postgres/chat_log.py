@@ -15,7 +15,7 @@ import msgspec
 from models.entries import encode_entries, mid_of
 from models.errors import BadRecord, Reason
 from sinks.postgres.batching import Batcher
-from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
+from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.splitting import write_or_split
 from sinks.sql import statements
 from sinks.stats import SinkStats
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from models.entries import ChatLogEntry
-    from sinks.retrying import Patience
+    from sinks.retry import RetryPolicy
 
     #: The entries that are not in the table, and those whose key another message has there.
     Found: TypeAlias = tuple[list[ChatLogEntry], list[tuple[ChatLogEntry, BadRecord]]]
@@ -50,7 +50,7 @@ class ChatLogSink:
 
     Args:
         pool: connections as the writer role.
-        patience: waits while PostgreSQL is down.
+        retry_policy: waits while PostgreSQL is down.
         max_entries: the size of a batch that goes out at once.
         max_wait_s: how long the first entry of a smaller batch waits for company.
         max_writes: batches written at the same time.
@@ -59,14 +59,14 @@ class ChatLogSink:
     def __init__(
         self,
         pool: asyncpg.Pool,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         *,
         max_entries: int,
         max_wait_s: float,
         max_writes: int,
     ) -> None:
         self._pool = pool
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._batcher: Batcher[ChatLogEntry] = Batcher(
             self._write_batch,
             key=_primary_key,
@@ -114,17 +114,17 @@ class ChatLogSink:
             return batch, []
 
     async def _insert_when_possible(self, entries: Sequence[ChatLogEntry]) -> int:
-        return await self._patience.until_done(lambda: self._insert(entries))
+        return await self._retry_policy.run(lambda: self._insert(entries))
 
     async def _insert(self, entries: Sequence[ChatLogEntry]) -> int:
         try:
             status = await self._pool.execute(_INSERT, encode_entries(entries).decode())
         except DRIVER_ERRORS as error:
-            raise verdict(error) from None  # the chain could quote the row
+            raise classify(error) from None  # the chain could quote the row
         return int(status.rpartition(" ")[2])
 
     async def _find_when_possible(self, entries: Sequence[ChatLogEntry]) -> Found:
-        return await self._patience.until_done(lambda: self._find(entries))
+        return await self._retry_policy.run(lambda: self._find(entries))
 
     async def _find(self, entries: Sequence[ChatLogEntry]) -> Found:
         """Look up the keys of `entries`."""
@@ -136,7 +136,7 @@ class ChatLogSink:
         try:
             found = await self._pool.fetch(_FIND, _encode(asked).decode())
         except DRIVER_ERRORS as error:
-            raise verdict(error) from None  # the chain could quote the row
+            raise classify(error) from None  # the chain could quote the row
         missing = [entries[row["position"]] for row in found if row["is_missing"]]
         conflicts = [
             (entries[row["position"]], _key_conflict(mids[row["position"]] or "", row["mid"]))

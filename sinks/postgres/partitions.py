@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
+from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def _make(pool: asyncpg.Pool) -> bool:
         made = await pool.fetch(_MAKE)
     except DRIVER_ERRORS as error:
         log.warning(
-            "Partitions could not be made ahead; tried again later", extra={"error": str(verdict(error))}
+            "Partitions could not be made ahead; tried again later", extra={"error": str(classify(error))}
         )
         return False
     if made:

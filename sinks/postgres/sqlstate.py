@@ -1,7 +1,7 @@
 """Tells by SQLSTATE who is to blame when PostgreSQL refuses: the record, the service, or us; and what to do.
 
-The rule (class or code → verdict, remedy) is a table, so that a change is one line here and one row in its
-test. Source: PostgreSQL documentation, Appendix A, Error Codes.
+The rule (class or code → who must act, and how) is a table, so that a change is one line here and one row in
+its test. Source: PostgreSQL documentation, Appendix A, Error Codes.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _POOLER_REFUSES = {
 RECORD = ("22", "23", "54")
 
 
-def verdict(error: Exception) -> SinkError | BadRecord:
+def classify(error: Exception) -> SinkError | BadRecord:
     """Return what `error`, one of `DRIVER_ERRORS`, means for the batch that was being written.
 
     Returns:

@@ -15,11 +15,11 @@ import asyncpg
 
 from models.surveys import Page, Survey, SurveyMap
 from sinks.errors import CannotGoOn, ServiceDown
-from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
+from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.sql import statements
 
 if TYPE_CHECKING:
-    from sinks.retrying import Patience
+    from sinks.retry import RetryPolicy
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +48,13 @@ class SurveyLookup:
 
     Args:
         pool: connections as the writer role.
-        patience: waits while PostgreSQL is down, before the surveys are known for the first time.
+        retry_policy: waits while PostgreSQL is down, before the surveys are known for the first time.
         every_s: how often they are read again.
     """
 
-    def __init__(self, pool: asyncpg.Pool, patience: Patience, *, every_s: float = EVERY_S) -> None:
+    def __init__(self, pool: asyncpg.Pool, retry_policy: RetryPolicy, *, every_s: float = EVERY_S) -> None:
         self._pool = pool
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._every_s = every_s
         self._known: SurveyMap | None = None
         self._first_load = asyncio.Lock()
@@ -66,7 +66,7 @@ class SurveyLookup:
         if self._known is None:
             async with self._first_load:
                 if self._known is None:
-                    self._known = await self._patience.until_done(self._load_for_the_first_time)
+                    self._known = await self._retry_policy.run(self._load_for_the_first_time)
         return self._known
 
     async def keep_fresh(self) -> None:
@@ -145,5 +145,5 @@ def _trouble_of(error: Exception, role: str) -> SurveysUnknown | ServiceDown:
         )
     if isinstance(error, asyncpg.QueryCanceledError | asyncpg.LockNotAvailableError):
         return SurveysBusy("The tables surveys and credentials are held by someone: see pg_locks")
-    judged = verdict(error)
+    judged = classify(error)
     return judged if isinstance(judged, ServiceDown) else SurveysUnknown(str(judged))

@@ -23,7 +23,7 @@ from aiobotocore.session import get_session
 from models.hosts import is_loopback
 from sinks.storage.calls import CALL_S, BucketCalls
 from sinks.storage.content_disposition import attachment
-from sinks.storage.errors import STORAGE_ERRORS, verdict
+from sinks.storage.errors import STORAGE_ERRORS, classify
 from sinks.storage.lifecycle import Lifecycle
 from sinks.storage.multipart import Upload
 
@@ -100,7 +100,7 @@ class ObjectStorage:
                 self._signer = await self._clients.enter_async_context(public)
         except (*STORAGE_ERRORS, ValueError) as error:
             await self._clients.aclose()
-            raise verdict(error) from error
+            raise classify(error) from error
         self._connected = BucketCalls(client, settings.bucket, retry_s=self._retry_s)
         return self
 
@@ -162,7 +162,7 @@ class ObjectStorage:
                     "get_object", Params=parameters, ExpiresIn=seconds
                 )
         except STORAGE_ERRORS as error:
-            raise verdict(error) from error
+            raise classify(error) from error
         return url
 
     async def delete(self, key: str) -> None:

@@ -20,7 +20,7 @@ from tenacity import (
 )
 
 from sinks.errors import ServiceDown
-from sinks.storage.errors import STORAGE_ERRORS, UploadLost, verdict
+from sinks.storage.errors import STORAGE_ERRORS, UploadLost, classify
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -81,7 +81,7 @@ class BucketCalls:
         except STORAGE_ERRORS as error:
             if isinstance(error, ClientError) and (code := error.response["Error"].get("Code")) in instead:
                 return instead[code]
-            raise verdict(error) from error
+            raise classify(error) from error
 
     async def size(self, key: str) -> int | None:
         """Return the size of the object at `key` in bytes, or None if there is none.

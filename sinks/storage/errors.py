@@ -77,7 +77,7 @@ class UploadLost(ServiceDown):
     """Storage has forgotten an unfinished upload, as some do when they restart: make the file anew."""
 
 
-def verdict(error: Exception) -> SinkError:
+def classify(error: Exception) -> SinkError:
     """Return what `error`, one of `STORAGE_ERRORS`, means.
 
     Returns:

@@ -160,10 +160,10 @@ class DeadLetters:
     """The dead-letters topic."""
 
     def __init__(self) -> None:
-        self.buried: list[DeadLetter] = []
+        self.sent: list[DeadLetter] = []
 
-    async def bury(self, dead_letters: Sequence[DeadLetter]) -> None:
-        self.buried.extend(dead_letters)
+    async def send(self, dead_letters: Sequence[DeadLetter]) -> None:
+        self.sent.extend(dead_letters)
 
 
 @dataclass(frozen=True, slots=True)

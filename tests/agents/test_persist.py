@@ -19,7 +19,7 @@ from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
 from sinks.errors import CannotGoOn
 from sinks.postgres.chat_log import ChatLogSink
 from sinks.postgres.survey_lookup import SurveyLookup
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 from tests.sinks.kafka.topics import make_topic, producing, records_in
 from tests.survey_tables import ANN, BENS, FIRST, MADE, SECOND, SURVEY, execute, make_surveys
 from tests.workers import count, rows_of
@@ -78,7 +78,7 @@ async def test_every_record_is_a_row_or_a_dead_letter_with_its_own_place(
 ) -> None:
     await pool.execute("ALTER TABLE chat_log ADD CONSTRAINT no_poison CHECK (content <> 'poison')")
     topic = await make_topic(kafka, f"{kafka_prefix}-dead-letters", partitions=2)
-    sink = ChatLogSink(pool, Patience("test"), max_entries=100, max_wait_s=0.01, max_writes=2)
+    sink = ChatLogSink(pool, RetryPolicy("test"), max_entries=100, max_wait_s=0.01, max_writes=2)
     values: dict[int, bytes | None] = {
         10: entry(10),
         11: b"{",
@@ -93,7 +93,7 @@ async def test_every_record_is_a_row_or_a_dead_letter_with_its_own_place(
     }
     async with producing(kafka) as producer:
         dead_letters = DeadLetterTopic(producer, topic, partitions=2)
-        await Persist(sink, dead_letters, SurveyLookup(pool, Patience("test")))(
+        await Persist(sink, dead_letters, SurveyLookup(pool, RetryPolicy("test")))(
             chunk([record(offset, value, headers=(("h", b"1"),)) for offset, value in values.items()])
         )
 
@@ -111,7 +111,7 @@ async def test_every_record_is_a_row_or_a_dead_letter_with_its_own_place(
         assert letter.value == values[letter.offset]
         assert letter.headers == (("h", b"1"),)
         assert letter.timestamp_ms == 1_760_000_000_000 + letter.offset
-    assert dead_letters.buried == {
+    assert dead_letters.sent == {
         "not_json": 1,
         "rejected_by_database": 2,
         "empty": 1,
@@ -123,7 +123,7 @@ async def test_a_message_whose_key_another_one_has_is_a_dead_letter_and_the_log_
     pool: asyncpg.Pool, kafka: str, kafka_prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     topic = await make_topic(kafka, f"{kafka_prefix}-dead-letters", partitions=2)
-    sink = ChatLogSink(pool, Patience("test"), max_entries=100, max_wait_s=0.01, max_writes=2)
+    sink = ChatLogSink(pool, RetryPolicy("test"), max_entries=100, max_wait_s=0.01, max_writes=2)
     mids = {10: "m_first", 11: "m_lost", 12: "m_first", 13: "m_lost too"}
     records = [
         record(offset, entry(1, content="secret", raw_payload={"message": {"mid": mid}}))
@@ -131,7 +131,7 @@ async def test_a_message_whose_key_another_one_has_is_a_dead_letter_and_the_log_
     ]
     async with producing(kafka) as producer:
         dead_letters = DeadLetterTopic(producer, topic, partitions=2)
-        await Persist(sink, dead_letters, SurveyLookup(pool, Patience("test")))(chunk(records))
+        await Persist(sink, dead_letters, SurveyLookup(pool, RetryPolicy("test")))(chunk(records))
 
     letters = [from_record(r.key, r.value, tuple(r.headers)) for r in await records_in(kafka, topic, 1)]
     assert {letter.offset: letter.reason for letter in letters} == {11: "key_conflict", 13: "key_conflict"}
@@ -162,16 +162,16 @@ async def test_chunks_reach_the_sink_in_the_order_in_which_they_came() -> None:
             self.written.extend(entry.timestamp for entry in entries)
             return []
 
-    sink, nowhere = Sink(), DeadLetterTopic(None, "nowhere", 1)  # type: ignore[arg-type] # nothing is buried
+    sink, nowhere = Sink(), DeadLetterTopic(None, "nowhere", 1)  # type: ignore[arg-type] # nothing is sent
     persist = Persist(sink, nowhere, Surveys())  # type: ignore[arg-type] # as much of them as is used
     await asyncio.gather(*(persist(chunk([record(number, entry(number))])) for number in range(5)))
     assert sink.written == [0, 1, 2, 3, 4]
 
 
 async def test_chunks_of_many_partitions_are_written_together(database: Settings, pool: asyncpg.Pool) -> None:
-    sink = ChatLogSink(pool, Patience("test"), max_entries=240, max_wait_s=60, max_writes=2)
-    nowhere = DeadLetterTopic(None, "nowhere", 1)  # type: ignore[arg-type] # nothing is buried
-    persist = Persist(sink, nowhere, SurveyLookup(pool, Patience("test")))
+    sink = ChatLogSink(pool, RetryPolicy("test"), max_entries=240, max_wait_s=60, max_writes=2)
+    nowhere = DeadLetterTopic(None, "nowhere", 1)  # type: ignore[arg-type] # nothing is sent
+    persist = Persist(sink, nowhere, SurveyLookup(pool, RetryPolicy("test")))
     chunks = [chunk([record(n, entry(100 * c + n)) for n in range(20)]) for c in range(12)]
     await asyncio.gather(*(persist(each) for each in chunks))
     assert await count(database) == 240
@@ -182,8 +182,8 @@ async def test_an_entry_without_a_survey_gets_that_of_its_page_and_keeps_it_when
     database: Settings, pool: asyncpg.Pool
 ) -> None:
     await make_surveys(database)
-    sink = ChatLogSink(pool, Patience("test"), max_entries=100, max_wait_s=0.01, max_writes=2)
-    nowhere = DeadLetterTopic(None, "nowhere", 1)  # type: ignore[arg-type] # nothing is buried
+    sink = ChatLogSink(pool, RetryPolicy("test"), max_entries=100, max_wait_s=0.01, max_writes=2)
+    nowhere = DeadLetterTopic(None, "nowhere", 1)  # type: ignore[arg-type] # nothing is sent
     said = {"shortcode": "form", "pageid": "page-of-ann"}
     after_ms = round(MADE.timestamp() * 1000) + 1
     messages = chunk(
@@ -200,12 +200,12 @@ async def test_an_entry_without_a_survey_gets_that_of_its_page_and_keeps_it_when
         rows = (await rows_of(database)).values()
         return {row["userid"]: row["surveyid"] and str(row["surveyid"]) for row in rows}
 
-    await Persist(sink, nowhere, SurveyLookup(pool, Patience("test")))(messages)
+    await Persist(sink, nowhere, SurveyLookup(pool, RetryPolicy("test")))(messages)
     assert await stored() == expected
 
     # By a worker that started after the survey had changed; the row is there already.
     await execute(database, SURVEY, SECOND, ANN, "form", MADE)
-    await Persist(sink, nowhere, SurveyLookup(pool, Patience("test")))(messages)
+    await Persist(sink, nowhere, SurveyLookup(pool, RetryPolicy("test")))(messages)
     assert await stored() == expected
 
 
@@ -215,7 +215,7 @@ async def test_dead_letters_and_strangers_are_kept_under_their_places(
     letter = DeadLetter(Reason.NOT_JSON, "why", "source", 2, 7, b"key", b"{", (("h", None),), 5)
     key, value, headers = to_record(letter)
     beyond = [(name, b"99999999999" if name == "chatlog-partition" else content) for name, content in headers]
-    keep = KeepDeadLetters(DeadLetterTable(pool, Patience("test")))
+    keep = KeepDeadLetters(DeadLetterTable(pool, RetryPolicy("test")))
     records = [
         record(0, value, topic=DEAD_LETTERS, key=key, headers=tuple(headers)),
         record(1, b"a stranger's", topic=DEAD_LETTERS, headers=(("x", b"1"),)),
@@ -242,6 +242,6 @@ async def test_a_dead_letter_that_no_row_takes_at_all_stops_the_worker(
     database: Settings, pool: asyncpg.Pool
 ) -> None:
     await pool.execute("ALTER TABLE dead_letters ADD CONSTRAINT nothing CHECK (false)")
-    keep = KeepDeadLetters(DeadLetterTable(pool, Patience("test")))
+    keep = KeepDeadLetters(DeadLetterTable(pool, RetryPolicy("test")))
     with pytest.raises(CannotGoOn, match=r"dead-letters\[1\]@3 .*chatlog check"):
         await keep(chunk([record(3, b"", topic=DEAD_LETTERS)]))

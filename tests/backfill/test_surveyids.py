@@ -15,7 +15,7 @@ from app.backfill.surveyids import Outcome, fill_surveyids
 from app.postgres.connections import connect, create_pool
 from models.entries import ChatLogEntry, Direction
 from sinks.postgres.chat_log import ChatLogSink
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 from tests.services import as_environment
 from tests.sinks.conftest import migrate
 from tests.survey_tables import ANN, BENS, FIRST, MADE, SECOND, SURVEY, execute, make_surveys, session
@@ -194,7 +194,7 @@ async def store(settings: Settings, *entries: ChatLogEntry) -> None:
     """Write rows as they were written before anything was looked up."""
     pool = await create_pool(settings)
     try:
-        sink = ChatLogSink(pool, Patience("test"), max_entries=500, max_wait_s=0, max_writes=2)
+        sink = ChatLogSink(pool, RetryPolicy("test"), max_entries=500, max_wait_s=0, max_writes=2)
         assert await sink.write(entries) == []
     finally:
         pool.terminate()

@@ -28,7 +28,7 @@ from app.settings import Role, Settings
 from migrations.history import up
 from models.dead_letters import DeadLetter
 from sinks.dead_letters import DeadLetterTable
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 from tests.looking import ready
 from tests.services import as_environment, eventually
 from tests.workers import CHATLOG, Workers, produce
@@ -454,7 +454,7 @@ async def keep(settings: Settings, letters: list[DeadLetter]) -> None:
     """Put dead letters into the table as the persist workers do."""
     pool = await create_pool(settings)
     try:
-        await DeadLetterTable(pool, Patience("test")).write(letters)
+        await DeadLetterTable(pool, RetryPolicy("test")).write(letters)
     finally:
         await pool.close()
 

@@ -13,7 +13,7 @@ from app.commands.output import make_safe
 from app.postgres.connections import connect, create_pool
 from models.dead_letters import DeadLetter
 from sinks.dead_letters import DeadLetterTable
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 from tests.exporting import OWNER, SURVEY, make_survey
 from tests.services import as_environment
 from tests.workers import CHATLOG, prepare
@@ -75,7 +75,7 @@ def test_json_stays_json(encoding: str) -> None:
 async def test_no_command_ends_by_what_it_prints(api_system: Settings) -> None:
     said = "“no” 🙂 кто é"
     pool = await create_pool(api_system)
-    await DeadLetterTable(pool, Patience("test")).write(
+    await DeadLetterTable(pool, RetryPolicy("test")).write(
         [DeadLetter("not_json", said, "тема-🙂", 0, 1, said.encode(), said.encode(), (), 1_760_000_000_000)]
     )
     await pool.close()

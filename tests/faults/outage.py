@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import ClientConnectionError
 
-from sinks.retrying import BRIEF_S, REPORT_EVERY_S
+from sinks.retry import BRIEF_S, REPORT_EVERY_S
 from tests.looking import get, metrics
 from tests.services import eventually
 

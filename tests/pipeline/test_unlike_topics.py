@@ -183,12 +183,12 @@ async def test_a_dead_letter_names_the_record_that_others_wrote(system: Settings
 
     assert_as_expected(await entries_of(system, said), said)
 
-    async def are_buried() -> list[DeadLetter]:
+    async def are_dead_letters() -> list[DeadLetter]:
         records = await all_records_in(system.require_kafka()[0], topics.dead_letters.name)
         assert len(records) >= len(expected), f"{len(records)} dead letters"
         return [from_record(record.key, record.value, record.headers) for record in records]
 
-    buried = {
+    letters = {
         (letter.topic, letter.partition, letter.offset): (
             letter.reason,
             letter.key,
@@ -197,9 +197,9 @@ async def test_a_dead_letter_names_the_record_that_others_wrote(system: Settings
             letter.headers[: len(headers)],
             letter.timestamp_ms,
         )
-        for letter in await eventually(are_buried)
+        for letter in await eventually(are_dead_letters)
     }
-    assert buried == expected
+    assert letters == expected
 
 
 def long_text(key: bytes, number: int) -> bytes:

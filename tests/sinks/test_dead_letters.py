@@ -19,7 +19,7 @@ from models.dead_letters import DeadLetter, from_record, to_record
 from models.errors import BadRecord, Reason
 from sinks.dead_letters import DeadLetterTable, DeadLetterTopic, dead_letter_of
 from sinks.errors import CannotGoOn
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 from tests.sinks.kafka.topics import make_topic, producing, records_in
 from tests.workers import count
 
@@ -108,13 +108,13 @@ async def test_dead_letters_come_out_of_the_topic_as_they_went_in(kafka: str, ka
     name = await make_topic(kafka, f"{kafka_prefix}-dead-letters", partitions=2, max_message_bytes="4194304")
     async with producing(kafka) as producer:
         topic = DeadLetterTopic(producer, name, partitions=2)
-        await topic.bury(ODD)
+        await topic.send(ODD)
     found = [
         from_record(record.key, record.value, tuple(record.headers))
         for record in await records_in(kafka, name, partition=0)  # 2, the source's, of two
     ]
     assert found == ODD
-    assert topic.buried == {Reason.NOT_JSON: len(ODD)}
+    assert topic.sent == {Reason.NOT_JSON: len(ODD)}
 
 
 async def test_a_dead_letter_is_as_old_as_its_death(kafka: str, kafka_prefix: str) -> None:
@@ -123,7 +123,7 @@ async def test_a_dead_letter_is_as_old_as_its_death(kafka: str, kafka_prefix: st
     now_ms = int(time.time() * 1000)
     moments = [0, now_ms - 400 * 86_400_000, now_ms + 400 * 86_400_000]
     async with producing(kafka) as producer:
-        await DeadLetterTopic(producer, name, partitions=1).bury(
+        await DeadLetterTopic(producer, name, partitions=1).send(
             [dead_letter(number, timestamp_ms=moment) for number, moment in enumerate(moments)]
         )
     done_ms = int(time.time() * 1000)
@@ -139,8 +139,8 @@ async def test_a_dead_letter_too_large_for_its_topic_stops_with_what_to_do(
     async with producing(kafka) as producer:
         topic = DeadLetterTopic(producer, name, partitions=1)
         with pytest.raises(CannotGoOn, match=r"source\[2\]@17 .* raise its max.message.bytes"):
-            await topic.bury([dead_letter(17, value=b"x" * 200_000)])
-    assert topic.buried.total() == 0
+            await topic.send([dead_letter(17, value=b"x" * 200_000)])
+    assert topic.sent.total() == 0
 
 
 async def test_a_consumed_record_is_kept_whole() -> None:
@@ -154,7 +154,7 @@ async def test_a_consumed_record_is_kept_whole() -> None:
 
 
 async def test_dead_letters_are_rows_byte_for_byte(database: Settings, pool: asyncpg.Pool) -> None:
-    table = DeadLetterTable(pool, Patience("test"))
+    table = DeadLetterTable(pool, RetryPolicy("test"))
     assert await table.write(ODD) == []
     assert {offset: columns(row) for offset, row in (await kept(database)).items()} == {
         letter.offset: as_kept(letter) for letter in ODD
@@ -162,7 +162,7 @@ async def test_dead_letters_are_rows_byte_for_byte(database: Settings, pool: asy
 
 
 async def test_the_same_dead_letter_twice_is_one_row(database: Settings, pool: asyncpg.Pool) -> None:
-    table = DeadLetterTable(pool, Patience("test"))
+    table = DeadLetterTable(pool, RetryPolicy("test"))
     await table.write([dead_letter(1), dead_letter(1, detail="again"), dead_letter(2)])
     await table.write([dead_letter(2, detail="later"), dead_letter(3)])
     assert {offset: row["detail"] for offset, row in (await kept(database)).items()} == dict.fromkeys(
@@ -172,7 +172,7 @@ async def test_the_same_dead_letter_twice_is_one_row(database: Settings, pool: a
 
 
 async def test_nothing_is_written_for_nothing(database: Settings, pool: asyncpg.Pool) -> None:
-    assert await DeadLetterTable(pool, Patience("test")).write([]) == []
+    assert await DeadLetterTable(pool, RetryPolicy("test")).write([]) == []
     assert await count(database, "dead_letters") == 0
 
 
@@ -188,7 +188,7 @@ async def test_nothing_is_written_for_nothing(database: Settings, pool: asyncpg.
 async def test_one_that_no_row_can_hold_is_told_apart_from_its_neighbours(
     database: Settings, pool: asyncpg.Pool, impossible: DeadLetter, what: str
 ) -> None:
-    table = DeadLetterTable(pool, Patience("test"))
+    table = DeadLetterTable(pool, RetryPolicy("test"))
     ((letter, error),) = await table.write([dead_letter(10), impossible, dead_letter(11)])
     assert letter == impossible
     assert what in error.detail
@@ -198,7 +198,7 @@ async def test_one_that_no_row_can_hold_is_told_apart_from_its_neighbours(
 async def test_any_time_of_the_source_can_be_kept(database: Settings, pool: asyncpg.Pool) -> None:
     """A producer may have given microseconds: that is a time in the year 57,000."""
     moments = [0, 1, 253_402_300_799_999, 253_402_300_800_000, 1_760_000_000_123_456, 2**63 - 1, -1, -(2**63)]
-    await DeadLetterTable(pool, Patience("test")).write(
+    await DeadLetterTable(pool, RetryPolicy("test")).write(
         [dead_letter(number, timestamp_ms=moment) for number, moment in enumerate(moments)]
     )
     rows = await kept(database)
@@ -213,7 +213,7 @@ async def test_any_time_of_the_source_can_be_kept(database: Settings, pool: asyn
 async def test_a_missing_table_stops_with_what_to_do(database: Settings, pool: asyncpg.Pool) -> None:
     await pool.execute("DROP TABLE dead_letters")
     with pytest.raises(CannotGoOn, match="chatlog migrate up"):
-        await DeadLetterTable(pool, Patience("test")).write([dead_letter()])
+        await DeadLetterTable(pool, RetryPolicy("test")).write([dead_letter()])
 
 
 any_header = st.tuples(st.text(max_size=8), st.none() | st.binary(max_size=8))
@@ -242,4 +242,4 @@ async def test_whatever_goes_through_the_topic_can_be_a_row(
 ) -> None:
     read_back = [from_record(*to_record(letter)) for letter in letters]
     assert read_back == letters
-    assert await DeadLetterTable(pool, Patience("test")).write(read_back) == []
+    assert await DeadLetterTable(pool, RetryPolicy("test")).write(read_back) == []

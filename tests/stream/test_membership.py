@@ -75,7 +75,7 @@ async def test_capture_holds_a_write_to_its_table_until_the_group_confirms_it(
     try:
         # It never joined: as if the group had given its partitions away.
         waits_for = "The group has not confirmed that this worker is in it"
-        await eventually(lambda: work.patience.reason == waits_for)
+        await eventually(lambda: work.retry_policy.reason == waits_for)
         assert not writing.done()
         assert work.table.reader(0)(b"a") is None
 

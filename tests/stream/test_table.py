@@ -19,7 +19,7 @@ from models.limits import OUR_RECORD_MAX_BYTES
 from sinks.errors import CannotGoOn
 from sinks.kafka.delivery import OutRecord
 from sinks.kafka.producer import RecordProducer
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 from tests.services import eventually
 from tests.sinks.kafka.topics import records_in
 
@@ -56,7 +56,7 @@ class Keeper:
             self.app.conf.broker_consumer, self.app, limits=ChunkLimits(100, 1_000_000)
         )
         self.may_write = True
-        self.producer = RecordProducer(client_settings(settings), Patience("test"))
+        self.producer = RecordProducer(client_settings(settings), RetryPolicy("test"))
         self.table = StateTable(
             self.app,
             name="states",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from app.settings import Settings
     from app.stream.table import StateTable
     from models.platforms import Platform
-    from sinks.retrying import Patience
+    from sinks.retry import RetryPolicy
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class PartitionerChoice:
         find: looks by which partitioner the topics' producers work; None while there is nothing to see.
         table: what is laid out by it.
         homes: to be settled.
-        patience: waits while the brokers are down.
+        retry_policy: waits while the brokers are down.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class PartitionerChoice:
         find: Callable[[], Awaitable[Found | None]],
         table: StateTable,
         homes: Homes,
-        patience: Patience,
+        retry_policy: RetryPolicy,
     ) -> None:
         self._find = find
         self._table = table
-        self._patience = patience
+        self._retry_policy = retry_policy
         self.homes = homes
         #: When there was something to see first.
         self._found_at: float | None = None
@@ -86,7 +86,7 @@ class PartitionerChoice:
         """
         partitioner = _kept_in(self._table)
         if partitioner is None:
-            found = await self._patience.until_done(self._look)
+            found = await self._retry_policy.run(self._look)
             if found is None or self._may_be_seen_better(found) or not is_still_ours():
                 return
             partitioner = found.partitioner

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from app.worker.capture.homes import PartitionerChoice
     from app.worker.capture.watermarks import WatermarkExchange
     from sinks.kafka.repartition import Repartition
-    from sinks.retrying import Patience
+    from sinks.retry import RetryPolicy
 
 #: How often it is looked how far the worker is, and said if that is news: events of others wait for it.
 TICK_S = 0.02
@@ -53,7 +53,7 @@ class CaptureJoin:
         events_led: leads events home.
         states_led: leads states home.
         exchange: with the other workers.
-        patience: waits while the brokers are down.
+        retry_policy: waits while the brokers are down.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class CaptureJoin:
         events_led: Repartition,
         states_led: Repartition,
         exchange: WatermarkExchange,
-        patience: Patience,
+        retry_policy: RetryPolicy,
     ) -> None:
         self._app = app
         self._topics = topics
@@ -74,7 +74,7 @@ class CaptureJoin:
         self._homes = choice.homes
         self._events_led, self._states_led = events_led, states_led
         self._exchange = exchange
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._worker = uuid.uuid4().hex
         self._join: Join | None = None
         self._making = asyncio.Lock()
@@ -180,7 +180,7 @@ class CaptureJoin:
                     ) from error
                 return {place.partition: end for place, end in found.items()}
 
-            return await self._patience.until_done(ask)
+            return await self._retry_policy.run(ask)
 
         return Log(
             partitions=partitions,

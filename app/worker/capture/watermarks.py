@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from sinks.kafka.producer import RecordProducer
-    from sinks.retrying import Patience
+    from sinks.retry import RetryPolicy
 
 #: How long the brokers may take to say where the topic ends.
 START_TIMEOUT_S = 10.0
@@ -34,21 +34,21 @@ class WatermarkExchange:
         client: how to reach the brokers.
         topic: of watermarks; its first partition is used.
         producer: writes to it.
-        patience: waits while the brokers are down.
+        retry_policy: waits while the brokers are down.
     """
 
     def __init__(
-        self, client: dict[str, Any], topic: str, producer: RecordProducer, patience: Patience
+        self, client: dict[str, Any], topic: str, producer: RecordProducer, retry_policy: RetryPolicy
     ) -> None:
         self._client = client
         self._place = TopicPartition(topic, 0)
         self._producer = producer
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._consumer: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
         """Begin to listen, waiting while the brokers are down: nothing that is said from now on is missed."""
-        await self._patience.until_done(self._connect)
+        await self._retry_policy.run(self._connect)
 
     async def stop(self) -> None:
         """Disconnect. Idempotent."""
@@ -64,7 +64,7 @@ class WatermarkExchange:
     async def listen(self) -> AsyncIterator[Watermarks]:
         """Return what is said, this worker's own words among it, for as long as it runs."""
         while True:
-            for record in await self._patience.until_done(self._read):
+            for record in await self._retry_policy.run(self._read):
                 if record.value and (watermarks := decode_watermarks(record.value)):
                     yield watermarks
 

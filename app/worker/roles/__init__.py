@@ -9,7 +9,7 @@ from agents.chunks import ChunkRunner
 from app.kafka.topic_admin import KafkaUnavailable
 from app.stream.transport import ChunkSchema
 from sinks.errors import ServiceDown
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 
 Answer = TypeVar("Answer")
 
@@ -26,7 +26,7 @@ def declare_agent(app: faust.App, name: str, topic: str, runner_of: Callable[[],
     app.agent(app.topic(topic, schema=ChunkSchema()), name=name)(agent)
 
 
-async def once_kafka_answers(patience: Patience, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+async def once_kafka_answers(retry_policy: RetryPolicy, ask: Callable[[], Awaitable[Answer]]) -> Answer:
     """Ask about topics at a start, waiting while Kafka is away: an outage must not end who starts in it."""
 
     async def attempt() -> Answer:
@@ -35,4 +35,4 @@ async def once_kafka_answers(patience: Patience, ask: Callable[[], Awaitable[Ans
         except KafkaUnavailable as error:
             raise ServiceDown(f"Kafka cannot be used: {error}") from error
 
-    return await patience.until_done(attempt)
+    return await retry_policy.run(attempt)

@@ -27,7 +27,7 @@ from models.states import decode_history, encode_history, merge
 from sinks.dead_letters import DeadLetterTopic
 from sinks.kafka.producer import RecordProducer
 from sinks.kafka.repartition import Repartition
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -56,17 +56,17 @@ class CaptureWork:
         self._settings = settings
         self._fail = fail
         self.topics = topics = topics_of(settings)
-        self.patience = Patience("capture")
-        burying = Patience("dead letters")
+        self.retry_policy = RetryPolicy("capture")
+        to_dead_letters = RetryPolicy("dead letters")
         #: What is looked at from outside: every part that may wait, and the topics that are read.
-        self.patiences = (self.patience, burying)
+        self.retry_policies = (self.retry_policy, to_dead_letters)
         self.consumed = topics.read_by(Role.CAPTURE)
-        self._producer = RecordProducer(client_settings(settings), self.patience)
+        self._producer = RecordProducer(client_settings(settings), self.retry_policy)
         # What others produced may have fitted only because it was compressed.
-        self._leading_producer = RecordProducer(client_settings(settings), self.patience, compress=True)
-        self._burying_producer = RecordProducer(client_settings(settings), burying, compress=True)
+        self._leading_producer = RecordProducer(client_settings(settings), self.retry_policy, compress=True)
+        self._dead_letter_producer = RecordProducer(client_settings(settings), to_dead_letters, compress=True)
         self._exchange = WatermarkExchange(
-            client_settings(settings), topics.watermarks.name, self._producer, self.patience
+            client_settings(settings), topics.watermarks.name, self._producer, self.retry_policy
         )
         membership = Membership(
             settings.session_timeout_s - heartbeat_interval_s(settings),
@@ -78,7 +78,7 @@ class CaptureWork:
             changelog=topics.state_changelog.name,
             producer=self._producer,
             merge=lambda kept, read: encode_history(merge(decode_history(kept), decode_history(read))),
-            until_may_write=lambda: self.patience.until_done(membership.check),
+            until_may_write=lambda: self.retry_policy.run(membership.check),
         )
         app.tables.add(self.table)
         self._tasks: list[asyncio.Task[None]] = []
@@ -90,10 +90,10 @@ class CaptureWork:
     async def start(self) -> None:
         """Check the topics, connect, waiting while Kafka is away, and let the other workers know."""
         settings, topics, app = self._settings, self.topics, self._app
-        counts = await once_kafka_answers(self.patience, lambda: check_partitions(settings))
+        counts = await once_kafka_answers(self.retry_policy, lambda: check_partitions(settings))
         self._counts = counts
         await asyncio.gather(
-            self._producer.start(), self._leading_producer.start(), self._burying_producer.start()
+            self._producer.start(), self._leading_producer.start(), self._dead_letter_producer.start()
         )
         await self._exchange.start()
         homes = counts[topics.state_changelog.name]
@@ -102,12 +102,12 @@ class CaptureWork:
         self.states_led = Repartition(self._leading_producer, topics.states_by_user.name, homes)
         platform = (PLATFORMS_WITH_MEDIA if settings.capture_media else PLATFORMS)["messenger"]
         find = partial(find_partitioner, settings, topics, counts, platform)
-        choice = PartitionerChoice(find, self.table, self.homes, self.patience)
+        choice = PartitionerChoice(find, self.table, self.homes, self.retry_policy)
         self._join = CaptureJoin(
-            app, topics, counts, choice, self.events_led, self.states_led, self._exchange, self.patience
+            app, topics, counts, choice, self.events_led, self.states_led, self._exchange, self.retry_policy
         )
         self.dead_letters = DeadLetterTopic(
-            self._burying_producer, topics.dead_letters.name, counts[topics.dead_letters.name]
+            self._dead_letter_producer, topics.dead_letters.name, counts[topics.dead_letters.name]
         )
         self.capture = CaptureEvents(
             platform,
@@ -145,7 +145,7 @@ class CaptureWork:
             self._exchange.stop(),
             self._producer.stop(),
             self._leading_producer.stop(),
-            self._burying_producer.stop(),
+            self._dead_letter_producer.stop(),
         )
 
     @property
@@ -157,7 +157,7 @@ class CaptureWork:
             "states": self.feed_states.states,
             "events_led_home": self.events_led.records,
             "states_led_home": self.states_led.records,
-            "dead_letters": self.dead_letters.buried.total(),
+            "dead_letters": self.dead_letters.sent.total(),
         }
 
     @property

@@ -24,7 +24,7 @@ from sinks.errors import CannotGoOn, ServiceDown
 from sinks.exports.log import ExportLog
 from sinks.kafka.producer import RecordProducer
 from sinks.postgres.sqlstate import DRIVER_ERRORS
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,12 +51,12 @@ class ExportWork:
         self._fail = fail
         self._storage = open_storage(settings)
         self.topics = topics_of(settings)
-        self.patience = Patience("export")
-        burying, self._storing = Patience("dead letters"), Patience("storage")
+        self.retry_policy = RetryPolicy("export")
+        to_dead_letters, self._storing = RetryPolicy("dead letters"), RetryPolicy("storage")
         #: What is looked at from outside: every part that may wait, and the topics that are read.
-        self.patiences = (self.patience, burying, self._storing)
+        self.retry_policies = (self.retry_policy, to_dead_letters, self._storing)
         self.consumed = self.topics.read_by(Role.EXPORT)
-        self._producer = RecordProducer(client_settings(settings), burying, compress=True)
+        self._producer = RecordProducer(client_settings(settings), to_dead_letters, compress=True)
         self._pool: asyncpg.Pool | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         declare_agent(app, "export", self.topics.exports.name, lambda: self._jobs)
@@ -69,14 +69,14 @@ class ExportWork:
         """
         settings = self._settings
         counts = await once_kafka_answers(
-            self.patience, lambda: partition_counts(settings, [self.topics.dead_letters.name])
+            self.retry_policy, lambda: partition_counts(settings, [self.topics.dead_letters.name])
         )
         await self._producer.start()
         self.dead_letters = DeadLetterTopic(
             self._producer, self.topics.dead_letters.name, counts[self.topics.dead_letters.name]
         )
         self._pool = await create_pool(settings, application_name="chatlog-export", min_size=0)
-        self.attempts = ExportAttempts(ExportLog(self._pool), self._files(), self.patience)
+        self.attempts = ExportAttempts(ExportLog(self._pool), self._files(), self.retry_policy)
         self.exports = Exports(self.attempts, self.dead_letters, concurrency=settings.export_concurrency)
         self._jobs = ChunkRunner("export", self.exports, in_order=False, fail=self._fail)
         try:
@@ -118,7 +118,7 @@ class ExportWork:
             "failed": stats.failed.total(),
             "rows": stats.rows,
             "bytes": stats.bytes,
-            "dead_letters": self.dead_letters.buried.total(),
+            "dead_letters": self.dead_letters.sent.total(),
         }
 
     def _files(self) -> ExportFiles:
@@ -151,7 +151,7 @@ class ExportWork:
             connection.terminate()
 
     async def _check_storage(self) -> None:
-        await self._storing.until_done(self._storage.check)
+        await self._storing.run(self._storage.check)
         self.exports.may_begin.set()
 
     async def _fail_if_unfit(self, checking: asyncio.Task[None]) -> None:

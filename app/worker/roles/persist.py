@@ -18,7 +18,7 @@ from sinks.kafka.producer import RecordProducer
 from sinks.postgres.chat_log import ChatLogSink
 from sinks.postgres.partitions import keep_partitions_ahead
 from sinks.postgres.survey_lookup import SurveyLookup
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 
 if TYPE_CHECKING:
     import asyncpg
@@ -35,13 +35,13 @@ class PersistWork:
         self._settings = settings
         self._fail = fail
         self.topics = topics_of(settings)
-        self.patience = Patience("persist")
-        burying, keeping = Patience("dead letters"), Patience("dead-letters table")
+        self.retry_policy = RetryPolicy("persist")
+        to_dead_letters, keeping = RetryPolicy("dead letters"), RetryPolicy("dead-letters table")
         #: What is looked at from outside: every part that may wait, and the topics that are read.
-        self.patiences = (self.patience, burying, keeping)
+        self.retry_policies = (self.retry_policy, to_dead_letters, keeping)
         self.consumed = self.topics.read_by(Role.PERSIST)
         self._keeping = keeping
-        self._producer = RecordProducer(client_settings(settings), burying, compress=True)
+        self._producer = RecordProducer(client_settings(settings), to_dead_letters, compress=True)
         self._pool: asyncpg.Pool | None = None
         declare_agent(app, "persist", self.topics.chat_log.name, lambda: self._entries)
         declare_agent(
@@ -59,13 +59,13 @@ class PersistWork:
         """
         settings = self._settings
         counts = await once_kafka_answers(
-            self.patience, lambda: partition_counts(settings, [self.topics.dead_letters.name])
+            self.retry_policy, lambda: partition_counts(settings, [self.topics.dead_letters.name])
         )
         await self._producer.start()
         self._pool = await create_pool(settings, application_name="chatlog-persist", min_size=0)
         self.sink = ChatLogSink(
             self._pool,
-            self.patience,
+            self.retry_policy,
             max_entries=settings.batch_max_entries,
             max_wait_s=settings.batch_max_wait_s,
             # One connection is left for dead letters, partitions and surveys.
@@ -76,7 +76,7 @@ class PersistWork:
         )
         self.dead_letter_table = DeadLetterTable(self._pool, self._keeping)
         self._partitions = asyncio.create_task(keep_partitions_ahead(self._pool), name="partitions")
-        surveys = SurveyLookup(self._pool, self.patience)
+        surveys = SurveyLookup(self._pool, self.retry_policy)
         self._fresh_surveys = asyncio.create_task(surveys.keep_fresh(), name="surveys")
         self._entries = ChunkRunner(
             "persist", Persist(self.sink, self.dead_letters, surveys), in_order=False, fail=self._fail
@@ -108,7 +108,7 @@ class PersistWork:
             "duplicates": stats.duplicates,
             "refused": stats.refused,
             "key_conflicts": stats.key_conflicts,
-            "dead_letters": self.dead_letters.buried.total(),
+            "dead_letters": self.dead_letters.sent.total(),
             "dead_letters_kept": self.dead_letter_table.stats.rows,
             "foreign_dead_letters": self.keep_dead_letters.foreign,
         }

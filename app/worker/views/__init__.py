@@ -200,7 +200,7 @@ class Views(Web):
         return _health(self._worker.health.ready(), ways=snapshot.ways(self._worker))
 
     @Service.task
-    async def _sample_again_and_again(self) -> None:
+    async def _poll(self) -> None:
         while not self.should_stop:
             self._rates.sample(self._worker.work.counters, time.monotonic())
             await self.sleep(SAMPLE_EVERY_S)

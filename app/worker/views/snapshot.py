@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from app.worker.views.rates import Rates
     from app.worker.watch.lag import PartitionLag
     from app.worker.watch.verdicts import Verdict
-    from sinks.retrying import Patience
+    from sinks.retry import RetryPolicy
 
 #: What JSON can hold, to be shown or sent as it is.
 Snapshot: TypeAlias = dict[str, Any]
@@ -103,17 +103,17 @@ def sink(app: WorkerApp, rates: Rates) -> Snapshot:
     """Return how writing goes: speed, batches, latency, retries, and what it waits for."""
     found: Snapshot = {
         "per_second": {name: round(rate, 1) for name, rate in rates.per_second().items()},
-        "retries": sum(patience.retries for patience in app.work.patiences),
-        "last_error": app.work.patience.last_error,
-        "waiting_since": _waiting_since(app.work.patience),
+        "retries": sum(policy.retries for policy in app.work.retry_policies),
+        "last_error": app.work.retry_policy.last_error,
+        "waiting_since": _waiting_since(app.work.retry_policy),
         "parts": [
             {
-                "part": patience.part,
-                "retries": patience.retries,
-                "last_error": patience.last_error,
-                "waiting_since": _waiting_since(patience),
+                "part": policy.part,
+                "retries": policy.retries,
+                "last_error": policy.last_error,
+                "waiting_since": _waiting_since(policy),
             }
-            for patience in app.work.patiences
+            for policy in app.work.retry_policies
         ],
     }
     if app.role is Role.PERSIST:
@@ -165,7 +165,7 @@ def exports(app: WorkerApp) -> Snapshot | None:
 async def dead_letters(app: WorkerApp) -> Snapshot:
     """Return how many dead letters there are by reason: made by this process, and kept in the table."""
     return {
-        "buried": dict(app.work.dead_letters.buried.most_common()),
+        "sent": dict(app.work.dead_letters.sent.most_common()),
         "table": await app.database.dead_letters() if app.database else None,
     }
 
@@ -197,10 +197,10 @@ def _oldest(seconds: Sequence[float | None]) -> float | None:
     return round(max(known), 1) if len(known) == len(seconds) else None
 
 
-def _waiting_since(patience: Patience) -> str | None:
-    if patience.waiting_since is None:
+def _waiting_since(policy: RetryPolicy) -> str | None:
+    if policy.waiting_since is None:
         return None
-    return _iso(time.time() - (time.monotonic() - patience.waiting_since))
+    return _iso(time.time() - (time.monotonic() - policy.waiting_since))
 
 
 def _iso(moment_s: float | None) -> str | None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from app.postgres.probe import DatabaseProbe
     from app.settings import Settings
     from app.worker.watch.lag import LagMonitor
-    from sinks.retrying import Patience
+    from sinks.retry import RetryPolicy
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Watched(Protocol):
     rebalancing_count: int
 
     @property
-    def work(self) -> HasPatience:
+    def work(self) -> HasRetryPolicies:
         """What the role does."""
 
     @property
@@ -73,11 +73,11 @@ class Watched(Protocol):
         """Return when the work in hand of a partition last showed life, by `time.monotonic()`."""
 
 
-class HasPatience(Protocol):
+class HasRetryPolicies(Protocol):
     """Work that may wait for services."""
 
     @property
-    def patiences(self) -> tuple[Patience, ...]:
+    def retry_policies(self) -> tuple[RetryPolicy, ...]:
         """Every part that may wait."""
 
 
@@ -138,14 +138,14 @@ class HealthMonitor(Service):
             self._database.close()
 
     @Service.task
-    async def _look_again_and_again(self) -> None:
+    async def _poll(self) -> None:
         while not self.should_stop:
             facts = self.look()
             self._log.note(facts, self._app.rebalancing_count, len(self._app.assigned()), time.monotonic())
             await self.sleep(LOOK_EVERY_S)
 
     @Service.task
-    async def _ask_the_database_again_and_again(self) -> None:
+    async def _poll_database(self) -> None:
         while self._database is not None and not self.should_stop:
             await self._database.check()
             await self._database.watch()
@@ -159,9 +159,9 @@ class HealthMonitor(Service):
             rebalancing=app.rebalancing,
             recovery=self._recovery(),
             waiting=tuple(
-                Waiting(patience.part, now - patience.waiting_since, patience.reason, patience.last_error)
-                for patience in app.work.patiences
-                if patience.waiting_since is not None
+                Waiting(policy.part, now - policy.waiting_since, policy.reason, policy.last_error)
+                for policy in app.work.retry_policies
+                if policy.waiting_since is not None
             ),
             kafka_silent_s=app.lag.age_s if app.lag.is_stale else None,
             database_error=self._database.error if self._database else None,

@@ -1,6 +1,6 @@
 """What a worker's log tells of its health: one line for a change, and again now and then while it lasts.
 
-What waits for a service is told by the part that waits (`sinks.retrying`), and is not told twice.
+What waits for a service is told by the part that waits (`sinks.retry`), and is not told twice.
 """
 
 from __future__ import annotations

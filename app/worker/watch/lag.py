@@ -175,7 +175,7 @@ class LagMonitor(Service):
         await self._offsets.close()
 
     @Service.task
-    async def _look_again_and_again(self) -> None:
+    async def _poll(self) -> None:
         while not self.should_stop:
             await self.look()
             await self.sleep(LOOK_EVERY_S)

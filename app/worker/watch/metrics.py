@@ -72,10 +72,10 @@ class WorkerCollector(Collector):
                 yield from persist_figures(cast("PersistWork", app.work))
             case Role.EXPORT:
                 yield from export_figures(cast("ExportWork", app.work))
-        buried = app.work.dead_letters.buried
+        sent = app.work.dead_letters.sent
         # All reasons from the start: of a counter that begins at 1, Prometheus does not see the first step.
-        every = {reason.value: buried[reason] for reason in Reason}
-        yield by_label("chatlog_dead_letters", "Records buried as dead letters.", "reason", every)
+        every = {reason.value: sent[reason] for reason in Reason}
+        yield by_label("chatlog_dead_letters", "Records sent to the dead letters.", "reason", every)
         yield from self._services()
         yield from self._health()
         yield from self._lag()
@@ -92,10 +92,10 @@ class WorkerCollector(Collector):
             "How long a part has waited for a service that is down; 0 when it does not wait.",
             labels=["part"],
         )
-        for patience in self._app.work.patiences:
-            retries.add_metric([patience.part], patience.retries)
-            since = patience.waiting_since
-            waiting.add_metric([patience.part], 0.0 if since is None else now - since)
+        for policy in self._app.work.retry_policies:
+            retries.add_metric([policy.part], policy.retries)
+            since = policy.waiting_since
+            waiting.add_metric([policy.part], 0.0 if since is None else now - since)
         yield retries
         yield waiting
 

@@ -125,7 +125,7 @@ def check(world: World, events: list[Said], states: list[Said]) -> None:
     assert {what: answers for what, answers in produced.items() if what in honest} == {
         what: {expected[what]} for what in honest
     }
-    assert world.dead_letters.buried == []
+    assert world.dead_letters.sent == []
 
 
 @given(
@@ -356,16 +356,16 @@ def test_what_is_no_event_or_state_is_a_dead_letter_and_its_neighbours_are_joine
         world.start()
         await world.all_done()
 
-        buried = {(letter.topic, letter.offset): letter for letter in world.dead_letters.buried}
-        assert {place: str(letter.reason) for place, letter in buried.items()} == {
+        letters = {(letter.topic, letter.offset): letter for letter in world.dead_letters.sent}
+        assert {place: str(letter.reason) for place, letter in letters.items()} == {
             ("events", 0): "not_json",
             ("events", 7): "missing_field",
             ("events", 8): "empty",
             ("states", 0): "not_an_object",
             ("states", 13): "wrong_type",
         }
-        assert buried["events", 0].value == b"{"
-        world.dead_letters.buried.clear()
+        assert letters["events", 0].value == b"{"
+        world.dead_letters.sent.clear()
         check(world, events, states)
         assert world.feed.states == 12
         assert world.capture.entries == 6
@@ -423,7 +423,7 @@ def test_after_a_bad_state_the_one_before_it_is_no_longer_in_force(
             (question, None, metadata),
             of_before,
         ]
-        assert [(letter.topic, letter.offset) for letter in world.dead_letters.buried] == [("states", 1)]
+        assert [(letter.topic, letter.offset) for letter in world.dead_letters.sent] == [("states", 1)]
 
     virtual_time.run(test())
 
@@ -438,7 +438,7 @@ def test_a_state_too_large_to_be_kept_leaves_what_fits_in_force(monkeypatch: pyt
         await world.all_done()
         (entry,) = world.producer.entries
         assert (entry["question_ref"], entry["shortcode"], entry["metadata"]) == ("q1", "f", None)
-        (letter,) = world.dead_letters.buried
+        (letter,) = world.dead_letters.sent
         assert (letter.reason, letter.value) == ("too_large", large.as_state())
 
     virtual_time.run(test())
@@ -450,7 +450,7 @@ def test_a_bad_state_that_is_put_back_counts_from_when_it_came_first() -> None:
         world.states.append(b"{", START_MS, key=b"u")
         world.start()
         await world.all_done()
-        (letter,) = world.dead_letters.buried
+        (letter,) = world.dead_letters.sent
         good = b'{"userid": "u", "updated": %d, "state_json": {"question": "q1"}}' % (START_MS + 1_000)
         world.states.append(good, START_MS + 1_000)
         world.states.append(letter.value, START_MS + 60_000, key=letter.key, headers=letter.headers)
@@ -462,7 +462,7 @@ def test_a_bad_state_that_is_put_back_counts_from_when_it_came_first() -> None:
         await world.all_done()
         (entry,) = world.producer.entries
         assert entry["question_ref"] == "q1"
-        assert world.dead_letters.buried[1].headers == letter.headers
+        assert world.dead_letters.sent[1].headers == letter.headers
 
     virtual_time.run(test())
 
@@ -483,7 +483,7 @@ def test_an_event_that_died_after_the_join_is_joined_with_the_same_state_when_it
         world.events.append(large, START_MS + 1_000)
         world.start()
         await world.all_done()
-        (letter,) = world.dead_letters.buried
+        (letter,) = world.dead_letters.sent
 
         for said in states[1:]:
             user = said.user if known else "another"
@@ -499,7 +499,7 @@ def test_an_event_that_died_after_the_join_is_joined_with_the_same_state_when_it
             world.producer.max_bytes = 1_000 if again == 1 else 10_000
             world.events.append(letter.value, START_MS + 20_000_000, key=letter.key, headers=letter.headers)
             await world.all_done()
-        assert [buried.headers for buried in world.dead_letters.buried] == [letter.headers] * 2
+        assert [sent.headers for sent in world.dead_letters.sent] == [letter.headers] * 2
         entry = world.producer.entries[-1]
         assert entry["content"] == "x" * 2_000
         assert entry["question_ref"] == ("q0" if known else None)
@@ -520,7 +520,7 @@ def test_an_entry_that_the_chat_log_topic_does_not_take_is_a_dead_letter_of_its_
         world.events.append(events[4].as_event(), START_MS)
         world.start()
         await world.all_done()
-        (letter,) = world.dead_letters.buried
+        (letter,) = world.dead_letters.sent
         assert (letter.topic, letter.offset, letter.value) == ("events", 3, large)
         assert {entry["content"] for entry in world.producer.entries} == {f"event {n}" for n in (0, 1, 2, 4)}
         assert world.capture.entries == 4
@@ -542,6 +542,6 @@ def test_every_event_is_counted_by_its_category() -> None:
         await world.all_done()
         assert world.capture.categories == {"text": 1, "watermark": 2, "other": 1}
         assert len(world.producer.entries) == 1
-        assert world.dead_letters.buried == []
+        assert world.dead_letters.sent == []
 
     virtual_time.run(test())

@@ -23,7 +23,7 @@ from models.dead_letters import from_record
 from models.exports import ExportJob, object_key
 from sinks.dead_letters import DeadLetterTopic
 from sinks.exports.log import ExportLog
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 from sinks.storage.bucket import ObjectStorage, StorageSettings
 from tests.agents.test_persist import record
 from tests.exporting import (
@@ -135,7 +135,7 @@ async def worker_of(
         async def make(concurrency: int = 2, lease: timedelta = LONG) -> Worker:
             files_in = await stack.enter_async_context(GatedStorage(storage))
             files = ExportFiles(files_in, connected, key_of, own_keys=True, link_lives=timedelta(hours=1))
-            attempts = ExportAttempts(ExportLog(pool, lease), files, Patience("export"), QUICK)
+            attempts = ExportAttempts(ExportLog(pool, lease), files, RetryPolicy("export"), QUICK)
             dead_letters = DeadLetterTopic(producer, topic, partitions=1)
             worker = Worker(Exports(attempts, dead_letters, concurrency=concurrency), files_in)
             worker.exports.may_begin.set()
@@ -207,7 +207,7 @@ async def test_a_row_that_no_file_can_hold_does_not_fail_the_export_and_is_told(
     assert moments.count("[not shown: timestamp out of range]") == 1
 
 
-async def test_bad_records_and_jobs_without_a_row_are_buried_and_hold_nothing_up(
+async def test_bad_records_and_jobs_without_a_row_are_dead_letters_and_hold_nothing_up(
     database: Settings, worker: Worker, kafka: str, kafka_prefix: str
 ) -> None:
     await make_survey(database, 3)

@@ -16,7 +16,7 @@ from models.errors import BadRecord, Reason
 from sinks.kafka import producer as producer_module
 from sinks.kafka.delivery import OutRecord
 from sinks.kafka.producer import RecordProducer
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 from sinks.splitting import write_or_split
 from tests.services import LIMIT_S, eventually
 from tests.sinks.kafka.topics import make_topic, producing, records_in
@@ -78,11 +78,11 @@ async def test_a_record_too_large_for_the_topic_is_refused_and_its_neighbours_go
     kafka: str, kafka_prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     topic = await make_topic(kafka, f"{kafka_prefix}-log", max_message_bytes="100000")
-    patience = Patience("test")
+    retry_policy = RetryPolicy("test")
     records = numbered(500)
     records[7] = records[300] = OutRecord(b"key", b"x" * 200_000)
 
-    async with producing(kafka, patience) as producer:
+    async with producing(kafka, retry_policy) as producer:
 
         async def produce(some: Sequence[OutRecord]) -> int:
             await producer.send(topic, 0, some)
@@ -101,7 +101,7 @@ async def test_a_record_too_large_for_the_topic_is_refused_and_its_neighbours_go
         b"the end",
     ]
     # aiokafka's place in the sequence is lost with the batch; that is no outage, and nobody waits for it.
-    assert (patience.retries, caplog.messages) == (0, [])
+    assert (retry_policy.retries, caplog.messages) == (0, [])
 
 
 async def test_a_partition_with_records_too_large_does_not_disturb_the_others(
@@ -109,9 +109,9 @@ async def test_a_partition_with_records_too_large_does_not_disturb_the_others(
 ) -> None:
     """Each refusal makes a new producer, under the hands of all who are sending."""
     topic = await make_topic(kafka, f"{kafka_prefix}-log", partitions=4, max_message_bytes="100000")
-    patience = Patience("test")
+    retry_policy = RetryPolicy("test")
 
-    async with producing(kafka, patience) as producer:
+    async with producing(kafka, retry_policy) as producer:
 
         async def keep_sending(partition: int) -> None:
             for number in range(150):
@@ -128,7 +128,7 @@ async def test_a_partition_with_records_too_large_does_not_disturb_the_others(
     for partition in (1, 2, 3):
         found = [record.value for record in await records_in(kafka, topic, partition)]
         assert list(dict.fromkeys(found)) == expected
-    assert patience.retries == 0
+    assert retry_policy.retries == 0
 
 
 async def test_a_time_that_the_brokers_do_not_take_is_the_records_fault(
@@ -148,10 +148,10 @@ async def test_a_broker_killed_while_records_are_sent_gets_all_of_them_when_it_i
 ) -> None:
     monkeypatch.setattr(producer_module, "REQUEST_TIMEOUT_MS", 1_500)
     topic = await make_topic(dedicated_kafka.bootstrap_servers, "log", partitions=3)
-    patience = Patience("test")
+    retry_policy = RetryPolicy("test")
     sent, enough = [0, 0, 0], asyncio.Event()
 
-    async with producing(dedicated_kafka.bootstrap_servers, patience) as producer:
+    async with producing(dedicated_kafka.bootstrap_servers, retry_policy) as producer:
 
         async def keep_sending(partition: int) -> None:
             while not enough.is_set():
@@ -161,12 +161,12 @@ async def test_a_broker_killed_while_records_are_sent_gets_all_of_them_when_it_i
         sending = [asyncio.create_task(keep_sending(partition)) for partition in range(3)]
         await eventually(lambda: min(sent) > 200)
         await dedicated_kafka.kill()
-        await eventually(lambda: patience.waiting_since is not None, what="it says that it waits")
+        await eventually(lambda: retry_policy.waiting_since is not None, what="it says that it waits")
         enough.set()
         assert not any(partition.done() for partition in sending)
         await dedicated_kafka.start()
         await asyncio.gather(*sending)
-        assert patience.waiting_since is None
+        assert retry_policy.waiting_since is None
 
     for partition in range(3):
         found = [
@@ -182,19 +182,19 @@ async def test_a_frozen_broker_is_waited_for_and_a_stop_does_not_wait_with_it(
 ) -> None:
     monkeypatch.setattr(producer_module, "REQUEST_TIMEOUT_MS", 1_000)
     topic = await make_topic(dedicated_kafka.bootstrap_servers, "log")
-    patience = Patience("test")
-    producer = RecordProducer({"bootstrap_servers": dedicated_kafka.bootstrap_servers}, patience)
+    retry_policy = RetryPolicy("test")
+    producer = RecordProducer({"bootstrap_servers": dedicated_kafka.bootstrap_servers}, retry_policy)
     await producer.start()
     await producer.send(topic, 0, numbered(1))
     frozen = psutil.Process(dedicated_kafka.pid)
     frozen.suspend()
     try:
         sending = asyncio.create_task(producer.send(topic, 0, numbered(10, start=1)))
-        await eventually(lambda: patience.waiting_since is not None)
+        await eventually(lambda: retry_policy.waiting_since is not None)
         sending.cancel()
         await asyncio.wait({sending}, timeout=LIMIT_S)
         assert sending.cancelled()
-        assert patience.waiting_since is None
+        assert retry_policy.waiting_since is None
 
         # aiokafka's own stop would wait for as long as the broker is frozen.
         await asyncio.wait_for(producer.stop(), LIMIT_S)
@@ -220,11 +220,11 @@ async def test_a_producer_that_has_lost_its_place_in_the_sequence_is_renewed_and
 
 
 async def test_starting_waits_for_a_broker_and_can_be_cancelled() -> None:
-    patience = Patience("test")
-    producer = RecordProducer({"bootstrap_servers": f"127.0.0.1:{free_port()}"}, patience)
+    retry_policy = RetryPolicy("test")
+    producer = RecordProducer({"bootstrap_servers": f"127.0.0.1:{free_port()}"}, retry_policy)
     starting = asyncio.create_task(producer.start())
-    await eventually(lambda: patience.waiting_since is not None)
-    assert "Kafka cannot be reached" in str(patience.last_error)
+    await eventually(lambda: retry_policy.waiting_since is not None)
+    assert "Kafka cannot be reached" in str(retry_policy.last_error)
     starting.cancel()
     await asyncio.wait({starting}, timeout=LIMIT_S)
     assert starting.cancelled()
@@ -232,7 +232,7 @@ async def test_starting_waits_for_a_broker_and_can_be_cancelled() -> None:
 
 
 async def test_a_producer_that_was_not_started_says_so() -> None:
-    producer = RecordProducer({}, Patience("test"))
+    producer = RecordProducer({}, RetryPolicy("test"))
     with pytest.raises(RuntimeError, match="not started"):
         await producer.send("t", 0, numbered(1))
     await producer.stop()
@@ -244,10 +244,10 @@ async def test_a_send_that_waits_for_its_topic_outlives_the_producer_it_began_wi
     """One partition's refused record renews the producer while another's send waits for metadata."""
     monkeypatch.setattr(producer_module, "REQUEST_TIMEOUT_MS", 2_000)
     known, missing = await make_topic(kafka, f"{kafka_prefix}-known"), f"{kafka_prefix}-missing"
-    patience = Patience("test")
-    async with producing(kafka, patience) as producer:
+    retry_policy = RetryPolicy("test")
+    async with producing(kafka, retry_policy) as producer:
         sending = asyncio.create_task(producer.send(missing, 0, numbered(3)))
-        await eventually(lambda: patience.waiting_since is not None, what="it waits for the topic")
+        await eventually(lambda: retry_policy.waiting_since is not None, what="it waits for the topic")
         too_large = OutRecord(b"k", b"x" * 2_000_000)
         for _ in range(20):
             with pytest.raises(BadRecord):

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from sinks.kafka.producer import RecordProducer
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 from tests.services import eventually
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ async def _read(server: str, topic: str, partitions: Sequence[int]) -> list[Cons
 
 
 @asynccontextmanager
-async def producing(server: str, patience: Patience | None = None) -> AsyncIterator[RecordProducer]:
+async def producing(server: str, retry_policy: RetryPolicy | None = None) -> AsyncIterator[RecordProducer]:
     """A started producer."""
-    producer = RecordProducer({"bootstrap_servers": server}, patience or Patience("test"))
+    producer = RecordProducer({"bootstrap_servers": server}, retry_policy or RetryPolicy("test"))
     await producer.start()
     try:
         yield producer

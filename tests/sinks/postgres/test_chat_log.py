@@ -22,7 +22,7 @@ from models.fields import TIMESTAMP_MAX_MS
 from sinks.errors import CannotGoOn
 from sinks.postgres.batching import STOP_S
 from sinks.postgres.chat_log import ChatLogSink
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 from tests.faults.freezing import frozen
 from tests.services import LIMIT_S, eventually, settings_for_tests
 from tests.sinks.conftest import migrate
@@ -60,11 +60,11 @@ def entry(number: int = 0, **fields: Any) -> ChatLogEntry:
 
 def sink_on(pool: asyncpg.Pool, **limits: Any) -> ChatLogSink:
     chosen: dict[str, Any] = {"max_entries": 1000, "max_wait_s": 0.01, "max_writes": 2}
-    return ChatLogSink(pool, Patience("test"), **(chosen | limits))
+    return ChatLogSink(pool, RetryPolicy("test"), **(chosen | limits))
 
 
-def patience_of(sink: ChatLogSink) -> Patience:
-    return sink._patience
+def retry_policy_of(sink: ChatLogSink) -> RetryPolicy:
+    return sink._retry_policy
 
 
 @pytest.fixture
@@ -260,7 +260,7 @@ async def test_two_sinks_that_write_the_same_messages_at_once_do_not_stop_each_o
 
     assert set(await rows_of(database)) == {each.key for each in entries}
     assert sum(sink.stats.rows for sink in sinks) == 5_000
-    assert [patience_of(sink).retries for sink in sinks] == [0, 0]
+    assert [retry_policy_of(sink).retries for sink in sinks] == [0, 0]
 
 
 def log_with_conflicts(entries: int, apart: int) -> list[ChatLogEntry]:
@@ -493,7 +493,7 @@ async def test_connections_cut_in_the_middle_of_writes_lose_and_double_nothing(
 
     cutter = asyncio.create_task(cut_connections())
     # However fast they are: until they were cut off often, and had to write again.
-    while cut < 10 or patience_of(sink).retries < 3:
+    while cut < 10 or retry_policy_of(sink).retries < 3:
         entries = [entry(len(written) + number) for number in range(2_000)]
         refused = await asyncio.gather(
             *(sink.write(entries[start : start + 100]) for start in range(0, len(entries), 100))
@@ -505,7 +505,7 @@ async def test_connections_cut_in_the_middle_of_writes_lose_and_double_nothing(
     await asyncio.wait({cutter})
 
     assert set(await rows_of(database)) == {each.key for each in written}
-    assert patience_of(sink).waiting_since is None
+    assert retry_policy_of(sink).waiting_since is None
 
 
 @asynccontextmanager
@@ -522,9 +522,9 @@ async def locked(settings: Settings, how: str) -> AsyncIterator[None]:
 
 
 async def waits(sink: ChatLogSink, for_what: str) -> bool:
-    patience = patience_of(sink)
-    assert patience.waiting_since is not None
-    return for_what in (patience.last_error or "")
+    retry_policy = retry_policy_of(sink)
+    assert retry_policy.waiting_since is not None
+    return for_what in (retry_policy.last_error or "")
 
 
 async def test_a_locked_table_is_waited_for(database: Settings) -> None:
@@ -580,7 +580,7 @@ async def test_a_server_that_crashes_and_comes_back_finds_its_writes_waiting(
     writing = asyncio.gather(*(write_on() for _ in range(8)))
     await eventually(lambda: sink.stats.rows > 400)
     await dedicated_postgres.stop("immediate")
-    await eventually(lambda: patience_of(sink).waiting_since is not None)
+    await eventually(lambda: retry_policy_of(sink).waiting_since is not None)
     enough.set()
     assert not writing.done()
     await dedicated_postgres.start()
@@ -620,7 +620,7 @@ async def test_what_was_abandoned_can_be_written_again(database: Settings, sink:
         await sink.abandon()
         await asyncio.wait(writing, timeout=LIMIT_S)
         assert all(task.cancelled() for task in writing)
-        assert patience_of(sink).waiting_since is None
+        assert retry_policy_of(sink).waiting_since is None
 
     assert await sink.write([entry(number) for number in range(3)]) == []
     assert await count(database) == 3

@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import BadRecord
 from sinks.errors import CannotGoOn, ServiceDown
-from sinks.postgres.sqlstate import DRIVER_ERRORS, verdict
+from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 
 CASES = [
     ("08006", ServiceDown, "connection failure"),
@@ -42,7 +42,7 @@ CASES = [
 @pytest.mark.parametrize(("code", "expected", "what"), CASES, ids=[case[2] for case in CASES])
 def test_the_sqlstate_says_who_must_act(code: str, expected: type[Exception], what: str) -> None:
     error = asyncpg.PostgresError.new({"C": code, "M": what, "S": "ERROR"})
-    assert isinstance(verdict(error), expected)
+    assert isinstance(classify(error), expected)
 
 
 @pytest.mark.parametrize(
@@ -59,13 +59,13 @@ def test_the_sqlstate_says_who_must_act(code: str, expected: type[Exception], wh
     ids=lambda error: type(error).__name__,
 )
 def test_a_lost_connection_means_wait(error: Exception) -> None:
-    assert isinstance(verdict(error), ServiceDown)
+    assert isinstance(classify(error), ServiceDown)
 
 
 @pytest.mark.parametrize("code", [code for code, expected, _ in CASES if expected is ServiceDown])
 def test_who_waits_is_told_which_service_and_what_to_do(code: str) -> None:
     error = asyncpg.PostgresError.new({"C": code, "M": "said the server", "S": "ERROR"})
-    what, _, remedy = str(verdict(error)).partition(": ")
+    what, _, remedy = str(classify(error)).partition(": ")
     # The first part is told to anyone who asks for the worker's health.
     assert what == f"PostgreSQL refuses for now (SQLSTATE {code})"
     assert remedy.endswith("; it says: said the server")
@@ -74,19 +74,19 @@ def test_who_waits_is_told_which_service_and_what_to_do(code: str) -> None:
 
 def test_the_remedy_is_that_of_the_code_rather_than_of_its_class() -> None:
     full = asyncpg.PostgresError.new({"C": "53100", "M": "could not extend file", "S": "ERROR"})
-    assert "its disk is full" in str(verdict(full))
+    assert "its disk is full" in str(classify(full))
 
 
 def test_a_server_that_is_silent_is_told_from_one_that_is_not_there() -> None:
-    assert str(verdict(TimeoutError())).startswith("PostgreSQL does not answer (TimeoutError): ")
-    gone = str(verdict(ConnectionRefusedError(111, "Connect call failed ('10.0.0.1', 5432)")))
+    assert str(classify(TimeoutError())).startswith("PostgreSQL does not answer (TimeoutError): ")
+    gone = str(classify(ConnectionRefusedError(111, "Connect call failed ('10.0.0.1', 5432)")))
     assert gone.partition(": ")[0] == "PostgreSQL cannot be reached (ConnectionRefusedError)"
     assert "start it, or correct DATABASE_URL; [Errno 111]" in gone
-    assert str(verdict(ConnectionResetError())).endswith("start it, or correct DATABASE_URL")
+    assert str(classify(ConnectionResetError())).endswith("start it, or correct DATABASE_URL")
 
 
 def test_a_url_that_cannot_be_used_is_nothing_to_wait_for() -> None:
-    described = verdict(asyncpg.ClientConfigurationError("invalid DSN: postgresql://me:secret@"))
+    described = classify(asyncpg.ClientConfigurationError("invalid DSN: postgresql://me:secret@"))
     assert isinstance(described, CannotGoOn)
     assert "DATABASE_URL" in str(described)
     assert "secret" not in str(described)
@@ -101,7 +101,7 @@ def test_a_refused_record_is_described_without_its_content() -> None:
     error = asyncpg.PostgresError.new(
         {"C": "22P02", "M": 'invalid input syntax for type uuid: "my secret"', "S": "ERROR"}
     )
-    described = verdict(error)
+    described = classify(error)
     assert isinstance(described, BadRecord)
     assert "secret" not in str(described)
     assert "22P02" in described.detail
@@ -123,7 +123,7 @@ def test_a_refused_record_is_described_without_its_content() -> None:
     ids=str,
 )
 def test_what_waiting_does_not_mend_stops(error: Exception) -> None:
-    assert isinstance(verdict(error), CannotGoOn)
+    assert isinstance(classify(error), CannotGoOn)
 
 
 @pytest.mark.parametrize(
@@ -140,4 +140,4 @@ def test_what_waiting_does_not_mend_stops(error: Exception) -> None:
     ids=str,
 )
 def test_what_passes_is_waited_for(error: Exception) -> None:
-    assert isinstance(verdict(error), ServiceDown)
+    assert isinstance(classify(error), ServiceDown)

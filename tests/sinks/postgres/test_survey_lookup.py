@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from app.postgres.connections import create_pool
 from sinks.postgres.survey_lookup import SurveyLookup
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 from tests.services import eventually, settings_for_tests
 from tests.sinks.conftest import migrate
 from tests.survey_tables import ANN, BENS, FIRST, MADE, SECOND, SURVEY, execute, make_surveys, session
@@ -35,7 +35,7 @@ def us(moment: datetime) -> int:
 @asynccontextmanager
 async def kept_fresh(pool: asyncpg.Pool) -> AsyncIterator[SurveyLookup]:
     """A lookup that a worker keeps fresh, in much less than a minute."""
-    lookup = SurveyLookup(pool, Patience("test"), every_s=0.05)
+    lookup = SurveyLookup(pool, RetryPolicy("test"), every_s=0.05)
     task = asyncio.create_task(lookup.keep_fresh())
     try:
         yield lookup
@@ -50,7 +50,7 @@ async def found(lookup: SurveyLookup, page: str = "page-of-ann", *, later: int =
 
 async def test_a_message_gets_the_survey_of_its_pages_owner(database: Settings, pool: asyncpg.Pool) -> None:
     await make_surveys(database)
-    lookup = SurveyLookup(pool, Patience("test"))
+    lookup = SurveyLookup(pool, RetryPolicy("test"))
 
     assert await found(lookup) == FIRST
     assert await found(lookup, "page-of-ben") == BENS
@@ -74,7 +74,7 @@ async def test_a_new_version_is_known_soon(database: Settings, pool: asyncpg.Poo
 async def test_a_survey_without_owner_or_time_is_left_out(database: Settings, pool: asyncpg.Pool) -> None:
     await make_surveys(database)
     await execute(database, SURVEY, SECOND, ANN, "form", datetime.max)  # noqa: DTZ901 -- infinity, to asyncpg
-    lookup = SurveyLookup(pool, Patience("test"))
+    lookup = SurveyLookup(pool, RetryPolicy("test"))
 
     assert await found(lookup, later=10**15) == FIRST
 
@@ -144,7 +144,7 @@ async def test_while_the_database_is_away_what_was_known_is_looked_up(
     await make_surveys(settings)
     pool = await create_pool(settings, min_size=0)
     try:
-        lookup = SurveyLookup(pool, Patience("test"))
+        lookup = SurveyLookup(pool, RetryPolicy("test"))
         assert await found(lookup) == FIRST
 
         await dedicated_postgres.kill()
@@ -163,11 +163,11 @@ async def test_at_the_start_it_waits_for_a_database_that_is_down(
     await migrate(settings)
     await make_surveys(settings)
     await dedicated_postgres.kill()
-    patience = Patience("test")
+    retry_policy = RetryPolicy("test")
     pool = await create_pool(settings, min_size=0)
     try:
-        asking = asyncio.create_task(found(SurveyLookup(pool, patience)))
-        await eventually(lambda: patience.retries > 0)
+        asking = asyncio.create_task(found(SurveyLookup(pool, retry_policy)))
+        await eventually(lambda: retry_policy.retries > 0)
         await dedicated_postgres.start()
         started = settings.model_copy(update={"database_url": SecretStr(dedicated_postgres.url)})
         assert started.require_database_url() == settings.require_database_url()

@@ -10,7 +10,7 @@ from botocore import exceptions, parsers
 from botocore.exceptions import ClientError
 
 from sinks.errors import CannotGoOn, ServiceDown
-from sinks.storage.errors import LOST, REFUSALS, WAIT, UploadLost, verdict
+from sinks.storage.errors import LOST, REFUSALS, WAIT, UploadLost, classify
 
 
 def answer(code: str, status: int, message: str = "it is so") -> ClientError:
@@ -26,22 +26,22 @@ def unreachable(cause: Exception) -> exceptions.EndpointConnectionError:
 
 @pytest.mark.parametrize("code", sorted(WAIT))
 def test_what_passes_is_waited_for(code: str) -> None:
-    assert type(verdict(answer(code, 400))) is ServiceDown
+    assert type(classify(answer(code, 400))) is ServiceDown
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 507])
 def test_so_is_any_trouble_of_the_server(status: int) -> None:
-    assert type(verdict(answer("Whatever", status))) is ServiceDown
+    assert type(classify(answer("Whatever", status))) is ServiceDown
 
 
 @pytest.mark.parametrize("code", sorted(LOST))
 def test_an_upload_that_is_gone_is_told_apart(code: str) -> None:
-    assert isinstance(verdict(answer(code, 404)), UploadLost)
+    assert isinstance(classify(answer(code, 404)), UploadLost)
 
 
 @pytest.mark.parametrize("code", sorted(REFUSALS))
 def test_a_refusal_tells_what_to_mend_and_what_storage_said(code: str) -> None:
-    refused = verdict(answer(code, 400))
+    refused = classify(answer(code, 400))
     assert isinstance(refused, CannotGoOn)
     assert REFUSALS[code] in str(refused)
     assert f"it is so ({code}, PutObject)" in str(refused)
@@ -75,7 +75,7 @@ def test_a_refusal_tells_what_to_mend_and_what_storage_said(code: str) -> None:
     ],
 )
 def test_each_error_names_who_must_act(error: Exception, kind: type[Exception], said: str) -> None:
-    found = verdict(error)
+    found = classify(error)
     assert type(found) is kind
     assert said in str(found)
     assert "a-key" not in str(found)
@@ -83,4 +83,4 @@ def test_each_error_names_who_must_act(error: Exception, kind: type[Exception], 
 
 
 def test_a_long_answer_is_cut_to_one_line() -> None:
-    assert len(str(verdict(answer("AccessDenied", 403, "so\n" * 5000)))) < 600
+    assert len(str(classify(answer("AccessDenied", 403, "so\n" * 5000)))) < 600

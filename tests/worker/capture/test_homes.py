@@ -10,7 +10,7 @@ from agents.capture.homes import Homes
 from app.worker.capture import homes as capture_homes
 from app.worker.capture.homes import FALLBACK, FEW, Found, PartitionerChoice, found_in
 from models.partitioners import Partitioner, partition_of
-from sinks.retrying import Patience
+from sinks.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -81,7 +81,7 @@ class Look:
 
 async def choose(look: Look, table: Table, times: int) -> Partitioner | None:
     homes = Homes(12)
-    choice = PartitionerChoice(look, cast("StateTable", table), homes, Patience("test"))
+    choice = PartitionerChoice(look, cast("StateTable", table), homes, RetryPolicy("test"))
     for _ in range(times):
         await choice.make(is_still_ours=lambda: True)
     return homes.partitioner

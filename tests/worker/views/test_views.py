@@ -86,7 +86,7 @@ async def test_a_persist_worker_tells_what_it_did(system: Settings, workers: Wor
 
     dead = (await get(worker, "/api/dead-letters")).json
     assert dead == {
-        "buried": {"not_json": 1, "key_conflict": 1},
+        "sent": {"not_json": 1, "key_conflict": 1},
         "table": {reason: {"kept": 1, "pending": 1} for reason in ("not_json", "key_conflict")},
     }
 

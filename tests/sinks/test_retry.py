@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from models.errors import BadRecord, Reason
-from sinks import retrying
+from sinks import retry
 from sinks.errors import CannotGoOn, ServiceDown
-from sinks.retrying import BRIEF_S, FIRST_WAIT_S, LONGEST_WAIT_S, REPORT_EVERY_S, Patience
+from sinks.retry import BRIEF_S, FIRST_WAIT_S, LONGEST_WAIT_S, REPORT_EVERY_S, RetryPolicy
 from tests import virtual_time
 
 if TYPE_CHECKING:
@@ -35,30 +35,30 @@ class Service:
 
 @pytest.fixture(autouse=True)
 def _clock_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrying, "time", SimpleNamespace(monotonic=virtual_time.now))
+    monkeypatch.setattr(retry, "time", SimpleNamespace(monotonic=virtual_time.now))
 
 
 def test_what_works_at_once_is_not_a_retry(caplog: pytest.LogCaptureFixture) -> None:
-    patience = Patience("test")
+    policy = RetryPolicy("test")
     with caplog.at_level(logging.INFO):
-        assert virtual_time.run(patience.until_done(Service(0).ask)) == "answer"
-    assert (patience.retries, patience.last_error, patience.waiting_since) == (0, None, None)
+        assert virtual_time.run(policy.run(Service(0).ask)) == "answer"
+    assert (policy.retries, policy.last_error, policy.waiting_since) == (0, None, None)
     assert caplog.records == []
 
 
 def test_it_is_tried_again_until_the_service_is_back_with_bounded_waits() -> None:
-    patience, service = Patience("test"), Service(back_at_s=120)
+    policy, service = RetryPolicy("test"), Service(back_at_s=120)
 
-    assert virtual_time.run(patience.until_done(service.ask)) == "answer"
+    assert virtual_time.run(policy.run(service.ask)) == "answer"
 
     waits = [later - sooner for sooner, later in zip(service.asked_at, service.asked_at[1:], strict=False)]
     assert FIRST_WAIT_S <= waits[0] <= 2 * FIRST_WAIT_S + 1e-9
     assert all(waits[number] > waits[number - 1] for number in range(1, 5))
     assert max(waits) <= LONGEST_WAIT_S + FIRST_WAIT_S
     assert service.asked_at[-1] < 120 + LONGEST_WAIT_S + FIRST_WAIT_S
-    assert patience.retries == len(waits)
-    assert patience.last_error == "it is away"
-    assert patience.waiting_since is None
+    assert policy.retries == len(waits)
+    assert policy.last_error == "it is away"
+    assert policy.waiting_since is None
 
 
 @pytest.mark.parametrize(
@@ -67,23 +67,23 @@ def test_it_is_tried_again_until_the_service_is_back_with_bounded_waits() -> Non
     ids=lambda error: type(error).__name__,
 )
 def test_any_other_error_is_the_callers_at_once(error: Exception) -> None:
-    patience = Patience("test")
+    policy = RetryPolicy("test")
 
     async def fail() -> None:
         raise error
 
     with pytest.raises(type(error)):
-        virtual_time.run(patience.until_done(fail))
-    assert patience.retries == 0
+        virtual_time.run(policy.run(fail))
+    assert policy.retries == 0
 
 
 def test_an_outage_is_reported_once_then_every_half_minute_and_at_its_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    patience, service = Patience("persist"), Service(back_at_s=100)
+    policy, service = RetryPolicy("persist"), Service(back_at_s=100)
 
     with caplog.at_level(logging.INFO):
-        virtual_time.run(patience.until_done(service.ask))
+        virtual_time.run(policy.run(service.ask))
 
     waiting, back = caplog.records[:-1], caplog.records[-1]
     assert [record.levelname for record in waiting] == ["WARNING"] * 4
@@ -97,32 +97,32 @@ def test_an_outage_is_reported_once_then_every_half_minute_and_at_its_end(
 
 
 def test_many_who_wait_for_one_service_report_as_one(caplog: pytest.LogCaptureFixture) -> None:
-    patience, service = Patience("capture"), Service(back_at_s=20)
+    policy, service = RetryPolicy("capture"), Service(back_at_s=20)
 
     async def all_partitions() -> None:
-        await asyncio.gather(*(patience.until_done(service.ask) for _ in range(12)))
+        await asyncio.gather(*(policy.run(service.ask) for _ in range(12)))
 
     with caplog.at_level(logging.INFO):
         virtual_time.run(all_partitions())
 
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
-    assert patience.waiting_since is None
+    assert policy.waiting_since is None
 
 
 def test_it_waits_as_long_as_anyone_waits(caplog: pytest.LogCaptureFixture) -> None:
     """One batch may get through while another still waits, for a lock."""
-    patience = Patience("persist")
+    policy = RetryPolicy("persist")
 
     async def test() -> None:
-        stuck = asyncio.create_task(patience.until_done(Service(back_at_s=25).ask))
+        stuck = asyncio.create_task(policy.run(Service(back_at_s=25).ask))
         await asyncio.sleep(5)
-        began = patience.waiting_since
+        began = policy.waiting_since
         for _ in range(10):
-            await patience.until_done(Service(0).ask)
-            assert patience.waiting_since == began
+            await policy.run(Service(0).ask)
+            assert policy.waiting_since == began
             await asyncio.sleep(1)
         await stuck
-        assert patience.waiting_since is None
+        assert policy.waiting_since is None
 
     with caplog.at_level(logging.INFO):
         virtual_time.run(test())
@@ -133,19 +133,19 @@ def test_nobody_waits_any_more_once_the_work_was_cancelled_or_failed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A worker whose partitions were taken away while it waited must not say that it waits for ever."""
-    patience = Patience("persist")
+    policy = RetryPolicy("persist")
 
     async def fails_later() -> None:
         raise ServiceDown("away") if virtual_time.now() < 1 else CannotGoOn("stop")
 
     async def test(work: Callable[[], Awaitable[object]], patience_s: float) -> None:
-        waiting = asyncio.create_task(patience.until_done(work))
+        waiting = asyncio.create_task(policy.run(work))
         await asyncio.wait({waiting}, timeout=0.05)
-        assert patience.waiting_since == 0
+        assert policy.waiting_since == 0
         await asyncio.wait({waiting}, timeout=patience_s)
         waiting.cancel()
         await asyncio.wait({waiting})
-        assert patience.waiting_since is None
+        assert policy.waiting_since is None
 
     with caplog.at_level(logging.INFO):
         virtual_time.run(test(Service(back_at_s=1e9).ask, 3))
@@ -154,10 +154,10 @@ def test_nobody_waits_any_more_once_the_work_was_cancelled_or_failed(
 
 
 def test_cancelling_works_at_once() -> None:
-    patience = Patience("test")
+    policy = RetryPolicy("test")
 
     async def test() -> float:
-        waiting = asyncio.create_task(patience.until_done(Service(back_at_s=1e9).ask))
+        waiting = asyncio.create_task(policy.run(Service(back_at_s=1e9).ask))
         await asyncio.sleep(60)
         waiting.cancel()
         await asyncio.wait({waiting})
@@ -167,11 +167,11 @@ def test_cancelling_works_at_once() -> None:
 
 
 def test_a_second_outage_that_lasts_is_reported_anew(caplog: pytest.LogCaptureFixture) -> None:
-    patience = Patience("test")
+    policy = RetryPolicy("test")
 
     async def test() -> None:
-        await patience.until_done(Service(back_at_s=3).ask)
-        await patience.until_done(Service(back_at_s=virtual_time.now() + 15).ask)
+        await policy.run(Service(back_at_s=3).ask)
+        await policy.run(Service(back_at_s=virtual_time.now() + 15).ask)
 
     with caplog.at_level(logging.INFO):
         virtual_time.run(test())
@@ -184,23 +184,23 @@ def test_a_service_that_fails_for_a_moment_again_and_again_is_no_flood(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Two writers that deadlock every second, for hours."""
-    patience = Patience("test")
+    policy = RetryPolicy("test")
 
     async def test() -> None:
         while virtual_time.now() < 300:
-            await patience.until_done(Service(back_at_s=virtual_time.now() + 0.05).ask)
+            await policy.run(Service(back_at_s=virtual_time.now() + 0.05).ask)
             await asyncio.sleep(1)
 
     with caplog.at_level(logging.INFO):
         virtual_time.run(test())
-    assert patience.retries > 200
+    assert policy.retries > 200
     assert 9 <= [record.levelname for record in caplog.records].count("WARNING") <= 11
     assert len(caplog.records) <= 22
 
 
 def test_the_reason_is_what_comes_before_the_details() -> None:
-    patience = Patience("test")
-    assert patience.reason is None
+    policy = RetryPolicy("test")
+    assert policy.reason is None
 
-    patience.last_error = "PostgreSQL cannot be reached (OSError): start it; 10.0.0.1: no route"
-    assert patience.reason == "PostgreSQL cannot be reached (OSError)"
+    policy.last_error = "PostgreSQL cannot be reached (OSError): start it; 10.0.0.1: no route"
+    assert policy.reason == "PostgreSQL cannot be reached (OSError)"

@@ -29,10 +29,10 @@ REPORT_EVERY_S = 30.0
 BRIEF_S = 5.0
 
 
-class Patience:
-    """Retries one part's work until its service is back, and knows how that goes.
+class RetryPolicy:
+    """How one part retries while its service is down, and how that goes.
 
-    Several tasks may wait with one patience: it waits from the first failure until nobody waits any more.
+    Several tasks may share a policy: its outage lasts from the first failure until nobody waits any more.
 
     Attributes:
         part: what waits, for logs and views: "persist", "capture".
@@ -59,15 +59,18 @@ class Patience:
         """
         return None if self.last_error is None else self.last_error.partition(": ")[0]
 
-    async def until_done(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        """Run `work` until it no longer raises ServiceDown; any other error is the caller's."""
+    async def run(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Run `work`, again with backoff for as long as it raises ServiceDown; return what it returned.
+
+        Any other error is the caller's at once.
+        """
         # To retry costs more than a send does, so it is only begun when there is something to retry.
         try:
             return await work()
         except ServiceDown as error:
-            return await self._until_done_again(work, error)
+            return await self._run_again(work, error)
 
-    async def _until_done_again(self, work: Callable[[], Awaitable[Result]], first: ServiceDown) -> Result:
+    async def _run_again(self, work: Callable[[], Awaitable[Result]], first: ServiceDown) -> Result:
         waiter = object()
         earlier = [first]
         retrying = AsyncRetrying(
