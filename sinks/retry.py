@@ -1,8 +1,6 @@
 """Retry while a service is down: with backoff and without end, as the partition waits meanwhile.
 
-What it waits for is reported once when it begins, again every half minute, and once when it is over. A
-service that fails for a moment again and again is reported as often as one that is down: every half minute.
-The state is kept for the web views and metrics.
+What it waits for is told in the log (`sinks.trouble`), and kept for the web views and metrics.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
 from sinks.errors import ServiceDown
+from sinks.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,9 +23,6 @@ Result = TypeVar("Result")
 
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
-REPORT_EVERY_S = 30.0
-#: An outage shorter than this, soon after another, is not reported by itself.
-BRIEF_S = 5.0
 
 
 class RetryPolicy:
@@ -38,18 +34,20 @@ class RetryPolicy:
         part: what waits, for logs and views: "persist", "capture".
         retries: how often something was tried again since the start.
         last_error: what the service last said; None before the first failure.
-        waiting_since: `time.monotonic()` when the present outage began; None while all is well.
     """
 
     def __init__(self, part: str) -> None:
         self.part = part
         self.retries = 0
         self.last_error: str | None = None
-        self.waiting_since: float | None = None
+        #: Who waits: enters at a failure, leaves with an answer, another error or a cancellation.
         self._waiters: set[object] = set()
-        self._reported_at = float("-inf")
-        #: Whether the present outage was reported, so that its end is told.
-        self._reported = False
+        self._outage = Trouble(log, over="The service is back")
+
+    @property
+    def waiting_since(self) -> float | None:
+        """When the present outage began, by `time.monotonic()`; None while all is well."""
+        return self._outage.since
 
     @property
     def reason(self) -> str | None:
@@ -97,27 +95,17 @@ class RetryPolicy:
         self._waiters.add(waiter)
         self.retries += 1
         self.last_error = str(state.outcome.exception()) if state.outcome else None
-        if self.waiting_since is None:
-            self.waiting_since, self._reported = now, False
-        waited_s = now - self.waiting_since
-        is_news = not self._reported and waited_s >= BRIEF_S
-        if not is_news and now - self._reported_at < REPORT_EVERY_S:
-            return
-        self._reported, self._reported_at = True, now
-        log.warning(
-            "Waiting for a service; nothing is lost, the partitions are held",
-            extra={
-                "part": self.part,
-                "error": self.last_error,
-                "waiting_s": round(waited_s, 1),
-            },
-        )
+        waiting_s = 0.0 if self.waiting_since is None else round(now - self.waiting_since, 1)
+        fields = {"part": self.part, "error": self.last_error, "waiting_s": waiting_s}
+        self._outage.note("Waiting for a service; nothing is lost, the partitions are held", fields, now=now)
 
     def _note_end(self, waiter: object, *, done: bool) -> None:
         """Note that someone waits no longer: because of an answer, or cancelled, or by another error."""
         self._waiters.discard(waiter)
-        if self.waiting_since is not None and not self._waiters:
-            waited_s = round(time.monotonic() - self.waiting_since, 1)
-            self.waiting_since = None
-            if done and self._reported:
-                log.info("The service is back", extra={"part": self.part, "waited_s": waited_s})
+        if self.waiting_since is None or self._waiters:
+            return
+        waited_s = round(time.monotonic() - self.waiting_since, 1)
+        if done:
+            self._outage.end({"part": self.part, "waited_s": waited_s})
+        else:
+            self._outage.forget()

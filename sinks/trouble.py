@@ -82,4 +82,8 @@ class Trouble:
         """Note that all is well, and write that to the log if the trouble was told."""
         if self._told is not None and self._over is not None:
             self._log.info(self._over, extra=fields)
+        self.forget()
+
+    def forget(self) -> None:
+        """Note, without a line, that nobody is left to find out when it is over."""
         self.since = self._told = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import ClientConnectionError
 
-from sinks.retry import BRIEF_S, REPORT_EVERY_S
+from sinks.trouble import BRIEF_S, REPEAT_EVERY_S
 from tests.looking import get, metrics
 from tests.services import eventually
 
@@ -64,7 +64,7 @@ async def was_told_as_one_outage(worker: WorkerProcess, part: str) -> None:
     lines = waits_said(worker, part)
     waited_s = [_figure(line, "waiting_s") for line in lines]
     assert waited_s[0] == 0, lines
-    assert all(later - sooner >= REPORT_EVERY_S - _ROUNDED_S for sooner, later in pairwise(waited_s)), lines
+    assert all(later - sooner >= REPEAT_EVERY_S - _ROUNDED_S for sooner, later in pairwise(waited_s)), lines
     assert len(said(worker, _BACK, _field("part", part))) == 1
 
 
@@ -79,7 +79,7 @@ async def was_no_flood(worker: WorkerProcess, part: str) -> None:
     for sooner, later in pairwise(lines):
         after_s = (_time_of(later) - _time_of(sooner)).total_seconds()
         lasts = _figure(later, "waiting_s") >= BRIEF_S
-        assert lasts or after_s >= REPORT_EVERY_S - _ROUNDED_S, lines
+        assert lasts or after_s >= REPEAT_EVERY_S - _ROUNDED_S, lines
     assert complaints(worker) == lines, complaints(worker)
 
 

@@ -12,7 +12,8 @@ import pytest
 from models.errors import BadRecord, Reason
 from sinks import retry
 from sinks.errors import CannotGoOn, ServiceDown
-from sinks.retry import BRIEF_S, FIRST_WAIT_S, LONGEST_WAIT_S, REPORT_EVERY_S, RetryPolicy
+from sinks.retry import FIRST_WAIT_S, LONGEST_WAIT_S, RetryPolicy
+from sinks.trouble import BRIEF_S, REPEAT_EVERY_S
 from tests import virtual_time
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def test_an_outage_is_reported_once_then_every_half_minute_and_at_its_end(
     assert {record.__dict__["part"] for record in caplog.records} == {"persist"}
     assert {record.__dict__["error"] for record in waiting} == {"it is away"}
     for number, record in enumerate(waiting):
-        earliest = REPORT_EVERY_S * number
+        earliest = REPEAT_EVERY_S * number
         assert earliest <= record.__dict__["waiting_s"] <= earliest + number * (LONGEST_WAIT_S + FIRST_WAIT_S)
     assert back.levelname == "INFO"
     assert back.__dict__["waited_s"] >= 100
@@ -138,11 +139,11 @@ def test_nobody_waits_any_more_once_the_work_was_cancelled_or_failed(
     async def fails_later() -> None:
         raise ServiceDown("away") if virtual_time.now() < 1 else CannotGoOn("stop")
 
-    async def test(work: Callable[[], Awaitable[object]], patience_s: float) -> None:
+    async def test(work: Callable[[], Awaitable[object]], gives_up_after_s: float) -> None:
         waiting = asyncio.create_task(policy.run(work))
         await asyncio.wait({waiting}, timeout=0.05)
         assert policy.waiting_since == 0
-        await asyncio.wait({waiting}, timeout=patience_s)
+        await asyncio.wait({waiting}, timeout=gives_up_after_s)
         waiting.cancel()
         await asyncio.wait({waiting})
         assert policy.waiting_since is None
