@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from agents.chunks import Chunk
     from models.dead_letters import DeadLetter
     from models.entries import ChatLogEntry
+    from models.surveys import SurveyMap
     from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
     from sinks.postgres.chat_log import ChatLogSink
-    from sinks.postgres.survey_lookup import SurveyLookup
+    from sinks.postgres.fresh import Fresh
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Persist:
     An entry that does not say which survey it belongs to gets the one that its page and shortcode tell.
     """
 
-    def __init__(self, sink: ChatLogSink, dead_letters: DeadLetterTopic, surveys: SurveyLookup) -> None:
+    def __init__(self, sink: ChatLogSink, dead_letters: DeadLetterTopic, surveys: Fresh[SurveyMap]) -> None:
         self._sink = sink
         self._dead_letters = dead_letters
         self._surveys = surveys

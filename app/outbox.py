@@ -1,84 +1,101 @@
-"""The outbox of exports: sends the job of every row that waits for it, so that no row stays without one.
+"""The outbox: sends the record of every row that waits for it, so that no row stays without one.
 
-A request only inserts its row; here every unpublished row is read, its job produced, and the row marked, in
-one transaction. So a job has always a row, and a row gets its job although Kafka is down or this process dies
-in between: another sends it then, or a second time, which the export agent allows for. Each API process runs
-one; rows that another one has in hand are left to it.
+A request only inserts its row; here every unpublished row is read, its record produced, and the row marked,
+in one transaction. So a record has always a row, and a row gets its record although Kafka is down or this
+process dies in between: another sends it then, or a second time, which readers allow for. Each API process
+runs one for all capabilities; rows that another process has in hand are left to it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-import orjson
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError
-
-from app.kafka.clients import client_settings
-from app.kafka.former_names import refuse_to_begin_anew
 from app.kafka.topic_admin import KafkaUnavailable
-from app.kafka.topics import topics_of
-from app.settings import ConfigurationError, Role
-from models.exports import ExportJob, Source
-from sinks.kafka.delivery import end_producer
+from app.settings import ConfigurationError
+from models.partitioners import Partitioner, partition_of
+from sinks.errors import SinkError
+from sinks.kafka.producer import RecordProducer
 from sinks.postgres.sqlstate import DRIVER_ERRORS
+from sinks.splitting import write_or_split
 from sinks.sql import statements
+from sinks.trouble import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from uuid import UUID
+    from collections.abc import Awaitable, Callable, Sequence
 
     import asyncpg
 
-    from app.settings import Settings
+    from sinks.kafka.delivery import OutRecord
+    from sinks.sql import Statements
 
 log = logging.getLogger(__name__)
 
 #: How often the outbox is looked at when no request here fills it: rows of processes that died, and retries.
 SWEEP_EVERY_S = 3.0
-#: How long the brokers may take to connect, or to take jobs; rows are locked meanwhile.
+#: How long the brokers may take to connect, or to take records; rows are locked meanwhile.
 KAFKA_WITHIN_S = 5.0
 
-_SQL = statements("outbox")
-_LET_GO = _SQL.let_go_when_frozen
-_TAKE = _SQL.take_unpublished
-_MARK = _SQL.mark_published
-_COUNT = _SQL.count_unpublished
-_REFUSE = _SQL.refuse_unpublished
+_LET_GO = statements("outbox").let_go_when_frozen
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """The rows of one capability that are to become records.
+
+    Attributes:
+        what: the records, in the plural, for the log.
+        topic: where they go.
+        sql: has `take_unpublished`, which locks some rows, oldest first, and leaves out locked ones;
+            `mark_published` and `refuse_unpublished`, which take their ids; and `count_unpublished`.
+        record_of: makes the record of a row. Raises ValueError if this version cannot.
+        check: raises what speaks against sending to the topic at all; asked before the first connection.
+    """
+
+    what: str
+    topic: str
+    sql: Statements
+    record_of: Callable[[asyncpg.Record], OutRecord]
+    check: Callable[[], Awaitable[None]]
 
 
 class Outbox:
-    """Sends the jobs of unpublished rows, until stopped; an async context manager.
+    """Sends the records of unpublished rows, until stopped; an async context manager.
 
     Args:
-        settings: where Kafka is, and which topic takes jobs.
-        pool: connections that may read and update export_status.
+        client: how to reach the brokers.
+        pool: connections that may read and update the rows.
+        outgoing: what to send, of each capability.
 
     Attributes:
         pending: how many rows wait for Kafka, as last seen; None before it was.
-        is_well: whether jobs could be sent when it last looked; None before it did.
+        is_well: whether records could be sent when it last looked; None before it did.
     """
 
-    def __init__(self, settings: Settings, pool: asyncpg.Pool[asyncpg.Record]) -> None:
-        self._settings = settings
-        self._client = client_settings(settings)
-        self._topic = topics_of(settings).exports.name
+    def __init__(
+        self, client: dict[str, Any], pool: asyncpg.Pool[asyncpg.Record], outgoing: Sequence[Outgoing]
+    ) -> None:
+        self._client = client
         self._pool = pool
-        self._producer: AIOKafkaProducer | None = None
+        self._outgoing = outgoing
+        self._producer: RecordProducer | None = None
         self._wanted = asyncio.Event()
         self._sweeping: asyncio.Task[None] | None = None
+        self._unsent = Trouble(log, over="What waited in the outbox is sent again")
+        self._unread = Trouble(log, over="The outbox can be read again")
         self.pending: int | None = None
         self.is_well: bool | None = None
 
     def wake(self) -> None:
-        """Have it look now: a row was added."""
+        """Have the outbox swept now, because a row was added."""
         self._wanted.set()
 
     async def __aenter__(self) -> Self:
-        self._sweeping = asyncio.create_task(self._sweep_again_and_again(), name="outbox")
+        self._sweeping = asyncio.create_task(self._poll(), name="outbox")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -88,102 +105,111 @@ class Outbox:
                 await self._sweeping
         await self._disconnect()
 
-    async def _sweep_again_and_again(self) -> None:
+    async def _poll(self) -> None:
         while True:
             self._wanted.clear()
-            await self._sweep_once()
+            await self._sweep()
             with suppress(TimeoutError):
                 async with asyncio.timeout(SWEEP_EVERY_S):
                     await self._wanted.wait()
 
-    async def _sweep_once(self) -> None:
+    async def _sweep(self) -> None:
         """Send what waits; whatever is down, the next sweep tries again."""
         try:
-            # Before any row is locked, so that an outage of Kafka holds up neither owners nor workers.
-            producer = await self._connected()
-            while await self._publish_some(producer):
-                continue
-            self._note_kafka(None)
-        except (KafkaError, KafkaUnavailable, ConfigurationError, TimeoutError) as error:
-            self._note_kafka(error)
-            await self._disconnect()
+            for outgoing in self._outgoing:
+                # Before any row is locked, so that an outage of Kafka holds up nobody else.
+                way = await self._reach(outgoing)
+                while await self._publish_some(outgoing, way):
+                    continue
+            self.is_well = True
+            self._unsent.end()
+            self._unread.end()
         except DRIVER_ERRORS as error:
-            log.warning("The outbox of exports cannot be read", extra={"error": type(error).__name__})
+            self._unread.note("The outbox cannot be read", {"error": type(error).__name__})
+        except (SinkError, KafkaUnavailable, ConfigurationError, TimeoutError) as error:
+            self.is_well = False
+            self._unsent.note(
+                "Records wait in the outbox, as they cannot be sent; their rows are kept",
+                {"error": repr(error)},
+            )
+            await self._disconnect()
         with suppress(*DRIVER_ERRORS):
-            self.pending = await self._pool.fetchval(_COUNT)
+            counts = [await self._pool.fetchval(each.sql.count_unpublished) for each in self._outgoing]
+            self.pending = sum(counts)
 
-    async def _publish_some(self, producer: AIOKafkaProducer) -> bool:
-        """Send the jobs of some rows; tell whether there were any."""
+    async def _publish_some(self, outgoing: Outgoing, way: _Way) -> bool:
+        """Send the records of some rows; return whether there were any."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_LET_GO)
-            rows = await connection.fetch(_TAKE)
+            rows = await connection.fetch(outgoing.sql.take_unpublished)
             if not rows:
                 return False
-            jobs, no_jobs = _jobs_of(rows)
-            async with asyncio.timeout(KAFKA_WITHIN_S):
-                sent = [await producer.send(self._topic, **job) for job in jobs]
-                await asyncio.gather(*sent)
-            await connection.execute(_MARK, [row["id"] for row in rows])
-            if no_jobs:
-                await connection.execute(_REFUSE, no_jobs)
+            refused = await _send(outgoing, rows, way)
+            await connection.execute(outgoing.sql.mark_published, [row["id"] for row in rows])
+            if refused:
+                await connection.execute(outgoing.sql.refuse_unpublished, refused)
                 log.error(
-                    "Exports that this version cannot ask for have failed", extra={"records": len(no_jobs)}
+                    "Rows of the outbox have failed: their records cannot be made, or Kafka refuses them",
+                    extra={"what": outgoing.what, "records": len(refused)},
                 )
             return True
 
-    async def _connected(self) -> AIOKafkaProducer:
-        """Return a producer whose brokers have just answered."""
+    async def _reach(self, outgoing: Outgoing) -> _Way:
+        """Return the way to a topic whose brokers have just answered."""
         async with asyncio.timeout(KAFKA_WITHIN_S):
             if self._producer is None:
-                if self._settings.vlab_exports_topic is None:
-                    # Workers that kept the topic's former name would never see what goes to the new one.
-                    await refuse_to_begin_anew(self._settings, Role.EXPORT)
-                producer = AIOKafkaProducer(**self._client, acks="all", enable_idempotence=True)
-                try:
-                    await producer.start()
-                    self._producer = producer
-                finally:
-                    if self._producer is None:
-                        await end_producer(producer)
-            await self._producer.partitions_for(self._topic)
-            if not await self._producer.client.force_metadata_update():
-                raise KafkaConnectionError("no broker answers")
-            return self._producer
+                for each in self._outgoing:
+                    await each.check()
+                producer = RecordProducer(self._client)
+                await producer.start()
+                self._producer = producer
+            return _Way(self._producer, await self._producer.reach(outgoing.topic))
 
     async def _disconnect(self) -> None:
         """End the producer, so that nothing it could not deliver is delivered behind our back."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await end_producer(producer)
-
-    def _note_kafka(self, error: Exception | None) -> None:
-        was_well, self.is_well = self.is_well, error is None
-        if error is not None and was_well is not False:
-            log.warning(
-                "Jobs of exports wait, as they cannot be sent; their rows are kept",
-                extra={"topic": self._topic, "error": repr(error)},
-            )
-        if error is None and was_well is False:
-            log.info("Jobs of exports are sent again", extra={"topic": self._topic})
+            await producer.stop()
 
 
-def _jobs_of(rows: Sequence[asyncpg.Record]) -> tuple[list[dict[str, Any]], list[UUID]]:
-    """Return the records of the rows, and the ids of those that are none: one must not hold up the rest."""
-    jobs, no_jobs = [], []
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """To a topic.
+
+    Attributes:
+        producer: connected.
+        partitions: how many the topic has.
+    """
+
+    producer: RecordProducer
+    partitions: int
+
+
+async def _send(outgoing: Outgoing, rows: Sequence[asyncpg.Record], way: _Way) -> list[Any]:
+    """Have the records of rows confirmed; return the ids of rows that never can be, which hold up no other.
+
+    Raises:
+        SinkError: Kafka does not take them.
+        TimeoutError: it takes too long.
+    """
+    refused: list[Any] = []
+    by_partition: dict[int, list[tuple[Any, OutRecord]]] = defaultdict(list)
     for row in rows:
         try:
-            jobs.append(_record_of(row))
+            record = outgoing.record_of(row)
         except ValueError:  # an unknown source or option: another version's, or another program's
-            no_jobs.append(row["id"])
-    return jobs, no_jobs
+            refused.append(row["id"])
+        else:
+            partition = partition_of(Partitioner.MURMUR2, record.key or b"", way.partitions)
+            by_partition[partition].append((row["id"], record))
 
+    async def send_to(partition: int) -> None:
+        def send(pairs: Sequence[tuple[Any, OutRecord]]) -> Awaitable[int]:
+            return way.producer.send(outgoing.topic, partition, [record for _, record in pairs])
 
-def _record_of(row: asyncpg.Record) -> dict[str, Any]:
-    job = ExportJob(
-        export_id=row["id"],
-        user=row["user_id"],
-        survey=row["survey_id"],
-        source=Source(row["source"]),
-        options=orjson.loads(row["options"]),
-    )
-    return {"key": str(row["id"]).encode(), "value": orjson.dumps(job.encode())}
+        _, bad = await write_or_split(by_partition[partition], send)
+        refused.extend(row_id for (row_id, _), _ in bad)
+
+    async with asyncio.timeout(KAFKA_WITHIN_S):
+        await asyncio.gather(*map(send_to, by_partition))
+    return refused

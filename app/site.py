@@ -18,7 +18,9 @@ from app.access import Authenticator, EndedSessions
 from app.exports import api as exports
 from app.exports import pages as export_pages
 from app.exports.files import ExportFiles
+from app.exports.outgoing import outgoing_jobs
 from app.exports.service import ExportRows
+from app.kafka.clients import client_settings
 from app.outbox import Outbox
 from app.postgres.connections import create_pool
 from app.sign_in import pages as sign_in
@@ -84,7 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry) -> AsyncIterator[None]:
     pool = await create_pool(settings, application_name="chatlog-api", min_size=0)
-    outbox = Outbox(settings, pool)
+    outbox = Outbox(client_settings(settings), pool, [outgoing_jobs(settings)])
     authenticator: Authenticator = app.state.authenticator
     app.state.ended_sessions = EndedSessions(pool)
     try:

@@ -10,13 +10,14 @@ idempotent producer, which every later batch of the partition falls into: then t
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     InvalidTimestampError,
     InvalidTopicError,
+    KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
@@ -31,7 +32,7 @@ from sinks.errors import CannotGoOn, ServiceDown
 from sinks.kafka.delivery import Delivery, end_producer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from sinks.kafka.delivery import OutRecord
     from sinks.retry import RetryPolicy
@@ -49,17 +50,23 @@ _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeE
 _REFUSED = (ClusterAuthorizationFailedError, InvalidTopicError, TopicAuthorizationFailedError)
 
 
+Result = TypeVar("Result")
+
+
 class RecordProducer:
     """Produces records to a partition and returns when all in-sync replicas have them.
 
     Args:
         client: how to reach the brokers (bootstrap_servers, security).
-        retry_policy: waits while the brokers are down.
+        retry_policy: waits while the brokers are down. Without it, that they are is the caller's at once, as
+            ServiceDown; then `stop` makes sure that what was not confirmed is never delivered.
         compress: whether to make records smaller on the wire. For those that came from elsewhere and may have
             fitted their topic only because they were compressed; our own are not worth the time.
     """
 
-    def __init__(self, client: dict[str, Any], retry_policy: RetryPolicy, *, compress: bool = False) -> None:
+    def __init__(
+        self, client: dict[str, Any], retry_policy: RetryPolicy | None = None, *, compress: bool = False
+    ) -> None:
         self._client = client
         self._retry_policy = retry_policy
         self._compression = COMPRESSION if compress else None
@@ -69,7 +76,7 @@ class RecordProducer:
 
     async def start(self) -> None:
         """Connect, waiting while the brokers are down."""
-        await self._retry_policy.run(self._connect)
+        await self._run(self._connect)
 
     async def stop(self) -> None:
         """Disconnect. What was sent and not confirmed is given up after a while. Idempotent."""
@@ -87,7 +94,14 @@ class RecordProducer:
             CannotGoOn: they refuse for another reason that waiting does not mend.
         """
         delivery = Delivery(topic, partition, records)
-        return await self._retry_policy.run(lambda: self._send(delivery))
+        return await self._run(lambda: self._send(delivery))
+
+    async def reach(self, topic: str) -> int:
+        """Make sure that the brokers answer now; return the number of partitions of a topic."""
+        return await self._run(lambda: self._reach(topic))
+
+    async def _run(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        return await (work() if self._retry_policy is None else self._retry_policy.run(work))
 
     def _new_producer(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(
@@ -118,6 +132,16 @@ class RecordProducer:
         finally:
             if self._connected is not producer:
                 await end_producer(producer)
+
+    async def _reach(self, topic: str) -> int:
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
+                partitions = await self._producer.partitions_for(topic)
+                if not await self._producer.client.force_metadata_update():
+                    raise KafkaConnectionError("no broker answers")
+        except (KafkaError, TimeoutError) as error:
+            raise ServiceDown(f"Kafka cannot be reached: {error!r}; {REMEDY}") from error
+        return len(partitions)
 
     async def _send(self, delivery: Delivery) -> int:
         """Have the records confirmed; what was handed in by an earlier attempt only waits for that."""

@@ -7,21 +7,18 @@ closed to us, and none of that keeps an entry from its row: it is then stored wi
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from typing import TYPE_CHECKING
 
 import asyncpg
 
 from models.surveys import Page, Survey, SurveyMap
-from sinks.errors import CannotGoOn, ServiceDown
+from sinks.errors import ServiceDown
+from sinks.postgres.fresh import Fresh, Held, Unreadable
 from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.sql import statements
 
 if TYPE_CHECKING:
     from sinks.retry import RetryPolicy
-
-log = logging.getLogger(__name__)
 
 _SQL = statements("surveys")
 _PAGES = _SQL.read_pages
@@ -35,76 +32,24 @@ _GRANTS = (
 _OF_WORKERS = "chatlog_writer"
 
 
-class SurveysUnknown(CannotGoOn):
-    """The tables are missing or closed to us; the message says what to do about it."""
-
-
-class SurveysBusy(ServiceDown):
-    """Somebody holds the tables for longer than we wait; the rest of the database is there."""
-
-
-class SurveyLookup:
-    """What is known of surveys, kept fresh in the background.
+def fresh_surveys(
+    pool: asyncpg.Pool, retry_policy: RetryPolicy, *, every_s: float = EVERY_S
+) -> Fresh[SurveyMap]:
+    """Return what is known of surveys, to be kept fresh in the background.
 
     Args:
         pool: connections as the writer role.
         retry_policy: waits while PostgreSQL is down, before the surveys are known for the first time.
         every_s: how often they are read again.
     """
-
-    def __init__(self, pool: asyncpg.Pool, retry_policy: RetryPolicy, *, every_s: float = EVERY_S) -> None:
-        self._pool = pool
-        self._retry_policy = retry_policy
-        self._every_s = every_s
-        self._known: SurveyMap | None = None
-        self._first_load = asyncio.Lock()
-        #: What was said in the log of the present trouble; None while all is well.
-        self._trouble: str | None = None
-
-    async def known(self) -> SurveyMap:
-        """Return the surveys as last read; the first time, wait until PostgreSQL was asked for them."""
-        if self._known is None:
-            async with self._first_load:
-                if self._known is None:
-                    self._known = await self._retry_policy.run(self._load_for_the_first_time)
-        return self._known
-
-    async def keep_fresh(self) -> None:
-        """Read the surveys now and again, until cancelled."""
-        await self.known()
-        while True:
-            await asyncio.sleep(self._every_s)
-            await self._refresh()
-
-    async def _load_for_the_first_time(self) -> SurveyMap:
-        try:
-            return await self._load()
-        except (SurveysUnknown, SurveysBusy) as error:
-            self._tell("Surveys cannot be looked up: entries are stored without a surveyid", error)
-            return SurveyMap()
-
-    async def _refresh(self) -> None:
-        try:
-            self._known = await self._load()
-        except SurveysUnknown as error:
-            # Better no surveyid than that of a survey which has a newer version by now.
-            self._known = SurveyMap()
-            self._tell("Surveys cannot be looked up: entries are stored without a surveyid", error)
-        except ServiceDown as error:
-            self._tell("Surveys cannot be read again; those known before are looked up", error)
-
-    async def _load(self) -> SurveyMap:
-        found = await load_surveys(self._pool, role=_OF_WORKERS)
-        if self._trouble is not None:
-            self._trouble = None
-            log.info("Surveys are looked up again", extra={"surveys": found.size})
-        return found
-
-    def _tell(self, what: str, error: Exception) -> None:
-        """Say what is wrong, once until something else is."""
-        if self._trouble != what:
-            self._trouble = what
-            log.warning(what, extra={"error": str(error)})
+    return Fresh(
+        lambda: load_surveys(pool, role=_OF_WORKERS),
+        retry_policy,
+        nothing=SurveyMap(),
+        what="Surveys",
+        without="entries are stored without a surveyid",
+        every_s=every_s,
+    )
 
 
 async def load_surveys(
@@ -117,8 +62,8 @@ async def load_surveys(
         role: which of our roles needs them, to tell what it lacks.
 
     Raises:
-        SurveysUnknown: the tables are missing, closed to us, or not as we know them.
-        SurveysBusy: somebody holds them.
+        Unreadable: the tables are missing, closed to us, or not as we know them.
+        Held: somebody holds them.
         ServiceDown: PostgreSQL is down.
     """
     try:
@@ -132,18 +77,18 @@ async def load_surveys(
     )
 
 
-def _trouble_of(error: Exception, role: str) -> SurveysUnknown | ServiceDown:
+def _trouble_of(error: Exception, role: str) -> Unreadable | ServiceDown:
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
-        return SurveysUnknown(
+        return Unreadable(
             f"The database user may not read surveys and pages: grant it the role {role}, and let the owner "
             f"of the tables run: {_GRANTS.format(role=role)}"
         )
     if isinstance(error, asyncpg.UndefinedTableError):
-        return SurveysUnknown(
+        return Unreadable(
             "The table surveys or credentials is missing: run `chatlog migrate up`, or let the search_path "
             "of the user in DATABASE_URL name their schema"
         )
     if isinstance(error, asyncpg.QueryCanceledError | asyncpg.LockNotAvailableError):
-        return SurveysBusy("The tables surveys and credentials are held by someone: see pg_locks")
+        return Held("The tables surveys and credentials are held by someone: see pg_locks")
     judged = classify(error)
-    return judged if isinstance(judged, ServiceDown) else SurveysUnknown(str(judged))
+    return judged if isinstance(judged, ServiceDown) else Unreadable(str(judged))

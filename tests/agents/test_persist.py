@@ -18,7 +18,7 @@ from models.surveys import SurveyMap
 from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
 from sinks.errors import CannotGoOn
 from sinks.postgres.chat_log import ChatLogSink
-from sinks.postgres.survey_lookup import SurveyLookup
+from sinks.postgres.survey_lookup import fresh_surveys
 from sinks.retry import RetryPolicy
 from tests.sinks.kafka.topics import make_topic, producing, records_in
 from tests.survey_tables import ANN, BENS, FIRST, MADE, SECOND, SURVEY, execute, make_surveys
@@ -93,7 +93,7 @@ async def test_every_record_is_a_row_or_a_dead_letter_with_its_own_place(
     }
     async with producing(kafka) as producer:
         dead_letters = DeadLetterTopic(producer, topic, partitions=2)
-        await Persist(sink, dead_letters, SurveyLookup(pool, RetryPolicy("test")))(
+        await Persist(sink, dead_letters, fresh_surveys(pool, RetryPolicy("test")))(
             chunk([record(offset, value, headers=(("h", b"1"),)) for offset, value in values.items()])
         )
 
@@ -131,7 +131,7 @@ async def test_a_message_whose_key_another_one_has_is_a_dead_letter_and_the_log_
     ]
     async with producing(kafka) as producer:
         dead_letters = DeadLetterTopic(producer, topic, partitions=2)
-        await Persist(sink, dead_letters, SurveyLookup(pool, RetryPolicy("test")))(chunk(records))
+        await Persist(sink, dead_letters, fresh_surveys(pool, RetryPolicy("test")))(chunk(records))
 
     letters = [from_record(r.key, r.value, tuple(r.headers)) for r in await records_in(kafka, topic, 1)]
     assert {letter.offset: letter.reason for letter in letters} == {11: "key_conflict", 13: "key_conflict"}
@@ -171,7 +171,7 @@ async def test_chunks_reach_the_sink_in_the_order_in_which_they_came() -> None:
 async def test_chunks_of_many_partitions_are_written_together(database: Settings, pool: asyncpg.Pool) -> None:
     sink = ChatLogSink(pool, RetryPolicy("test"), max_entries=240, max_wait_s=60, max_writes=2)
     nowhere = DeadLetterTopic(None, "nowhere", 1)  # type: ignore[arg-type] # nothing is sent
-    persist = Persist(sink, nowhere, SurveyLookup(pool, RetryPolicy("test")))
+    persist = Persist(sink, nowhere, fresh_surveys(pool, RetryPolicy("test")))
     chunks = [chunk([record(n, entry(100 * c + n)) for n in range(20)]) for c in range(12)]
     await asyncio.gather(*(persist(each) for each in chunks))
     assert await count(database) == 240
@@ -200,12 +200,12 @@ async def test_an_entry_without_a_survey_gets_that_of_its_page_and_keeps_it_when
         rows = (await rows_of(database)).values()
         return {row["userid"]: row["surveyid"] and str(row["surveyid"]) for row in rows}
 
-    await Persist(sink, nowhere, SurveyLookup(pool, RetryPolicy("test")))(messages)
+    await Persist(sink, nowhere, fresh_surveys(pool, RetryPolicy("test")))(messages)
     assert await stored() == expected
 
     # By a worker that started after the survey had changed; the row is there already.
     await execute(database, SURVEY, SECOND, ANN, "form", MADE)
-    await Persist(sink, nowhere, SurveyLookup(pool, RetryPolicy("test")))(messages)
+    await Persist(sink, nowhere, fresh_surveys(pool, RetryPolicy("test")))(messages)
     assert await stored() == expected
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.exports.outgoing import outgoing_jobs
+from app.kafka.clients import client_settings
 from app.kafka.topics import groups_of, topics_of
 from app.outbox import Outbox
 from app.postgres.connections import create_pool
@@ -61,7 +63,10 @@ async def test_exports_of_one_environment_never_reach_the_other(
 
 async def publish(system: Settings, exports: list[Asked]) -> None:
     """Send the jobs as the API does."""
-    async with await create_pool(system, application_name="chatlog-api") as pool, Outbox(system, pool):
+    async with (
+        await create_pool(system, application_name="chatlog-api") as pool,
+        Outbox(client_settings(system), pool, [outgoing_jobs(system)]),
+    ):
         ids = [export.id for export in exports]
         await pool.execute("UPDATE export_status SET published = NULL WHERE id = ANY ($1)", ids)
         await eventually(lambda: are_published(pool, exports))

@@ -17,7 +17,7 @@ from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
 from sinks.kafka.producer import RecordProducer
 from sinks.postgres.chat_log import ChatLogSink
 from sinks.postgres.partitions import keep_partitions_ahead
-from sinks.postgres.survey_lookup import SurveyLookup
+from sinks.postgres.survey_lookup import fresh_surveys
 from sinks.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class PersistWork:
         )
         self.dead_letter_table = DeadLetterTable(self._pool, self._keeping)
         self._partitions = asyncio.create_task(keep_partitions_ahead(self._pool), name="partitions")
-        surveys = SurveyLookup(self._pool, self.retry_policy)
+        surveys = fresh_surveys(self._pool, self.retry_policy)
         self._fresh_surveys = asyncio.create_task(surveys.keep_fresh(), name="surveys")
         self._entries = ChunkRunner(
             "persist", Persist(self.sink, self.dead_letters, surveys), in_order=False, fail=self._fail

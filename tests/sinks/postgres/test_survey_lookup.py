@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.postgres.connections import create_pool
-from sinks.postgres.survey_lookup import SurveyLookup
+from sinks.postgres.survey_lookup import fresh_surveys
 from sinks.retry import RetryPolicy
 from tests.services import eventually, settings_for_tests
 from tests.sinks.conftest import migrate
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from app.local.embedded import EmbeddedPostgres
     from app.settings import Settings
+    from models.surveys import SurveyMap
+    from sinks.postgres.fresh import Fresh
 
 
 def us(moment: datetime) -> int:
@@ -33,9 +35,9 @@ def us(moment: datetime) -> int:
 
 
 @asynccontextmanager
-async def kept_fresh(pool: asyncpg.Pool) -> AsyncIterator[SurveyLookup]:
+async def kept_fresh(pool: asyncpg.Pool) -> AsyncIterator[Fresh[SurveyMap]]:
     """A lookup that a worker keeps fresh, in much less than a minute."""
-    lookup = SurveyLookup(pool, RetryPolicy("test"), every_s=0.05)
+    lookup = fresh_surveys(pool, RetryPolicy("test"), every_s=0.05)
     task = asyncio.create_task(lookup.keep_fresh())
     try:
         yield lookup
@@ -43,14 +45,14 @@ async def kept_fresh(pool: asyncpg.Pool) -> AsyncIterator[SurveyLookup]:
         task.cancel()
 
 
-async def found(lookup: SurveyLookup, page: str = "page-of-ann", *, later: int = 1) -> str | None:
+async def found(lookup: Fresh[SurveyMap], page: str = "page-of-ann", *, later: int = 1) -> str | None:
     """Look up a message of `form` that was said so many µs after the first surveys were made."""
     return (await lookup.known()).surveyid_of(page, "form", us(MADE) + later)
 
 
 async def test_a_message_gets_the_survey_of_its_pages_owner(database: Settings, pool: asyncpg.Pool) -> None:
     await make_surveys(database)
-    lookup = SurveyLookup(pool, RetryPolicy("test"))
+    lookup = fresh_surveys(pool, RetryPolicy("test"))
 
     assert await found(lookup) == FIRST
     assert await found(lookup, "page-of-ben") == BENS
@@ -74,7 +76,7 @@ async def test_a_new_version_is_known_soon(database: Settings, pool: asyncpg.Poo
 async def test_a_survey_without_owner_or_time_is_left_out(database: Settings, pool: asyncpg.Pool) -> None:
     await make_surveys(database)
     await execute(database, SURVEY, SECOND, ANN, "form", datetime.max)  # noqa: DTZ901 -- infinity, to asyncpg
-    lookup = SurveyLookup(pool, RetryPolicy("test"))
+    lookup = fresh_surveys(pool, RetryPolicy("test"))
 
     assert await found(lookup, later=10**15) == FIRST
 
@@ -100,7 +102,7 @@ async def test_tables_that_cannot_be_read_are_told_once_and_nothing_is_looked_up
     await execute(database, f"SET ROLE NONE; {closed}")
     async with kept_fresh(pool) as lookup:
         assert await found(lookup) is None
-        await asyncio.gather(*(lookup._refresh() for _ in range(3)))
+        await asyncio.gather(*(lookup.refresh() for _ in range(3)))
 
     (told,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert says in told.__dict__["error"]
@@ -144,11 +146,11 @@ async def test_while_the_database_is_away_what_was_known_is_looked_up(
     await make_surveys(settings)
     pool = await create_pool(settings, min_size=0)
     try:
-        lookup = SurveyLookup(pool, RetryPolicy("test"))
+        lookup = fresh_surveys(pool, RetryPolicy("test"))
         assert await found(lookup) == FIRST
 
         await dedicated_postgres.kill()
-        await lookup._refresh()
+        await lookup.refresh()
 
         assert await found(lookup) == FIRST
     finally:
@@ -166,7 +168,7 @@ async def test_at_the_start_it_waits_for_a_database_that_is_down(
     retry_policy = RetryPolicy("test")
     pool = await create_pool(settings, min_size=0)
     try:
-        asking = asyncio.create_task(found(SurveyLookup(pool, retry_policy)))
+        asking = asyncio.create_task(found(fresh_surveys(pool, retry_policy)))
         await eventually(lambda: retry_policy.retries > 0)
         await dedicated_postgres.start()
         started = settings.model_copy(update={"database_url": SecretStr(dedicated_postgres.url)})
