@@ -18,6 +18,7 @@ from app.kafka.topic_admin import ensure_topics
 from app.kafka.topics import topics_of
 from models.exports import ExportJob, Source
 from tests.services import eventually
+from tests.sinks.kafka.topics import make_topic
 from tests.site.fixtures import client_of, running, serve
 from tests.site.owners import ANA, OF_ANA, SHARED_NAME, add_export, bearer, fetch_value, row_of
 from tests.workers import commit
@@ -131,6 +132,22 @@ async def test_a_row_that_no_job_can_be_made_of_fails_and_does_not_hold_up_the_r
     await eventually(lambda: are_published(system, [str(odd), asked]))
     assert (await row_of(system, odd))["status"] == "Failed"
     assert await ids_in_kafka(system) == {UUID(asked).hex: 1}
+
+
+@pytest.mark.usefixtures("_kafka_may_take_its_time")
+async def test_a_row_whose_job_kafka_refuses_fails_and_does_not_hold_up_the_rest(
+    system: Settings, kafka: str, kafka_prefix: str
+) -> None:
+    topic = await make_topic(kafka, f"{kafka_prefix}-narrow", max_message_bytes="600")
+    settings = system.model_copy(update={"vlab_exports_topic": topic})
+    too_large = await add_export(settings, ANA, published=None, survey_id="A long name " * 50)
+
+    async with serve(settings) as client:
+        asked = await ask(client, settings)
+        await eventually(lambda: are_published(settings, [str(too_large), asked]))
+
+    assert (await row_of(settings, too_large))["status"] == "Failed"
+    assert await ids_in_kafka(settings) == {UUID(asked).hex: 1}
 
 
 async def test_exports_are_taken_while_kafka_is_down_and_their_jobs_follow(
