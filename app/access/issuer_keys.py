@@ -1,4 +1,4 @@
-"""The public keys of an issuer, from API_JWKS_URL: who asks with a known key never waits for that server.
+"""The public keys of an issuer, from its key server: who asks with a known key never waits for that server.
 
 Known keys go on to count while it is asked again, and for a day if it does not answer. Whoever needs a key
 that is not known waits for one answer, together with all others who do; if none came, the next ones are told
@@ -9,23 +9,23 @@ request, and for as long as bytes drip in, would let requests queue behind a ser
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import math
 import time
 from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import jwt
 
 from app.access.errors import KeysUnavailable
+from app.access.foreign_servers import UnusableAnswer, ask
 from sinks.trouble import Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
 
-#: How long the server may take for the whole of its answer, and how long that may be.
-ANSWER_WITHIN_S = 5.0
-ANSWER_MAX_BYTES = 256 * 1024
 #: Then the keys are asked for again, and those that are known count meanwhile.
 GOOD_FOR_S = 300.0
 #: Known keys wait for the answer nevertheless if nobody has asked for so long: some may be withdrawn.
@@ -36,31 +36,48 @@ KEPT_FOR_S = 24 * 3600.0
 #: since each time requests may wait.
 ASK_AGAIN_AFTER_S = 30.0
 TRY_AGAIN_AFTER_S = 10.0
-
-
-class _Unusable(Exception):
-    """The server has answered, but with no keys; the message says with what, for the log."""
+#: What counts for each kind of key, whatever a token says.
+_ALGORITHMS = {"RSA": "RS256", "EC": "ES256"}
 
 
 class IssuerKeys:
     """Has the keys that tokens of an issuer are verified with.
 
     Attributes:
+        url: where they are published.
         is_well: whether the server answered when it was last asked; None before.
 
     Args:
         url: where they are published, as a JSON Web Key Set.
+        setting: the variable by which this address is known to who runs us, for the log.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, *, setting: str) -> None:
+        self.url = url
+        self._setting = setting
         self._keys: dict[str, jwt.PyJWK] = {}
         self.is_well: bool | None = None
         # By the monotonic clock: of the last answer, of the last attempt, of the next one at the earliest.
         self._answered = self._asked = self._ask_from = -math.inf
-        self._trouble = Trouble(log, over="The keys of API_JWKS_URL can be had again")
+        self._trouble = Trouble(log, over=f"The keys of {setting} can be had again")
         #: The attempt under way: set by who begins it, cleared by itself, shared by all who wait.
         self._asking: asyncio.Task[None] | None = None
+
+    async def key_of(self, header: Mapping[str, Any]) -> tuple[jwt.PyJWK, str] | None:
+        """Return the key that a token names in its header, and the one algorithm that its kind allows.
+
+        None if the issuer has no such key, or the token goes by another algorithm.
+
+        Raises:
+            KeysUnavailable: the key is not known, and the server does not say.
+        """
+        name, algorithm = header.get("kid"), header.get("alg")
+        if not isinstance(name, str) or algorithm not in _ALGORITHMS.values():
+            return None
+        key = await self.find(name)
+        # Shared secrets have no place among public keys, and no algorithm here.
+        counts = _ALGORITHMS.get(str(key.key_type)) if key is not None else None
+        return (key, counts) if key is not None and counts is not None else None
 
     async def find(self, name: str) -> jwt.PyJWK | None:
         """Return the key of this name (`kid`); None if the issuer has none.
@@ -93,30 +110,13 @@ class IssuerKeys:
 
     async def _ask(self) -> None:
         try:
-            self._keys = await self._fetch()
+            self._keys = await fetch_keys(self.url)
         except Exception as error:  # noqa: BLE001  whatever a foreign server sends, those who wait are answered
             self._note_failure(error)
         else:
             self._note_answer()
         finally:
             self._asking = None
-
-    async def _fetch(self) -> dict[str, jwt.PyJWK]:
-        timeout = aiohttp.ClientTimeout(total=ANSWER_WITHIN_S)
-        async with (
-            # As operators expect it: by the proxy that the environment names.
-            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
-            # Elsewhere are other keys than those of the address that was set.
-            session.get(self._url, allow_redirects=False) as answer,
-        ):
-            if answer.status != HTTPStatus.OK:
-                raise _Unusable(f"it answers with status {answer.status}")
-            body = bytearray()
-            async for some in answer.content.iter_any():
-                body += some
-                if len(body) > ANSWER_MAX_BYTES:
-                    raise _Unusable(f"its answer has more than {ANSWER_MAX_BYTES} bytes")
-        return _read(body)
 
     def _note_answer(self) -> None:
         now = time.monotonic()
@@ -128,25 +128,33 @@ class IssuerKeys:
     def _note_failure(self, error: Exception) -> None:
         now = time.monotonic()
         self._trouble.note(
-            "The keys of API_JWKS_URL cannot be had; known ones count for a day: check the address and "
+            f"The keys of {self._setting} cannot be had; known ones count for a day: check the address and "
             "the way to it",
-            {"error": str(error) if isinstance(error, _Unusable) else repr(error)},
+            {"error": str(error) if isinstance(error, UnusableAnswer) else repr(error)},
         )
         self.is_well = False
         self._asked = now
         self._ask_from = now + TRY_AGAIN_AFTER_S
 
 
-def _read(body: bytes | bytearray) -> dict[str, jwt.PyJWK]:
-    """Return the keys to verify signatures with, by their names."""
-    content = json.loads(body)
-    if not isinstance(content, dict):
-        raise _Unusable("its answer is no key set")
+async def fetch_keys(url: str) -> dict[str, jwt.PyJWK]:
+    """Return the keys that are published there to verify signatures with, by their names.
+
+    Raises:
+        UnusableAnswer: there are none, or no answer comes.
+        jwt.PyJWTError: none of them can be read.
+    """
+    answer = await ask(url)
+    if answer.status != HTTPStatus.OK:
+        raise UnusableAnswer(f"it answers with status {answer.status}")
+    content = answer.json_object()
+    if content is None:
+        raise UnusableAnswer("its answer is no key set")
     keys = jwt.PyJWKSet.from_dict(content).keys
     named: dict[str, jwt.PyJWK] = {}
     for key in keys:
         if isinstance(key.key_id, str) and key.public_key_use in {"sig", None}:
             named.setdefault(key.key_id, key)
     if not named:
-        raise _Unusable("its key set has no key to verify signatures with")
+        raise UnusableAnswer("its key set has no key to verify signatures with")
     return named

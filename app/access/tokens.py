@@ -47,7 +47,8 @@ class TokenReader:
         self._issuer = settings.api_jwt_issuer
         self._audience = settings.api_jwt_audience
         self._names = ClaimNames.of(settings)
-        self.keys = IssuerKeys(settings.api_jwks_url) if settings.api_jwks_url else None
+        url = settings.api_jwks_url
+        self.keys = IssuerKeys(url, setting="API_JWKS_URL") if url else None
 
     async def caller_of(self, token: str) -> Caller:
         """Return whom a good token names.
@@ -93,13 +94,10 @@ class TokenReader:
             raise _not_accepted() from None
         if header.get("alg") == SECRET_ALGORITHM and self._secret is not None:
             return self._secret.get_secret_value(), SECRET_ALGORITHM
-        kid = header.get("kid")
-        if self.keys is None or not isinstance(kid, str) or header.get("alg") not in {"RS256", "ES256"}:
+        found = await self.keys.key_of(header) if self.keys is not None else None
+        if found is None:
             raise _not_accepted()
-        key = await self.keys.find(kid)
-        if key is None:
-            raise _not_accepted()
-        return key, _algorithm_of(key)
+        return found
 
 
 def mint(settings: Settings, caller: Caller, lifetime: timedelta) -> str:
@@ -121,15 +119,6 @@ def mint(settings: Settings, caller: Caller, lifetime: timedelta) -> str:
     if settings.api_jwt_audience:
         claims["aud"] = settings.api_jwt_audience
     return jwt.encode(claims, settings.api_jwt_secret.get_secret_value(), algorithm=SECRET_ALGORITHM)
-
-
-def _algorithm_of(key: jwt.PyJWK) -> str:
-    if key.key_type == "RSA":
-        return "RS256"
-    if key.key_type == "EC":
-        return "ES256"
-    # Shared secrets have no place among public keys.
-    raise _not_accepted()
 
 
 def _not_accepted() -> NotSignedIn:

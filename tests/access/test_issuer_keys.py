@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.utils import base64url_encode
 
-from app.access import Authenticator, KeysUnavailable, NotSignedIn, issuer_keys
+from app.access import Authenticator, KeysUnavailable, NotSignedIn, foreign_servers, issuer_keys
 from models.access import Caller
 from tests.access.key_server import EC_KEY, KEYS, RSA_KEY, SHARED, KeyServer, Mood, jwk
 from tests.access.signing import EMAIL, SECRET, settings_of, signed
@@ -49,7 +49,7 @@ def _every_look_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(issuer_keys, "ANSWER_WITHIN_S", 0.3)
+    monkeypatch.setattr(foreign_servers, "ANSWER_WITHIN_S", 0.3)
 
 
 def of_rsa(kid: str = "r") -> str:
@@ -130,7 +130,7 @@ def _no_sets() -> dict[str, bytes]:
         "no keys": b'{"keys": []}',
         "keys of no use": json.dumps({"keys": of_no_use}).encode(),
         "another's": b'{"error": "down for maintenance"}',
-        "too long": json.dumps({"keys": KEYS}).encode() + b" " * issuer_keys.ANSWER_MAX_BYTES,
+        "too long": json.dumps({"keys": KEYS}).encode() + b" " * foreign_servers.ANSWER_MAX_BYTES,
     }
 
 
