@@ -102,6 +102,8 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             registry.register(metrics.OutboxMetrics(outbox))
             if authenticator.tokens.keys is not None:
                 registry.register(metrics.IssuerMetrics(authenticator.tokens.keys))
+            if authenticator.provider is not None:
+                registry.register(metrics.ProviderMetrics(authenticator.provider.discovery))
             yield
     finally:
         await authenticator.stop()

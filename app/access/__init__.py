@@ -11,15 +11,27 @@ from app.access.errors import (
     KeysUnavailable,
     NotAllowed,
     NotSignedIn,
+    ProviderUnavailable,
+    SignInDenied,
     SignInNeeded,
+    SignInRefused,
 )
 from app.access.issuer_keys import IssuerKeys
+from app.access.openid import CALLBACK_PATH
 from app.access.origin import own_path
+from app.access.provider_sign_in import (
+    PENDING_COOKIE,
+    begin_at_provider,
+    begin_session_of_who_came_back,
+    pending_sign_in,
+    remember_pending,
+)
 from app.access.requests import (
     CSRF_FIELD,
     CSRF_HEADER,
     SESSION_COOKIE,
     Authenticator,
+    authenticator_of,
     begin_session,
     csrf_token,
     current_session,
@@ -33,8 +45,10 @@ from app.access.requests import (
 from app.access.tokens import mint
 
 __all__ = [
+    "CALLBACK_PATH",
     "CSRF_FIELD",
     "CSRF_HEADER",
+    "PENDING_COOKIE",
     "SESSION_COOKIE",
     "Asks",
     "AuthError",
@@ -46,14 +60,22 @@ __all__ = [
     "NotAllowed",
     "NotSignedIn",
     "PageAsks",
+    "ProviderUnavailable",
+    "SignInDenied",
     "SignInNeeded",
+    "SignInRefused",
+    "authenticator_of",
+    "begin_at_provider",
     "begin_session",
+    "begin_session_of_who_came_back",
     "csrf_token",
     "current_session",
     "end_session",
     "forget_session",
     "mint",
     "own_path",
+    "pending_sign_in",
+    "remember_pending",
     "require_caller",
     "require_page_caller",
     "session_of",

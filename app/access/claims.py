@@ -77,8 +77,20 @@ def claims_of(caller: Caller, names: ClaimNames) -> dict[str, Any]:
     return claims | ({names.scope: sorted(caller.scope)} if caller.scope else {})
 
 
+def claim(claims: Mapping[str, Any], name: str) -> Any:
+    """Return the claim of this name, or else the one at this path; None if there is neither."""
+    if name in claims:
+        return claims[name]
+    found: Any = claims
+    for part in name.split("."):
+        if not isinstance(found, dict):
+            return None
+        found = found.get(part)
+    return found
+
+
 def _email_in(claims: Mapping[str, Any], name: str) -> str:
-    email = _claim(claims, name)
+    email = claim(claims, name)
     if isinstance(email, str):
         email = owner_address(email)
     if not isinstance(email, str) or not 0 < len(email) <= _EMAIL_MAX or not email.isprintable():
@@ -90,7 +102,7 @@ def _email_in(claims: Mapping[str, Any], name: str) -> str:
 
 
 def _tenant_in(claims: Mapping[str, Any], name: str) -> str:
-    tenant = _claim(claims, name)
+    tenant = claim(claims, name)
     if tenant is None:
         return DEFAULT_TENANT
     if not isinstance(tenant, str) or not 0 < len(tenant) <= _TENANT_MAX or not tenant.isprintable():
@@ -99,12 +111,12 @@ def _tenant_in(claims: Mapping[str, Any], name: str) -> str:
 
 
 def _roles_in(claims: Mapping[str, Any], name: str) -> frozenset[Role]:
-    named = _texts(_claim(claims, name)) or []
+    named = _texts(claim(claims, name)) or []
     return frozenset(role for role in Role if role in named)
 
 
 def _scope_in(claims: Mapping[str, Any], name: str) -> frozenset[str]:
-    parts = _texts(_claim(claims, name))
+    parts = _texts(claim(claims, name))
     if parts is None:
         raise NotSignedIn("The token's claim for the scope cannot be read: its issuer has to mend that.")
     return frozenset(parts) - _SCOPES_OF_OPENID
@@ -119,15 +131,3 @@ def _texts(claim: object) -> list[str] | None:
     if isinstance(claim, list) and all(isinstance(part, str) for part in claim):
         return claim
     return None
-
-
-def _claim(claims: Mapping[str, Any], name: str) -> Any:
-    """Return the claim of this name, or else the one at this path; None if there is neither."""
-    if name in claims:
-        return claims[name]
-    found: Any = claims
-    for part in name.split("."):
-        if not isinstance(found, dict):
-            return None
-        found = found.get(part)
-    return found

@@ -58,3 +58,39 @@ class KeysUnavailable(AuthError):
             f"try again in {retry_after_s} s."
         )
         self.retry_after_s = retry_after_s
+
+
+class SignInRefused(AuthError):
+    """What came back from the identity provider is out of date, forged, or meant for someone else.
+
+    Attributes:
+        reason: which check it failed, for the log; a constant text.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "This sign-in is out of date, or was not begun in this browser, or what the identity provider "
+            "answered cannot be accepted."
+        )
+        self.reason = reason
+
+
+class SignInDenied(AuthError):
+    """The identity provider answers, and says no, or says nothing that one could be known by here."""
+
+
+class ProviderUnavailable(AuthError):
+    """The identity provider does not answer, or not with what its role asks for.
+
+    Attributes:
+        reason: what it did instead, for the log.
+        retry_after_s: when trying again may help.
+    """
+
+    def __init__(self, reason: str, *, retry_after_s: int) -> None:
+        super().__init__(
+            "The identity provider does not answer as it should, so nobody can sign in by it now: try again "
+            f"in {retry_after_s} s. Who is signed in already stays so."
+        )
+        self.reason = reason
+        self.retry_after_s = retry_after_s

@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from app.access.errors import ForgedRequest, NotSignedIn, SignInNeeded
+from app.access.openid import provider_named_by
 from app.access.origin import is_from_our_pages, own_path
 from app.access.sessions import Session, Sessions
 from app.access.tokens import TokenReader
@@ -53,6 +54,13 @@ _cookie = APIKeyCookie(
 class Authenticator:
     """What requests are measured by; one in each process.
 
+    Attributes:
+        takes_tokens: whether there is a key that tokens could be good by.
+        tokens: reads them.
+        sessions: begins and reads the sessions of the pages.
+        provider: by which people sign in, if one is set up.
+        public_url: what browsers call us, if that is set.
+
     Args:
         settings: keys, and the address that browsers know.
 
@@ -61,13 +69,15 @@ class Authenticator:
     """
 
     def __init__(self, settings: Settings) -> None:
-        if settings.api_jwt_secret is None and settings.api_jwks_url is None:
+        self.takes_tokens = bool(settings.api_jwt_secret or settings.api_jwks_url)
+        if not self.takes_tokens and settings.oidc_issuer is None:
             raise ConfigurationError(
-                "API_JWT_SECRET and API_JWKS_URL are not set: nobody could sign in; accepted: at least 32 "
-                "random characters, or the URL of a key server (RS256, ES256)"
+                "API_JWT_SECRET, API_JWKS_URL and OIDC_ISSUER are not set: nobody could sign in; accepted: "
+                "at least 32 random characters, the URL of a key server (RS256, ES256), or a provider's name"
             )
         self.tokens = TokenReader(settings)
         self.sessions = Sessions(settings)
+        self.provider = provider_named_by(settings)
         self.public_url = settings.api_public_url
 
     @property
@@ -79,6 +89,8 @@ class Authenticator:
         """End what it does in the background."""
         if self.tokens.keys is not None:
             await self.tokens.keys.stop()
+        if self.provider is not None:
+            await self.provider.stop()
 
 
 def authenticator_of(request: Request) -> Authenticator:
@@ -191,7 +203,7 @@ async def begin_session(request: Request, response: Response, caller: Caller) ->
         SESSION_COOKIE,
         cookie,
         max_age=authenticator.sessions.lifetime_s,
-        **_cookie_place(authenticator),
+        **cookie_place(authenticator),
     )
 
 
@@ -218,10 +230,11 @@ async def end_session(request: Request) -> bool:
 
 def forget_session(request: Request, response: Response) -> None:
     """Have the browser forget its session."""
-    response.delete_cookie(SESSION_COOKIE, **_cookie_place(authenticator_of(request)))
+    response.delete_cookie(SESSION_COOKIE, **cookie_place(authenticator_of(request)))
 
 
-def _cookie_place(authenticator: Authenticator) -> dict[str, Any]:
+def cookie_place(authenticator: Authenticator) -> dict[str, Any]:
+    """Return where and how browsers keep a cookie of ours: out of reach for scripts and other sites."""
     return {"path": "/", "httponly": True, "samesite": "lax", "secure": authenticator.is_https}
 
 

@@ -59,15 +59,10 @@ class Sessions:
     """
 
     def __init__(self, settings: Settings) -> None:
-        secret = settings.api_session_secret or settings.api_jwt_secret
-        if secret is None:
-            raise ConfigurationError(
-                "API_SESSION_SECRET is not set: the sessions of the pages cannot be signed; accepted: at "
-                "least 32 random characters, the same for every replica (API_JWT_SECRET serves as well)"
-            )
+        secret = session_secret(settings)
         # The second: a session of the first kind did not say what its caller may.
-        self._session_key = _derive(secret.get_secret_value(), "session key 2")
-        self._csrf_key = _derive(secret.get_secret_value(), "csrf key 1")
+        self._session_key = _derive(secret, "session key 2")
+        self._csrf_key = _derive(secret, "csrf key 1")
         self.lifetime_s = int(settings.api_session_hours * 3600)
 
     def begin(self, caller: Caller) -> str:
@@ -113,6 +108,21 @@ class Sessions:
     def is_csrf_token(self, session: Session, presented: str) -> bool:
         """Tell whether a write carries this session's token."""
         return hmac.compare_digest(presented.encode(), self.csrf_token(session).encode())
+
+
+def session_secret(settings: Settings) -> str:
+    """Return what the keys of sessions, and of signing in, are derived from.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    secret = settings.api_session_secret or settings.api_jwt_secret
+    if secret is None:
+        raise ConfigurationError(
+            "API_SESSION_SECRET is not set: the sessions of the pages cannot be signed; accepted: at "
+            "least 32 random characters, the same for every replica (API_JWT_SECRET serves as well)"
+        )
+    return secret.get_secret_value()
 
 
 def _derive(secret: str, purpose: str) -> bytes:

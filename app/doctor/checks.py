@@ -17,6 +17,7 @@ import migrations
 from app.doctor.findings import Finding, Level
 from app.doctor.group_checks import check_groups
 from app.doctor.lag_checks import check_lag
+from app.doctor.provider_checks import check_provider
 from app.doctor.schema_checks import check_schema
 from app.doctor.storage_checks import check_storage
 from app.doctor.way_checks import check_ways
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 #: With one of these set, somebody means to run the API here.
-_OF_THE_API = "api_"
+_OF_THE_API = ("api_", "oidc_")
 #: How long each part may take for everything that it asks.
 LIMIT_S = 8.0
 
@@ -53,6 +54,8 @@ def _parts(settings: Settings) -> Iterator[tuple[str, Callable[[Settings], Await
     yield "PostgreSQL", _check_database
     if settings.storage_bucket is not None:
         yield "Object storage", check_storage
+    if settings.oidc_issuer is not None:
+        yield "The identity provider", check_provider
 
 
 async def _within_limit(service: str, check: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:

@@ -34,7 +34,7 @@ from pydantic_settings import (
 
 from app.settings.service_links import service_links
 from app.settings.spelling import meant_by
-from models.hosts import bare_host, is_loopback
+from models.hosts import bare_host, is_loopback, is_safe_url
 
 
 class ConfigurationError(Exception):
@@ -99,6 +99,19 @@ def _check_http_url(value: str | None) -> str | None:
     return value.rstrip("/")
 
 
+def _check_issuer(value: str | None) -> str | None:
+    # Letter by letter what the provider calls itself, a slash at its end included.
+    if value is not None and (not is_safe_url(value) or urlsplit(value).query):
+        raise ValueError("not an issuer; accepted: https://host/path as its provider writes it")
+    return value
+
+
+def _check_scopes(value: str) -> str:
+    if "openid" not in value.split():
+        raise ValueError("without openid; accepted: openid and what else is asked for, separated by spaces")
+    return value
+
+
 HTTP_URL_FORM = "https://host:port/path, without a user or a password"
 DATABASE_URL_FORM = "postgresql://user:password@host:port/database"
 SERVERS_FORM = "host:port, several separated by commas"
@@ -154,6 +167,8 @@ SigningSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
 OptionalSigningSecret = Annotated[SigningSecret | None, BeforeValidator(_empty_is_unset)]
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_unset)]
 OptionalUrl = Annotated[str | None, BeforeValidator(_empty_is_unset), AfterValidator(_check_http_url)]
+OptionalIssuer = Annotated[str | None, BeforeValidator(_empty_is_unset), AfterValidator(_check_issuer)]
+Scopes = Annotated[str, AfterValidator(_check_scopes)]
 Host = Annotated[str, AfterValidator(bare_host)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_empty_is_unset)]
 Servers = Annotated[list[str], NoDecode, BeforeValidator(_split_on_commas), AfterValidator(_check_servers)]
@@ -281,6 +296,12 @@ class Settings(BaseSettings):
     api_session_secret: OptionalSigningSecret = None
     api_session_hours: float = Field(default=12.0, gt=0, le=24 * 30)
 
+    # Signing in to the pages by an identity provider
+    oidc_issuer: OptionalIssuer = None
+    oidc_client_id: OptionalText = None
+    oidc_client_secret: OptionalSecret = None
+    oidc_scopes: Scopes = "openid email profile"
+
     # Faust web views and logs
     web_host: Host = "127.0.0.1"
     web_port: int = Field(default=6066, ge=1, le=65535)
@@ -308,6 +329,10 @@ class Settings(BaseSettings):
             )
         if (self.storage_access_key is None) != (self.storage_secret_key is None):
             raise ValueError("STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY go together: set both or neither")
+        if (self.oidc_issuer is None) != (self.oidc_client_id is None):
+            raise ValueError("OIDC_ISSUER and OIDC_CLIENT_ID go together: set both or neither")
+        if self.oidc_client_secret is not None and self.oidc_issuer is None:
+            raise ValueError("OIDC_CLIENT_SECRET is for a client at OIDC_ISSUER, which is not set")
         if self._has_one_name_for_two(_TOPICS):
             raise ValueError(f"{', '.join(name.upper() for name in _TOPICS)} must name different topics")
         if not is_loopback(self.web_host) and self.web_token is None:

@@ -1,4 +1,4 @@
-"""Signing in by a token, and out. What makes a token good is `app.access`."""
+"""Signing in by the identity provider or a token, and out. What makes either good is `app.access`."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -7,17 +7,25 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app import access as auth
-from app.access import KeysUnavailable, NotSignedIn, own_path
+from app.access import (
+    KeysUnavailable,
+    NotSignedIn,
+    ProviderUnavailable,
+    SignInDenied,
+    SignInRefused,
+    own_path,
+)
 from app.web import addresses
 from app.web.problem_pages import PageRoute
 from app.web.rendering import render
+from app.web.statuses import headers_of, status_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 @router.get(addresses.SIGN_IN)
 async def sign_in_page(request: Request, next: str = "/") -> Response:  # noqa: A002  its name in addresses
-    """Show where to paste a token; its script takes one from a sign-in link."""
+    """Show how to sign in; the page's script takes a token from a sign-in link."""
     await auth.current_session(request)
     return _page(request, next)
 
@@ -32,12 +40,33 @@ async def sign_in(
     response = RedirectResponse(own_path(next), HTTPStatus.SEE_OTHER)
     try:
         await auth.begin_session(request, response, await auth.sign_in(request, token))
-    except NotSignedIn as error:
-        return _page(request, next, HTTPStatus.UNAUTHORIZED, error=str(error))
-    except KeysUnavailable as error:
-        page = _page(request, next, HTTPStatus.SERVICE_UNAVAILABLE, error=str(error))
-        page.headers["Retry-After"] = str(error.retry_after_s)
-        return page
+    except (NotSignedIn, KeysUnavailable) as error:
+        return _page(request, next, error, about="token")
+    return response
+
+
+@router.get(addresses.SIGN_IN_BY_PROVIDER)
+async def sign_in_by_provider(request: Request, next: str = "/") -> Response:  # noqa: A002  its name in addresses
+    """Send the browser to the identity provider. By a link: no form may lead to another site."""
+    try:
+        address, pending = await auth.begin_at_provider(request, next)
+    except ProviderUnavailable as error:
+        return _page(request, next, error, about="provider")
+    response = RedirectResponse(address, HTTPStatus.SEE_OTHER)
+    auth.remember_pending(request, response, pending)
+    return response
+
+
+@router.get(auth.CALLBACK_PATH)
+async def come_back(request: Request) -> Response:
+    """Begin a session for who comes back from the identity provider and go on, or say why not."""
+    pending = auth.pending_sign_in(request)
+    back_to = pending.back_to if pending else addresses.SURVEYS
+    response = RedirectResponse(back_to, HTTPStatus.SEE_OTHER)
+    try:
+        await auth.begin_session_of_who_came_back(request, response)
+    except (SignInRefused, SignInDenied, ProviderUnavailable) as error:
+        return _page(request, back_to, error, about="provider")
     return response
 
 
@@ -49,19 +78,40 @@ async def sign_out(request: Request) -> Response:
         response = RedirectResponse(addresses.SIGN_IN, HTTPStatus.SEE_OTHER)
     else:
         request.state.session = None
-        response = _page(request, addresses.SURVEYS, HTTPStatus.SERVICE_UNAVAILABLE, is_half_out=True)
+        response = _page(request, addresses.SURVEYS, is_half_out=True)
     auth.forget_session(request, response)
     return response
 
 
 def _page(
-    request: Request, back_to: str, status: int = HTTPStatus.OK, *, error: str = "", is_half_out: bool = False
+    request: Request,
+    back_to: str,
+    error: Exception | None = None,
+    *,
+    about: str = "",
+    is_half_out: bool = False,
 ) -> Response:
-    return render(
+    """Return the sign-in page.
+
+    Args:
+        request: what it answers.
+        back_to: the path to go on to.
+        error: why nobody is signed in.
+        about: what that is about: the token or the provider.
+        is_half_out: whether a session could not be ended.
+    """
+    authenticator = auth.authenticator_of(request)
+    status = status_of(error) if error else HTTPStatus.OK
+    page = render(
         request,
         "sign_in/templates/sign_in.html",
-        status=status,
+        status=HTTPStatus.SERVICE_UNAVAILABLE if is_half_out else status,
         next=own_path(back_to),
-        errors={"token": error} if error else {},
+        provider=authenticator.provider.name if authenticator.provider else None,
+        takes_tokens=authenticator.takes_tokens,
+        errors={about: str(error)} if error else {},
         is_half_out=is_half_out,
     )
+    if error:
+        page.headers.update(headers_of(status, error))
+    return page

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from models.exports import Source
 
 SIGN_IN = "/sign-in"
+SIGN_IN_BY_PROVIDER = "/sign-in/provider"
 SURVEYS = "/"
 TAB = "/surveys/export"
 FORMS = {Source.CHAT_LOG: "/exports/create-chat-log", Source.RESPONSES: "/exports/create-responses"}
@@ -26,6 +27,11 @@ def tab(survey: str, page: int = 1) -> str:
 def form(source: str, survey: str) -> str:
     """Return the address of the form by which an export is asked for with options."""
     return f"{FORMS[Source(source)]}?{urlencode({'survey_name': survey})}"
+
+
+def sign_in_by_provider(back_to: str) -> str:
+    """Return the address that leads to the identity provider, and from there on to `back_to`."""
+    return f"{SIGN_IN_BY_PROVIDER}?{urlencode({'next': back_to})}"
 
 
 def sign_in(back_to: str) -> str:

@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from app.access import IssuerKeys
 from app.access.inside import refusal
+from app.access.openid.discovery import Discovery
 from app.outbox import Outbox
 from app.web.problems import problem
 from app.web.serving import Serving
@@ -93,6 +94,26 @@ class IssuerMetrics:
                 "chatlog_api_issuer_keys_up",
                 "Whether API_JWKS_URL answered when it was last asked",
                 value=float(self._keys.is_well),
+            )
+
+
+class ProviderMetrics:
+    """Tells whether the identity provider answers, as far as it was asked.
+
+    Args:
+        discovery: the process's own.
+    """
+
+    def __init__(self, discovery: Discovery) -> None:
+        self._discovery = discovery
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Return the figures (the interface of prometheus_client)."""
+        if self._discovery.is_well is not None:
+            yield GaugeMetricFamily(
+                "chatlog_api_identity_provider_up",
+                "Whether OIDC_ISSUER published where to sign in when it was last asked",
+                value=float(self._discovery.is_well),
             )
 
 

@@ -61,6 +61,7 @@ _ENVIRONMENT.filters |= {
 }
 _ENVIRONMENT.globals |= {
     "form_url": addresses.form,
+    "provider_url": addresses.sign_in_by_provider,
     "static": address_of,
     "surveys_url": addresses.surveys,
     "tab_url": addresses.tab,

@@ -10,7 +10,15 @@ from http import HTTPStatus
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app.access import ForgedRequest, KeysUnavailable, NotAllowed, NotSignedIn
+from app.access import (
+    ForgedRequest,
+    KeysUnavailable,
+    NotAllowed,
+    NotSignedIn,
+    ProviderUnavailable,
+    SignInDenied,
+    SignInRefused,
+)
 from app.exports.files import FileGone, NotFinished, StorageUnusable
 from app.exports.service import NoSuchExport, NoSuchSurvey, NotFailed
 from models.errors import BadRecord
@@ -20,7 +28,9 @@ from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 RETRY_AFTER_S = 5
 
 STATUSES: dict[type[Exception], HTTPStatus] = {
+    SignInRefused: HTTPStatus.BAD_REQUEST,
     NotSignedIn: HTTPStatus.UNAUTHORIZED,
+    SignInDenied: HTTPStatus.FORBIDDEN,
     ForgedRequest: HTTPStatus.FORBIDDEN,
     NotAllowed: HTTPStatus.FORBIDDEN,
     NoSuchSurvey: HTTPStatus.NOT_FOUND,
@@ -30,6 +40,7 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     FileGone: HTTPStatus.GONE,
     RequestValidationError: HTTPStatus.UNPROCESSABLE_ENTITY,
     KeysUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    ProviderUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     StorageUnusable: HTTPStatus.SERVICE_UNAVAILABLE,
     ServiceDown: HTTPStatus.SERVICE_UNAVAILABLE,
     # Such as a right that is missing: whoever runs the system mends it, and the request can come again.
@@ -62,6 +73,6 @@ def judged_by_service(error: Exception) -> Exception:
 
 def headers_of(status: int, error: Exception | None = None) -> dict[str, str]:
     """Return the headers that an answer with this status has to have."""
-    if isinstance(error, KeysUnavailable):
+    if isinstance(error, (KeysUnavailable, ProviderUnavailable)):
         return {"Retry-After": str(error.retry_after_s)}
     return _HEADERS.get(HTTPStatus(status), {})

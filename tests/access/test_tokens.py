@@ -102,14 +102,19 @@ async def test_our_own_tokens_have_what_the_settings_ask_for() -> None:
     assert await email_of(mint(settings, Caller(EMAIL), timedelta(hours=1)), settings) == EMAIL
 
 
+_BY_PROVIDER = {"oidc_issuer": "https://id.example", "oidc_client_id": "chatlog"}
+
+
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        ({"api_jwt_secret": None}, "API_JWT_SECRET and API_JWKS_URL are not set"),
+        ({"api_jwt_secret": None}, "API_JWT_SECRET, API_JWKS_URL and OIDC_ISSUER are not set"),
         (
             {"api_jwt_secret": None, "api_jwks_url": "https://id.example/keys"},
             "API_SESSION_SECRET is not set",
         ),
+        ({"api_jwt_secret": None} | _BY_PROVIDER, "API_SESSION_SECRET is not set"),
+        (_BY_PROVIDER, "OIDC_ISSUER needs API_PUBLIC_URL: .*, followed by /sign-in/callback"),
         ({"storage_bucket": None}, "STORAGE_BUCKET is not set"),
         ({"database_url": None}, "DATABASE_URL is not set"),
         ({"kafka_bootstrap_servers": ""}, "KAFKA_BOOTSTRAP_SERVERS is not set"),

@@ -136,7 +136,7 @@ async def test_storage_that_is_away_is_told_and_holds_nothing_else_up(
         ),
         (
             {"storage_bucket": "exports", "api_jwt_secret": None},
-            "the API cannot start: API_JWT_SECRET and API_JWKS_URL are not set",
+            "the API cannot start: API_JWT_SECRET, API_JWKS_URL and OIDC_ISSUER are not set",
         ),
     ],
 )

@@ -13,7 +13,16 @@ from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app.access import ForgedRequest, KeysUnavailable, NotAllowed, NotSignedIn, SignInNeeded
+from app.access import (
+    ForgedRequest,
+    KeysUnavailable,
+    NotAllowed,
+    NotSignedIn,
+    ProviderUnavailable,
+    SignInDenied,
+    SignInNeeded,
+    SignInRefused,
+)
 from app.access import errors as auth_errors
 from app.exports import files as export_files
 from app.exports import service as exports
@@ -62,7 +71,9 @@ _NOT_ANSWERED = {auth_errors.AuthError, SignInNeeded, SinkError}
 @pytest.mark.parametrize(
     ("error", "status"),
     [
+        (SignInRefused("another nonce"), 400),
         (NotSignedIn("no token"), 401),
+        (SignInDenied("unverified"), 403),
         (ForgedRequest("from elsewhere"), 403),
         (NotAllowed(Action.EXPORT_SURVEY), 403),
         (NoSuchSurvey("none"), 404),
@@ -72,6 +83,7 @@ _NOT_ANSWERED = {auth_errors.AuthError, SignInNeeded, SinkError}
         (FileGone("removed", _ROW), 410),
         (RequestValidationError([]), 422),
         (KeysUnavailable(retry_after_s=7), 503),
+        (ProviderUnavailable("down", retry_after_s=7), 503),
         (StorageUnusable(), 503),
         (ServiceDown("PostgreSQL cannot be reached: start it"), 503),
         (CannotGoOn("The database user lacks a right"), 503),
