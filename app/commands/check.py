@@ -10,10 +10,8 @@ import sys
 import click
 
 from app.doctor.checks import run_checks
-from app.doctor.findings import Finding, Level
+from app.doctor.findings import Level
 from app.settings import load_settings
-
-_MARKS = {Level.OK: "✓", Level.NOTE: "!", Level.WRONG: "✗"}
 
 
 @click.command()
@@ -32,11 +30,6 @@ def check(*, as_json: bool) -> None:
         click.echo(json.dumps(report, ensure_ascii=False))
     else:
         for finding in findings:
-            click.echo(_line(finding))
+            click.echo(finding)
     if not is_well:
         sys.exit(1)
-
-
-def _line(finding: Finding) -> str:
-    line = f"{_MARKS[finding.level]} {finding.area}: {finding.message}"
-    return f"{line} → {finding.mend}" if finding.mend else line

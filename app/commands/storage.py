@@ -7,11 +7,9 @@ import sys
 
 import click
 
-from app.doctor.findings import Finding, Level
+from app.doctor.findings import Level
 from app.doctor.storage_checks import check_storage
 from app.settings import load_settings
-
-_MARKS = {Level.OK: "✓", Level.NOTE: "!", Level.WRONG: "✗"}
 
 
 @click.group()
@@ -29,11 +27,6 @@ def check(*, set_lifecycle: bool) -> None:
     """
     findings = asyncio.run(check_storage(load_settings(), set_lifecycle=set_lifecycle))
     for finding in findings:
-        click.echo(_line(finding))
+        click.echo(finding)
     if any(finding.level is Level.WRONG for finding in findings):
         sys.exit(1)
-
-
-def _line(finding: Finding) -> str:
-    line = f"{_MARKS[finding.level]} {finding.area}: {finding.message}"
-    return f"{line} → {finding.mend}" if finding.mend else line

@@ -12,6 +12,9 @@ class Level(StrEnum):
     WRONG = "wrong"
 
 
+_MARKS = {Level.OK: "✓", Level.NOTE: "!", Level.WRONG: "✗"}
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One line of the report.
@@ -27,3 +30,8 @@ class Finding:
     level: Level
     message: str
     mend: str = ""
+
+    def __str__(self) -> str:
+        """Return the line that a person reads."""
+        line = f"{_MARKS[self.level]} {self.area}: {self.message}"
+        return f"{line} → {self.mend}" if self.mend else line
