@@ -90,7 +90,6 @@ class ChunkRunner:
         self._tasks: set[asyncio.Task[bool]] = set()
         #: Whether a chunk could not be worked on: then no other is begun, as the worker stops.
         self._failed = False
-        self.records_done = 0
 
     async def run(self, stream: Stream[Chunk]) -> None:
         """Work on `stream` for as long as the worker runs."""
@@ -151,5 +150,4 @@ class ChunkRunner:
             await self._fail(error)
             return False
         event.ack()
-        self.records_done += len(chunk)
         return True

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from prometheus_client import Counter
+
 from models.dead_letters import from_record
 from models.entries import decode_entry
 from models.errors import BadRecord, Reason
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aiokafka import ConsumerRecord
+    from prometheus_client import CollectorRegistry
 
     from agents.chunks import Chunk
     from models.dead_letters import DeadLetter
@@ -32,12 +35,30 @@ class Persist:
     """Stores the entries of a chunk; a record that no row can hold becomes a dead letter.
 
     An entry that does not say which survey it belongs to gets the one that its page and shortcode tell.
+
+    Attributes:
+        records_read: counts the records that are rows or dead letters.
+
+    Args:
+        sink: stores entries.
+        dead_letters: takes the records that no row can hold.
+        surveys: knows which survey a page and a shortcode belong to.
+        registry: what is asked for the figures; None where nobody asks.
     """
 
-    def __init__(self, sink: ChatLogSink, dead_letters: DeadLetterTopic, surveys: Fresh[SurveyMap]) -> None:
+    def __init__(
+        self,
+        sink: ChatLogSink,
+        dead_letters: DeadLetterTopic,
+        surveys: Fresh[SurveyMap],
+        registry: CollectorRegistry | None = None,
+    ) -> None:
         self._sink = sink
         self._dead_letters = dead_letters
         self._surveys = surveys
+        self.records_read = Counter(
+            "chatlog_records_read", "Entries read of which everything is safe.", registry=registry
+        )
         #: Has chunks come to the sink in the order of the log, whatever they wait for before.
         self._in_order = asyncio.Lock()
 
@@ -64,6 +85,7 @@ class Persist:
             bad.extend(dead_letter_of(sources[id(entry)], error) for entry, error in refused)
             _tell_of_conflicts(bad)
         await self._dead_letters.send(bad)
+        self.records_read.inc(len(chunk))
 
 
 def _tell_of_conflicts(dead_letters: Sequence[DeadLetter]) -> None:
@@ -83,12 +105,23 @@ def _tell_of_conflicts(dead_letters: Sequence[DeadLetter]) -> None:
 
 
 class KeepDeadLetters:
-    """Copies dead letters from their topic to the table that people list, replay and drop them from."""
+    """Copies dead letters from their topic to the table that people list, replay and drop them from.
 
-    def __init__(self, table: DeadLetterTable) -> None:
+    Attributes:
+        foreign: counts the records of the topic that are no dead letters of ours.
+
+    Args:
+        table: where they are kept.
+        registry: what is asked for the figures; None where nobody asks.
+    """
+
+    def __init__(self, table: DeadLetterTable, registry: CollectorRegistry | None = None) -> None:
         self._table = table
-        #: Records of the dead-letters topic that are no dead letters of ours: somebody else wrote them there.
-        self.foreign = 0
+        self.foreign = Counter(
+            "chatlog_foreign_dead_letters",
+            "Records in the dead-letters topic that somebody else wrote there.",
+            registry=registry,
+        )
 
     async def __call__(self, chunk: Chunk) -> None:
         """Return when every dead letter of `chunk` is in the table.
@@ -116,4 +149,4 @@ class KeepDeadLetters:
                 f"{dead_letter.topic}[{dead_letter.partition}]@{dead_letter.offset} cannot be kept: "
                 f"{why.detail}; run `chatlog check`"
             )
-        self.foreign += len(foreign)
+        self.foreign.inc(len(foreign))

@@ -6,14 +6,16 @@ acknowledged once the brokers have the dead letter. If they do not take it, noth
 
 from __future__ import annotations
 
-import time
-from collections import Counter, defaultdict
+from collections import Counter as Tally
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import orjson
+from prometheus_client import Counter
 
 from models.dead_letters import DeadLetter, to_record
+from models.errors import Reason
 from models.fields import TIMESTAMP_MAX_MS
 from models.text import clean_text
 from sinks.errors import CannotGoOn
@@ -21,13 +23,13 @@ from sinks.kafka.delivery import OutRecord
 from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.splitting import write_or_split
 from sinks.sql import statements
-from sinks.stats import SinkStats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import asyncpg
     from aiokafka import ConsumerRecord
+    from prometheus_client import CollectorRegistry
 
     from models.dead_letters import Header
     from models.errors import BadRecord
@@ -57,14 +59,31 @@ class DeadLetterTopic:
     """Sends bad records to the dead-letters topic.
 
     Attributes:
-        sent: how many since the start, by reason.
+        sent: counts them by reason.
+
+    Args:
+        producer: sends them.
+        topic: where to.
+        partitions: how many it has.
+        registry: what is asked for the figures; None where nobody asks.
     """
 
-    def __init__(self, producer: RecordProducer, topic: str, partitions: int) -> None:
+    def __init__(
+        self,
+        producer: RecordProducer,
+        topic: str,
+        partitions: int,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
         self._producer = producer
         self._topic = topic
         self._partitions = partitions
-        self.sent: Counter[str] = Counter()
+        self.sent = Counter(
+            "chatlog_dead_letters", "Records sent to the dead letters.", ["reason"], registry=registry
+        )
+        # All reasons from the start: of a counter that begins at 1, Prometheus does not see the first step.
+        for reason in Reason:
+            self.sent.labels(reason)
 
     async def send(self, dead_letters: Sequence[DeadLetter]) -> None:
         """Return when the brokers have every one of `dead_letters`.
@@ -77,7 +96,8 @@ class DeadLetterTopic:
             by_partition[dead_letter.partition % self._partitions].append(dead_letter)
         for partition, letters in by_partition.items():
             await self._send(partition, letters)
-            self.sent.update(letter.reason for letter in letters)
+            for reason, count in Tally(letter.reason for letter in letters).items():
+                self.sent.labels(reason).inc(count)
 
     async def _send(self, partition: int, letters: Sequence[DeadLetter]) -> None:
         async def send(some: Sequence[DeadLetter]) -> int:
@@ -94,12 +114,25 @@ class DeadLetterTopic:
 
 
 class DeadLetterTable:
-    """Writes dead letters to their table, once each."""
+    """Writes dead letters to their table, once each.
 
-    def __init__(self, pool: asyncpg.Pool, retry_policy: RetryPolicy) -> None:
+    Attributes:
+        kept: counts those that were not there yet.
+
+    Args:
+        pool: connections as the writer role.
+        retry_policy: waits while PostgreSQL is down.
+        registry: what is asked for the figures; None where nobody asks.
+    """
+
+    def __init__(
+        self, pool: asyncpg.Pool, retry_policy: RetryPolicy, registry: CollectorRegistry | None = None
+    ) -> None:
         self._pool = pool
         self._retry_policy = retry_policy
-        self.stats = SinkStats()
+        self.kept = Counter(
+            "chatlog_dead_letters_kept", "Dead letters copied to their table.", registry=registry
+        )
 
     async def write(self, dead_letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, BadRecord]]:
         """Return when `dead_letters` are in the table, but for those that no row can hold, with the reason.
@@ -107,9 +140,8 @@ class DeadLetterTable:
         Raises:
             CannotGoOn: PostgreSQL refuses in a way that neither waiting nor leaving out a record mends.
         """
-        started = time.monotonic()
         rows, refused = await write_or_split(dead_letters, self._insert_when_possible)
-        self.stats.note_batch(len(dead_letters), rows, len(refused), time.monotonic() - started)
+        self.kept.inc(rows)
         return refused
 
     async def _insert_when_possible(self, dead_letters: Sequence[DeadLetter]) -> int:

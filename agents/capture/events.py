@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import Counter
+from collections import Counter as Tally
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
+from prometheus_client import Counter
 
 from agents.capture.join import AHEAD_MAX, DISORDER_MS, RUN_AHEAD, clamp
 from models.dead_letters import came_at, remembered_state, remembering_state, remembering_when_it_came
@@ -39,9 +40,10 @@ from sinks.kafka.repartition import at_source
 from sinks.splitting import write_or_split
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
     from aiokafka import ConsumerRecord
+    from prometheus_client import CollectorRegistry
 
     from agents.capture.histories import HistoryTable
     from agents.capture.homes import Homes
@@ -73,9 +75,10 @@ class CaptureEvents:
     """Joins and extracts the events of a chunk that are at home, and leads the others home, in batches.
 
     Attributes:
-        categories: how many events of each category came since the start, so that an unknown kind is seen.
-        entries: how many entries were handed over since the start.
-        messages: how many visible messages were read since the start, those that were led home once.
+        events_read: counts the events of which everything is safe.
+        categories: counts events by their category, so that an unknown kind is seen.
+        visible: counts the events that are visible messages, those that were led home once.
+        entries: counts the entries that were handed over.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class CaptureEvents:
         repartition: Repartition,
         chat_log: ChatLogTopic,
         dead_letters: DeadLetterTopic,
+        registry: CollectorRegistry | None = None,
     ) -> None:
         self._platform = platform
         self._table = table
@@ -95,16 +99,28 @@ class CaptureEvents:
         self._repartition = repartition
         self._chat_log = chat_log
         self._dead_letters = dead_letters
-        self.categories: Counter[str] = Counter()
-        self.entries = self.messages = 0
+        self.events_read = Counter(
+            "chatlog_events_read", "Raw events of which everything is safe.", registry=registry
+        )
+        self.categories = Counter(
+            "chatlog_events", "Raw events joined, by category.", ["category"], registry=registry
+        )
+        self.visible = Counter(
+            "chatlog_visible_events", "Raw events that are visible messages.", registry=registry
+        )
+        self.entries = Counter(
+            "chatlog_entries", "Entries handed over to the chat-log topic.", registry=registry
+        )
 
     async def __call__(self, chunk: Chunk) -> None:
         """Return when every event of `chunk` is an entry in Kafka, led home, nothing, or a dead letter."""
         join = await self._join_of()
         await self._homes.known()
         bad: list[DeadLetter] = []
-        visible = self._find_visible(chunk, bad, count=self.categories)
-        self.messages += len(visible)
+        visible, categories = self._find_visible(chunk, bad)
+        for category, count in categories.items():
+            self.categories.labels(category).inc(count)
+        self.visible.inc(len(visible))
         here, away = self._split(visible, chunk.partition if chunk.partition in join.homes else None)
         newest_ms, waited_for_ms = _newest(visible)
         if away:
@@ -114,6 +130,7 @@ class CaptureEvents:
         await self._capture(join, chunk.partition, here, waited_for_ms, bad)
         await self._dead_letters.send(bad)
         await join.note_events(chunk.partition, newest_ms, chunk.last_offset + 1)
+        self.events_read.inc(len(chunk))
 
     async def from_afar(self, chunk: Chunk) -> None:
         """Return when every event of `chunk`, which was led home, is an entry in Kafka or a dead letter."""
@@ -121,16 +138,17 @@ class CaptureEvents:
         await self._homes.known()
         bad: list[DeadLetter] = []
         home = chunk.partition
-        visible = self._find_visible(_at_source(chunk, bad), bad)
+        visible, _ = self._find_visible(_at_source(chunk, bad), bad)
         _, waited_for_ms = _newest(visible)
         await self._capture(join, home, visible, waited_for_ms, bad)
         await self._dead_letters.send(bad)
 
     def _find_visible(
-        self, records: Iterable[ConsumerRecord], bad: list[DeadLetter], count: Counter[str] | None = None
-    ) -> list[_Visible]:
-        """Return the visible messages of some records; count all events, and collect those that are bad."""
-        platform, categories = self._platform, Counter() if count is None else count
+        self, records: Iterable[ConsumerRecord], bad: list[DeadLetter]
+    ) -> tuple[list[_Visible], Mapping[Category, int]]:
+        """Return the visible messages of some records, and how many are of each category; collect the bad."""
+        platform = self._platform
+        categories: Tally[Category] = Tally()
         visible: list[_Visible] = []
         for record in records:
             try:
@@ -143,7 +161,7 @@ class CaptureEvents:
             else:
                 if moment is not None:
                     visible.append((record, event, category, moment))
-        return visible
+        return visible, categories
 
     def _split(
         self, visible: list[_Visible], home: int | None
@@ -191,7 +209,7 @@ class CaptureEvents:
         refused: list[DeadLetter] = []
         for partition, some in self._chat_log.by_partition(home, entries):
             produced, not_taken = await write_or_split(some, partial(self._chat_log.produce, partition))
-            self.entries += produced
+            self.entries.inc(produced)
             refused.extend(
                 _dead_after_the_join(record, error, state) for (record, _, state), error in not_taken
             )
@@ -251,7 +269,11 @@ def _at_source(chunk: Chunk, bad: list[DeadLetter]) -> Iterable[ConsumerRecord]:
 
 
 class FeedStates:
-    """Keeps a short history of states per user in the state table."""
+    """Keeps a short history of states per user in the state table.
+
+    Attributes:
+        states: counts the states that are in the table, or were led to it.
+    """
 
     def __init__(
         self,
@@ -260,13 +282,14 @@ class FeedStates:
         homes: Homes,
         repartition: Repartition,
         dead_letters: DeadLetterTopic,
+        registry: CollectorRegistry | None = None,
     ) -> None:
         self._table = table
         self._join_of = join_of
         self._homes = homes
         self._repartition = repartition
         self._dead_letters = dead_letters
-        self.states = 0
+        self.states = Counter("chatlog_states", "States put into the table, or led to it.", registry=registry)
 
     async def __call__(self, chunk: Chunk) -> None:
         """Return when every state of `chunk` is in the table and its log, led home, or a dead letter."""
@@ -288,7 +311,7 @@ class FeedStates:
             await join.note_states(partition, newest_ms, next_offset, applied - done, led_to)
             done = applied
         await self._dead_letters.send(bad)
-        self.states += len(chunk) - len(bad)
+        self.states.inc(len(chunk) - len(bad))
 
     async def from_afar(self, chunk: Chunk) -> None:
         """Return when every state of `chunk`, which was led home, is in the table and its changelog."""

@@ -15,7 +15,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from agents.exports.file import Doomed, LeaseLost, MadeFile
-from agents.exports.run import ExportStats, Failure
+from agents.exports.run import ExportFigures, Failure
 from models.exports import Status
 from sinks.errors import ServiceDown
 
@@ -70,14 +70,14 @@ class ExportAttempts:
         files: makes the files.
         retry_policy: waits while PostgreSQL is down.
         pace: how often a row is updated.
-        stats: what was done so far.
+        figures: counts what was done.
     """
 
     rows: ExportLog
     files: ExportFiles
     retry_policy: RetryPolicy
     pace: Pace = field(default_factory=Pace)
-    stats: ExportStats = field(default_factory=ExportStats)
+    figures: ExportFigures = field(default_factory=ExportFigures)
 
     async def make(self, run: Run) -> Outcome:
         """Make one attempt at `run.job`, under `run.lease`.
@@ -94,7 +94,7 @@ class ExportAttempts:
         except LeaseLost:
             return self._lose(run)
         except ServiceDown as error:
-            self.stats.interrupted += 1
+            self.figures.interrupted.inc()
             log.warning("An export begins anew", extra={**run.fields, "error": str(error)})
             await self.retry_policy.run(lambda: self.rows.release(run.lease, was_to_blame=True))
             return Outcome.INTERRUPTED
@@ -172,7 +172,7 @@ class ExportAttempts:
         )
         if not is_ours:
             return await self._clean_up(run)
-        self.stats.note_file(run)
+        self.figures.note_file(run)
         seconds = round(time.monotonic() - run.began_at, 1)
         figures = {"records": progress.rows, "bytes": progress.bytes, "seconds": seconds}
         if progress.not_shown:
@@ -190,11 +190,11 @@ class ExportAttempts:
     async def _fail(self, run: Run, doomed: Doomed) -> Outcome:
         if not await self.retry_policy.run(lambda: self.rows.fail(run.lease, doomed.reason)):
             return self._lose(run)
-        self.stats.failed[doomed.failure] += 1
+        self.figures.failed.labels(doomed.failure).inc()
         log.warning("An export has failed", extra={**run.fields, "error": doomed.failure.value})
         return Outcome.ENDED
 
     def _lose(self, run: Run) -> Outcome:
-        self.stats.lost += 1
+        self.figures.lost.inc()
         log.info("An export is not ours any more: cancelled, or another worker's", extra=run.fields)
         return Outcome.NOT_OURS

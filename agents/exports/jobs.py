@@ -11,8 +11,10 @@ import asyncio
 import logging
 import time
 import uuid
-from collections import Counter
+from collections import Counter as Tally
 from typing import TYPE_CHECKING
+
+from prometheus_client import Counter, Gauge
 
 from agents.exports.attempt import ExportAttempts, Outcome
 from agents.exports.run import Run
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aiokafka import ConsumerRecord
+    from prometheus_client import CollectorRegistry
 
     from agents.chunks import Chunk
     from sinks.dead_letters import DeadLetterTopic
@@ -54,18 +57,42 @@ class Exports:
         attempts: what makes the files.
         dead_letters: takes the records that are no jobs.
         concurrency: how many jobs may be under way at once.
+        registry: what is asked for the figures; None where nobody asks.
     """
 
-    def __init__(self, attempts: ExportAttempts, dead_letters: DeadLetterTopic, *, concurrency: int) -> None:
+    def __init__(
+        self,
+        attempts: ExportAttempts,
+        dead_letters: DeadLetterTopic,
+        *,
+        concurrency: int,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
         self.attempts = attempts
         self.runs: dict[asyncio.Task[Outcome], Run] = {}
-        self.in_hand: Counter[int] = Counter()
+        self.in_hand: Tally[int] = Tally()
         self._dead_letters = dead_letters
         self._turns = Turns(concurrency)
         #: When a job of each partition was last looked at, by `time.monotonic()`.
         self._looked_at: dict[int, float] = {}
         #: Set when storage was found fit; until then no attempt is made that it would make fail.
         self.may_begin = asyncio.Event()
+        self.jobs_read = Counter(
+            "chatlog_jobs_read", "Export jobs read of which the row is final.", registry=registry
+        )
+        Gauge("chatlog_exports_running", "Exports that are made here now.", registry=registry).set_function(
+            lambda: len(self.runs)
+        )
+        Gauge(
+            "chatlog_exports_waiting",
+            "Export jobs in hand that wait for their turn, or for another worker that has them.",
+            registry=registry,
+        ).set_function(lambda: self.waiting)
+        Gauge(
+            "chatlog_export_standstill_seconds",
+            "How long the slowest export has had no new row or byte; 0 when none is made.",
+            registry=registry,
+        ).set_function(self._standstill_s)
 
     async def __call__(self, chunk: Chunk) -> None:
         """Return when every record of `chunk` has a final row, or none ever, or is a dead letter.
@@ -82,6 +109,7 @@ class Exports:
         if any(record.cancelled() for record in records):
             # An attempt was cancelled by a stop, and not the chunk itself: it must not count as done.
             raise asyncio.CancelledError
+        self.jobs_read.inc(len(chunk))
 
     async def stop(self) -> None:
         """Abort what is under way, and leave the jobs to the next worker, in `LET_GO_S`. Idempotent."""
@@ -112,6 +140,10 @@ class Exports:
     def waiting(self) -> int:
         """How many jobs are in hand and not under way."""
         return max(0, self.in_hand.total() - len(self.runs))
+
+    def _standstill_s(self) -> float:
+        now = time.monotonic()
+        return max((now - run.moved_at for run in self.runs.values()), default=0.0)
 
     async def _handle(self, record: ConsumerRecord) -> None:
         self.in_hand[record.partition] += 1

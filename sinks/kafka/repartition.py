@@ -17,6 +17,8 @@ from sinks.splitting import write_or_split
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from prometheus_client import Counter
+
     from models.errors import BadRecord
     from sinks.kafka.producer import RecordProducer
 
@@ -29,14 +31,20 @@ class Repartition:
 
     Attributes:
         topic: where to.
-        records: how many were led since the start.
+        led: counts them.
         led_to: of each partition, where the topic ends, as far as is known.
+
+    Args:
+        producer: sends them.
+        topic: where to.
+        partitions: how many it has.
+        led: what counts them.
     """
 
-    def __init__(self, producer: RecordProducer, topic: str, partitions: int) -> None:
+    def __init__(self, producer: RecordProducer, topic: str, partitions: int, led: Counter) -> None:
         self._producer = producer
         self.topic = topic
-        self.records = 0
+        self.led = led
         self.led_to = [0] * partitions
 
     def note_ends(self, ends: Mapping[int, int]) -> None:
@@ -60,7 +68,7 @@ class Repartition:
             return len(some)
 
         led, refused = await write_or_split(records, produce)
-        self.records += led
+        self.led.inc(led)
         return refused
 
 

@@ -15,16 +15,17 @@ import msgspec
 from models.entries import encode_entries, mid_of
 from models.errors import BadRecord, Reason
 from sinks.postgres.batching import Batcher
+from sinks.postgres.figures import ChatLogFigures
 from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.splitting import write_or_split
 from sinks.sql import statements
-from sinks.stats import SinkStats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TypeAlias
 
     import asyncpg
+    from prometheus_client import CollectorRegistry
 
     from models.entries import ChatLogEntry
     from sinks.retry import RetryPolicy
@@ -54,6 +55,7 @@ class ChatLogSink:
         max_entries: the size of a batch that goes out at once.
         max_wait_s: how long the first entry of a smaller batch waits for company.
         max_writes: batches written at the same time.
+        registry: what is asked for the figures; None where nobody asks.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class ChatLogSink:
         max_entries: int,
         max_wait_s: float,
         max_writes: int,
+        registry: CollectorRegistry | None = None,
     ) -> None:
         self._pool = pool
         self._retry_policy = retry_policy
@@ -76,7 +79,7 @@ class ChatLogSink:
         )
         #: Whether many entries of the last batch were there already.
         self._is_read_again = False
-        self.stats = SinkStats()
+        self.figures = ChatLogFigures(registry)
 
     async def write(self, entries: Sequence[ChatLogEntry]) -> list[tuple[ChatLogEntry, BadRecord]]:
         """Write `entries` once each; return those that can never be stored, with the reason.
@@ -102,9 +105,7 @@ class ChatLogSink:
             _, more = await self._find_when_possible([entry for entry in new if id(entry) not in bad])
             conflicts += more
         self._is_read_again = len(batch) - rows > MANY * len(batch)
-        self.stats.note_batch(
-            len(batch), rows, len(refused), time.monotonic() - started, key_conflicts=len(conflicts)
-        )
+        self.figures.note_batch(len(batch), rows, len(refused), len(conflicts), time.monotonic() - started)
         return refused + conflicts
 
     async def _without_those_there(self, batch: list[ChatLogEntry]) -> Found:

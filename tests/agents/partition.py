@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from aiokafka import ConsumerRecord
+from prometheus_client import Counter
 
 from agents.capture.events import CaptureEvents, ChatLogTopic, FeedStates
 from agents.capture.homes import Homes
@@ -192,8 +193,11 @@ class Worker:
         homes = Homes(world.shape.homes)
         homes.settle(Partitioner.MURMUR2)
         producer: Any = world.producer  # promises the same
-        self.events_led = Repartition(producer, "events-led", world.shape.homes)
-        self.states_led = Repartition(producer, "states-led", world.shape.homes)
+        led = Counter("led", "Records led home.", ["topic"], registry=None)
+        self.events_led, self.states_led = (
+            Repartition(producer, topic, world.shape.homes, led.labels(topic))
+            for topic in ("events-led", "states-led")
+        )
         for repartition in (self.events_led, self.states_led):
             ends = {log.partition: len(log.records) for log in world.led[repartition.topic]}
             repartition.note_ends(ends)

@@ -90,10 +90,8 @@ def test_a_chunk_is_acknowledged_after_the_work_on_it_and_not_before() -> None:
         running = Running(Handler(), only)
         await asyncio.sleep(0.99)
         assert running.stream.acknowledged == []
-        assert running.runner.records_done == 0
         await asyncio.sleep(0.02)
         assert running.stream.acknowledged == [only]
-        assert running.runner.records_done == 7
 
     virtual_time.run(test())
 
@@ -140,7 +138,6 @@ def test_an_error_stops_the_worker_and_the_chunk_is_never_acknowledged(
         await asyncio.sleep(10)
         assert [str(error) for error in running.failures] == ["unforeseen"]
         assert running.stream.acknowledged == [good]
-        assert running.runner.records_done == 3
 
     with caplog.at_level(logging.ERROR):
         virtual_time.run(test())

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 from aiokafka import ConsumerRecord
+from prometheus_client import CollectorRegistry
 
 from agents.chunks import Chunk
 from agents.persist import KeepDeadLetters, Persist
 from app.postgres.connections import connect
+from app.worker.watch.figures import by_label, total
 from models.dead_letters import DeadLetter, from_record, to_record
 from models.errors import Reason
 from models.surveys import SurveyMap
@@ -111,7 +113,7 @@ async def test_every_record_is_a_row_or_a_dead_letter_with_its_own_place(
         assert letter.value == values[letter.offset]
         assert letter.headers == (("h", b"1"),)
         assert letter.timestamp_ms == 1_760_000_000_000 + letter.offset
-    assert dead_letters.sent == {
+    assert by_label(dead_letters.sent) == {
         "not_json": 1,
         "rejected_by_database": 2,
         "empty": 1,
@@ -169,13 +171,17 @@ async def test_chunks_reach_the_sink_in_the_order_in_which_they_came() -> None:
 
 
 async def test_chunks_of_many_partitions_are_written_together(database: Settings, pool: asyncpg.Pool) -> None:
-    sink = ChatLogSink(pool, RetryPolicy("test"), max_entries=240, max_wait_s=60, max_writes=2)
+    registry = CollectorRegistry()
+    sink = ChatLogSink(
+        pool, RetryPolicy("test"), max_entries=240, max_wait_s=60, max_writes=2, registry=registry
+    )
     nowhere = DeadLetterTopic(None, "nowhere", 1)  # type: ignore[arg-type] # nothing is sent
     persist = Persist(sink, nowhere, fresh_surveys(pool, RetryPolicy("test")))
     chunks = [chunk([record(n, entry(100 * c + n)) for n in range(20)]) for c in range(12)]
     await asyncio.gather(*(persist(each) for each in chunks))
     assert await count(database) == 240
-    assert list(sink.stats.batch_sizes) == [240]
+    assert registry.get_sample_value("chatlog_batch_entries_count") == 1
+    assert registry.get_sample_value("chatlog_batch_entries_sum") == 240
 
 
 async def test_an_entry_without_a_survey_gets_that_of_its_page_and_keeps_it_when_delivered_again(
@@ -235,7 +241,7 @@ async def test_dead_letters_and_strangers_are_kept_under_their_places(
         (DEAD_LETTERS, 3): "missing_field",
     }
     assert rows[DEAD_LETTERS, 2]["value"] == b"{"
-    assert keep.foreign == 6
+    assert total(keep.foreign) == 6
 
 
 async def test_a_dead_letter_that_no_row_takes_at_all_stops_the_worker(

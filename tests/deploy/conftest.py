@@ -30,7 +30,6 @@ LATER = {
     Role.CAPTURE: ("chatlog_events_total", "chatlog_lag_messages"),
     Role.PERSIST: (
         "chatlog_lag_messages",
-        "chatlog_last_write_timestamp_seconds",
         "chatlog_dead_letters_pending",
         "chatlog_default_partition_rows",
     ),

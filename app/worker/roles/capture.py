@@ -7,6 +7,8 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from prometheus_client import CollectorRegistry, Counter
+
 from agents.capture.events import CaptureEvents, ChatLogTopic, FeedStates
 from agents.capture.homes import Homes
 from agents.chunks import ChunkRunner
@@ -22,6 +24,7 @@ from app.worker.capture.watermarks import WatermarkExchange
 from app.worker.capture.ways import way_of
 from app.worker.faust_settings import heartbeat_interval_s
 from app.worker.roles import declare_agent, once_kafka_answers
+from app.worker.watch.figures import total
 from models.platforms import PLATFORMS, PLATFORMS_WITH_MEDIA
 from models.states import decode_history, encode_history, merge
 from sinks.dead_letters import DeadLetterTopic
@@ -61,6 +64,8 @@ class CaptureWork:
         #: What is looked at from outside: every part that may wait, and the topics that are read.
         self.retry_policies = (self.retry_policy, to_dead_letters)
         self.consumed = topics.read_by(Role.CAPTURE)
+        #: What the parts count.
+        self.registry = CollectorRegistry()
         self._producer = RecordProducer(client_settings(settings), self.retry_policy)
         # What others produced may have fitted only because it was compressed.
         self._leading_producer = RecordProducer(client_settings(settings), self.retry_policy, compress=True)
@@ -98,8 +103,19 @@ class CaptureWork:
         await self._exchange.start()
         homes = counts[topics.state_changelog.name]
         self.homes = Homes(homes)
-        self.events_led = Repartition(self._leading_producer, topics.events_by_user.name, homes)
-        self.states_led = Repartition(self._leading_producer, topics.states_by_user.name, homes)
+        led = Counter(
+            "chatlog_led_home",
+            "Records produced once more, to where their users have their homes.",
+            ["topic"],
+            registry=self.registry,
+        )
+        self.events_led, self.states_led = (
+            Repartition(self._leading_producer, to.name, homes, led.labels(source.name))
+            for source, to in (
+                (topics.events, topics.events_by_user),
+                (topics.state, topics.states_by_user),
+            )
+        )
         platform = (PLATFORMS_WITH_MEDIA if settings.capture_media else PLATFORMS)["messenger"]
         find = partial(find_partitioner, settings, topics, counts, platform)
         choice = PartitionerChoice(find, self.table, self.homes, self.retry_policy)
@@ -107,7 +123,10 @@ class CaptureWork:
             app, topics, counts, choice, self.events_led, self.states_led, self._exchange, self.retry_policy
         )
         self.dead_letters = DeadLetterTopic(
-            self._dead_letter_producer, topics.dead_letters.name, counts[topics.dead_letters.name]
+            self._dead_letter_producer,
+            topics.dead_letters.name,
+            counts[topics.dead_letters.name],
+            self.registry,
         )
         self.capture = CaptureEvents(
             platform,
@@ -117,9 +136,10 @@ class CaptureWork:
             self.events_led,
             ChatLogTopic(self._producer, topics.chat_log.name, counts[topics.chat_log.name], homes),
             self.dead_letters,
+            self.registry,
         )
         self.feed_states = FeedStates(
-            self.table, self._join.current, self.homes, self.states_led, self.dead_letters
+            self.table, self._join.current, self.homes, self.states_led, self.dead_letters, self.registry
         )
         self._events = self._runner("capture", self.capture)
         self._states = self._runner("feed-states", self.feed_states)
@@ -149,18 +169,6 @@ class CaptureWork:
         )
 
     @property
-    def counters(self) -> dict[str, int]:
-        """What was done since the start."""
-        return {
-            "events_read": self._events.records_done,
-            "entries": self.capture.entries,
-            "states": self.feed_states.states,
-            "events_led_home": self.events_led.records,
-            "states_led_home": self.states_led.records,
-            "dead_letters": self.dead_letters.sent.total(),
-        }
-
-    @property
     def ways(self) -> tuple[Way, ...]:
         """Which way events and states go to where their users have their homes."""
         topics, homes = self.topics, self.homes
@@ -171,11 +179,11 @@ class CaptureWork:
                 partitions=self._counts[topic.name],
                 homes=homes.partitions,
                 partitioner=homes.partitioner,
-                read=read,
-                led=repartition.records,
+                read=total(read),
+                led=total(repartition.led),
             )
             for topic, repartition, read in (
-                (topics.events, self.events_led, self.capture.messages),
+                (topics.events, self.events_led, self.capture.visible),
                 (topics.state, self.states_led, self.feed_states.states),
             )
         )

@@ -7,10 +7,13 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from prometheus_client import CollectorRegistry
+
 from agents.chunks import ChunkRunner
 from agents.exports.attempt import ExportAttempts
 from agents.exports.file import ExportFiles
 from agents.exports.jobs import Exports
+from agents.exports.run import ExportFigures
 from app.kafka.clients import client_settings
 from app.kafka.topic_admin import partition_counts
 from app.kafka.topics import topics_of
@@ -56,6 +59,8 @@ class ExportWork:
         #: What is looked at from outside: every part that may wait, and the topics that are read.
         self.retry_policies = (self.retry_policy, to_dead_letters, self._storing)
         self.consumed = self.topics.read_by(Role.EXPORT)
+        #: What the parts count.
+        self.registry = CollectorRegistry()
         self._producer = RecordProducer(client_settings(settings), to_dead_letters, compress=True)
         self._pool: asyncpg.Pool | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -73,11 +78,21 @@ class ExportWork:
         )
         await self._producer.start()
         self.dead_letters = DeadLetterTopic(
-            self._producer, self.topics.dead_letters.name, counts[self.topics.dead_letters.name]
+            self._producer,
+            self.topics.dead_letters.name,
+            counts[self.topics.dead_letters.name],
+            self.registry,
         )
         self._pool = await create_pool(settings, application_name="chatlog-export", min_size=0)
-        self.attempts = ExportAttempts(ExportLog(self._pool), self._files(), self.retry_policy)
-        self.exports = Exports(self.attempts, self.dead_letters, concurrency=settings.export_concurrency)
+        self.attempts = ExportAttempts(
+            ExportLog(self._pool), self._files(), self.retry_policy, figures=ExportFigures(self.registry)
+        )
+        self.exports = Exports(
+            self.attempts,
+            self.dead_letters,
+            concurrency=settings.export_concurrency,
+            registry=self.registry,
+        )
         self._jobs = ChunkRunner("export", self.exports, in_order=False, fail=self._fail)
         try:
             await self._storage.__aenter__()
@@ -107,19 +122,6 @@ class ExportWork:
     def alive_at(self, partition: int) -> float:
         """Return when the jobs of a partition last showed life, by `time.monotonic()`."""
         return self.exports.alive_at(partition) if self._pool is not None else float("-inf")
-
-    @property
-    def counters(self) -> dict[str, int]:
-        """What was done since the start."""
-        stats = self.attempts.stats
-        return {
-            "jobs_read": self._jobs.records_done,
-            "finished": stats.finished,
-            "failed": stats.failed.total(),
-            "rows": stats.rows,
-            "bytes": stats.bytes,
-            "dead_letters": self.dead_letters.sent.total(),
-        }
 
     def _files(self) -> ExportFiles:
         settings = self._settings

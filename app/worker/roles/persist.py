@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from prometheus_client import CollectorRegistry
+
 from agents.chunks import ChunkRunner
 from agents.persist import KeepDeadLetters, Persist
 from app.kafka.clients import client_settings
@@ -40,6 +42,8 @@ class PersistWork:
         #: What is looked at from outside: every part that may wait, and the topics that are read.
         self.retry_policies = (self.retry_policy, to_dead_letters, keeping)
         self.consumed = self.topics.read_by(Role.PERSIST)
+        #: What the parts count.
+        self.registry = CollectorRegistry()
         self._keeping = keeping
         self._producer = RecordProducer(client_settings(settings), to_dead_letters, compress=True)
         self._pool: asyncpg.Pool | None = None
@@ -70,19 +74,22 @@ class PersistWork:
             max_wait_s=settings.batch_max_wait_s,
             # One connection is left for dead letters, partitions and surveys.
             max_writes=max(1, settings.database_pool_size - 1),
+            registry=self.registry,
         )
         self.dead_letters = DeadLetterTopic(
-            self._producer, self.topics.dead_letters.name, counts[self.topics.dead_letters.name]
+            self._producer,
+            self.topics.dead_letters.name,
+            counts[self.topics.dead_letters.name],
+            self.registry,
         )
-        self.dead_letter_table = DeadLetterTable(self._pool, self._keeping)
+        table = DeadLetterTable(self._pool, self._keeping, self.registry)
         self._partitions = asyncio.create_task(keep_partitions_ahead(self._pool), name="partitions")
         surveys = fresh_surveys(self._pool, self.retry_policy)
         self._fresh_surveys = asyncio.create_task(surveys.keep_fresh(), name="surveys")
-        self._entries = ChunkRunner(
-            "persist", Persist(self.sink, self.dead_letters, surveys), in_order=False, fail=self._fail
-        )
-        self.keep_dead_letters = KeepDeadLetters(self.dead_letter_table)
-        self._kept = ChunkRunner("keep-dead-letters", self.keep_dead_letters, in_order=False, fail=self._fail)
+        persist = Persist(self.sink, self.dead_letters, surveys, self.registry)
+        keep = KeepDeadLetters(table, self.registry)
+        self._entries = ChunkRunner("persist", persist, in_order=False, fail=self._fail)
+        self._kept = ChunkRunner("keep-dead-letters", keep, in_order=False, fail=self._fail)
 
     async def release(self) -> None:
         """Let go of all partitions: nothing is being worked on afterwards."""
@@ -97,18 +104,3 @@ class PersistWork:
             self._partitions.cancel()
             self._fresh_surveys.cancel()
             self._pool.terminate()
-
-    @property
-    def counters(self) -> dict[str, int]:
-        """What was done since the start."""
-        stats = self.sink.stats
-        return {
-            "records_read": self._entries.records_done,
-            "rows": stats.rows,
-            "duplicates": stats.duplicates,
-            "refused": stats.refused,
-            "key_conflicts": stats.key_conflicts,
-            "dead_letters": self.dead_letters.sent.total(),
-            "dead_letters_kept": self.dead_letter_table.stats.rows,
-            "foreign_dead_letters": self.keep_dead_letters.foreign,
-        }

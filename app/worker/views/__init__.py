@@ -27,6 +27,7 @@ from app.worker.views.access import add_headers, guard
 from app.worker.views.page import page
 from app.worker.views.rates import SAMPLE_EVERY_S, Rates
 from app.worker.views.states import state
+from app.worker.watch.figures import totals
 from app.worker.watch.metrics import registry_of
 from models.hosts import bare_host, is_everywhere, is_loopback
 
@@ -202,7 +203,7 @@ class Views(Web):
     @Service.task
     async def _poll(self) -> None:
         while not self.should_stop:
-            self._rates.sample(self._worker.work.counters, time.monotonic())
+            self._rates.sample(totals(self._worker.work.registry), time.monotonic())
             await self.sleep(SAMPLE_EVERY_S)
 
 

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from app.settings import Role
+from app.worker.watch.figures import by_label, distributions, totals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from app.worker.app import WorkerApp
     from app.worker.roles.capture import CaptureWork
     from app.worker.roles.export import ExportWork
-    from app.worker.roles.persist import PersistWork
     from app.worker.views.rates import Rates
     from app.worker.watch.lag import PartitionLag
     from app.worker.watch.verdicts import Verdict
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 #: What JSON can hold, to be shown or sent as it is.
 Snapshot: TypeAlias = dict[str, Any]
-
-PERCENTILES = (50, 95, 99)
 
 
 def overview(app: WorkerApp) -> Snapshot:
@@ -50,8 +48,8 @@ def overview(app: WorkerApp) -> Snapshot:
         "ready": verdict(app.health.ready()),
         "assignment": dict(assigned),
         "recovery": {"remaining": recovery.remaining, "total": recovery.total} if recovery else None,
-        "counters": dict(app.work.counters),
-        "categories": dict(_capture(app).capture.categories.most_common()) if _captures(app) else {},
+        "counters": totals(app.work.registry),
+        "categories": by_label(_capture(app).capture.categories) if _captures(app) else {},
         "ways": ways(app),
         "waiting": [
             {"part": waiting.part, "seconds": round(waiting.seconds, 1), "error": waiting.error}
@@ -100,8 +98,8 @@ def lag(app: WorkerApp) -> Snapshot:
 
 
 def sink(app: WorkerApp, rates: Rates) -> Snapshot:
-    """Return how writing goes: speed, batches, latency, retries, and what it waits for."""
-    found: Snapshot = {
+    """Return how the work goes: speed, sizes and times since the start, retries, and what it waits for."""
+    return {
         "per_second": {name: round(rate, 1) for name, rate in rates.per_second().items()},
         "retries": sum(policy.retries for policy in app.work.retry_policies),
         "last_error": app.work.retry_policy.last_error,
@@ -115,17 +113,12 @@ def sink(app: WorkerApp, rates: Rates) -> Snapshot:
             }
             for policy in app.work.retry_policies
         ],
+        "distributions": {
+            name: {"count": found.count, **found.percentiles}
+            for name, found in distributions(app.work.registry).items()
+        },
+        "last_write": _iso(app.work.registry.get_sample_value("chatlog_last_write_timestamp_seconds")),
     }
-    if app.role is Role.PERSIST:
-        stats = _persist(app).sink.stats
-        found |= {
-            "batches": stats.batches,
-            "key_conflicts": stats.key_conflicts,
-            "batch_entries": percentiles(stats.batch_sizes),
-            "write_s": percentiles(stats.write_seconds),
-            "last_write": _iso(stats.last_write_at),
-        }
-    return found
 
 
 def exports(app: WorkerApp) -> Snapshot | None:
@@ -136,14 +129,10 @@ def exports(app: WorkerApp) -> Snapshot | None:
     if app.role is not Role.EXPORT:
         return None
     work, now = cast("ExportWork", app.work), time.monotonic()
-    stats = work.attempts.stats
     return {
         "concurrency": app.settings.export_concurrency,
         "waiting": work.exports.waiting,
-        "duration_s": percentiles(stats.seconds),
-        "failed": dict(stats.failed.most_common()),
-        "interrupted": stats.interrupted,
-        "lost": stats.lost,
+        "failed": by_label(work.attempts.figures.failed),
         "running": [
             {
                 "id": str(run.job.export_id),
@@ -165,15 +154,9 @@ def exports(app: WorkerApp) -> Snapshot | None:
 async def dead_letters(app: WorkerApp) -> Snapshot:
     """Return how many dead letters there are by reason: made by this process, and kept in the table."""
     return {
-        "sent": dict(app.work.dead_letters.sent.most_common()),
+        "sent": by_label(app.work.dead_letters.sent),
         "table": await app.database.dead_letters() if app.database else None,
     }
-
-
-def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """Return the percentiles by the nearest rank; nothing of nothing."""
-    ranked = sorted(values)
-    return {f"p{rank}": ranked[math.ceil(rank / 100 * len(ranked)) - 1] for rank in PERCENTILES if ranked}
 
 
 def _partition(partition: PartitionLag, mine: set[TP], now: float, now_s: float) -> Snapshot:
@@ -204,9 +187,10 @@ def _waiting_since(policy: RetryPolicy) -> str | None:
 
 
 def _iso(moment_s: float | None) -> str | None:
-    return (
-        None if moment_s is None else datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="milliseconds")
-    )
+    """Return a moment as JSON has it; None if there was none."""
+    if moment_s is None or math.isnan(moment_s):
+        return None
+    return datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="milliseconds")
 
 
 def _captures(app: WorkerApp) -> bool:
@@ -215,7 +199,3 @@ def _captures(app: WorkerApp) -> bool:
 
 def _capture(app: WorkerApp) -> CaptureWork:
     return cast("CaptureWork", app.work)
-
-
-def _persist(app: WorkerApp) -> PersistWork:
-    return cast("PersistWork", app.work)

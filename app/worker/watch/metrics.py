@@ -1,7 +1,8 @@
-"""A worker's figures in Prometheus' format: read when asked, from what the parts count themselves.
+"""A worker's figures in Prometheus' format: what its parts count, and how it is when asked.
 
-Nothing is counted twice: each figure has one owner (sink, agent, lag monitor), and is translated here. What
-may be a label is bounded: topics, partitions, categories, reasons, parts.
+What sinks and agents do, they count themselves, in the registry of their role. What is rather looked at (lag,
+health, waiting, PostgreSQL) is translated here. Labels are bounded: topics, partitions, categories, reasons,
+parts.
 """
 
 from __future__ import annotations
@@ -15,14 +16,6 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
-from app.settings import Role
-from app.worker.watch.role_metrics import (
-    by_label,
-    capture_figures,
-    database_figures,
-    export_figures,
-    persist_figures,
-)
 from models.errors import Reason
 
 if TYPE_CHECKING:
@@ -30,11 +23,9 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
+    from app.postgres.probe import DatabaseProbe
     from app.stream.transport import ChunkConsumer
     from app.worker.app import WorkerApp
-    from app.worker.roles.capture import CaptureWork
-    from app.worker.roles.export import ExportWork
-    from app.worker.roles.persist import PersistWork
 
 
 def registry_of(app: WorkerApp) -> CollectorRegistry:
@@ -65,22 +56,12 @@ class WorkerCollector(Collector):
             "What this process is.",
             {"role": app.role.value, "group": app.lag.group, "version": version("chatlog")},
         )
-        match app.role:
-            case Role.CAPTURE:
-                yield from capture_figures(cast("CaptureWork", app.work))
-            case Role.PERSIST:
-                yield from persist_figures(cast("PersistWork", app.work))
-            case Role.EXPORT:
-                yield from export_figures(cast("ExportWork", app.work))
-        sent = app.work.dead_letters.sent
-        # All reasons from the start: of a counter that begins at 1, Prometheus does not see the first step.
-        every = {reason.value: sent[reason] for reason in Reason}
-        yield by_label("chatlog_dead_letters", "Records sent to the dead letters.", "reason", every)
+        yield from app.work.registry.collect()
         yield from self._services()
         yield from self._health()
         yield from self._lag()
         if app.database is not None:
-            yield from database_figures(app.database)
+            yield from _database_figures(app.database)
 
     def _services(self) -> Iterator[Metric]:
         now = time.monotonic()
@@ -162,4 +143,33 @@ class WorkerCollector(Collector):
             "chatlog_lag_answer_age_seconds",
             "How old the brokers' answer behind the lag is.",
             value=lag.age_s,
+        )
+
+
+def _database_figures(database: DatabaseProbe) -> Iterator[Metric]:
+    """Translate what PostgreSQL last told of itself."""
+    yield GaugeMetricFamily(
+        "chatlog_database_up",
+        "1 when PostgreSQL answered the last question, or was not asked yet.",
+        value=float(database.error is None),
+    )
+    if database.pending is not None:
+        pending = GaugeMetricFamily(
+            "chatlog_dead_letters_pending",
+            "Dead letters in the table that nobody has replayed or dropped.",
+            labels=["reason"],
+        )
+        for reason in Reason:
+            pending.add_metric([reason.value], database.pending.get(reason.value, 0))
+        yield pending
+    if database.partitions is not None:
+        yield GaugeMetricFamily(
+            "chatlog_partition_months_ahead",
+            "Months from this one on that have a partition of chat_log.",
+            value=database.partitions.months_ahead,
+        )
+        yield GaugeMetricFamily(
+            "chatlog_default_partition_rows",
+            "About how many rows of chat_log are of months without a partition.",
+            value=database.partitions.default_rows,
         )

@@ -19,6 +19,7 @@ from agents.exports.file import ExportFiles
 from agents.exports.jobs import Exports
 from agents.exports.run import Failure
 from app.postgres.connections import connect
+from app.worker.watch.figures import by_label, total
 from models.dead_letters import from_record
 from models.exports import ExportJob, object_key
 from sinks.dead_letters import DeadLetterTopic
@@ -107,7 +108,7 @@ class Worker:
 
     def __init__(self, exports: Exports, storage: GatedStorage) -> None:
         self.exports, self.storage = exports, storage
-        self.stats = exports.attempts.stats
+        self.figures = exports.attempts.figures
 
     def gate(self) -> Gate:
         self.storage.gate = Gate()
@@ -188,7 +189,11 @@ async def test_a_job_becomes_a_file_that_equals_the_table(
     assert (row["rows_done"], row["rows_estimate"], row["attempt"]) == (MANY, MANY, 1)
     assert row["object_key"] == key_of(export.job)
     assert row["reason"] is row["lease_token"] is None
-    assert (worker.stats.finished, worker.stats.rows, worker.stats.bytes) == (1, MANY, row["bytes_done"])
+    assert (total(worker.figures.finished), total(worker.figures.rows), total(worker.figures.bytes)) == (
+        1,
+        MANY,
+        row["bytes_done"],
+    )
     assert not worker.exports.runs
     assert worker.exports.waiting == 0
 
@@ -249,7 +254,7 @@ async def test_a_survey_that_is_not_the_owners_is_a_reason(database: Settings, w
     row = await is_in(database, export, "Failed")
     assert SURVEY in row["reason"]
     assert row["export_link"] == "Not Found"
-    assert worker.stats.failed == {Failure.IMPOSSIBLE: 1}
+    assert by_label(worker.figures.failed) == {Failure.IMPOSSIBLE: 1}
 
 
 async def test_two_workers_with_the_same_job_make_one_file(database: Settings, worker_of: Workers) -> None:
@@ -265,7 +270,7 @@ async def test_two_workers_with_the_same_job_make_one_file(database: Settings, w
     await asyncio.gather(first, second)
 
     await file_is_the_table(database, export)
-    assert (one.stats.finished, other.stats.finished) == (1, 0)
+    assert (total(one.figures.finished), total(other.figures.finished)) == (1, 0)
     assert (await row_of(database, export))["attempt"] == 1
 
 
@@ -363,7 +368,7 @@ async def test_a_cancelled_export_stops_and_leaves_no_file(
     row = await row_of(database, export)
     assert (row["status"], row["reason"]) == ("Failed", "Cancelled by its owner")
     assert await worker.storage.size(key_of(export.job)) is None
-    assert worker.stats.lost == 1
+    assert total(worker.figures.lost) == 1
 
 
 async def test_a_file_that_was_cancelled_in_its_last_moment_is_removed(
@@ -406,9 +411,9 @@ async def test_a_late_worker_that_lost_its_lease_changes_neither_row_nor_file(
     await first
     assert await row_of(database, export) == before
     await file_is_the_table(database, export)
-    assert (late.stats.finished, successor.stats.finished) == (0, 1)
+    assert (total(late.figures.finished), total(successor.figures.finished)) == (0, 1)
     # More than once if its heart was just beating when it was frozen: it then tries to have the job again.
-    assert late.stats.lost >= 1
+    assert total(late.figures.lost) >= 1
 
 
 async def test_a_partition_that_is_given_up_leaves_the_export_running_and_the_next_owner_waits_for_it(
@@ -429,9 +434,9 @@ async def test_a_partition_that_is_given_up_leaves_the_export_running_and_the_ne
     await second
 
     # The row says so before the one who wrote it has heard of it.
-    await eventually(lambda: one.stats.finished == 1)
+    await eventually(lambda: total(one.figures.finished) == 1)
     assert stream.acknowledged == []
-    assert other.stats.finished == 0
+    assert total(other.figures.finished) == 0
     await file_is_the_table(database, export)
     reading.cancel()
 
@@ -495,7 +500,7 @@ async def test_an_unforeseen_error_is_a_reason_without_details_and_the_worker_go
     assert row["reason"] == "Something failed that nobody foresaw; try again, or tell the operator"
     assert "ZeroDivisionError" in caplog.text
     await is_in(database, second, "Finished")
-    assert worker.stats.failed == {Failure.UNFORESEEN: 1}
+    assert by_label(worker.figures.failed) == {Failure.UNFORESEEN: 1}
 
 
 async def test_a_job_that_never_ends_is_given_up(
@@ -507,7 +512,7 @@ async def test_a_job_that_never_ends_is_given_up(
     await worker.exports(chunk_of(export))
     row = await is_in(database, export, "Failed")
     assert f"begun {ATTEMPTS_MAX} times" in row["reason"]
-    assert worker.stats.failed == {Failure.ATTEMPTS: 1}
+    assert by_label(worker.figures.failed) == {Failure.ATTEMPTS: 1}
 
 
 async def test_a_session_that_is_cut_off_in_the_middle_is_begun_anew(
@@ -528,7 +533,7 @@ async def test_a_session_that_is_cut_off_in_the_middle_is_begun_anew(
     await work
     await file_is_the_table(database, export)
     assert (await row_of(database, export))["attempt"] == 2
-    assert worker.stats.interrupted == 1
+    assert total(worker.figures.interrupted) == 1
 
 
 async def test_rows_that_may_not_be_read_are_a_reason_and_the_worker_goes_on(
@@ -540,7 +545,7 @@ async def test_rows_that_may_not_be_read_are_a_reason_and_the_worker_goes_on(
     await worker.exports(chunk_of(export))
     row = await is_in(database, export, "Failed")
     assert row["reason"] == "The database refused to give the rows; tell the operator"
-    assert worker.stats.failed == {Failure.DATABASE: 1}
+    assert by_label(worker.figures.failed) == {Failure.DATABASE: 1}
 
 
 async def test_storage_that_refuses_is_a_reason_without_addresses_and_keys(
@@ -559,7 +564,7 @@ async def test_storage_that_refuses_is_a_reason_without_addresses_and_keys(
     monkeypatch.undo()
     await worker.exports(chunk_of(later))
     await is_in(database, later, "Finished")
-    assert worker.stats.failed == {Failure.STORAGE: 1}
+    assert by_label(worker.figures.failed) == {Failure.STORAGE: 1}
 
 
 async def cancel(pool: asyncpg.Pool, export: Asked) -> None:

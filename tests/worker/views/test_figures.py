@@ -1,11 +1,14 @@
-"""How figures are worked out and said: rates, percentiles, durations, states without what md holds."""
+"""How figures are worked out and said: rates, quantiles, durations, states without what md holds."""
+
+import math
 
 import pytest
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from app.worker.views.page import duration, milliseconds, number
 from app.worker.views.rates import Rates
-from app.worker.views.snapshot import percentiles
 from app.worker.views.states import describe
+from app.worker.watch.figures import Distribution, by_label, distributions, quantile, total, totals
 from models.states import EMPTY_HISTORY, History, State, StateRecord, insert
 
 KNOWN: State = {"forms": ["a"], "question": "q1", "md": {"pageid": "p", "phone": "+49 123"}}
@@ -48,16 +51,41 @@ def test_a_short_time_is_said_in_milliseconds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "expected"),
+    ("rank", "expected"),
     [
-        ([], {}),
-        ([3], {"p50": 3, "p95": 3, "p99": 3}),
-        (range(1, 101), {"p50": 50, "p95": 95, "p99": 99}),
-        ([5, 1, 4, 2, 3], {"p50": 3, "p95": 5, "p99": 5}),
+        (0.25, 1.0),  # the first half of the values is spread over the first bucket
+        (0.5, 2.0),
+        (0.625, 6.0),  # half way through the bucket from 4 to 8
+        (0.99, 8.0),  # beyond the last bound, that is all that is known
     ],
 )
-def test_percentiles_are_values_that_were_there(values: list[float], expected: dict[str, float]) -> None:
-    assert percentiles(values) == expected
+def test_a_quantile_is_estimated_from_buckets_as_prometheus_does(rank: float, expected: float) -> None:
+    assert quantile(rank, {2.0: 4, 4.0: 4, 8.0: 6, math.inf: 8}) == pytest.approx(expected)
+
+
+def test_there_is_no_quantile_of_nothing() -> None:
+    assert math.isnan(quantile(0.5, {1.0: 0, math.inf: 0}))
+    assert math.isnan(quantile(0.5, {}))
+
+
+def test_what_parts_count_is_read_back_by_name_and_by_label() -> None:
+    registry = CollectorRegistry()
+    Counter("chatlog_rows", "Rows.", registry=registry).inc(7)
+    letters = Counter("chatlog_dead_letters", "Dead letters.", ["reason"], registry=registry)
+    letters.labels("empty").inc(2)
+    letters.labels("not_json").inc(3)
+    letters.labels("too_deep")
+    times = Histogram("chatlog_write_seconds", "Times.", registry=registry, buckets=(1, 2))
+    Histogram("chatlog_sizes", "Sizes.", registry=registry, buckets=(1, 2))
+    times.observe(0.5)
+
+    assert totals(registry) == {"rows": 7, "dead_letters": 5}
+    assert total(letters) == 5
+    assert by_label(letters) == {"not_json": 3, "empty": 2}
+    assert distributions(registry) == {
+        "write_seconds": Distribution(1, {"p50": 0.5, "p95": 0.95, "p99": 0.99}),
+        "sizes": Distribution(0, {}),
+    }
 
 
 def test_a_rate_is_the_growth_over_the_last_minute() -> None:
