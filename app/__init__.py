@@ -29,9 +29,9 @@ def _app_of_role() -> Any:
     from app.settings import CAPTURE_IS_OFF, ConfigurationError, Role, load_settings  # noqa: PLC0415
 
     settings = load_settings()
-    if settings.chatlog_role is None:
+    if settings.worker.chatlog_role is None:
         raise ConfigurationError("CHATLOG_ROLE is not set; accepted: capture, persist, export")
-    if settings.chatlog_role is Role.CAPTURE and not settings.capture_is_on:
+    if settings.worker.chatlog_role is Role.CAPTURE and not settings.topology.capture_is_on:
         click.echo(CAPTURE_IS_OFF, err=True)
         raise SystemExit(0)
     mode.loop.use("uvloop")
@@ -39,4 +39,4 @@ def _app_of_role() -> Any:
     import_module("app.worker.faust_command")
     from app.worker.build import build  # noqa: PLC0415
 
-    return build(settings, settings.chatlog_role)
+    return build(settings, settings.worker.chatlog_role)

@@ -131,7 +131,7 @@ def _arguments(record: logging.LogRecord) -> tuple[object, ...]:
 
 def logging_config(settings: Settings) -> dict[str, Any]:
     """Return the configuration for `logging.config.dictConfig`."""
-    level = settings.log_level
+    level = settings.log.level
     quiet = level != "DEBUG"
     return {
         "version": 1,
@@ -144,7 +144,7 @@ def logging_config(settings: Settings) -> dict[str, Any]:
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
-                "formatter": settings.log_format,
+                "formatter": settings.log.format,
                 "filters": ["chatter"] if quiet else [],
                 "stream": "ext://sys.stderr",
             }

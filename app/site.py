@@ -51,9 +51,9 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         ConfigurationError: a setting is missing without which it could not do its work.
     """
-    settings.require_database_url()
-    settings.require_kafka()
-    settings.require_storage_bucket()
+    settings.database.require_url()
+    settings.kafka.require_servers()
+    settings.storage.require_bucket()
     registry = CollectorRegistry()
     app = FastAPI(
         title=TITLE,
@@ -95,8 +95,8 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             files = ExportFiles(
                 rows,
                 storage,
-                link_good_for=timedelta(hours=settings.export_link_hours),
-                kept_for=timedelta(days=settings.export_keep_days),
+                link_good_for=timedelta(hours=settings.exports.link_hours),
+                kept_for=timedelta(days=settings.exports.keep_days),
             )
             app.state.services = Services(settings, pool, rows, files, outbox)
             registry.register(metrics.OutboxMetrics(outbox))

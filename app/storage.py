@@ -19,13 +19,13 @@ def storage_settings_of(settings: Settings) -> StorageSettings:
         ConfigurationError: STORAGE_BUCKET is not set.
     """
     return StorageSettings(
-        bucket=settings.require_storage_bucket(),
-        endpoint=settings.storage_endpoint,
-        public_endpoint=settings.storage_public_endpoint,
-        region=settings.storage_region,
-        access_key=_in_clear(settings.storage_access_key),
-        secret_key=_in_clear(settings.storage_secret_key),
-        path_style=settings.storage_path_style,
+        bucket=settings.storage.require_bucket(),
+        endpoint=settings.storage.endpoint,
+        public_endpoint=settings.storage.public_endpoint,
+        region=settings.storage.region,
+        access_key=_in_clear(settings.storage.access_key),
+        secret_key=_in_clear(settings.storage.secret_key),
+        path_style=settings.storage.path_style,
     )
 
 
@@ -35,7 +35,7 @@ def open_storage(settings: Settings) -> ObjectStorage:
     Raises:
         ConfigurationError: STORAGE_BUCKET is not set.
     """
-    return ObjectStorage(storage_settings_of(settings), retry_s=settings.export_retry_s)
+    return ObjectStorage(storage_settings_of(settings), retry_s=settings.exports.retry_s)
 
 
 def _in_clear(secret: SecretStr | None) -> str | None:

@@ -166,7 +166,7 @@ async def big_table() -> AsyncIterator[BigTable]:
     """Start PostgreSQL in a scratch directory, and leave nothing of it at the end, however that comes."""
     with scratch_directory() as directory:
         async with EmbeddedPostgres(directory / "postgres") as postgres:
-            values: dict[str, Any] = {"_env_file": None, "database_url": postgres.url}
+            values: dict[str, Any] = {"_env_file": None, "database": {"url": postgres.url}}
             settings = Settings(**values)
             table = BigTable(postgres, settings)
             for name, value in POSTGRES_SETTINGS.items():

@@ -204,7 +204,7 @@ async def _running(
             sys.executable,
             *command,
             env=environment_of_worker(
-                settings.model_copy(update={"data_dir": directory / f"data-{web_port}"}), web_port
+                settings.replace(worker={"data_dir": directory / f"data-{web_port}"}), web_port
             ),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,

@@ -16,7 +16,7 @@ from app.kafka.topic_admin import ensure_topics
 from app.kafka.topics import topics_of
 from app.local.embedded import EmbeddedKafka, EmbeddedPostgres, scratch_directory
 from app.postgres.connections import connect
-from app.settings import Settings
+from app.settings import Settings, by_area
 from migrations.history import up
 from sinks.sql import statements
 
@@ -58,15 +58,17 @@ class Services:
 
         Args:
             name: part of the names; each at most once in a run.
-            values: other settings, as fields.
+            values: other variables, in small letters.
         """
-        settings = self.settings.model_copy(
-            update={
-                "capture_group": f"capture-{name}",
-                "persist_group": f"persist-{name}",
-                "vlab_chat_log_topic": f"entries-{name}",
-                **values,
-            }
+        settings = self.settings.replace(
+            **by_area(
+                {
+                    "capture_group": f"capture-{name}",
+                    "persist_group": f"persist-{name}",
+                    "vlab_chat_log_topic": f"entries-{name}",
+                    **values,
+                }
+            )
         )
         if "vlab_chat_log_topic" not in values:
             topics = topics_of(settings)
@@ -122,8 +124,7 @@ async def services() -> AsyncIterator[Services]:
     with scratch_directory() as directory:
         kafka, postgres = EmbeddedKafka(directory / "kafka"), EmbeddedPostgres(directory / "postgres")
         async with kafka, postgres:
-            values: dict[str, Any] = {
-                "_env_file": None,
+            variables = {
                 "database_url": postgres.url,
                 "kafka_bootstrap_servers": kafka.bootstrap_servers,
                 "vlab_env": "bench",
@@ -133,6 +134,7 @@ async def services() -> AsyncIterator[Services]:
                 "log_format": "text",
                 "data_dir": directory,
             }
+            values: dict[str, Any] = {"_env_file": None, **by_area(variables)}
             settings = Settings(**values)
             started = Services(kafka, postgres, settings, directory)
             await _prepare(started)

@@ -194,4 +194,4 @@ def _joined(raw: bytes) -> Expected:
 
 
 def _server(system: Settings) -> str:
-    return system.require_kafka()[0]
+    return system.kafka.require_servers()[0]

@@ -46,10 +46,10 @@ class ClaimNames:
     def of(cls, settings: Settings) -> Self:
         """Return the names that the settings give."""
         return cls(
-            settings.api_jwt_email_claim,
-            settings.api_jwt_tenant_claim,
-            settings.api_jwt_roles_claim,
-            settings.api_jwt_scope_claim,
+            settings.api.jwt_email_claim,
+            settings.api.jwt_tenant_claim,
+            settings.api.jwt_roles_claim,
+            settings.api.jwt_scope_claim,
         )
 
 

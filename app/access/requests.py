@@ -69,8 +69,8 @@ class Authenticator:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.takes_tokens = bool(settings.api_jwt_secret or settings.api_jwks_url)
-        if not self.takes_tokens and settings.oidc_issuer is None:
+        self.takes_tokens = bool(settings.api.jwt_secret or settings.api.jwks_url)
+        if not self.takes_tokens and settings.oidc.issuer is None:
             raise ConfigurationError(
                 "API_JWT_SECRET, API_JWKS_URL and OIDC_ISSUER are not set: nobody could sign in; accepted: "
                 "at least 32 random characters, the URL of a key server (RS256, ES256), or a provider's name"
@@ -78,7 +78,7 @@ class Authenticator:
         self.tokens = TokenReader(settings)
         self.sessions = Sessions(settings)
         self.provider = provider_named_by(settings)
-        self.public_url = settings.api_public_url
+        self.public_url = settings.api.public_url
 
     @property
     def is_https(self) -> bool:

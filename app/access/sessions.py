@@ -63,7 +63,7 @@ class Sessions:
         # The second: a session of the first kind did not say what its caller may.
         self._session_key = _derive(secret, "session key 2")
         self._csrf_key = _derive(secret, "csrf key 1")
-        self.lifetime_s = int(settings.api_session_hours * 3600)
+        self.lifetime_s = int(settings.api.session_hours * 3600)
 
     def begin(self, caller: Caller) -> str:
         """Return the value of a new session's cookie.
@@ -116,7 +116,7 @@ def session_secret(settings: Settings) -> str:
     Raises:
         ConfigurationError: there is none.
     """
-    secret = settings.api_session_secret or settings.api_jwt_secret
+    secret = settings.api.session_secret or settings.api.jwt_secret
     if secret is None:
         raise ConfigurationError(
             "API_SESSION_SECRET is not set: the sessions of the pages cannot be signed; accepted: at "

@@ -43,11 +43,11 @@ class TokenReader:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._secret = settings.api_jwt_secret
-        self._issuer = settings.api_jwt_issuer
-        self._audience = settings.api_jwt_audience
+        self._secret = settings.api.jwt_secret
+        self._issuer = settings.api.jwt_issuer
+        self._audience = settings.api.jwt_audience
         self._names = ClaimNames.of(settings)
-        url = settings.api_jwks_url
+        url = settings.api.jwks_url
         self.keys = IssuerKeys(url, setting="API_JWKS_URL") if url else None
 
     async def caller_of(self, token: str) -> Caller:
@@ -106,7 +106,7 @@ def mint(settings: Settings, caller: Caller, lifetime: timedelta) -> str:
     Raises:
         ValueError: there is no API_JWT_SECRET to sign it with.
     """
-    if settings.api_jwt_secret is None:
+    if settings.api.jwt_secret is None:
         raise ValueError("API_JWT_SECRET is not set")
     now = int(time.time())
     claims: dict[str, Any] = {
@@ -114,11 +114,11 @@ def mint(settings: Settings, caller: Caller, lifetime: timedelta) -> str:
         "iat": now,
         "exp": now + int(lifetime.total_seconds()),
     }
-    if settings.api_jwt_issuer:
-        claims["iss"] = settings.api_jwt_issuer
-    if settings.api_jwt_audience:
-        claims["aud"] = settings.api_jwt_audience
-    return jwt.encode(claims, settings.api_jwt_secret.get_secret_value(), algorithm=SECRET_ALGORITHM)
+    if settings.api.jwt_issuer:
+        claims["iss"] = settings.api.jwt_issuer
+    if settings.api.jwt_audience:
+        claims["aud"] = settings.api.jwt_audience
+    return jwt.encode(claims, settings.api.jwt_secret.get_secret_value(), algorithm=SECRET_ALGORITHM)
 
 
 def _not_accepted() -> NotSignedIn:

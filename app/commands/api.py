@@ -31,8 +31,8 @@ def api(host: str | None, port: int | None) -> None:
 
     It starts whatever is down, and says so at /health/ready. Run more of them to scale.
     """
-    given = {"api_host": host and bare_host(host), "api_port": port}
-    settings = load_settings().model_copy(update={name: value for name, value in given.items() if value})
+    given = {"host": host and bare_host(host), "port": port}
+    settings = load_settings().replace(api={name: value for name, value in given.items() if value})
     check_address(settings)
     from app.logs import logging_config  # noqa: PLC0415  what follows takes a second to import
 
@@ -66,7 +66,7 @@ async def _serve(settings: Settings) -> None:
         backlog=BACKLOG,
         timeout_graceful_shutdown=END_REQUESTS_S,
     )
-    listening = _listen(settings.api_host, settings.api_port)
+    listening = _listen(settings.api.host, settings.api.port)
     try:
         # Not uvicorn's own lifespan, which shows a traceback where we have a message.
         async with app.router.lifespan_context(app):
@@ -100,8 +100,8 @@ def check_address(settings: Settings) -> None:
     Raises:
         ConfigurationError: requests could come by names that nobody named to us.
     """
-    if settings.api_public_url is None and not is_loopback(settings.api_host):
+    if settings.api.public_url is None and not is_loopback(settings.api.host):
         raise ConfigurationError(
-            f"API_HOST={settings.api_host} opens the API to other machines: set API_PUBLIC_URL to the "
+            f"API_HOST={settings.api.host} opens the API to other machines: set API_PUBLIC_URL to the "
             "address that people use (https, where a proxy ends TLS), or use 127.0.0.1"
         )

@@ -48,7 +48,7 @@ def token(
     which browsers send to no server; whoever has the link can sign in, as with the token.
     """
     settings = load_settings()
-    if settings.api_jwt_secret is None:
+    if settings.api.jwt_secret is None:
         raise ConfigurationError(
             "API_JWT_SECRET is not set: there is nothing to sign a token with; accepted: at least 32 random "
             "characters (tokens for API_JWKS_URL come from its issuer)"

@@ -18,7 +18,7 @@ def worker(role: str) -> None:
     The same as `CHATLOG_ROLE=ROLE faust -A app worker`. Run more of them to scale.
     """
     settings = load_settings()
-    if role == Role.CAPTURE and not settings.capture_is_on:
+    if role == Role.CAPTURE and not settings.topology.capture_is_on:
         click.echo(CAPTURE_IS_OFF, err=True)
         return
     # Before Faust is imported: mode picks its event loop at import.

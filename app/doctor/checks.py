@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from app.kafka.topic_differences import TopicReport
     from app.settings import Settings
 
-#: With one of these set, somebody means to run the API here.
-_OF_THE_API = ("api_", "oidc_")
 #: How long each part may take for everything that it asks.
 LIMIT_S = 8.0
 
@@ -52,9 +50,9 @@ def _parts(settings: Settings) -> Iterator[tuple[str, Callable[[Settings], Await
     """Return what is looked at side by side: the service's name for people, and the check."""
     yield "Kafka", _check_kafka
     yield "PostgreSQL", _check_database
-    if settings.storage_bucket is not None:
+    if settings.storage.bucket is not None:
         yield "Object storage", check_storage
-    if settings.oidc_issuer is not None:
+    if settings.oidc.issuer is not None:
         yield "The identity provider", check_provider
 
 
@@ -78,7 +76,7 @@ async def _within_limit(service: str, check: Callable[[], Awaitable[list[Finding
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
     """Tell what the settings mean, and whether what they are for could start."""
-    if settings.capture_is_on:
+    if settings.topology.capture_is_on:
         yield Finding("settings", Level.OK, "capture is on")
     else:
         yield Finding(
@@ -87,7 +85,8 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
             "capture is off, because VLAB_CHAT_LOG_TOPIC is unset or empty",
             f"to turn it on: VLAB_CHAT_LOG_TOPIC={topics_of(settings).chat_log.name}",
         )
-    if any(name.startswith(_OF_THE_API) for name in settings.model_fields_set):
+    # With one of these set, somebody means to run the API here.
+    if settings.api.model_fields_set | settings.oidc.model_fields_set:
         yield _check_api(settings)
 
 
@@ -110,7 +109,7 @@ async def _check_kafka(settings: Settings) -> list[Finding]:
     async with admin_of(settings) as admin:
         groups = await find_groups(admin)
     counts = {report.spec.name: report.found.partitions for report in reports if report.found}
-    servers = ",".join(settings.require_kafka())
+    servers = ",".join(settings.kafka.require_servers())
     return [
         Finding("connection", Level.OK, f"Kafka at {servers} answers"),
         *(finding for report in reports for finding in _topic_findings(report)),
@@ -138,7 +137,7 @@ async def _check_database(settings: Settings) -> list[Finding]:
         schema_findings = await check_schema(connection)
     finally:
         connection.terminate()
-    server = server_of(settings.require_database_url())
+    server = server_of(settings.database.require_url())
     return [
         Finding("connection", Level.OK, f"PostgreSQL at {server} answers"),
         await _check_revision(open_connection),

@@ -103,11 +103,12 @@ def _readers_of_our_topics(settings: Settings, found: Collection[FoundGroup]) ->
 
 
 def _names_of_elsewhere(settings: Settings) -> Iterator[Finding]:
-    for variable, name, env in settings.names_of_other_environments():
+    for variable, name, env in settings.topology.names_of_other_environments():
         yield Finding(
             "settings",
             Level.NOTE,
-            f"{variable.upper()}={name} carries the environment {env}, and VLAB_ENV is {settings.vlab_env}",
+            f"{variable.upper()}={name} carries the environment {env}, "
+            f"and VLAB_ENV is {settings.topology.vlab_env}",
             f"unset it, or set VLAB_ENV={env}, if it is not meant",
         )
 

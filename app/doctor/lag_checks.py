@@ -33,7 +33,7 @@ async def check_lag(settings: Settings, groups: Collection[FoundGroup]) -> list[
         groups: those of the cluster, with their members.
     """
     workers = {group.name: len(group.members) for group in groups}
-    roles = [role for role in Role if role is not Role.CAPTURE or settings.capture_is_on]
+    roles = [role for role in Role if role is not Role.CAPTURE or settings.topology.capture_is_on]
     found = await asyncio.gather(*(_of(settings, role, workers) for role in roles))
     return [finding for finding in found if finding is not None]
 

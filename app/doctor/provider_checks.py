@@ -20,7 +20,7 @@ _AREA = "sign-in"
 
 async def check_provider(settings: Settings) -> list[Finding]:
     """Look at what the provider of OIDC_ISSUER publishes. Never raises for what it finds."""
-    issuer = settings.oidc_issuer
+    issuer = settings.oidc.issuer
     if issuer is None:
         return []
     try:
@@ -36,7 +36,7 @@ async def check_provider(settings: Settings) -> list[Finding]:
         Finding(
             _AREA,
             Level.OK,
-            f"{issuer} answers; to be registered there for {settings.oidc_client_id}: "
-            f"{settings.api_public_url or 'API_PUBLIC_URL'}{CALLBACK_PATH}",
+            f"{issuer} answers; to be registered there for {settings.oidc.client_id}: "
+            f"{settings.api.public_url or 'API_PUBLIC_URL'}{CALLBACK_PATH}",
         )
     ]

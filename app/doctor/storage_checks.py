@@ -58,7 +58,7 @@ async def check_storage(settings: Settings, *, set_lifecycle: bool = False) -> l
 
 
 def _place(settings: Settings) -> str:
-    return f"{settings.storage_bucket} at {settings.storage_endpoint or 'AWS'}"
+    return f"{settings.storage.bucket} at {settings.storage.endpoint or 'AWS'}"
 
 
 async def _check_links(storage: ObjectStorage, settings: Settings) -> AsyncIterator[Finding]:
@@ -94,7 +94,7 @@ async def _check_links(storage: ObjectStorage, settings: Settings) -> AsyncItera
         yield Finding(
             "link",
             Level.WRONG,
-            f"files of {settings.storage_bucket} can be had without a link",
+            f"files of {settings.storage.bucket} can be had without a link",
             "take away the public's right to read it",
         )
 
@@ -116,26 +116,26 @@ async def _check_lifecycle(storage: ObjectStorage, settings: Settings, *, set_it
                 f"have it remove, by its own means, what is below {PREFIX} and older than EXPORT_KEEP_DAYS",
             )
         if set_it and not _is_as_it_should(lifecycle, settings):
-            lifecycle = lifecycle.with_rule(PREFIX, settings.export_keep_days)
+            lifecycle = lifecycle.with_rule(PREFIX, settings.exports.keep_days)
             await storage.write_lifecycle(lifecycle)
     except SinkError as error:
         level = Level.WRONG if set_it else Level.NOTE
         return Finding("lifecycle", level, f"the bucket's lifecycle rules cannot be had: {error}")
     if _is_as_it_should(lifecycle, settings):
         return Finding(
-            "lifecycle", Level.OK, f"what is below {PREFIX} goes after {_days(settings.export_keep_days)}"
+            "lifecycle", Level.OK, f"what is below {PREFIX} goes after {_days(settings.exports.keep_days)}"
         )
     return _what_is_wrong(lifecycle, settings)
 
 
 def _is_as_it_should(lifecycle: Lifecycle, settings: Settings) -> bool:
     return lifecycle.aborts_unfinished(PREFIX) and (
-        lifecycle.expires_after(PREFIX) == settings.export_keep_days
+        lifecycle.expires_after(PREFIX) == settings.exports.keep_days
     )
 
 
 def _what_is_wrong(lifecycle: Lifecycle, settings: Settings) -> Finding:
-    found, wanted = lifecycle.expires_after(PREFIX), settings.export_keep_days
+    found, wanted = lifecycle.expires_after(PREFIX), settings.exports.keep_days
     mend = _SET_IT
     if not _is_as_it_should(lifecycle.with_rule(PREFIX, wanted), settings):
         mend = f"another rule removes them sooner: change that, or set EXPORT_KEEP_DAYS={found}"

@@ -35,7 +35,7 @@ async def check_ways(settings: Settings, counts: Mapping[str, int]) -> list[Find
     """
     topics = topics_of(settings)
     wanted = (topics.events, topics.state, topics.state_changelog)
-    if not settings.capture_is_on or not all(spec.name in counts for spec in wanted):
+    if not settings.topology.capture_is_on or not all(spec.name in counts for spec in wanted):
         return []
     events, states = await asyncio.gather(
         sample(settings, topics.events.name, counts[topics.events.name], newest=True),

@@ -24,7 +24,7 @@ def outgoing_jobs(settings: Settings) -> Outgoing:
     """Return what the outbox has to know to send the jobs of exports."""
 
     async def check() -> None:
-        if settings.vlab_exports_topic is None:
+        if settings.topology.vlab_exports_topic is None:
             # Workers that kept the topic's former name would never see what goes to the new one.
             await refuse_to_begin_anew(settings, Role.EXPORT)
 

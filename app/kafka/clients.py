@@ -25,15 +25,15 @@ def client_settings(settings: Settings) -> dict[str, Any]:
         ConfigurationError: KAFKA_BOOTSTRAP_SERVERS is not set, or a TLS file cannot be used.
     """
     arguments: dict[str, Any] = {
-        "bootstrap_servers": settings.require_kafka(),
-        "security_protocol": settings.kafka_security_protocol,
+        "bootstrap_servers": list(settings.kafka.require_servers()),
+        "security_protocol": settings.kafka.security_protocol,
         "ssl_context": ssl_context(settings),
     }
-    if settings.kafka_security_protocol.startswith("SASL") and settings.kafka_sasl_password:
+    if settings.kafka.security_protocol.startswith("SASL") and settings.kafka.sasl_password:
         arguments |= {
-            "sasl_mechanism": settings.kafka_sasl_mechanism,
-            "sasl_plain_username": settings.kafka_sasl_username,
-            "sasl_plain_password": settings.kafka_sasl_password.get_secret_value(),
+            "sasl_mechanism": settings.kafka.sasl_mechanism,
+            "sasl_plain_username": settings.kafka.sasl_username,
+            "sasl_plain_password": settings.kafka.sasl_password.get_secret_value(),
         }
     return arguments
 
@@ -46,16 +46,16 @@ def ssl_context(settings: Settings) -> ssl.SSLContext | None:
     Raises:
         ConfigurationError: a file is missing, or isn't a certificate or key in PEM form.
     """
-    if settings.kafka_security_protocol not in {"SSL", "SASL_SSL"}:
+    if settings.kafka.security_protocol not in {"SSL", "SASL_SSL"}:
         return None
     try:
-        context = ssl.create_default_context(cafile=settings.kafka_ssl_cafile)
+        context = ssl.create_default_context(cafile=settings.kafka.ssl_cafile)
     except OSError as error:
         raise ConfigurationError(_unusable("KAFKA_SSL_CAFILE", error)) from error
-    if settings.kafka_ssl_certfile is not None:
+    if settings.kafka.ssl_certfile is not None:
         try:
             # With a password given, OpenSSL refuses an encrypted key instead of asking on the terminal.
-            context.load_cert_chain(settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile, lambda: b"")
+            context.load_cert_chain(settings.kafka.ssl_certfile, settings.kafka.ssl_keyfile, lambda: b"")
         except OSError as error:
             raise ConfigurationError(_unusable("KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE", error)) from error
     return context

@@ -63,7 +63,7 @@ def begins_anew(settings: Settings, role: Role, committed: Mapping[str, Set[str]
     if not left or committed[group] & set(topics_of(settings).read_by(role)):
         return None
     keep = " ".join(f"{name.upper()}={_FORMER[name]}" for name in undecided)
-    leave = " ".join(f"{name.upper()}={settings.name_of(name)}" for name in undecided)
+    leave = " ".join(f"{name.upper()}={settings.topology.name_of(name)}" for name in undecided)
     return BeginsAnew(
         f"the {role} group {group} has read nothing yet, and {former_group}, its name by default "
         f"before, has read {', '.join(left)}",
@@ -94,8 +94,8 @@ async def refuse_to_begin_anew(settings: Settings, role: Role) -> None:
 
 
 def _undecided(settings: Settings, role: Role) -> list[str]:
-    return [name for name in _VARIABLES[role] if getattr(settings, name) is None]
+    return [name for name in _VARIABLES[role] if getattr(settings.topology, name) is None]
 
 
 def _as_before(settings: Settings, undecided: Collection[str]) -> Settings:
-    return settings.model_copy(update={name: _FORMER[name] for name in undecided})
+    return settings.replace(topology={name: _FORMER[name] for name in undecided})

@@ -40,13 +40,13 @@ async def raise_if_refused(settings: Settings) -> None:
             connection = await create_conn(host, port, request_timeout_ms=round(ASK_S * 1000), **arguments)
         except UnsupportedSaslMechanismError:
             raise ConfigurationError(
-                f"KAFKA_SASL_MECHANISM={settings.kafka_sasl_mechanism}: the broker at {host}:{port} does not "
+                f"KAFKA_SASL_MECHANISM={settings.kafka.sasl_mechanism}: the broker at {host}:{port} does not "
                 "accept it; set the one that it asks for"
             ) from None
         except (SaslAuthenticationFailed, AuthenticationFailedError):
             raise ConfigurationError(
                 f"KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD: the broker at {host}:{port} does not accept them "
-                f"(KAFKA_SASL_MECHANISM={settings.kafka_sasl_mechanism}); set those that it knows"
+                f"(KAFKA_SASL_MECHANISM={settings.kafka.sasl_mechanism}); set those that it knows"
             ) from None
         except (KafkaError, TimeoutError, OSError):
             continue

@@ -140,7 +140,7 @@ async def admin_of(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         if isinstance(error, KafkaConnectionError):
             await raise_if_refused(settings)
         raise KafkaUnavailable(
-            f"Kafka at {','.join(settings.require_kafka())} does not answer, or refuses us "
+            f"Kafka at {','.join(settings.kafka.require_servers())} does not answer, or refuses us "
             f"({type(error).__name__}): check that it runs, KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL "
             "and, if it asks for them, credentials and certificates"
         ) from error
@@ -229,6 +229,6 @@ def _names(topics: Topics) -> list[str]:
 
 
 def _server(settings: Settings) -> str:
-    server = f"--bootstrap-server {','.join(settings.require_kafka())}"
-    secure = settings.kafka_security_protocol != "PLAINTEXT"
+    server = f"--bootstrap-server {','.join(settings.kafka.require_servers())}"
+    secure = settings.kafka.security_protocol != "PLAINTEXT"
     return f"{server} --command-config client.properties" if secure else server

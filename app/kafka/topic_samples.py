@@ -41,7 +41,7 @@ async def sample(
         return await _read(consumer, places, newest=newest)
     except (KafkaError, TimeoutError, OSError) as error:
         raise KafkaUnavailable(
-            f"Kafka at {','.join(settings.require_kafka())} does not show the records of {topic} "
+            f"Kafka at {','.join(settings.kafka.require_servers())} does not show the records of {topic} "
             f"({type(error).__name__}): check that it runs, and that our user may read the topic"
         ) from error
     finally:

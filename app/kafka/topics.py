@@ -85,25 +85,29 @@ def topics_of(settings: Settings) -> Topics:
     """Name the topics after the environment, or as settings override them."""
 
     def topic(name: str, holds: str, **config: str) -> TopicSpec:
-        retention = {"retention.ms": str(settings.topic_retention_days * DAY_MS)}
+        retention = {"retention.ms": str(settings.topology.topic_retention_days * DAY_MS)}
         return TopicSpec(
-            name, holds, settings.topic_partitions, settings.topic_replication, retention | config
+            name,
+            holds,
+            settings.topology.topic_partitions,
+            settings.topology.topic_replication,
+            retention | config,
         )
 
     return Topics(
         events=topic(
-            settings.name_of("vlab_chat_events_topic"),
+            settings.topology.name_of("vlab_chat_events_topic"),
             "raw platform events",
         ),
         state=topic(
-            settings.name_of("vlab_state_topic"),
+            settings.topology.name_of("vlab_state_topic"),
             "each user's states",
         ),
         state_changelog=TopicSpec(
             f"{groups_of(settings).capture}-states-changelog",
             "the state table of the capture workers, compacted",
-            settings.topic_partitions,
-            settings.topic_replication,
+            settings.topology.topic_partitions,
+            settings.topology.topic_replication,
             {"cleanup.policy": "compact", "max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
         ),
         events_by_user=topic(
@@ -120,32 +124,32 @@ def topics_of(settings: Settings) -> Topics:
             f"{groups_of(settings).capture}-watermarks",
             "how far the capture workers have read, for one another",
             1,
-            settings.topic_replication,
+            settings.topology.topic_replication,
             {"retention.ms": str(WATERMARKS_KEPT_MS)},
         ),
         chat_log=topic(
-            settings.name_of("vlab_chat_log_topic"),
+            settings.topology.name_of("vlab_chat_log_topic"),
             "entries, keyed by userid",
             **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
         ),
         dead_letters=topic(
-            settings.name_of("vlab_dead_letters_topic"),
+            settings.topology.name_of("vlab_dead_letters_topic"),
             "records that can never be stored, with the reason in their headers",
             **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
         ),
-        exports=topic(settings.name_of("vlab_exports_topic"), "export jobs"),
+        exports=topic(settings.topology.name_of("vlab_exports_topic"), "export jobs"),
     )
 
 
 def groups_of(settings: Settings) -> Groups:
     """Name the consumer groups after the environment, or as settings override them."""
     return Groups(
-        capture=settings.name_of("capture_group"),
-        persist=settings.name_of("persist_group"),
-        export=settings.name_of("export_group"),
+        capture=settings.topology.name_of("capture_group"),
+        persist=settings.topology.name_of("persist_group"),
+        export=settings.topology.name_of("export_group"),
     )
 
 
 def client_id_of(settings: Settings, role: Role) -> str:
     """Return as what a worker introduces itself to the brokers: others see by it who is in a group."""
-    return f"chatlog-{settings.vlab_env}-{role}"
+    return f"chatlog-{settings.topology.vlab_env}-{role}"

@@ -31,12 +31,12 @@ class Api(Child):
             port: where it listens; released when it is stopped.
             directory: where its log is added to.
         """
-        self._served = settings.model_copy(update={"api_port": port.number})
+        self._served = settings.replace(api={"port": port.number})
         super().__init__(
             "The API",
             ["api"],
             environment_of(self._served),
-            host=settings.api_host,
+            host=settings.api.host,
             port=port,
             directory=directory,
         )

@@ -59,8 +59,8 @@ class Arrival:
         self._topics = topics_of(settings)
         self._groups = groups_of(settings)
         self._settings = settings
-        self._expected = samples.expected(media=settings.capture_media).entries
-        conversations = samples.conversations(media=settings.capture_media)
+        self._expected = samples.expected(media=settings.worker.capture_media).entries
+        conversations = samples.conversations(media=settings.worker.capture_media)
         rows = [row for conversation in conversations for row in conversation.expected]
         times = [datetime.fromtimestamp(row.timestamp / 1000, UTC) for row in rows]
         self._question = (list({row.userid for row in rows}), min(times), max(times))

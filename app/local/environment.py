@@ -8,26 +8,22 @@ from __future__ import annotations
 import os
 import secrets
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import SecretStr
 
 from app.kafka.topics import topics_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from app.settings import Settings
 
 #: With one broker and one worker a role. The shortest times that Kafka allows, for quick starts.
-_EMBEDDED_KAFKA = {
-    "vlab_env": "local",
-    "kafka_security_protocol": "PLAINTEXT",
-    "topic_replication": 1,
-    "rebalance_timeout_s": 6.0,
-    "session_timeout_s": 6.0,
-    "commit_interval_s": 0.2,
+_EMBEDDED_KAFKA: dict[str, dict[str, object]] = {
+    "kafka": {"security_protocol": "PLAINTEXT"},
+    "topology": {"vlab_env": "local", "topic_replication": 1},
+    "worker": {"rebalance_timeout_s": 6.0, "session_timeout_s": 6.0, "commit_interval_s": 0.2},
 }
 
 
@@ -68,32 +64,31 @@ def settings_of_run(
         embedded_database: the URL, if PostgreSQL is embedded.
         embedded_storage: the storage, if it is embedded.
     """
-    values: dict[str, Any] = {"data_dir": directory / "tables"}
-    if settings.api_jwt_secret is None:
-        values["api_jwt_secret"] = _secret_of_this_process()
-    if "log_format" not in settings.model_fields_set:
-        values["log_format"] = "text"
-    if "capture_media" not in settings.model_fields_set:
-        values["capture_media"] = True
+    run = settings.replace(worker={"data_dir": directory / "tables"})
+    if settings.api.jwt_secret is None:
+        run = run.replace(api={"jwt_secret": _secret_of_this_process()})
+    if "format" not in settings.log.model_fields_set:
+        run = run.replace(log={"format": "text"})
+    if "capture_media" not in settings.worker.model_fields_set:
+        run = run.replace(worker={"capture_media": True})
     if embedded_kafka is not None:
-        values |= _EMBEDDED_KAFKA | {"kafka_bootstrap_servers": [embedded_kafka]}
+        run = run.replace(**_EMBEDDED_KAFKA).replace(kafka={"bootstrap_servers": (embedded_kafka,)})
     if embedded_database is not None:
-        values["database_url"] = SecretStr(embedded_database)
+        run = run.replace(database={"url": SecretStr(embedded_database)})
     if embedded_storage is not None:
-        values |= _of_storage(embedded_storage)
-    changed = settings.model_copy(update=values)
+        run = run.replace(storage=_of_storage(embedded_storage))
     # Capture is off while its topic isn't named.
-    return changed.model_copy(update={"vlab_chat_log_topic": topics_of(changed).chat_log.name})
+    return run.replace(topology={"vlab_chat_log_topic": topics_of(run).chat_log.name})
 
 
 def environment_of_worker(settings: Settings, web_port: int) -> dict[str, str]:
     """Return the environment of a worker process that must read the same settings, but for its port."""
-    return environment_of(settings.model_copy(update={"web_port": web_port}))
+    return environment_of(settings.replace(web={"port": web_port}))
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """Return the environment of a process that must read the same settings."""
-    ours = _as_environment(settings) | {"CHATLOG_ROLE": ""}
+    ours = settings.as_environment() | {"CHATLOG_ROLE": ""}
     # Names are read without regard to case, so another spelling of ours must not stand beside it.
     others = {name: value for name, value in os.environ.items() if name.upper() not in ours}
     return others | ours
@@ -105,26 +100,13 @@ def _secret_of_this_process() -> SecretStr:
     return SecretStr(secrets.token_urlsafe(32))
 
 
-def _of_storage(storage: StorageAddress) -> dict[str, Any]:
+def _of_storage(storage: StorageAddress) -> dict[str, object]:
     return {
-        "storage_bucket": storage.bucket,
-        "storage_endpoint": storage.endpoint,
-        "storage_public_endpoint": None,
-        "storage_region": "us-east-1",
-        "storage_access_key": SecretStr(storage.access_key),
-        "storage_secret_key": SecretStr(storage.secret_key),
-        "storage_path_style": True,
+        "bucket": storage.bucket,
+        "endpoint": storage.endpoint,
+        "public_endpoint": None,
+        "region": "us-east-1",
+        "access_key": SecretStr(storage.access_key),
+        "secret_key": SecretStr(storage.secret_key),
+        "path_style": True,
     }
-
-
-def _as_environment(settings: Settings) -> dict[str, str]:
-    fields: Mapping[str, object] = dict(settings)
-    return {name.upper(): _as_text(fields[name]) for name in settings.model_fields_set}
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    if isinstance(value, list):
-        return ",".join(value)
-    return "" if value is None else str(value)

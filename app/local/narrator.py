@@ -45,7 +45,7 @@ class Narrator:
             started_at: `time.monotonic()` at the start of the run.
         """
         self._settings = settings
-        self._conversations = samples.conversations(media=settings.capture_media)
+        self._conversations = samples.conversations(media=settings.worker.capture_media)
         self._screen = screen
         self._started_at = started_at
         self._first_told_s: float | None = None

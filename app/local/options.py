@@ -38,4 +38,4 @@ class Options:
 
 def is_production(settings: Settings) -> bool:
     """Tell whether VLAB_ENV names production: `prod`, `production`, or one of several such as `prod-eu`."""
-    return not _PRODUCTION.isdisjoint(settings.vlab_env.split("-"))
+    return not _PRODUCTION.isdisjoint(settings.topology.vlab_env.split("-"))

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from app.local.options import Options
     from app.local.screen import Screen
     from app.settings import Settings
+    from app.settings.api import ApiSettings
+    from app.settings.web import WebSettings
 
 #: Exit status of `--once` when it was stopped before the samples had arrived; as a shell has it for SIGINT.
 EXIT_INTERRUPTED = 130
@@ -89,11 +91,10 @@ class _Run:
                 self._screen.say("Stopping ... (Ctrl-C stops at once)")
 
     def _processes(self, settings: Settings, directory: RunDirectory, ports: LastPorts) -> Processes:
-        chosen = settings.model_fields_set
-        web = self._options.web_port or (settings.web_port if "web_port" in chosen else None)
-        api = self._options.api_port or (settings.api_port if "api_port" in chosen else None)
+        web = self._options.web_port or _chosen_port(settings.web)
+        api = self._options.api_port or _chosen_port(settings.api)
         workers: dict[Role, Worker] = {}
-        first = wanted = web or settings.web_port
+        first = wanted = web or settings.web.port
         for role in Role:
             # One that is asked for counts more than that of the last time.
             last = None if web else ports.of(f"{role} worker")
@@ -105,7 +106,7 @@ class _Run:
             ports.keep(f"{role} worker", port.number)
             workers[role] = Worker(role, settings, port, directory)
             first, wanted = port.number + 1, wanted + 1
-        wanted = api or ports.of("API") or settings.api_port
+        wanted = api or ports.of("API") or settings.api.port
         port = claim_port(wanted, option="--api-port")
         if port.number != wanted:
             self._screen.say(f"! Port {wanted} is taken: the API is on {port.number}")
@@ -142,7 +143,7 @@ class _Run:
         plays = self._options.plays_samples_into(self._given if some_are_real else services.settings)
         if not plays and self._options.samples is None:
             self._screen.say(
-                f"! VLAB_ENV is {self._given.vlab_env}: no samples are played; --samples plays them"
+                f"! VLAB_ENV is {self._given.topology.vlab_env}: no samples are played; --samples plays them"
             )
         return plays
 
@@ -228,19 +229,24 @@ class EmbeddedPart:
             raise UpFailed(f"{self._service.name} ended by itself. {self._log.told(with_path=self._is_kept)}")
 
 
+def _chosen_port(area: ApiSettings | WebSettings) -> int | None:
+    """Return the port that a person set; None where it is what it is by default."""
+    return area.port if "port" in area.model_fields_set else None
+
+
 def _addresses(
     services: Services, processes: Processes, directory: RunDirectory, *, has_owners: bool
 ) -> dict[str, str]:
     settings = services.settings
-    database_url = settings.require_database_url()
+    database_url = settings.database.require_url()
     return (
         {"sign in": _sign_in(processes.api, has_owners=has_owners), "API": f"{processes.api.url}/docs"}
         | {f"{role} worker": worker.url for role, worker in processes.workers.items()}
         | {
             # A password is shown only if it was made for this machine alone.
             "PostgreSQL": f"psql {database_url}" if services.postgres else server_of(database_url),
-            "Kafka": ",".join(settings.require_kafka()),
-            "storage": f"{settings.storage_endpoint or 'S3'}, bucket {settings.require_storage_bucket()}",
+            "Kafka": ",".join(settings.kafka.require_servers()),
+            "storage": f"{settings.storage.endpoint or 'S3'}, bucket {settings.storage.require_bucket()}",
             "logs": str(directory.logs),
         }
     )

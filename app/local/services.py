@@ -42,19 +42,19 @@ class Services:
         self._fetching_told_at = 0.0
         self.kafka = (
             None
-            if settings.kafka_bootstrap_servers
+            if settings.kafka.bootstrap_servers
             else EmbeddedKafka(
                 directory / "kafka", port=self._last_port(EmbeddedKafka.name), on_fetch=self._tell_fetching
             )
         )
         self.postgres = (
             EmbeddedPostgres(directory / "postgres", port=self._last_port(EmbeddedPostgres.name))
-            if settings.database_url is None
+            if settings.database.url is None
             else None
         )
         self.storage = (
             EmbeddedStorage(directory / "storage", port=self._last_port(EmbeddedStorage.name))
-            if settings.storage_bucket is None
+            if settings.storage.bucket is None
             else None
         )
         self._kafka_step: Step | None = None
@@ -112,7 +112,7 @@ class Services:
             connector = partial(connect, settings, application_name="chatlog-up", statement_timeout_s=0)
             await migrations.up(connector, say=step.update)
             status = await migrations.status(connector)
-            where = "" if self.postgres else f" on {server_of(settings.require_database_url())}"
+            where = "" if self.postgres else f" on {server_of(settings.database.require_url())}"
             step.done = f"The schema{where} is at revision {status.current}"
 
     async def _prepare_kafka(self) -> None:
@@ -129,7 +129,7 @@ class Services:
             reports = await ensure_topics(settings)
             await check_partitions(settings)
             made = sum(report.state is TopicState.CREATED for report in reports)
-            where = "" if self.kafka else f" on {','.join(settings.require_kafka())}"
+            where = "" if self.kafka else f" on {','.join(settings.kafka.require_servers())}"
             step.done = f"{len(reports)} topics{where}, {made} of them new"
             if not all(report.is_fit for report in reports):
                 step.done += "; some are not as they should be: `chatlog topics` says how to mend them"

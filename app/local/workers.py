@@ -31,11 +31,11 @@ class Worker(Child):
             f"The {role} worker",
             ["worker", role.value],
             environment_of_worker(settings, port.number),
-            host=settings.web_host,
+            host=settings.web.host,
             port=port,
             directory=directory,
         )
-        self._token = settings.web_token.get_secret_value() if settings.web_token else None
+        self._token = settings.web.token.get_secret_value() if settings.web.token else None
 
     async def counters(self) -> dict[str, int]:
         """Return what the worker has counted since it started; empty if it does not answer."""

@@ -61,7 +61,7 @@ async def connect(
         ConfigurationError: DATABASE_URL is not set.
         DatabaseUnavailable: the server is down; DatabaseRefuses, where waiting does not help.
     """
-    url = settings.require_database_url()
+    url = settings.database.require_url()
     _check_files(url)
     try:
         return await _open(url, **_session(settings, application_name, statement_timeout_s))
@@ -91,9 +91,9 @@ async def create_pool(
         ConfigurationError: DATABASE_URL is not set.
         DatabaseUnavailable: the server is down; DatabaseRefuses, where waiting does not help.
     """
-    url = settings.require_database_url()
+    url = settings.database.require_url()
     _check_files(url)
-    size = max_size or settings.database_pool_size
+    size = max_size or settings.database.pool_size
     session = _session(settings, application_name, None)
     if not min_size:
         await _try(url, session)
@@ -181,7 +181,7 @@ async def _try(url: str, session: dict[str, Any]) -> None:
 
 
 def _session(settings: Settings, application_name: str, statement_timeout_s: float | None) -> dict[str, Any]:
-    limit_s = settings.database_timeout_s if statement_timeout_s is None else statement_timeout_s
+    limit_s = settings.database.timeout_s if statement_timeout_s is None else statement_timeout_s
     return {
         "timeout": CONNECT_TIMEOUT_S,
         "command_timeout": limit_s + CLIENT_MARGIN_S if limit_s else None,

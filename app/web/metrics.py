@@ -131,11 +131,11 @@ async def metrics(request: Request, services: Serving) -> Response:
     """Return the figures of this process."""
     settings = services.settings
     refused = refusal(
-        settings.web_token.get_secret_value() if settings.web_token else None,
+        settings.web.token.get_secret_value() if settings.web.token else None,
         authorization=request.headers.get("authorization", ""),
         host=request.headers.get("host", ""),
         # With an address of its own there is a proxy, which sends on what comes from elsewhere.
-        is_local=is_loopback(settings.api_host) and settings.api_public_url is None,
+        is_local=is_loopback(settings.api.host) and settings.api.public_url is None,
     )
     if refused is not None:
         return problem(refused.status, refused.reason, headers=refused.headers)

@@ -39,7 +39,7 @@ class Services:
 
 def address_of(settings: Settings) -> str:
     """Return the URL that people reach us by, without a slash at its end. No request has a say in it."""
-    return settings.api_public_url or f"http://{with_port(settings.api_host, settings.api_port)}"
+    return settings.api.public_url or f"http://{with_port(settings.api.host, settings.api.port)}"
 
 
 def services_of(request: Request) -> Services:

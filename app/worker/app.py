@@ -63,8 +63,8 @@ _WORK: dict[Role, type[CaptureWork | PersistWork | ExportWork]] = {
 
 def _limits(settings: Settings, role: Role) -> ChunkLimits:
     if role is Role.EXPORT:
-        return ChunkLimits(1, settings.chunk_max_bytes, JOBS_IN_HAND_PER_PARTITION)
-    return ChunkLimits(settings.chunk_max_records, settings.chunk_max_bytes)
+        return ChunkLimits(1, settings.worker.chunk_max_bytes, JOBS_IN_HAND_PER_PARTITION)
+    return ChunkLimits(settings.worker.chunk_max_records, settings.worker.chunk_max_bytes)
 
 
 def cannot_start(reason: object) -> SystemExit:
@@ -147,7 +147,7 @@ class WorkerApp(faust.App):
         Raises:
             ConfigurationError: they cannot be kept there.
         """
-        if self.role is not Role.CAPTURE or self.settings.table_store != "rocksdb":
+        if self.role is not Role.CAPTURE or self.settings.worker.table_store != "rocksdb":
             return
         tables: Path = self.conf.tabledir
         try:
@@ -157,9 +157,9 @@ class WorkerApp(faust.App):
                 pass
         except OSError as error:
             raise ConfigurationError(
-                f"DATA_DIR={self.settings.data_dir}: TABLE_STORE=rocksdb keeps the state table there, and "
-                f"user {os.getuid()}:{os.getgid()} cannot write it ({error.strerror}): give that user the "
-                "directory, mount a volume that it may write, name another, or keep the table in memory "
+                f"DATA_DIR={self.settings.worker.data_dir}: TABLE_STORE=rocksdb keeps the state table there, "
+                f"and user {os.getuid()}:{os.getgid()} cannot write it ({error.strerror}): give that user "
+                "the directory, mount a volume that it may write, name another, or keep the table in memory "
                 "(TABLE_STORE=memory)"
             ) from None
 

@@ -32,11 +32,11 @@ class WorkerProcess(faust.Worker):
     """
 
     def __init__(self, app: WorkerApp, **options: Any) -> None:
-        level = options.pop("loglevel", None) or app.settings.log_level
+        level = options.pop("loglevel", None) or app.settings.log.level
         super().__init__(
             app,
             loglevel=level,
-            logging_config=logging_config(app.settings.model_copy(update={"log_level": level})),
+            logging_config=logging_config(app.settings.replace(log={"level": level})),
             quiet=True,
             **options,
         )

@@ -31,50 +31,50 @@ def faust_settings(settings: Settings, role: Role) -> dict[str, Any]:
     group = groups_of(settings).of(role)
     return {
         "id": group,
-        "broker": [f"kafka://{server}" for server in settings.require_kafka()],
+        "broker": [f"kafka://{server}" for server in settings.kafka.require_servers()],
         "broker_client_id": client_id_of(settings, role),
         "broker_credentials": _credentials(settings),
-        "store": "memory://" if settings.table_store == "memory" else "rocksdb://",
-        "datadir": settings.data_dir / group,
+        "store": "memory://" if settings.worker.table_store == "memory" else "rocksdb://",
+        "datadir": settings.worker.data_dir / group,
         # Topics exist before a worker starts: `chatlog topics` makes them, as settings say.
         "topic_allow_declare": False,
         "topic_disable_leader": True,
         "consumer_auto_offset_reset": "earliest",
-        "consumer_group_instance_id": settings.group_instance_id,
-        "broker_commit_interval": settings.commit_interval_s,
-        "broker_rebalance_timeout": settings.rebalance_timeout_s,
-        "broker_session_timeout": settings.session_timeout_s,
+        "consumer_group_instance_id": settings.worker.group_instance_id,
+        "broker_commit_interval": settings.worker.commit_interval_s,
+        "broker_rebalance_timeout": settings.worker.rebalance_timeout_s,
+        "broker_session_timeout": settings.worker.session_timeout_s,
         # A worker learns of a rebalance by its heartbeat, so a long session must not make it slow.
         "broker_heartbeat_interval": heartbeat_interval_s(settings),
         # Faust insists that a session ends sooner than a request.
-        "broker_request_timeout": max(REQUEST_TIMEOUT_S, settings.session_timeout_s + 1),
+        "broker_request_timeout": max(REQUEST_TIMEOUT_S, settings.worker.session_timeout_s + 1),
         # By default, a topic that was deleted and made again goes unnoticed for five minutes.
         "consumer_metadata_max_age_ms": METADATA_MAX_AGE_MS,
         "stream_buffer_maxsize": STREAM_BUFFER_CHUNKS,
         # Before partitions are given up, `ChunkConsumer.wait_empty` runs; its waits are bounded.
         "stream_wait_empty": True,
         "stream_recovery_delay": 0.0,
-        "web_bind": settings.web_host,
-        "web_host": settings.web_host,
-        "web_port": settings.web_port,
+        "web_bind": settings.web.host,
+        "web_host": settings.web.host,
+        "web_port": settings.web.port,
         # Faust's own default puts no brackets around an IPv6 address.
-        "canonical_url": URL.build(scheme="http", host=settings.web_host, port=settings.web_port),
+        "canonical_url": URL.build(scheme="http", host=settings.web.host, port=settings.web.port),
         "logging_config": logging_config(settings),
     }
 
 
 def heartbeat_interval_s(settings: Settings) -> float:
     """Return how often a worker tells its group that it is there."""
-    return min(settings.session_timeout_s / 5, HEARTBEAT_MAX_S)
+    return min(settings.worker.session_timeout_s / 5, HEARTBEAT_MAX_S)
 
 
 def _credentials(settings: Settings) -> Credentials | None:
     context = ssl_context(settings)
-    if settings.kafka_security_protocol.startswith("SASL") and settings.kafka_sasl_password:
+    if settings.kafka.security_protocol.startswith("SASL") and settings.kafka.sasl_password:
         return SASLCredentials(
-            username=settings.kafka_sasl_username,
-            password=settings.kafka_sasl_password.get_secret_value(),
-            mechanism=settings.kafka_sasl_mechanism,
+            username=settings.kafka.sasl_username,
+            password=settings.kafka.sasl_password.get_secret_value(),
+            mechanism=settings.kafka.sasl_mechanism,
             ssl_context=context,
         )
     return SSLCredentials(context) if context else None

@@ -24,7 +24,7 @@ def main(path: str) -> None:
             _PSQL,
             "-X",
             f"--command=\\copy ({query}) TO '{path}' (FORMAT csv, HEADER)",
-            load_settings().require_database_url(),
+            load_settings().database.require_url(),
         ],
         env={**os.environ, "PGOPTIONS": SESSION},
         check=True,

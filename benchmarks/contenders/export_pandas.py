@@ -17,7 +17,7 @@ from benchmarks.contenders.exporting import QUERY, SESSION, SURVEYID, tell
 
 def main(path: str) -> None:
     """Export once, and say how that was."""
-    url = urlsplit(load_settings().require_database_url())._replace(scheme="postgresql+psycopg").geturl()
+    url = urlsplit(load_settings().database.require_url())._replace(scheme="postgresql+psycopg").geturl()
     engine = create_engine(url, connect_args={"options": SESSION})
     began = time.perf_counter()
     with engine.connect() as connection:

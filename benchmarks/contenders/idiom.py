@@ -29,21 +29,21 @@ def app_of(group: str, settings: Settings) -> faust.App:
     """
     return faust.App(
         group,
-        broker=f"kafka://{settings.require_kafka()[0]}",
+        broker=f"kafka://{settings.kafka.require_servers()[0]}",
         key_serializer="raw",
         value_serializer="raw",
         store="memory://",
-        topic_partitions=settings.topic_partitions,
+        topic_partitions=settings.topology.topic_partitions,
         # Topics exist already, as with ours.
         topic_allow_declare=False,
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
-        broker_commit_interval=settings.commit_interval_s,
+        broker_commit_interval=settings.worker.commit_interval_s,
         stream_recovery_delay=0.0,
         producer_acks=-1,
         producer_linger=LINGER_S,
         web_enabled=False,
-        datadir=settings.data_dir,
+        datadir=settings.worker.data_dir,
         # By default, Faust's libraries make a record of every debug message, and then drop it.
         logging_config=logging_config(settings),
     )

@@ -44,7 +44,7 @@ async def _decode(reader: Reader, batch: int, ready: asyncio.Queue[Batch]) -> No
 
 
 async def _copy(reader: Reader, ready: asyncio.Queue[Batch]) -> None:
-    connection = await asyncpg.connect(settings.require_database_url())
+    connection = await asyncpg.connect(settings.database.require_url())
     while True:
         rows, read_to = await ready.get()
         await connection.copy_records_to_table("chat_log", records=rows, columns=COLUMNS)

@@ -34,7 +34,7 @@ app = app_of(groups_of(settings).persist, settings)
 @app.agent(app.topic(topics_of(settings).chat_log.name, value_type=bytes))
 async def persist(entries: StreamT[bytes]) -> None:
     """Write entries, a batch at a time."""
-    async with asyncpg.create_pool(settings.require_database_url(), min_size=1, max_size=4) as pool:
+    async with asyncpg.create_pool(settings.database.require_url(), min_size=1, max_size=4) as pool:
         async for batch in entries.take(BATCH, within=WITHIN_S):
             await pool.executemany(INSERT, [row_of(decode_entry(raw)) for raw in batch])
 

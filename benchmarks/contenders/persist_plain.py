@@ -42,7 +42,7 @@ async def main(connections: int) -> None:
 
 
 async def _persist(reader: Reader, partitions: list[TopicPartition]) -> None:
-    connection = await asyncpg.connect(settings.require_database_url())
+    connection = await asyncpg.connect(settings.database.require_url())
     while True:
         records, read_to = await reader.read(partitions, BATCH)
         entries = [decode_entry(record.value) for record in records]

@@ -41,8 +41,10 @@ class Reader:
             fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
             max_partition_fetch_bytes=FETCH_BYTES,
         )
-        self._commit_interval_s = settings.commit_interval_s
-        self.partitions = [TopicPartition(topic, number) for number in range(settings.topic_partitions)]
+        self._commit_interval_s = settings.worker.commit_interval_s
+        self.partitions = [
+            TopicPartition(topic, number) for number in range(settings.topology.topic_partitions)
+        ]
         self.done_to: dict[TopicPartition, int] = {}
 
     async def __aenter__(self) -> Self:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
 
-from app.settings import Settings
+from tests.services import settings_from
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 SECRET = "a secret of at least thirty-two characters"
 EMAIL = "ana@example.org"
 
 
 def settings_of(**overrides: Any) -> Settings:
-    values: dict[str, Any] = {"_env_file": None, "api_jwt_secret": SECRET} | overrides
-    return Settings(**values)
+    return settings_from(**({"api_jwt_secret": SECRET} | overrides))
 
 
 def signed(claims: dict[str, Any], key: Any = SECRET, algorithm: str | None = "HS256", **header: Any) -> str:

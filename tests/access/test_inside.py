@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.site import create_app
-from tests.services import eventually
+from tests.services import changed, eventually
 from tests.site.fixtures import BASE_URL, client_of, serve
 from tests.site.owners import ANA, SHARED_NAME, add_export, bearer
 
@@ -198,7 +198,7 @@ async def test_readiness_says_what_is_down(
     await eventually(is_well)
 
     nobody = SecretStr("postgresql://u:p@127.0.0.1:9/x")
-    nowhere = api_settings().model_copy(update={"database_url": nobody})
+    nowhere = changed(api_settings(), database_url=nobody)
     async with serve(nowhere) as other:
         ready = await other.get("/health/ready")
         live = await other.get("/health/live")

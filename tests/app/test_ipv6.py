@@ -18,7 +18,7 @@ from app.settings import Role
 from app.web.connections import listen
 from app.web.serving import address_of
 from models.hosts import with_port
-from tests.services import eventually, storage_overrides
+from tests.services import changed, eventually, storage_overrides
 from tests.site.served import served
 from tests.workers import prepare, workers_of
 
@@ -78,12 +78,11 @@ async def everything(settings: Callable[..., Settings], storage: StorageSettings
             parts = urlsplit(url)
             return urlunsplit(parts._replace(netloc=await moved(parts.netloc)))
 
-        yield made.model_copy(
-            update={
-                "database_url": SecretStr(await moved_url(made.require_database_url())),
-                "kafka_bootstrap_servers": [await moved(made.require_kafka()[0])],
-                "storage_endpoint": await moved_url(str(made.storage_endpoint)),
-            }
+        yield changed(
+            made,
+            database_url=SecretStr(await moved_url(made.database.require_url())),
+            kafka_bootstrap_servers=(await moved(made.kafka.require_servers()[0]),),
+            storage_endpoint=await moved_url(str(made.storage.endpoint)),
         )
 
 

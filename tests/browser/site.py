@@ -20,7 +20,7 @@ from app.local.embedded import free_port
 from app.postgres.connections import connect
 from app.settings import Role, Settings
 from models.access import Caller
-from tests.services import as_environment, eventually
+from tests.services import as_environment, changed, eventually
 from tests.workers import CHATLOG, Workers, workers_of
 
 if TYPE_CHECKING:
@@ -137,9 +137,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 @contextmanager
 def running_site(settings: Settings, directory: Path) -> Iterator[tuple[Settings, Workers]]:
     """Start the processes; they end with the context. Wait for them by `wait_until_up`."""
-    settings = settings.model_copy(
-        update={"api_jwt_secret": SecretStr(secrets.token_urlsafe(32)), "api_port": free_port()}
-    )
+    settings = changed(settings, api_jwt_secret=SecretStr(secrets.token_urlsafe(32)), api_port=free_port())
     with workers_of(settings, directory / "workers") as workers:
         workers.start(Role.EXPORT)
         log = directory / "api.log"
@@ -162,7 +160,7 @@ def running_site(settings: Settings, directory: Path) -> Iterator[tuple[Settings
 
 async def wait_until_up(settings: Settings, workers: Workers) -> Site:
     """Return the system when it answers and its worker has its partitions."""
-    address = f"http://127.0.0.1:{settings.api_port}"
+    address = f"http://127.0.0.1:{settings.api.port}"
 
     async def answers() -> bool:
         try:

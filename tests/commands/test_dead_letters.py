@@ -30,7 +30,7 @@ from models.dead_letters import DeadLetter
 from sinks.dead_letters import DeadLetterTable
 from sinks.retry import RetryPolicy
 from tests.looking import ready
-from tests.services import as_environment, eventually
+from tests.services import as_environment, changed, eventually
 from tests.workers import CHATLOG, Workers, produce
 
 if TYPE_CHECKING:
@@ -348,7 +348,7 @@ async def test_a_replay_that_is_killed_loses_nothing_and_can_be_run_again(
 async def test_what_is_refused_again_is_a_new_dead_letter_that_this_replay_leaves_alone(
     system: Settings, workers: Workers
 ) -> None:
-    chat_log = system.vlab_chat_log_topic or ""
+    chat_log = system.topology.vlab_chat_log_topic or ""
     await produce(system, chat_log, [(b"u", b"not JSON")])
     worker = workers.start(Role.PERSIST)
     await ready(worker)
@@ -393,9 +393,7 @@ async def test_the_rights_of_the_writer_suffice(tables: Settings, kafka_prefix: 
 async def test_a_database_that_is_down_is_said_in_one_line(
     tables: Settings, arguments: tuple[str, ...]
 ) -> None:
-    down = tables.model_copy(
-        update={"database_url": SecretStr("postgresql://someone:pass@127.0.0.1:1/nowhere")}
-    )
+    down = changed(tables, database_url=SecretStr("postgresql://someone:pass@127.0.0.1:1/nowhere"))
 
     ended = await run_process(down, *arguments)
 
@@ -415,7 +413,7 @@ async def test_a_database_without_the_table_says_what_to_do(tables: Settings) ->
 
 async def test_a_broker_that_is_down_leaves_everything_as_it_was(tables: Settings) -> None:
     await keep(tables, [letter(1)])
-    down = tables.model_copy(update={"kafka_bootstrap_servers": ["127.0.0.1:1"]})
+    down = changed(tables, kafka_bootstrap_servers=("127.0.0.1:1",))
 
     began = time.monotonic()
     replayed = await run(down, "replay", "--all", "--yes")
@@ -539,11 +537,11 @@ async def held(settings: Settings, id_: int) -> AsyncIterator[None]:
 async def writer_of(settings: Settings) -> AsyncIterator[Settings]:
     """Give settings with a user of the database who is a chatlog_writer and nothing else."""
     user = f"writer_{secrets.token_hex(4)}"
-    url = urlsplit(settings.require_database_url())
+    url = urlsplit(settings.database.require_url())
     await execute(settings, f"CREATE ROLE {user} LOGIN PASSWORD '{user}' IN ROLE chatlog_writer")
     try:
         as_user = url._replace(netloc=f"{user}:{user}@{url.netloc.rpartition('@')[2]}").geturl()
-        yield settings.model_copy(update={"database_url": SecretStr(as_user)})
+        yield changed(settings, database_url=SecretStr(as_user))
     finally:
         await execute(settings, f"DROP ROLE {user}")
 

@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from app.commands.export import export
 from app.postgres.connections import connect
 from migrations.history import up
-from tests.services import as_environment, eventually, settings_for_tests
+from tests.services import as_environment, changed, eventually, settings_for_tests
 from tests.sinks.exports.exporting import World, cells
 from tests.sinks.storage.line import Line
 from tests.workers import CHATLOG
@@ -230,7 +230,7 @@ async def test_a_directory_that_is_missing_is_told(database: Settings, world: Wo
 
 
 async def test_a_database_that_is_down_is_told_in_one_line(database: Settings, file: Path) -> None:
-    down = database.model_copy(update={"database_url": SecretStr("postgresql://u:pass@127.0.0.1:1/nowhere")})
+    down = changed(database, database_url=SecretStr("postgresql://u:pass@127.0.0.1:1/nowhere"))
 
     ended = await run_process(down, "Health", "--owner", OWNER, "-o", str(file))
 
@@ -249,7 +249,7 @@ async def test_one_that_is_stopped_leaves_no_file(
     async def has_begun() -> bool:
         return part.name in beside(file) and len(read(part)) > 0
 
-    async with Stuck(urlsplit(database.require_database_url()).port or 5432) as line:
+    async with Stuck(urlsplit(database.database.require_url()).port or 5432) as line:
         arguments = ("Health", "--owner", OWNER, "-o", str(file), "--raw-payload")
         process = await start(over(line, database), *arguments)
         await eventually(has_begun)
@@ -298,10 +298,10 @@ async def test_a_terminal_sees_how_far_it_is(database: Settings, world: World, f
 
 def over(line: Line, settings: Settings) -> Settings:
     """Return settings with the same database, at the end of a line."""
-    url = urlsplit(settings.require_database_url())
+    url = urlsplit(settings.database.require_url())
     account = url.netloc.rpartition("@")[0]
     there = url._replace(netloc=f"{account}@127.0.0.1:{line.port}").geturl()
-    return settings.model_copy(update={"database_url": SecretStr(there)})
+    return changed(settings, database_url=SecretStr(there))
 
 
 def read(file: Path) -> bytes:

@@ -22,7 +22,7 @@ from app.kafka.topic_admin import ensure_topics
 from app.kafka.topics import topics_of
 from app.local.embedded import free_port
 from app.postgres.connections import connect
-from tests.services import as_environment, in_own_loop, settings_for_tests, storage_overrides
+from tests.services import as_environment, changed, in_own_loop, settings_for_tests, storage_overrides
 from tests.site.fixtures import SECRET
 from tests.workers import produce
 
@@ -54,7 +54,7 @@ async def execute(settings: Settings, statement: str) -> None:
 
 
 def with_database(settings: Settings, url: str | None) -> Settings:
-    return settings.model_copy(update={"database_url": url if url is None else SecretStr(url)})
+    return changed(settings, database_url=url if url is None else SecretStr(url))
 
 
 def wrong(findings: list[Finding]) -> list[str]:
@@ -239,7 +239,7 @@ async def test_a_newer_schema_is_a_note(settings: SettingsFor) -> None:
 @asynccontextmanager
 async def user_of(settings: Settings, *statements: str) -> AsyncIterator[tuple[str, Settings]]:
     """Give a user of the database, and settings to connect as it, after statements with its name as `{}`."""
-    url = urlsplit(settings.require_database_url())
+    url = urlsplit(settings.database.require_url())
     user = url.path[1:]
     account = url._replace(netloc=f"{user}:pw@{url.netloc.rpartition('@')[2]}")
     await execute(settings, f"CREATE ROLE {user} LOGIN PASSWORD 'pw'")
@@ -367,7 +367,7 @@ async def test_a_locked_table_is_told_within_the_limit(
 ) -> None:
     await prepare(settings())
     monkeypatch.setattr(checks, "LIMIT_S", 1.0)
-    holder = await asyncpg.connect(settings().require_database_url())
+    holder = await asyncpg.connect(settings().database.require_url())
     async with holder.transaction():
         await holder.execute("LOCK TABLE chatlog_schema_version IN ACCESS EXCLUSIVE MODE")
         found = wrong(await asyncio.wait_for(run_checks(settings()), 60))

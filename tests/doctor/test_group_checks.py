@@ -14,7 +14,7 @@ from app.kafka.clients import client_settings
 from app.kafka.groups import FoundGroup, Member
 from app.kafka.topics import topics_of
 from app.settings import Role, Settings
-from tests.services import eventually
+from tests.services import eventually, settings_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -137,7 +137,7 @@ def group(name: str, *members: tuple[str, str], committed: Iterable[str] = ()) -
 def test_what_others_share_with_us(
     found: list[FoundGroup], variables: dict[str, Any], level: Level, said: str
 ) -> None:
-    settings = Settings(**{"_env_file": None, "vlab_env": "prod", **variables})
+    settings = settings_from(**({"vlab_env": "prod"} | variables))
     (finding,) = check_groups(settings, found)
     assert finding.level is level
     assert said in finding.message
@@ -152,7 +152,7 @@ async def test_workers_of_ours_are_known_and_whoever_else_reads_is_told(
         await eventually(workers.start(role).is_ready)
     assert [finding.level for finding in await about_groups(system)] == [Level.OK]
 
-    other = f"{system.vlab_env}-other"
+    other = f"{system.topology.vlab_env}-other"
     consumer = AIOKafkaConsumer(
         topics.exports.name, **client_settings(system), group_id=other, client_id="visitor"
     )

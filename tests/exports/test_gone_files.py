@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from app.exports import files as export_files
 from app.web import addresses
 from sinks.storage.calls import CALL_S
-from tests.services import s3_client
+from tests.services import changed, s3_client
 from tests.site.fixtures import serve
 from tests.site.owners import ANA, BEN, SHARED_NAME, add_export, bearer, fetch_value, row_of
 from tests.site.visitor import Visitor, text_of
@@ -97,7 +97,7 @@ async def test_while_the_storage_is_down_an_old_file_may_be_there(
 async def test_a_page_does_not_wait_for_a_storage_that_does_not_answer(system: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        async with serve(system.model_copy(update={"storage_endpoint": endpoint})) as client:
+        async with serve(changed(system, storage_endpoint=endpoint)) as client:
             visitor = Visitor(client, system)
             await visitor.sign_in()
             await add_gone(visitor)
@@ -176,7 +176,7 @@ async def test_a_storage_that_is_not_set_up_is_its_operators_trouble_and_no_file
     export = await add_export(ana.settings, ANA, **finished(KEPT, 4))
     before = await row_of(ana.settings, export)
     download, here = f"/exports/{export}/download", bearer(ana.settings)
-    async with serve(ana.settings.model_copy(update=wrong)) as client:
+    async with serve(changed(ana.settings, **wrong)) as client:
         visitor = Visitor(client, ana.settings)
         await visitor.sign_in()
         caplog.clear()

@@ -17,7 +17,7 @@ from app.kafka.clients import client_settings
 from app.kafka.topic_admin import ensure_topics
 from app.kafka.topics import topics_of
 from models.exports import ExportJob, Source
-from tests.services import eventually
+from tests.services import changed, eventually
 from tests.sinks.kafka.topics import make_topic
 from tests.site.fixtures import client_of, running, serve
 from tests.site.owners import ANA, OF_ANA, SHARED_NAME, add_export, bearer, fetch_value, row_of
@@ -139,7 +139,7 @@ async def test_a_row_whose_job_kafka_refuses_fails_and_does_not_hold_up_the_rest
     system: Settings, kafka: str, kafka_prefix: str
 ) -> None:
     topic = await make_topic(kafka, f"{kafka_prefix}-narrow", max_message_bytes="600")
-    settings = system.model_copy(update={"vlab_exports_topic": topic})
+    settings = changed(system, vlab_exports_topic=topic)
     too_large = await add_export(settings, ANA, published=None, survey_id="A long name " * 50)
 
     async with serve(settings) as client:
@@ -201,7 +201,7 @@ async def test_jobs_wait_while_it_is_open_which_topic_the_workers_read(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     settings = api_settings(kafka_bootstrap_servers=dedicated_kafka.bootstrap_servers)
-    former = settings.model_copy(update={"vlab_exports_topic": "vlab-exports"})
+    former = changed(settings, vlab_exports_topic="vlab-exports")
     await ensure_topics(settings)
     await ensure_topics(former)
     await commit(former, "chatlog-exporter", "vlab-exports")
@@ -236,8 +236,8 @@ async def has_figure(client: httpx.AsyncClient, line: str) -> bool:
 
 @pytest.mark.usefixtures("_counts_take_their_time")
 async def test_the_role_of_the_api_is_all_that_it_needs(system: Settings) -> None:
-    url = SecretStr(f"{system.require_database_url()}?role=chatlog_api")
-    limited = system.model_copy(update={"database_url": url})
+    url = SecretStr(f"{system.database.require_url()}?role=chatlog_api")
+    limited = changed(system, database_url=url)
     headers = bearer(limited)
 
     async with serve(limited) as client:

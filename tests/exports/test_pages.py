@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from app.exports.service import ExportRows
 from app.web import addresses
 from models.exports import Compression, ExportOptions, Source
+from tests.services import changed
 from tests.site.fixtures import serve
 from tests.site.owners import (
     ANA,
@@ -402,7 +403,7 @@ async def test_an_address_without_a_survey_is_told_to_be_incomplete(ana: Visitor
 
 async def test_a_database_that_is_away_is_told_as_a_page(api_settings: Callable[..., Settings]) -> None:
     away = SecretStr("postgresql://nobody@127.0.0.1:9/nothing")
-    nowhere = api_settings().model_copy(update={"database_url": away})
+    nowhere = changed(api_settings(), database_url=away)
     async with serve(nowhere) as client:
         visitor = Visitor(client, nowhere)
         await visitor.sign_in()

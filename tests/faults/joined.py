@@ -40,7 +40,7 @@ async def contradictions(system: Settings) -> list[tuple[bytes, bytes]]:
     """
     seen: dict[tuple[str, int, str], bytes] = {}
     found = []
-    for record in await all_records_in(system.require_kafka()[0], topics_of(system).chat_log.name):
+    for record in await all_records_in(system.kafka.require_servers()[0], topics_of(system).chat_log.name):
         first = seen.setdefault(decode_entry(record.value).key, record.value)
         if first != record.value:
             found.append((first, record.value))

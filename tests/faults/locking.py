@@ -41,7 +41,7 @@ class Lock:
 @asynccontextmanager
 async def chat_log_locked(system: Settings) -> AsyncIterator[Lock]:
     """Lock the table; what waits for it goes on at the end."""
-    connection = await asyncpg.connect(system.require_database_url())
+    connection = await asyncpg.connect(system.database.require_url())
     try:
         async with connection.transaction():
             await connection.execute("LOCK TABLE chat_log IN ACCESS EXCLUSIVE MODE")

@@ -29,7 +29,7 @@ from tests.faults.freezing import frozen
 from tests.faults.messages import entries
 from tests.faults.outage import is_ready_again, is_seen_to_wait, said
 from tests.looking import get, metrics, ready
-from tests.services import eventually, settings_for_tests, storage_overrides
+from tests.services import changed, eventually, settings_for_tests, storage_overrides
 from tests.services.storage import settings_of
 from tests.workers import STOPS_WITHIN_S, count, prepare, produce
 
@@ -77,7 +77,7 @@ async def test_a_worker_makes_files_shows_how_far_it_is_and_stops_in_time(
     system: Settings, workers: Workers
 ) -> None:
     await make_survey(system, FEW, size=SIZE)
-    worker = workers.start(Role.EXPORT, system.model_copy(update={"web_token": SecretStr("token")}))
+    worker = workers.start(Role.EXPORT, changed(system, web_token=SecretStr("token")))
     exports = [await ask(system), await ask(system, compression="gzip"), await ask(system, format="parquet")]
     await send(system, *exports, exports[0])
     for export in exports:
@@ -164,7 +164,7 @@ async def test_storage_that_is_down_is_a_reason_and_the_sink_is_untouched(
 ) -> None:
     # Few messages: a call to storage, which has to take them later, is given no more time than that either.
     await make_survey(system, FEW, size=SIZE)
-    hasty = system.model_copy(update={"export_retry_s": 5.0})
+    hasty = changed(system, export_retry_s=5.0)
     export, worker = await ask(system), workers.start(Role.EXPORT, hasty)
     await ready(worker)
     sink = workers.start(Role.PERSIST)
@@ -193,7 +193,7 @@ async def test_storage_that_freezes_in_the_middle_is_waited_for(
     system: Settings, workers: Workers, dedicated_storage: EmbeddedStorage
 ) -> None:
     # An export that lives shows it every 10 s; a partition that stands still is told of, here, after 37 s.
-    watched = system.model_copy(update={"stalled_after_s": 25.0})
+    watched = changed(system, stalled_after_s=25.0)
     await make_survey(system, MANY, size=SIZE)
     export, worker = await ask(system), workers.start(Role.EXPORT, watched)
     await ready(worker)
@@ -218,7 +218,7 @@ async def test_postgres_crashes_in_the_middle_and_starts_again(
     dedicated_postgres: EmbeddedPostgres,
     dedicated_storage: EmbeddedStorage,
 ) -> None:
-    elsewhere = system.model_copy(update={"database_url": SecretStr(dedicated_postgres.url)})
+    elsewhere = changed(system, database_url=SecretStr(dedicated_postgres.url))
     await prepare(elsewhere)
     await make_survey(elsewhere, MANY, size=SIZE)
     export, worker = await ask(elsewhere), workers.start(Role.EXPORT, elsewhere)
@@ -281,7 +281,7 @@ async def test_a_worker_whose_storage_is_down_at_the_start_says_so_and_waits(
 async def test_a_worker_with_wrong_storage_settings_does_not_start(
     system: Settings, workers: Workers, wrong: dict[str, object], told: str
 ) -> None:
-    worker = workers.start(Role.EXPORT, system.model_copy(update=wrong))
+    worker = workers.start(Role.EXPORT, changed(system, **wrong))
     assert worker.wait() != 0
     assert told in worker.last_lines()
     assert "Traceback" not in worker.last_lines()

@@ -8,7 +8,7 @@ from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
 from tests.faults.cluster import committed
 from tests.faults.ledger import Ledger, closing_connection, entries, events_and_states
-from tests.services import eventually
+from tests.services import changed, eventually
 from tests.workers import Workers, count, prepare, workers_of
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ async def test_a_worker_dies_while_the_first_record_of_a_new_group_is_not_done(
 ) -> None:
     """Failure mode 1: Faust commits past that record once later ones are acknowledged."""
     ledger = Ledger(system)
-    hasty = system.model_copy(
-        update={"chunk_max_records": 1, "batch_max_entries": 1, "commit_interval_s": 0.1}
-    )
+    hasty = changed(system, chunk_max_records=1, batch_max_entries=1, commit_interval_s=0.1)
     messages = entries(MESSAGES, "first")
     topic = topics_of(system).chat_log.name
     with fault_report(

@@ -16,7 +16,7 @@ from tests.faults.ledger import Ledger, entries, events_and_states
 from tests.faults.locking import chat_log_locked
 from tests.faults.messages import events_of, states_of
 from tests.looking import ready
-from tests.services import eventually
+from tests.services import changed, eventually
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -87,7 +87,7 @@ async def test_a_capture_worker_sleeps_until_others_have_its_partitions_and_wake
     events, states = events_of(said), states_of(said)
     ledger, topics = Ledger(system), topics_of(system)
     # Small chunks, so that it has many in hand when it falls asleep.
-    small = system.model_copy(update={"chunk_max_records": 20})
+    small = changed(system, chunk_max_records=20)
     with fault_report("capture is frozen beyond its session, and wakes up", ledger) as fault:
         await ledger.produce(topics.state.name, states[:half])
         await ledger.produce(topics.events.name, events[:half])

@@ -18,7 +18,7 @@ from tests.faults.load import under_load
 from tests.faults.locking import chat_log_locked
 from tests.faults.messages import events_of, states_of
 from tests.looking import metrics, ready
-from tests.services import eventually
+from tests.services import changed, eventually
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -71,7 +71,9 @@ async def test_a_capture_worker_is_killed_in_the_middle(
     ledger, topics = Ledger(system), topics_of(system)
 
     def placed(state: Message) -> Message:
-        return replace(state, partition=partition_of(states_by, state.key or b"", system.topic_partitions))
+        return replace(
+            state, partition=partition_of(states_by, state.key or b"", system.topology.topic_partitions)
+        )
 
     async def talk(number: int, users: int = 25) -> None:
         # Each after those before it, as in life: else its events would not wait for its states.
@@ -103,7 +105,7 @@ async def test_a_capture_worker_is_killed_between_produce_and_commit(
     events, states = events_and_states(MESSAGES // 2, "c")
     ledger, topics = Ledger(system), topics_of(system)
     # So long that nothing is committed before the end.
-    late = system.model_copy(update={"commit_interval_s": 60.0})
+    late = changed(system, commit_interval_s=60.0)
     with fault_report("kill -9 of capture between produce and commit", ledger) as fault:
         await ledger.produce(topics.state.name, states)
         await ledger.produce(topics.events.name, events)

@@ -30,7 +30,7 @@ _BURY = 'INSERT INTO dead_letters (topic, partition, "offset", reason) VALUES ($
 @pytest.fixture
 async def writer(system: Settings) -> AsyncIterator[Connection]:
     """Writes in the place of the workers, so that a test decides what they got wrong."""
-    connection = await asyncpg.connect(system.require_database_url())
+    connection = await asyncpg.connect(system.database.require_url())
     yield connection
     await connection.close()
 

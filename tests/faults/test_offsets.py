@@ -18,7 +18,7 @@ from tests.faults.ledger import Ledger, entries
 from tests.faults.log_files import move_records
 from tests.faults.outage import said
 from tests.looking import ready
-from tests.services import eventually
+from tests.services import changed, eventually
 
 if TYPE_CHECKING:
     from app.local.embedded import EmbeddedKafka
@@ -46,7 +46,7 @@ async def test_the_offsets_of_the_group_expire(
         await ledger.settle()
 
     line = said(worker, "WARNING", NO_OFFSET, topic)[0]
-    assert str([*range(system.topic_partitions)]) in line
+    assert str([*range(system.topology.topic_partitions)]) in line
 
 
 @pytest.mark.parametrize(("offset", "what"), [(1, "to the beginning"), (10 * MESSAGES, "beyond the end")])
@@ -94,7 +94,7 @@ async def test_the_log_jumps_while_it_is_read(
     system, ledger = system_on_own_kafka, Ledger(system_on_own_kafka)
     topic = topics_of(system).chat_log.name
     # It stays a member while it is frozen, however long the broker takes to stop and to start.
-    lasting = system.model_copy(update={"session_timeout_s": 120.0, "rebalance_timeout_s": 120.0})
+    lasting = changed(system, session_timeout_s=120.0, rebalance_timeout_s=120.0)
     worker = workers_on_own_kafka.start(Role.PERSIST, lasting)
     await ready(worker)
     with fault_report(f"a jump of 10,000,000 offsets {gap}", ledger) as fault:
@@ -136,7 +136,7 @@ async def at_the_end(system: Settings, ledger: Ledger, worker: WorkerProcess, ta
 
 async def reset_offsets(system: Settings, topic: str, offset: int) -> None:
     """Commit for the group, once it has no members, the same offset of every partition."""
-    partitions = [TopicPartition(topic, partition) for partition in range(system.topic_partitions)]
+    partitions = [TopicPartition(topic, partition) for partition in range(system.topology.topic_partitions)]
     consumer = AIOKafkaConsumer(
         **client_settings(system), group_id=groups_of(system).persist, enable_auto_commit=False
     )

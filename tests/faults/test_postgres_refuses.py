@@ -27,7 +27,7 @@ from tests.faults.outage import (
     was_one_outage,
 )
 from tests.looking import ready
-from tests.services import eventually
+from tests.services import changed, eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -92,7 +92,7 @@ _WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)"
 @pytest.fixture
 async def operator(system: Settings) -> AsyncIterator[Connection]:
     """A connection with every right."""
-    connection = await asyncpg.connect(system.require_database_url())
+    connection = await asyncpg.connect(system.database.require_url())
     yield connection
     await connection.close(timeout=5)
 
@@ -157,9 +157,7 @@ async def test_a_deadlock_with_another_writer(
     messages = entries(100, "deadlock")
     keys = sorted(message.becomes for message in messages if isinstance(message.becomes, tuple))
     # All in one batch, which goes out when it is full.
-    patient = system.model_copy(
-        update={"batch_max_entries": len(messages), "batch_max_wait_s": 10.0, "database_timeout_s": 60.0}
-    )
+    patient = changed(system, batch_max_entries=len(messages), batch_max_wait_s=10.0, database_timeout_s=60.0)
     ledger, worker = Ledger(system), workers.start(Role.PERSIST, patient)
     with fault_report("a deadlock with another writer", ledger) as fault:
         await ready(worker)
@@ -244,11 +242,11 @@ async def test_a_row_that_a_constraint_refuses_is_a_dead_letter_among_rows(
 async def a_writer(system: Settings, operator: Connection) -> AsyncIterator[tuple[str, Settings]]:
     """Give a user with no more rights than a worker needs, and settings with it."""
     user = f"writer_{secrets.token_hex(4)}"
-    url = urlsplit(system.require_database_url())
+    url = urlsplit(system.database.require_url())
     await operator.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{user}' IN ROLE chatlog_writer")
     try:
         as_user = url._replace(netloc=f"{user}:{user}@{url.netloc.rpartition('@')[2]}").geturl()
-        yield user, system.model_copy(update={"database_url": SecretStr(as_user)})
+        yield user, changed(system, database_url=SecretStr(as_user))
     finally:
         # Its sessions may live on; without a password it cannot come back, and the role can go all the same.
         await operator.execute(f"DROP ROLE {user}")

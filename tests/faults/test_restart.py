@@ -14,7 +14,7 @@ from tests.faults.cluster import delete_records, ends, set_up_topic
 from tests.faults.joined import assert_joined_as_expected, contradictions, entries_are_at_least, entries_in
 from tests.faults.ledger import Ledger
 from tests.faults.messages import events_of, states_of
-from tests.services import eventually
+from tests.services import changed, eventually
 from tests.workers import count, produce
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ async def test_after_a_restart_every_message_finds_its_own_state(
     how: str,
 ) -> None:
     said, ledger = conversations(users=300, turns=20), Ledger(system)
-    keeping = system.model_copy(update={"table_store": store})
+    keeping = changed(system, table_store=store)
     half = len(said.events) // 2
     with fault_report(f"capture is {how} and started again, its table in {store}", ledger) as fault:
         workers.start(Role.PERSIST)
@@ -62,7 +62,7 @@ async def test_a_worker_killed_while_it_catches_up_joins_what_it_reads_again_as_
 ) -> None:
     """States are read far ahead of the events, and more was joined than committed when it dies."""
     said, ledger = conversations(users=20, turns=150), Ledger(system)
-    hasty = system.model_copy(update={"chunk_max_records": 50, "commit_interval_s": 5.0})
+    hasty = changed(system, chunk_max_records=50, commit_interval_s=5.0)
     with fault_report("kill -9 of capture while it catches up", ledger) as fault:
         await play(system, ledger, said, 0, len(said.events))
         first = workers.start(Role.CAPTURE, hasty)
@@ -82,7 +82,7 @@ async def test_a_worker_killed_while_it_catches_up_joins_what_it_reads_again_as_
 async def test_a_table_whose_changelog_was_trimmed_recovers_what_is_left(
     system: Settings, workers: Workers, fault_report: FaultReport, store: Literal["memory", "rocksdb"]
 ) -> None:
-    keeping = system.model_copy(update={"table_store": store})
+    keeping = changed(system, table_store=store)
     said, ledger = conversations(users=100, turns=10), Ledger(system)
     half = len(said.events) // 2
     with fault_report(f"the changelog of a table in {store} is trimmed", ledger) as fault:
@@ -108,7 +108,7 @@ async def test_a_table_whose_changelog_was_trimmed_recovers_what_is_left(
 async def test_persist_stops_and_says_so_when_its_table_is_missing(
     system: Settings, workers: Workers, second_database_url: str
 ) -> None:
-    empty = system.model_copy(update={"database_url": SecretStr(second_database_url)})
+    empty = changed(system, database_url=SecretStr(second_database_url))
     worker = workers.start(Role.PERSIST, empty)
     entry = b'{"userid":"1","timestamp":1,"direction":"user","content":"x"}'
     await produce(system, topics_of(system).chat_log.name, [(b"1", entry)])

@@ -15,7 +15,7 @@ from tests.faults.ledger import Ledger, entries, events_and_states
 from tests.faults.load import under_load
 from tests.faults.locking import chat_log_locked
 from tests.looking import ready
-from tests.services import eventually
+from tests.services import changed, eventually
 from tests.workers import STOPS_WITHIN_S, count, rows_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ async def test_persist_stops_under_load_with_all_it_wrote_committed(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
     ledger, topic = Ledger(system), topics_of(system).chat_log.name
-    small = system.model_copy(update={"chunk_max_records": SMALL_CHUNK})
+    small = changed(system, chunk_max_records=SMALL_CHUNK)
     worker = workers.start(Role.PERSIST, small)
     with fault_report("SIGTERM of persist under load", ledger) as fault:
         await ready(worker)
@@ -60,7 +60,7 @@ async def test_capture_stops_under_load_with_no_more_committed_than_is_produced(
         await ledger.produce(topics.state.name, states)
         await ledger.produce(topics.events.name, events)
 
-    small = system.model_copy(update={"chunk_max_records": SMALL_CHUNK})
+    small = changed(system, chunk_max_records=SMALL_CHUNK)
     worker = workers.start(Role.CAPTURE, small)
     with fault_report("SIGTERM of capture under load", ledger) as fault:
         await ready(worker)
@@ -78,7 +78,7 @@ async def test_capture_stops_under_load_with_no_more_committed_than_is_produced(
         workers.start(Role.PERSIST)
         await ledger.settle()
 
-    in_flight = system.topic_partitions * CHUNKS_IN_FLIGHT_PER_PARTITION * SMALL_CHUNK
+    in_flight = system.topology.topic_partitions * CHUNKS_IN_FLIGHT_PER_PARTITION * SMALL_CHUNK
     assert await entries_in(system) <= all_there + in_flight, "more was produced again than was in flight"
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from app.kafka.clients import client_settings, ssl_context
 from app.settings import ConfigurationError, Settings
+from tests.services import settings_from
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,8 +16,8 @@ SASL = {"kafka_sasl_mechanism": "SCRAM-SHA-512", "kafka_sasl_username": "me", "k
 
 
 def settings_for(protocol: str, **more: object) -> Settings:
-    return Settings.model_validate(
-        {"kafka_bootstrap_servers": "one:9092,two:9092", "kafka_security_protocol": protocol, **more}
+    return settings_from(
+        kafka_bootstrap_servers="one:9092,two:9092", kafka_security_protocol=protocol, **more
     )
 
 

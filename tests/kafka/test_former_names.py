@@ -9,7 +9,7 @@ import pytest
 from app.kafka.former_names import begins_anew, groups_in_question
 from app.kafka.topics import groups_of, topics_of
 from app.settings import Role, Settings
-from tests.services import eventually
+from tests.services import changed, eventually, settings_from
 from tests.workers import commit
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ EVENTS, ENTRIES = f"{OURS}-chat-events", f"{OURS}-chat-log"
 
 
 def as_set(variables: dict[str, Any]) -> Settings:
-    return Settings(**{"_env_file": None, **variables})
+    return settings_from(**variables)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,6 @@ async def test_a_worker_does_not_begin_anew_and_says_what_to_set(system: Setting
     # What it says is what helps.
     group = groups_of(system).persist
     for decided in ("scribble-chat-log", group):
-        going_on = workers.start(Role.PERSIST, system.model_copy(update={"persist_group": decided}))
+        going_on = workers.start(Role.PERSIST, changed(system, persist_group=decided))
         await eventually(going_on.is_ready, what=f"ready as {decided}")
         assert going_on.stop() == 0

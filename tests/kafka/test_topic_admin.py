@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 async def make(settings: Settings, name: str, partitions: int, **config: str) -> None:
     """Make a topic as someone else would have."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap_servers)
     await admin.start()
     try:
         configs = {key.replace("_", "."): value for key, value in config.items()}
@@ -173,7 +173,7 @@ class TestTheCommand:
         name = topics_of(settings()).chat_log.name
         in_own_loop(make(settings(), name, 4, retention_ms="86400000"))
         result = run(settings(), monkeypatch)
-        server = settings().kafka_bootstrap_servers[0]
+        server = settings().kafka.bootstrap_servers[0]
         assert f"✗ {name}: kept 1 day instead of 31 days" in result.output
         assert (
             f"  to mend it: kafka-configs.sh --bootstrap-server {server} --alter --entity-type topics "

@@ -6,9 +6,9 @@ import pytest
 
 from app.kafka.topic_differences import FoundTopic, TopicReport, TopicState, compare, days
 from app.kafka.topics import DAY_MS, topics_of
-from app.settings import Settings
+from tests.services import settings_from
 
-TOPICS = topics_of(Settings.model_validate({"vlab_env": "t", "topic_partitions": 6, "topic_replication": 2}))
+TOPICS = topics_of(settings_from(vlab_env="t", topic_partitions=6, topic_replication=2))
 SERVER = "--bootstrap-server kafka:9092"
 MONTH_MS = 31 * DAY_MS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
@@ -13,7 +13,7 @@ from app.local.embedded import free_port
 from app.local.ports import LastPorts
 from app.local.screen import Screen
 from app.local.services import Services
-from app.settings import Settings
+from tests.services import settings_from
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +24,7 @@ NAMES = ("Kafka", "PostgreSQL", "Storage")
 def services_in(directory: Path) -> tuple[Services, str]:
     """Return the services of a run in a directory, and what is said of their ports."""
     output = io.StringIO()
-    values: dict[str, Any] = {"_env_file": None}
-    made = Services(Settings(**values), directory, Screen(Console(file=output)), LastPorts(directory))
+    made = Services(settings_from(), directory, Screen(Console(file=output)), LastPorts(directory))
     return made, output.getvalue()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,8 +12,8 @@ from app.local.embedded import free_port
 from app.local.environment import environment_of_worker, settings_of_run
 from app.local.options import Options
 from app.local.ports import claim_port
-from app.settings import Settings
 from app.storage import storage_settings_of
+from tests.services import changed, settings_from
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,10 +27,6 @@ class Storage:
     bucket: str = "chatlog"
     access_key: str = "access"
     secret_key: str = "secret"
-
-
-def _settings(**values: Any) -> Settings:
-    return Settings(**({"_env_file": None} | values))
 
 
 @pytest.mark.parametrize(
@@ -49,11 +45,11 @@ def _settings(**values: Any) -> Settings:
 def test_samples_are_played_into_production_only_when_asked(
     asked: bool | None, environment: str, plays: bool
 ) -> None:
-    assert Options(samples=asked).plays_samples_into(_settings(vlab_env=environment)) is plays
+    assert Options(samples=asked).plays_samples_into(settings_from(vlab_env=environment)) is plays
 
 
 def test_what_is_embedded_replaces_what_settings_say_of_it(tmp_path: Path) -> None:
-    given = _settings(
+    given = settings_from(
         vlab_env="prod",
         kafka_security_protocol="SSL",
         topic_partitions=3,
@@ -68,10 +64,14 @@ def test_what_is_embedded_replaces_what_settings_say_of_it(tmp_path: Path) -> No
         embedded_storage=Storage(),
     )
 
-    assert run.kafka_bootstrap_servers == ["127.0.0.1:2"]
-    assert run.require_database_url() == DATABASE_URL
-    assert (run.vlab_env, run.kafka_security_protocol, run.topic_replication) == ("local", "PLAINTEXT", 1)
-    assert run.topic_partitions == 3
+    assert run.kafka.bootstrap_servers == ("127.0.0.1:2",)
+    assert run.database.require_url() == DATABASE_URL
+    assert (run.topology.vlab_env, run.kafka.security_protocol, run.topology.topic_replication) == (
+        "local",
+        "PLAINTEXT",
+        1,
+    )
+    assert run.topology.topic_partitions == 3
     storage = storage_settings_of(run)
     assert (storage.endpoint, storage.public_endpoint, storage.bucket) == (
         "http://127.0.0.1:4",
@@ -82,7 +82,7 @@ def test_what_is_embedded_replaces_what_settings_say_of_it(tmp_path: Path) -> No
 
 
 def test_what_is_not_embedded_stays_as_it_is_given(tmp_path: Path) -> None:
-    given = _settings(
+    given = settings_from(
         vlab_env="staging",
         kafka_bootstrap_servers="a:1,b:2",
         database_url=DATABASE_URL,
@@ -93,19 +93,17 @@ def test_what_is_not_embedded_stays_as_it_is_given(tmp_path: Path) -> None:
 
     run = settings_of_run(given, tmp_path)
 
-    ours = {"data_dir": given.data_dir, "log_format": given.log_format, "capture_media": False}
-    assert run.model_copy(update=ours) == (
-        given.model_copy(update={"vlab_chat_log_topic": "vlab-staging-chat-log"})
-    )
+    ours = {"data_dir": given.worker.data_dir, "log_format": given.log.format, "capture_media": False}
+    assert changed(run, **ours) == (changed(given, vlab_chat_log_topic="vlab-staging-chat-log"))
 
 
 def test_all_that_people_see_is_captured_unless_the_person_says_otherwise(tmp_path: Path) -> None:
-    assert settings_of_run(_settings(), tmp_path).capture_media
-    assert not settings_of_run(_settings(capture_media=False), tmp_path).capture_media
+    assert settings_of_run(settings_from(), tmp_path).worker.capture_media
+    assert not settings_of_run(settings_from(capture_media=False), tmp_path).worker.capture_media
 
 
 def test_where_nobody_could_sign_in_a_secret_is_made_that_lasts_as_long_as_the_run(tmp_path: Path) -> None:
-    first, again = (settings_of_run(_settings(), tmp_path).api_jwt_secret for _ in range(2))
+    first, again = (settings_of_run(settings_from(), tmp_path).api.jwt_secret for _ in range(2))
 
     assert first is not None
     assert len(first.get_secret_value()) >= 32
@@ -113,7 +111,7 @@ def test_where_nobody_could_sign_in_a_secret_is_made_that_lasts_as_long_as_the_r
 
 
 def test_a_process_reads_the_settings_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = _settings(kafka_ssl_cafile="", database_pool_size=7, group_instance_id="")
+    given = settings_from(kafka_ssl_cafile="", database_pool_size=7, group_instance_id="")
     run = settings_of_run(
         given,
         tmp_path,
@@ -130,7 +128,7 @@ def test_a_process_reads_the_settings_of_the_run(tmp_path: Path, monkeypatch: py
     monkeypatch.delenv("database_url")
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert _settings() == run.model_copy(update={"web_port": 1234})
+    assert settings_from() == changed(run, web_port=1234)
 
 
 def test_a_taken_port_is_passed_over() -> None:

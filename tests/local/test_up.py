@@ -16,17 +16,18 @@ from yarl import URL
 import samples
 from app.local.embedded import EmbeddedPostgres, free_port
 from app.local.sample_owners import load_owners
-from app.settings import Settings
 from samples.surveys import owners, responses
 from tests.local.embedded.processes import lives
 from tests.local.running import TIMEOUT_S, Up
-from tests.services import as_environment, eventually
+from tests.services import as_environment, eventually, settings_from
 from tests.sinks.conftest import migrate
 from tests.workers import prepare
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    from app.settings import Settings
 
 #: Two runs one after the other, on a busy machine.
 pytestmark = pytest.mark.timeout(600)
@@ -122,7 +123,7 @@ async def test_the_printed_link_signs_in_as_the_owner_of_the_samples(up: Callabl
 async def test_an_export_that_lacks_rows_is_told(up: Callable[..., Up], service_directory: Path) -> None:
     data = service_directory / "data"
     async with EmbeddedPostgres(data / "postgres") as postgres:
-        settings = Settings(_env_file=None, database_url=postgres.url)  # type: ignore[call-arg,arg-type] # pydantic's
+        settings = settings_from(database_url=postgres.url)
         await migrate(settings)
         await load_owners(settings)
         connection = await asyncpg.connect(postgres.url)
@@ -174,7 +175,7 @@ async def test_a_sample_that_does_not_arrive_is_named(
 ) -> None:
     system = settings()
     await prepare(system)
-    connection = await asyncpg.connect(system.require_database_url())
+    connection = await asyncpg.connect(system.database.require_url())
     await connection.execute(LOSE_TOMAS)
     await connection.close()
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import migrations
 from app.postgres.connections import connect
-from app.settings import Settings
+from tests.services import settings_from
 
 
 def connect_to(url: str, *, database: str | None = None, user: str | None = None) -> migrations.Connect:
@@ -15,7 +15,7 @@ def connect_to(url: str, *, database: str | None = None, user: str | None = None
         parts = parts._replace(path=f"/{database}")
     if user is not None:
         parts = parts._replace(netloc=f"{user}:{user}@{parts.netloc.rpartition('@')[2]}")
-    settings = Settings.model_validate({"database_url": parts.geturl()})
+    settings = settings_from(database_url=parts.geturl())
     return partial(connect, settings, statement_timeout_s=0)
 
 

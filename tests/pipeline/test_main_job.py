@@ -12,7 +12,7 @@ from app.postgres.connections import connect
 from app.settings import Role, Settings
 from tests.conversations import Conversations, conversations
 from tests.faults.cluster import ends, everything_is_committed
-from tests.services import eventually
+from tests.services import changed, eventually
 from tests.workers import Workers, count, prepare, produce, rows_of, workers_of
 
 if TYPE_CHECKING:
@@ -45,13 +45,12 @@ async def test_reading_both_topics_again_from_the_start_gives_identical_rows(
     await arrived(system, said)
 
     # A second system reads the same events and states from the start, after all of them are there.
-    again = system.model_copy(
-        update={
-            "capture_group": f"{groups_of(system).capture}-again",
-            "persist_group": f"{groups_of(system).persist}-again",
-            "vlab_chat_log_topic": f"{topics_of(system).chat_log.name}-again",
-            "database_url": SecretStr(second_database_url),
-        }
+    again = changed(
+        system,
+        capture_group=f"{groups_of(system).capture}-again",
+        persist_group=f"{groups_of(system).persist}-again",
+        vlab_chat_log_topic=f"{topics_of(system).chat_log.name}-again",
+        database_url=SecretStr(second_database_url),
     )
     await prepare(again)
     with workers_of(again, tmp_path / "again") as second:
@@ -135,7 +134,7 @@ async def test_capture_is_off_without_its_topic(settings: Callable[..., Settings
 async def test_a_worker_ends_at_once_for_what_waiting_does_not_mend(
     system: Settings, workers: Workers
 ) -> None:
-    url = f"{system.require_database_url()}?sslmode=verify-full&sslrootcert=/nonexistent.crt"
+    url = f"{system.database.require_url()}?sslmode=verify-full&sslrootcert=/nonexistent.crt"
     refused = workers.start(Role.PERSIST, extra={"DATABASE_URL": url})
 
     assert refused.wait() == 1

@@ -20,7 +20,7 @@ from app.settings import Role
 from tests.conversations import conversations
 from tests.exporting import OWNER, SURVEY, keys_in_file, keys_in_table, make_survey
 from tests.pipeline.test_main_job import arrived, assert_as_expected, dead_letters_are, play
-from tests.services import as_environment, eventually, storage_overrides
+from tests.services import as_environment, changed, eventually, storage_overrides
 from tests.site.fixtures import SECRET
 from tests.site.served import ANSWER_S, served
 from tests.workers import CHATLOG, produce, rows_of
@@ -45,7 +45,7 @@ async def system(
 ) -> Settings:
     """Settings of a system whose schema was made through PgBouncer, by the command."""
     direct = settings(api_jwt_secret=SECRET, **storage_overrides(storage))
-    made = direct.model_copy(update={"database_url": SecretStr(pooler.url_of(database_url))})
+    made = changed(direct, database_url=SecretStr(pooler.url_of(database_url)))
     await ensure_topics(made)
     assert "Applied 0001" in await chatlog(made, tmp_path, "migrate", "up")
     return made
@@ -142,7 +142,7 @@ async def test_every_command_works_in_transaction_mode(
 
 
 async def run_sql(settings: Settings, statement: str) -> None:
-    connection = await asyncpg.connect(settings.require_database_url())
+    connection = await asyncpg.connect(settings.database.require_url())
     try:
         await connection.execute(statement)
     finally:

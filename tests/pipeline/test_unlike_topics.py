@@ -17,7 +17,7 @@ from tests.conversations import START_MS, conversations
 from tests.faults.cluster import ends
 from tests.librdkafka import Produced
 from tests.looking import get, ready
-from tests.services import eventually
+from tests.services import changed, eventually
 from tests.sinks.kafka.topics import all_records_in
 from tests.unlike_topics import (
     IN_TURN,
@@ -184,7 +184,7 @@ async def test_a_dead_letter_names_the_record_that_others_wrote(system: Settings
     assert_as_expected(await entries_of(system, said), said)
 
     async def are_dead_letters() -> list[DeadLetter]:
-        records = await all_records_in(system.require_kafka()[0], topics.dead_letters.name)
+        records = await all_records_in(system.kafka.require_servers()[0], topics.dead_letters.name)
         assert len(records) >= len(expected), f"{len(records)} dead letters"
         return [from_record(record.key, record.value, record.headers) for record in records]
 
@@ -234,9 +234,8 @@ async def share_the_work(both: list[WorkerProcess], system: Settings, unlike: Un
 
 
 def of_another_group(system: Settings) -> Settings:
-    return system.model_copy(
-        update={
-            "capture_group": f"{groups_of(system).capture}-again",
-            "vlab_chat_log_topic": f"{topics_of(system).chat_log.name}-again",
-        }
+    return changed(
+        system,
+        capture_group=f"{groups_of(system).capture}-again",
+        vlab_chat_log_topic=f"{topics_of(system).chat_log.name}-again",
     )

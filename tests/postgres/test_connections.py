@@ -9,12 +9,13 @@ import pytest
 from app.local.embedded import free_port
 from app.postgres.connections import DatabaseRefuses, DatabaseUnavailable, connect, create_pool, server_of
 from app.settings import ConfigurationError, Settings
+from tests.services import settings_from
 
 SECRET = "s3cret-and-more"
 
 
 def settings_for(url: str | None, **more: object) -> Settings:
-    return Settings.model_validate({"database_url": url, **more})
+    return settings_from(database_url=url, **more)
 
 
 @pytest.mark.parametrize(

@@ -10,23 +10,23 @@ import pytest
 from pydantic import SecretStr
 
 from app.postgres.connections import DatabaseRefuses, connect, create_pool
-from app.settings import Settings
-from tests.services import shared_pgbouncer
+from tests.services import changed, settings_from, shared_pgbouncer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from app.settings import Settings
     from tests.services import PgBouncer
 
 
 @pytest.fixture
 def pooled(pooler: PgBouncer, database_url: str) -> Settings:
     """Settings with a database of the test's own, behind a pooler."""
-    return Settings.model_validate({"database_url": pooler.url_of(database_url), "database_pool_size": 8})
+    return settings_from(database_url=pooler.url_of(database_url), database_pool_size=8)
 
 
 async def test_a_session_says_who_it_is_speaks_utc_and_is_bounded(pooled: Settings) -> None:
-    connection = await connect(pooled.model_copy(update={"database_timeout_s": 2.5}), application_name="me")
+    connection = await connect(changed(pooled, database_timeout_s=2.5), application_name="me")
     shown = [await connection.fetchval(f"SHOW {name}") for name in _SHOWN]
     assert shown == ["me", "UTC", "2500ms"]
     await connection.close()
@@ -37,7 +37,7 @@ _SHOWN = ("application_name", "timezone", "statement_timeout")
 
 @pytest.mark.parametrize("work", ["execute", "fetch", "fetchrow", "fetchval"])
 async def test_the_server_ends_a_statement_that_takes_too_long(pooled: Settings, work: str) -> None:
-    connection = await connect(pooled.model_copy(update={"database_timeout_s": 0.1}))
+    connection = await connect(changed(pooled, database_timeout_s=0.1))
     with pytest.raises(asyncpg.QueryCanceledError, match="statement timeout"):
         await getattr(connection, work)("SELECT pg_sleep(60)")
     assert await connection.fetchval("SELECT 1") == 1
@@ -45,7 +45,7 @@ async def test_the_server_ends_a_statement_that_takes_too_long(pooled: Settings,
 
 
 async def test_a_statement_may_be_let_take_its_time(pooled: Settings) -> None:
-    settings = pooled.model_copy(update={"database_timeout_s": 0.1})
+    settings = changed(pooled, database_timeout_s=0.1)
     connection = await connect(settings, statement_timeout_s=0)
     async with connection.transaction():
         await connection.execute("SELECT pg_sleep(0.3)")
@@ -53,7 +53,7 @@ async def test_a_statement_may_be_let_take_its_time(pooled: Settings) -> None:
 
 
 async def test_without_a_pooler_statements_stay_prepared(database_url: str) -> None:
-    connection = await connect(Settings.model_validate({"database_url": database_url}))
+    connection = await connect(settings_from(database_url=database_url))
     first, second = [await connection.fetch(_OURS) for _ in range(2)]
     assert [row["name"] for row in first] == [row["name"] for row in second] != []
     await connection.close()
@@ -66,7 +66,7 @@ async def test_many_connections_share_few_sessions_and_each_gets_its_own_answers
     pgbouncer: PgBouncer, database_url: str
 ) -> None:
     """More connections than PgBouncer has sessions, with as many kinds of statements, all at once."""
-    settings = Settings.model_validate({"database_url": pgbouncer.url_of(database_url)})
+    settings = settings_from(database_url=pgbouncer.url_of(database_url))
     pools = [await create_pool(settings, max_size=8) for _ in range(2)]
 
     async def ask(pool: asyncpg.Pool[asyncpg.Record], number: int) -> None:
@@ -81,7 +81,7 @@ async def test_many_connections_share_few_sessions_and_each_gets_its_own_answers
 
 
 async def test_nothing_is_left_behind_in_a_session(pgbouncer: PgBouncer, database_url: str) -> None:
-    settings = Settings.model_validate({"database_url": pgbouncer.url_of(database_url)})
+    settings = settings_from(database_url=pgbouncer.url_of(database_url))
     connection = await connect(settings, statement_timeout_s=7)
     await connection.execute("CREATE TABLE seen (number int)")
     await connection.executemany("INSERT INTO seen VALUES ($1)", [(1,), (2,)])
@@ -129,8 +129,8 @@ async def test_a_transaction_is_one_and_is_taken_back_whole(pooled: Settings) ->
 async def test_what_a_pooler_refuses_is_told_at_once(
     pooled: Settings, replaced: tuple[str, str], message: str
 ) -> None:
-    url = pooled.require_database_url().replace(*replaced)
-    settings = pooled.model_copy(update={"database_url": SecretStr(url)})
+    url = pooled.database.require_url().replace(*replaced)
+    settings = changed(pooled, database_url=SecretStr(url))
     with pytest.raises(DatabaseRefuses) as raised:
         await create_pool(settings, min_size=0)
     assert message in str(raised.value)
@@ -143,6 +143,6 @@ def statement_mode(postgres: str) -> Iterator[PgBouncer]:
 
 
 async def test_a_pooler_in_statement_mode_is_refused(statement_mode: PgBouncer, postgres: str) -> None:
-    settings = Settings.model_validate({"database_url": statement_mode.url_of(postgres)})
+    settings = settings_from(database_url=statement_mode.url_of(postgres))
     with pytest.raises(DatabaseRefuses, match="set its pool_mode to transaction"):
         await create_pool(settings, min_size=0)

@@ -14,7 +14,7 @@ from app.postgres.connections import connect
 from app.postgres.probe import ANSWER_WITHIN_S, DatabaseProbe
 from migrations.history import up
 from tests.local.embedded.processes import family_of, freeze, thaw
-from tests.services import LIMIT_S, eventually
+from tests.services import LIMIT_S, changed, eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -33,12 +33,12 @@ async def migrated(settings: Callable[..., Settings]) -> Settings:
 @pytest.fixture
 async def as_writer(migrated: Settings) -> AsyncIterator[Settings]:
     """Settings with a user that has the rights of a worker, and no others."""
-    url = urlsplit(migrated.require_database_url())
+    url = urlsplit(migrated.database.require_url())
     user = f"writer_{url.path.lstrip('/')}"
     owner = await connect(migrated)
     await owner.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{user}' IN ROLE chatlog_writer")
     as_user = url._replace(netloc=f"{user}:{user}@{url.netloc.rpartition('@')[2]}").geturl()
-    yield migrated.model_copy(update={"database_url": SecretStr(as_user)})
+    yield changed(migrated, database_url=SecretStr(as_user))
     await owner.execute(f"DROP ROLE {user}")
     await owner.close()
 
@@ -46,7 +46,7 @@ async def as_writer(migrated: Settings) -> AsyncIterator[Settings]:
 async def test_a_server_that_is_gone_frozen_or_back_is_told(
     settings: Callable[..., Settings], dedicated_postgres: EmbeddedPostgres
 ) -> None:
-    probe = DatabaseProbe(settings().model_copy(update={"database_url": SecretStr(dedicated_postgres.url)}))
+    probe = DatabaseProbe(changed(settings(), database_url=SecretStr(dedicated_postgres.url)))
     await eventually(lambda: is_well(probe))
 
     processes = family_of(dedicated_postgres.pid)

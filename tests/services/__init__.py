@@ -5,7 +5,13 @@
 `dedicated_kafka` and the like. The fixtures in `tests/conftest.py` are made of these.
 """
 
-from tests.services.environment import as_environment, names_of_settings, settings_for_tests
+from tests.services.environment import (
+    as_environment,
+    changed,
+    names_of_settings,
+    settings_for_tests,
+    settings_from,
+)
 from tests.services.isolation import fresh_database, remove_topics
 from tests.services.pgbouncer import TRANSACTION_MODE, PgBouncer, shared_pgbouncer
 from tests.services.providers import (
@@ -25,6 +31,7 @@ __all__ = [
     "TRANSACTION_MODE",
     "PgBouncer",
     "as_environment",
+    "changed",
     "dedicated_kafka",
     "dedicated_postgres",
     "dedicated_storage",
@@ -36,6 +43,7 @@ __all__ = [
     "remove_topics",
     "s3_client",
     "settings_for_tests",
+    "settings_from",
     "shared_kafka",
     "shared_moto",
     "shared_pgbouncer",

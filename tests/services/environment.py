@@ -3,15 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
 from app.local.embedded import free_port
-from app.settings import Settings
+from app.settings import VARIABLES, Settings, by_area
 
 
 def names_of_settings() -> frozenset[str]:
     """Return the names of the variables that Settings reads, in capitals."""
-    return frozenset(name.upper() for name in Settings.model_fields)
+    return frozenset(VARIABLES)
 
 
 def settings_for_tests(env: str, kafka: str, database_url: str, data_dir: Path, **overrides: Any) -> Settings:
@@ -22,10 +20,9 @@ def settings_for_tests(env: str, kafka: str, database_url: str, data_dir: Path, 
         kafka: bootstrap servers.
         database_url: the test's own database.
         data_dir: where a state table may be kept.
-        overrides: fields to set otherwise.
+        overrides: variables to set otherwise, in small letters.
     """
     values: dict[str, Any] = {
-        "_env_file": None,
         "database_url": database_url,
         "kafka_bootstrap_servers": kafka,
         "vlab_env": env,
@@ -40,19 +37,26 @@ def settings_for_tests(env: str, kafka: str, database_url: str, data_dir: Path, 
         "web_port": free_port(),
         "log_format": "text",
     }
-    return Settings(**(values | overrides))
+    return settings_from(**(values | overrides))
+
+
+def settings_from(**variables: Any) -> Settings:
+    """Build settings from variables, in small letters; the environment has the rest, and no `.env`."""
+    values: dict[str, Any] = {"_env_file": None, **_by_area(variables)}
+    return Settings(**values)
+
+
+def changed(settings: Settings, **variables: Any) -> Settings:
+    """Return settings with some variables, in small letters, set otherwise; their values are not checked."""
+    return settings.replace(**_by_area(variables))
+
+
+def _by_area(variables: dict[str, Any]) -> dict[str, dict[str, object]]:
+    unknown = {name.upper() for name in variables} - VARIABLES.keys()
+    assert not unknown, f"no settings: {unknown}"
+    return by_area(variables)
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
     """Return the variables that make another process read the same settings, without PATH and the like."""
-    return {
-        name.upper(): _as_text(value)
-        for name, value in settings
-        if name in settings.model_fields_set and value is not None
-    }
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    return ",".join(value) if isinstance(value, list) else str(value)
+    return settings.as_environment()

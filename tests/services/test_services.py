@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from app.kafka.topics import groups_of, topics_of
-from app.settings import Settings, load_settings
+from app.settings import VARIABLES, Settings, load_settings
 from app.storage import storage_settings_of
 from sinks.storage.bucket import StorageSettings
 from tests.services import (
@@ -74,10 +74,10 @@ def test_all_names_in_the_settings_of_a_test_are_its_own(
     assert unique_env in groups_of(built).capture
     assert unique_env in groups_of(built).persist
     assert unique_env in groups_of(built).export
-    assert built.storage_bucket is None
-    assert built.require_database_url() == database_url
-    assert built.batch_max_entries == 7
-    assert built.capture_is_on
+    assert built.storage.bucket is None
+    assert built.database.require_url() == database_url
+    assert built.worker.batch_max_entries == 7
+    assert built.topology.capture_is_on
 
 
 def test_another_process_can_be_given_the_same_settings(
@@ -118,7 +118,7 @@ def test_two_buckets_know_nothing_of_each_other_and_go_at_the_end(storage_server
 
 
 def test_no_setting_comes_from_outside() -> None:
-    assert [name for name in os.environ if name.lower() in Settings.model_fields] == []
+    assert [name for name in os.environ if name.upper() in VARIABLES] == []
 
 
 async def test_waiting_ends_with_what_the_condition_returned() -> None:

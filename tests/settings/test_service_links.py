@@ -40,14 +40,14 @@ def test_a_service_of_any_name_changes_no_setting(service: str, monkeypatch: pyt
     settings = load_settings()
 
     assert settings.model_dump() == before.model_dump()
-    assert (settings.api_port, settings.web_port) == (8000, 6066)
+    assert (settings.api.port, settings.web.port) == (8000, 6066)
 
 
 @pytest.mark.parametrize("value", ["tcp://[fd00::1]:8000", "udp://10.0.0.1:53", "sctp://10.0.0.1:1"])
 def test_services_have_other_protocols_and_addresses_too(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_PORT", value)
 
-    assert load_settings().api_port == 8000
+    assert load_settings().api.port == 8000
 
 
 def test_what_dotenv_says_counts_beside_a_service_of_the_same_name(
@@ -56,7 +56,7 @@ def test_what_dotenv_says_counts_beside_a_service_of_the_same_name(
     Path(".env").write_text("API_PORT=9000\n", "utf-8")
     monkeypatch.setenv("API_PORT", LINKS["PORT"])
 
-    assert load_settings().api_port == 9000
+    assert load_settings().api.port == 9000
 
 
 async def test_what_is_not_read_is_told(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.kafka.topics import groups_of, topics_of
-from app.settings import ConfigurationError, Role, Settings, load_settings
+from app.settings import VARIABLES, ConfigurationError, Role, Settings, load_settings
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -156,7 +156,7 @@ def test_a_line_of_dotenv_that_would_go_unread_is_told(text: str, line: int) -> 
 )
 def test_dotenv_may_be_written_as_is_usual(text: str) -> None:
     Path(".env").write_text(text, "utf-8")
-    assert load_settings().vlab_env == "prod"
+    assert load_settings().topology.vlab_env == "prod"
 
 
 def test_variables_of_other_programs_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +177,7 @@ def test_dotenv_is_read_and_the_environment_counts_more(monkeypatch: pytest.Monk
     Path(".env").write_text("VLAB_ENV=staging\nWEB_PORT=7000\nSOMEBODY_ELSES=1\n", "utf-8")
     monkeypatch.setenv("WEB_PORT", "7001")
     settings = load_settings()
-    assert (settings.vlab_env, settings.web_port) == ("staging", 7001)
+    assert (settings.topology.vlab_env, settings.web.port) == ("staging", 7001)
 
 
 def test_a_dotenv_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_dotenv_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 )
 def test_every_way_to_name_a_database_is_accepted(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
-    assert load_settings().require_database_url() == url
+    assert load_settings().database.require_url() == url
 
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +209,7 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEB_TOKEN", "hidden")
     settings = load_settings()
     assert "hidden" not in repr(settings) + str(settings) + settings.model_dump_json()
-    assert settings.require_database_url() == "postgresql://u:hidden@h/d"
+    assert settings.database.require_url() == "postgresql://u:hidden@h/d"
 
 
 @pytest.mark.parametrize("value", [None, "", "  "])
@@ -217,7 +217,7 @@ def test_capture_is_off_without_its_topic(value: str | None, monkeypatch: pytest
     if value is not None:
         monkeypatch.setenv("VLAB_CHAT_LOG_TOPIC", value)
     settings = load_settings()
-    assert not settings.capture_is_on
+    assert not settings.topology.capture_is_on
     # Persist still knows where entries are.
     assert topics_of(settings).chat_log.name == "vlab-local-chat-log"
 
@@ -253,19 +253,19 @@ def test_groups_are_named_after_the_environment_or_as_one_says(monkeypatch: pyte
 
 def test_several_servers_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "one:9092, two.net:9092,[::1]:1,")
-    assert load_settings().require_kafka() == ["one:9092", "two.net:9092", "[::1]:1"]
+    assert load_settings().kafka.require_servers() == ("one:9092", "two.net:9092", "[::1]:1")
 
 
 def test_a_role_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHATLOG_ROLE", "persist")
-    assert load_settings().chatlog_role is Role.PERSIST
+    assert load_settings().worker.chatlog_role is Role.PERSIST
 
 
 def test_readme_documents_every_variable_and_no_other() -> None:
     table = README.read_text("utf-8").partition("## Settings")[2].partition("\n## ")[0]
     rows = [line for line in table.splitlines() if line.startswith("| `")]
     documented = {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row.split("|")[1])}
-    assert documented == {name.upper() for name in Settings.model_fields}
+    assert documented == VARIABLES.keys()
 
 
 def test_readme_tells_the_names_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +289,8 @@ def test_readme_tells_the_defaults() -> None:
         cells = [cell.strip() for cell in row.split("|")]
         names = re.findall(r"`([A-Z_]+)`", cells[1]) if row.startswith("| `") else []
         for name in names:
-            default = Settings.model_fields[name.lower()].default
+            area, field = VARIABLES[name]
+            default = getattr(Settings.model_fields[area].default, field)
             if isinstance(default, int | float | Path) or (isinstance(default, str) and default):
                 is_number = isinstance(default, int | float) and not isinstance(default, bool)
                 told = float(cells[2]) if is_number else cells[2]

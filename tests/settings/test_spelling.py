@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app.settings import Settings
+from app.settings import VARIABLES
 from app.settings.spelling import meant_by, slips
 
-OURS = {name.upper() for name in Settings.model_fields}
+OURS = {*VARIABLES}
 
 SLIPS = {
     "API_HOST": "API_HSOT API_HOSTS APIHOST",

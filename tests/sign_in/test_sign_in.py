@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from app.access import SESSION_COOKIE, mint
 from app.local.embedded import free_port
 from models.access import Caller
+from tests.services import changed
 from tests.site.fixtures import serve
 from tests.site.owners import ANA, SHARED_NAME
 from tests.site.visitor import HEADERS, Visitor, text_of
@@ -112,7 +113,7 @@ async def test_signing_out_while_the_database_is_down_says_what_it_could_not_do(
 ) -> None:
     token, cookie = await ana.csrf_token(), ana.client.cookies[SESSION_COOKIE]
     nowhere = SecretStr(f"postgresql://u:p@127.0.0.1:{free_port()}/x")
-    settings = ana.settings.model_copy(update={"database_url": nowhere})
+    settings = changed(ana.settings, database_url=nowhere)
     async with serve(settings) as client:
         client.cookies.set(SESSION_COOKIE, cookie)
         meanwhile = Visitor(client, settings)

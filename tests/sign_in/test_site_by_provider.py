@@ -13,6 +13,7 @@ from app.local.embedded import free_port
 from tests.access.signing import signed
 from tests.identity_provider.behaviour import CLIENT, SECRET
 from tests.identity_provider.process import identity_provider
+from tests.services import changed
 from tests.sign_in.provider import SESSION_SECRET, Browser, let_in
 from tests.site.fixtures import BASE_URL, serve
 from tests.site.owners import ANA, SHARED_NAME
@@ -34,16 +35,15 @@ def provider() -> Iterator[IdentityProviderProcess]:
 
 
 def by_provider(settings: Settings, issuer: str) -> Settings:
-    return settings.model_copy(
-        update={
-            "api_jwt_secret": None,
-            "api_session_secret": SecretStr(SESSION_SECRET),
-            "api_public_url": BASE_URL,
-            "oidc_issuer": issuer,
-            "oidc_client_id": CLIENT,
-            "oidc_client_secret": SecretStr(SECRET),
-            "web_token": SecretStr(LOOKS_INSIDE),
-        }
+    return changed(
+        settings,
+        api_jwt_secret=None,
+        api_session_secret=SecretStr(SESSION_SECRET),
+        api_public_url=BASE_URL,
+        oidc_issuer=issuer,
+        oidc_client_id=CLIENT,
+        oidc_client_secret=SecretStr(SECRET),
+        web_token=SecretStr(LOOKS_INSIDE),
     )
 
 

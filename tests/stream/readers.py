@@ -53,8 +53,8 @@ class Reader:
         self.events: list[Any] = []
         self._plain = plain
         usual: dict[str, Any] = {
-            "broker": [f"kafka://{server}" for server in settings.kafka_bootstrap_servers],
-            "datadir": settings.data_dir,
+            "broker": [f"kafka://{server}" for server in settings.kafka.bootstrap_servers],
+            "datadir": settings.worker.data_dir,
             "web_enabled": False,
             "topic_allow_declare": False,
             "topic_disable_leader": True,

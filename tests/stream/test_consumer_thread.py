@@ -97,7 +97,7 @@ async def another_kind_of_consumer(settings: Settings, topic: str) -> AsyncItera
         sys.executable,
         "-c",
         ANOTHER_KIND,
-        ",".join(settings.kafka_bootstrap_servers),
+        ",".join(settings.kafka.bootstrap_servers),
         topic,
         groups_of(settings).persist,
         stdout=asyncio.subprocess.PIPE,

@@ -40,7 +40,7 @@ class Keeper:
         self.changelog = topics.state_changelog.name
         self.app = faust.App(
             groups_of(settings).capture,
-            broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers],
+            broker=[f"kafka://{server}" for server in settings.kafka.bootstrap_servers],
             store=f"{store}://",
             datadir=data_dir,
             web_enabled=False,
@@ -115,7 +115,7 @@ async def test_what_was_written_is_there_after_a_restart_on_another_machine(
         await keeper.table.write(2, {b"\x00\xff": b"\x00"})
         expected = first | second
         assert {key: keeper.table.reader(0)(key) for key in expected} == expected
-        logged = await records_in(topics.require_kafka()[0], keeper.changelog, 0)
+        logged = await records_in(topics.kafka.require_servers()[0], keeper.changelog, 0)
         assert [(record.key, record.value) for record in logged] == [*first.items(), *second.items()]
 
     async with running(topics, store, tmp_path / "two") as keeper:
@@ -152,7 +152,7 @@ async def test_nothing_is_logged_by_a_worker_whose_partitions_may_be_gone(
         with pytest.raises(CannotGoOn):
             await keeper.table.write(0, {b"a": b"1"})
         assert keeper.table.reader(0)(b"a") is None
-        assert await records_in(topics.require_kafka()[0], keeper.changelog, 0) == []
+        assert await records_in(topics.kafka.require_servers()[0], keeper.changelog, 0) == []
 
 
 @pytest.mark.parametrize("store", ["memory", "rocksdb"])

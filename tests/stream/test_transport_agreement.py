@@ -177,7 +177,7 @@ async def test_markers_of_transactions_between_records_hold_nothing_up(
 ) -> None:
     reader = Reader(one_partition, plain=plain)
     producer = AIOKafkaProducer(
-        **client_settings(one_partition), transactional_id=f"{one_partition.vlab_env}-writer"
+        **client_settings(one_partition), transactional_id=f"{one_partition.topology.vlab_env}-writer"
     )
     async with producer:
         for number in range(3):
@@ -308,4 +308,4 @@ async def ends_of(settings: Settings, topic: str) -> tuple[int, int]:
 
 async def values_in(settings: Settings, topic: str) -> list[bytes]:
     """Return what the log holds now."""
-    return [record.value for record in await records_in(settings.require_kafka()[0], topic, 0)]
+    return [record.value for record in await records_in(settings.kafka.require_servers()[0], topic, 0)]

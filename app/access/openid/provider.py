@@ -144,20 +144,20 @@ def provider_named_by(settings: Settings) -> IdentityProvider | None:
     Raises:
         ConfigurationError: a setting is missing without which nobody could sign in by it.
     """
-    if settings.oidc_issuer is None or settings.oidc_client_id is None:
+    if settings.oidc.issuer is None or settings.oidc.client_id is None:
         return None
-    if settings.api_public_url is None:
+    if settings.api.public_url is None:
         raise ConfigurationError(
             "OIDC_ISSUER needs API_PUBLIC_URL: the provider sends people back to that address, followed by "
             f"{CALLBACK_PATH}"
         )
-    secret = settings.oidc_client_secret
+    secret = settings.oidc.client_secret
     client = Client(
-        issuer=settings.oidc_issuer,
-        id=settings.oidc_client_id,
+        issuer=settings.oidc.issuer,
+        id=settings.oidc.client_id,
         secret=secret.get_secret_value() if secret else None,
-        scopes=settings.oidc_scopes,
-        redirect_uri=f"{settings.api_public_url}{CALLBACK_PATH}",
+        scopes=settings.oidc.scopes,
+        redirect_uri=f"{settings.api.public_url}{CALLBACK_PATH}",
     )
     pending = PendingSignIns(session_secret(settings))
     return IdentityProvider(client, pending, ClaimNames.of(settings))

@@ -50,7 +50,7 @@ class CaptureWork:
     """Four agents on two topics and what is led home of them, and the table between."""
 
     def __init__(self, app: faust.App, settings: Settings, fail: Fail) -> None:
-        if not settings.capture_is_on:
+        if not settings.topology.capture_is_on:
             raise ConfigurationError(
                 "capture is off because VLAB_CHAT_LOG_TOPIC is unset or empty; "
                 f"to turn it on: VLAB_CHAT_LOG_TOPIC={topics_of(settings).chat_log.name}"
@@ -74,7 +74,7 @@ class CaptureWork:
             client_settings(settings), topics.watermarks.name, self._producer, self.retry_policy
         )
         membership = Membership(
-            settings.session_timeout_s - heartbeat_interval_s(settings),
+            settings.worker.session_timeout_s - heartbeat_interval_s(settings),
             lambda: cast("ChunkConsumer", app.consumer).confirmed_at(),
         )
         self.table = StateTable(
@@ -116,7 +116,7 @@ class CaptureWork:
                 (topics.state, topics.states_by_user),
             )
         )
-        platform = (PLATFORMS_WITH_MEDIA if settings.capture_media else PLATFORMS)["messenger"]
+        platform = (PLATFORMS_WITH_MEDIA if settings.worker.capture_media else PLATFORMS)["messenger"]
         find = partial(find_partitioner, settings, topics, counts, platform)
         choice = PartitionerChoice(find, self.table, self.homes, self.retry_policy)
         self._join = CaptureJoin(

@@ -90,7 +90,7 @@ class ExportWork:
         self.exports = Exports(
             self.attempts,
             self.dead_letters,
-            concurrency=settings.export_concurrency,
+            concurrency=settings.exports.concurrency,
             registry=self.registry,
         )
         self._jobs = ChunkRunner("export", self.exports, in_order=False, fail=self._fail)
@@ -125,13 +125,13 @@ class ExportWork:
 
     def _files(self) -> ExportFiles:
         settings = self._settings
-        own_keys = settings.export_keys == "owner"
+        own_keys = settings.exports.keys == "owner"
         return ExportFiles(
             self._storage,
             self._connect,
             _own_key if own_keys else _flat_key,
             own_keys,
-            timedelta(hours=settings.export_link_hours),
+            timedelta(hours=settings.exports.link_hours),
         )
 
     @asynccontextmanager

@@ -70,10 +70,10 @@ class PersistWork:
         self.sink = ChatLogSink(
             self._pool,
             self.retry_policy,
-            max_entries=settings.batch_max_entries,
-            max_wait_s=settings.batch_max_wait_s,
+            max_entries=settings.worker.batch_max_entries,
+            max_wait_s=settings.worker.batch_max_wait_s,
             # One connection is left for dead letters, partitions and surveys.
-            max_writes=max(1, settings.database_pool_size - 1),
+            max_writes=max(1, settings.database.pool_size - 1),
             registry=self.registry,
         )
         self.dead_letters = DeadLetterTopic(

@@ -102,7 +102,7 @@ class Views(Web):
         self._worker = app
         self._rates = Rates()
         self._registry = registry_of(app)
-        token = app.settings.web_token
+        token = app.settings.web.token
         self._has_token = token is not None
         self.web_app.middlewares.append(guard(token.get_secret_value() if token else None))
         self.web_app.on_response_prepare.append(add_headers)
@@ -142,7 +142,7 @@ class Views(Web):
             return bind
         # The one that is used towards Kafka, where the others are as well. The name of a container or a pod
         # means nothing to its neighbours. Nothing is sent.
-        host, _, port = self._worker.settings.require_kafka()[0].rpartition(":")
+        host, _, port = self._worker.settings.kafka.require_servers()[0].rpartition(":")
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             asyncio.DatagramProtocol, remote_addr=(host.strip("[]"), int(port))
         )

@@ -130,7 +130,7 @@ def exports(app: WorkerApp) -> Snapshot | None:
         return None
     work, now = cast("ExportWork", app.work), time.monotonic()
     return {
-        "concurrency": app.settings.export_concurrency,
+        "concurrency": app.settings.exports.concurrency,
         "waiting": work.exports.waiting,
         "failed": by_label(work.attempts.figures.failed),
         "running": [

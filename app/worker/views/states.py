@@ -64,7 +64,7 @@ def _answer(app: WorkerApp, work: CaptureWork, userid: str, partition: int) -> w
     stored = work.table.reader(partition)(userid.encode())
     if stored is None:
         return _problem(404, "no state is known of this user")
-    may_see_all = app.settings.web_token is not None  # the guard let nobody else in
+    may_see_all = app.settings.web.token is not None  # the guard let nobody else in
     return web.json_response(
         {
             "userid": userid,

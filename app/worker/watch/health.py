@@ -98,9 +98,9 @@ class HealthMonitor(Service):
         super().__init__()
         self._app = app
         self._database = database
-        settings = app.settings
+        worker = app.settings.worker
         self._watchdog = Watchdog(
-            settings.stalled_after_s, settings.stalled_after_s + 2 * settings.rebalance_timeout_s
+            worker.stalled_after_s, worker.stalled_after_s + 2 * worker.rebalance_timeout_s
         )
         self._recovery_total = 0
         self._log = HealthLog()

@@ -23,7 +23,7 @@ from sinks.errors import CannotGoOn, ServiceDown
 from sinks.exports import copy as export_copy
 from sinks.exports.copy import BLOCK_BYTES, BLOCKS_AHEAD
 from sinks.exports.stream import Export, Progress, write_export
-from tests.services import LIMIT_S, eventually, settings_for_tests
+from tests.services import LIMIT_S, changed, eventually, settings_for_tests
 from tests.sinks.conftest import migrate
 from tests.sinks.exports.exporting import BEGIN, World, cells, exported
 
@@ -269,7 +269,7 @@ async def test_a_time_limit_and_a_zone_of_the_database_change_nothing(
     import asyncpg  # noqa: PLC0415  only here is it not the application that connects
 
     connection = await asyncpg.connect(
-        database.require_database_url(), server_settings={"application_name": "limited"}
+        database.database.require_url(), server_settings={"application_name": "limited"}
     )
     pieces: list[bytes] = []
 
@@ -291,11 +291,9 @@ async def test_the_rights_of_the_exporter_suffice(database: Settings, world: Wor
     user = f"exporter_{secrets.token_hex(4)}"
     await world.connection.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{user}' IN ROLE chatlog_exporter")
     try:
-        url = database.require_database_url()
+        url = database.database.require_url()
         as_user = url.replace(url.split("//")[1].split("@")[0], f"{user}:{user}")
-        file = await exported(
-            database.model_copy(update={"database_url": SecretStr(as_user)}), OWNER, "Health"
-        )
+        file = await exported(changed(database, database_url=SecretStr(as_user)), OWNER, "Health")
     finally:
         await world.connection.execute(f"DROP ROLE {user}")
 

@@ -25,7 +25,7 @@ from sinks.postgres.batching import STOP_S
 from sinks.postgres.chat_log import ChatLogSink
 from sinks.retry import RetryPolicy
 from tests.faults.freezing import frozen
-from tests.services import LIMIT_S, eventually, settings_for_tests
+from tests.services import LIMIT_S, changed, eventually, settings_for_tests
 from tests.sinks.conftest import migrate
 from tests.workers import count, rows_of
 
@@ -449,9 +449,9 @@ async def test_a_missing_table_stops_with_what_to_do(database: Settings, sink: C
 async def test_a_user_without_rights_stops_with_what_to_do(database: Settings) -> None:
     role = f"nobody_{uuid.uuid4().hex}"
     await execute(database, f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
-    url = urlsplit(database.require_database_url())
+    url = urlsplit(database.database.require_url())
     as_role = url._replace(netloc=f"{role}:secret@{url.netloc.rpartition('@')[2]}").geturl()
-    pool = await create_pool(database.model_copy(update={"database_url": SecretStr(as_role)}), min_size=0)
+    pool = await create_pool(changed(database, database_url=SecretStr(as_role)), min_size=0)
     try:
         with pytest.raises(CannotGoOn, match="`chatlog check` tells which role to grant"):
             await sink_on(pool).write([entry(0)])
@@ -536,7 +536,7 @@ async def waits(sink: ChatLogSink, for_what: str) -> bool:
 
 
 async def test_a_locked_table_is_waited_for(database: Settings) -> None:
-    pool = await create_pool(database.model_copy(update={"database_timeout_s": 1.0}), min_size=0)
+    pool = await create_pool(changed(database, database_timeout_s=1.0), min_size=0)
     sink = sink_on(pool)
     async with locked(database, "LOCK TABLE chat_log IN ACCESS EXCLUSIVE MODE"):
         writing = asyncio.create_task(sink.write([entry(0)]))
@@ -551,7 +551,7 @@ async def test_a_database_that_is_read_only_for_now_is_waited_for(
     database: Settings, sink: ChatLogSink
 ) -> None:
     """As one is that fails over to its standby."""
-    name = database.require_database_url().rpartition("/")[2]
+    name = database.database.require_url().rpartition("/")[2]
     await execute(database, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     writing = asyncio.create_task(sink.write([entry(0)]))
     await eventually(lambda: waits(sink, "25006"))
@@ -612,7 +612,7 @@ async def test_writes_to_a_frozen_server_are_abandoned_in_time(
         began = asyncio.get_running_loop().time()
         await sink.abandon()
         # And not when the statement's time is over.
-        assert asyncio.get_running_loop().time() - began < STOP_S + own_database.database_timeout_s / 2
+        assert asyncio.get_running_loop().time() - began < STOP_S + own_database.database.timeout_s / 2
         await asyncio.wait({writing}, timeout=LIMIT_S)
         assert writing.cancelled()
     assert await sink.write([entry(2)]) == []

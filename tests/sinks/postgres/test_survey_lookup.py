@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from app.postgres.connections import create_pool
 from sinks.postgres.survey_lookup import fresh_surveys
 from sinks.retry import RetryPolicy
-from tests.services import eventually, settings_for_tests
+from tests.services import changed, eventually, settings_for_tests
 from tests.sinks.conftest import migrate
 from tests.survey_tables import ANN, BENS, FIRST, MADE, SECOND, SURVEY, execute, make_surveys, session
 
@@ -128,7 +128,7 @@ async def test_tables_that_are_locked_at_the_start_hold_up_nobody(
     settings = settings_for_tests(unique_env, "127.0.0.1:1", database_url, tmp_path)
     await migrate(settings)
     await make_surveys(settings)
-    pool = await create_pool(settings.model_copy(update={"database_timeout_s": 0.3}), min_size=0)
+    pool = await create_pool(changed(settings, database_timeout_s=0.3), min_size=0)
     try:
         async with session(settings) as connection, connection.transaction():
             await connection.execute("LOCK TABLE surveys IN ACCESS EXCLUSIVE MODE")
@@ -171,8 +171,8 @@ async def test_at_the_start_it_waits_for_a_database_that_is_down(
         asking = asyncio.create_task(found(fresh_surveys(pool, retry_policy)))
         await eventually(lambda: retry_policy.retries > 0)
         await dedicated_postgres.start()
-        started = settings.model_copy(update={"database_url": SecretStr(dedicated_postgres.url)})
-        assert started.require_database_url() == settings.require_database_url()
+        started = changed(settings, database_url=SecretStr(dedicated_postgres.url))
+        assert started.database.require_url() == settings.database.require_url()
 
         assert await asking == FIRST
     finally:

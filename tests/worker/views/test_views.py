@@ -19,7 +19,7 @@ from app.settings import Role, Settings
 from models.entries import ChatLogEntry, Direction, encode_entry
 from tests.conversations import conversations
 from tests.looking import Answer, get, metrics, ready
-from tests.services import as_environment, eventually
+from tests.services import as_environment, changed, eventually
 from tests.workers import CHATLOG, Workers, produce
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ async def test_any_capture_worker_knows_the_state_of_every_user(system: Settings
 async def test_with_a_token_nobody_else_gets_in(system: Settings, workers: Workers) -> None:
     said = conversations(users=1, turns=1)
     await produce(system, topics_of(system).state.name, said.states)
-    closed = system.model_copy(update={"web_token": SecretStr(SECRET), "web_host": "0.0.0.0"})
+    closed = changed(system, web_token=SecretStr(SECRET), web_host="0.0.0.0")
     worker = workers.start(Role.CAPTURE, closed)
     await ready(worker)
     userid = said.states[0][0].decode()

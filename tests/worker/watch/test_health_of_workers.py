@@ -20,7 +20,7 @@ from app.worker.capture.homes import PARTITION, ROW
 from models.entries import ChatLogEntry, Direction, encode_entry
 from models.states import EMPTY_HISTORY, StateRecord, encode_history, insert
 from tests.looking import Answer, get, get_from, health, metrics, ready
-from tests.services import as_environment, eventually, settings_for_tests
+from tests.services import as_environment, changed, eventually, settings_for_tests
 from tests.workers import Workers, count, prepare, produce, workers_of
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ async def test_a_partition_that_stands_still_makes_the_worker_fail(system: Setti
         sys.executable, "-c", STUCK_WORKER, "worker", "persist", env=environment, stderr=subprocess.DEVNULL
     )
     try:
-        failing = await eventually(lambda: stands_still(system.web_port, topic))
-        page = (await get_from(system.web_port, "/")).text
+        failing = await eventually(lambda: stands_still(system.web.port, topic))
+        page = (await get_from(system.web.port, "/")).text
     finally:
         worker.kill()
         await worker.wait()
@@ -78,9 +78,7 @@ async def test_a_partition_that_stands_still_makes_the_worker_fail(system: Setti
 async def test_a_worker_whose_database_is_down_lives_but_is_not_ready(
     system: Settings, workers: Workers, dedicated_postgres: EmbeddedPostgres
 ) -> None:
-    impatient = system.model_copy(
-        update={"database_url": SecretStr(dedicated_postgres.url), "stalled_after_s": 5.0}
-    )
+    impatient = changed(system, database_url=SecretStr(dedicated_postgres.url), stalled_after_s=5.0)
     await prepare(impatient)
     worker = workers.start(Role.PERSIST, impatient)
     await ready(worker)
@@ -121,13 +119,13 @@ async def test_a_worker_that_restores_its_table_says_how_far_it_is(system: Setti
     told = "the state table is being restored"
     reasons: set[str] = set()
     try:
-        await eventually(lambda: readiness(system.web_port, 503))
+        await eventually(lambda: readiness(system.web.port, 503))
         # An orchestrator gives up on a probe that is not answered.
-        while (answer := await get_from(system.web_port, "/health/ready")).status == 503:
-            assert (await get_from(system.web_port, "/health/live")).status == 200
+        while (answer := await get_from(system.web.port, "/health/ready")).status == 503:
+            assert (await get_from(system.web.port, "/health/live")).status == 200
             reasons.update(answer.json["reasons"])
             await asyncio.sleep(0.02)
-        known = await eventually(lambda: knows(system.web_port, "user-1"))
+        known = await eventually(lambda: knows(system.web.port, "user-1"))
     finally:
         worker.kill()
         await worker.wait()

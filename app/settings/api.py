@@ -1,0 +1,41 @@
+"""Where the API and its pages are, and what they know people by."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from app.settings.area import Area
+from app.settings.values import EmptyIsUnset, Host, OptionalText, OptionalUrl
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    if len(value) < SIGNING_SECRET_MIN:
+        raise ValueError(f"too short; accepted: {SIGNING_SECRET_MIN} characters or more")
+    return value
+
+
+#: A key of HS256 shorter than its hash can be guessed from a token (RFC 7518, 3.2).
+SIGNING_SECRET_MIN = 32
+
+SigningSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
+OptionalSigningSecret = Annotated[SigningSecret | None, EmptyIsUnset]
+
+
+class ApiSettings(Area):
+    """The address of the API, the keys of its tokens, and its sessions."""
+
+    prefix: ClassVar[str] = "api_"
+
+    host: Host = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    public_url: OptionalUrl = None
+    jwt_secret: OptionalSigningSecret = None
+    jwks_url: OptionalUrl = None
+    jwt_issuer: OptionalText = None
+    jwt_audience: OptionalText = None
+    jwt_email_claim: str = Field(default="email", min_length=1)
+    jwt_tenant_claim: str = Field(default="tenant", min_length=1)
+    jwt_roles_claim: str = Field(default="roles", min_length=1)
+    jwt_scope_claim: str = Field(default="scope", min_length=1)
+    session_secret: OptionalSigningSecret = None
+    session_hours: float = Field(default=12.0, gt=0, le=24 * 30)
