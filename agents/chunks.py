@@ -11,6 +11,8 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from models.errors import ChatlogError, MustAct
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
@@ -58,8 +60,10 @@ class Chunk:
         return iter(self.records)
 
 
-class StreamEnded(Exception):
+class StreamEnded(ChatlogError):
     """A stream ended by itself, which it must never do: its partition would silently stand still."""
+
+    must_act = MustAct.US
 
 
 class ChunkRunner:

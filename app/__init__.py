@@ -11,6 +11,7 @@ def __getattr__(name: str) -> Any:
     # Imported here: everything else imports this package, and only the worker needs these.
     import click  # noqa: PLC0415
 
+    from app.errors import answer_of  # noqa: PLC0415
     from app.settings import ConfigurationError  # noqa: PLC0415
 
     try:
@@ -18,7 +19,7 @@ def __getattr__(name: str) -> Any:
     except ConfigurationError as error:
         # Faust's command line is click's: it shows the message, and no traceback.
         refused = click.ClickException(str(error))
-        refused.exit_code = 2
+        refused.exit_code = answer_of(error).exit_status
         raise refused from None
 
 

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from app.access import Authenticator, EndedSessions
 from app.exports import api as exports
 from app.exports import pages as export_pages
-from app.exports.files import ExportFiles
+from app.exports.files import ExportFiles, FileGone
 from app.exports.outgoing import outgoing_jobs
 from app.exports.service import ExportRows
 from app.kafka.clients import client_settings
@@ -31,8 +31,8 @@ from app.web import health, metrics, static_files
 from app.web.answers import AnswerHeaders
 from app.web.body_limit import BodyLimit
 from app.web.docs import DESCRIPTION, TAGS, TITLE, offer_docs
+from app.web.error_handlers import answer_errors
 from app.web.head import HeadLikeGet
-from app.web.problems import answer_problems
 from app.web.request_log import RequestLog
 from app.web.serving import Services
 
@@ -74,7 +74,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(HeadLikeGet)
     app.add_middleware(RequestLog, metrics=app.state.metrics)
     app.add_middleware(AnswerHeaders)
-    answer_problems(app)
+    answer_errors(app)
+    app.add_exception_handler(FileGone, export_pages.answer_gone)
     # Pages first: /exports/create-chat-log is one of them, and no id of an export.
     pages = (sign_in, survey_pages, export_pages, static_files)
     for part in (*pages, exports, surveys, health, metrics):

@@ -7,9 +7,13 @@ import asyncpg
 import sqlalchemy.exc
 from alembic.util import CommandError
 
+from models.errors import ChatlogError, MustAct
 
-class MigrationError(Exception):
+
+class MigrationError(ChatlogError):
     """The schema could not be changed; the message says why in one line, and what to do."""
+
+    must_act = MustAct.OPERATOR
 
 
 #: What the libraries raise, to be turned into a MigrationError by `explain`.

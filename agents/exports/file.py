@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agents.exports.run import Failure
+from models.errors import ChatlogError, MustAct
 from models.exports import file_name
 from sinks.errors import CannotGoOn, ServiceDown, SinkError
 from sinks.exports.stream import Export, ExportImpossible, content_type_of, estimate, write_export
@@ -33,12 +34,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class LeaseLost(Exception):
-    """The job is not ours any more: stop, and leave no file."""
+class LeaseLost(ChatlogError):
+    """The job is not ours any more: stop, and leave no file. Whoever has it now makes the file."""
+
+    must_act = MustAct.SERVICE
 
 
-class Doomed(Exception):
+class Doomed(ChatlogError):
     """There will be no file; says why, in words for the owner."""
+
+    must_act = MustAct.CALLER
 
     def __init__(self, failure: Failure, reason: str) -> None:
         super().__init__(reason)

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+
+from app.errors import ANSWERS, AppError, ErrorAnswer, Words
+from models.errors import MustAct
 
 if TYPE_CHECKING:
     from models.access import Action
 
 
-class AuthError(Exception):
+class AuthError(AppError):
     """A request is not answered because of who asks, or how."""
+
+    must_act = MustAct.CALLER
+    answer = ErrorAnswer(HTTPStatus.FORBIDDEN)
 
 
 class NotSignedIn(AuthError):
-    """There is no token and no session, or one that does not count; the message says which, for people."""
+    """There is no token and no session, or one that does not count; the message says which, for programs."""
+
+    answer = ErrorAnswer(
+        HTTPStatus.UNAUTHORIZED,
+        words=Words(
+            "Sign in first",
+            "What is at this address is shown to its owner alone.",
+            "Sign in, then open the address again.",
+        ),
+    )
 
 
 class SignInNeeded(AuthError):
@@ -23,6 +40,8 @@ class SignInNeeded(AuthError):
         back_to: the path to come back to; always one of our own.
     """
 
+    answer = ErrorAnswer(HTTPStatus.SEE_OTHER)
+
     def __init__(self, back_to: str) -> None:
         super().__init__("Sign in to see this page.")
         self.back_to = back_to
@@ -30,6 +49,15 @@ class SignInNeeded(AuthError):
 
 class ForgedRequest(AuthError):
     """A write with a session that the session's own pages did not send (CSRF)."""
+
+    answer = ErrorAnswer(
+        HTTPStatus.FORBIDDEN,
+        words=Words(
+            "That was not sent by this page",
+            "What arrived did not come from a page of yours, or from one that is out of date.",
+            "Go back, load the page again, and repeat what you did.",
+        ),
+    )
 
 
 class NotAllowed(AuthError):
@@ -39,25 +67,19 @@ class NotAllowed(AuthError):
         action: what they may not do.
     """
 
+    answer = ErrorAnswer(
+        HTTPStatus.FORBIDDEN,
+        words=Words(
+            "Not yours to do",
+            "None of your roles lets you do this.",
+            "Ask whoever looks after your account, or sign in with another one.",
+        ),
+    )
+
     def __init__(self, action: Action) -> None:
         super().__init__(
             f"None of your roles lets you do this ({action.value}): ask whoever looks after your account."
         )
-
-
-class KeysUnavailable(AuthError):
-    """API_JWKS_URL does not answer, so nobody can say whether a token is good: try again.
-
-    Attributes:
-        retry_after_s: when that may help.
-    """
-
-    def __init__(self, *, retry_after_s: int) -> None:
-        super().__init__(
-            "The token cannot be checked, since its issuer's key server does not answer: "
-            f"try again in {retry_after_s} s."
-        )
-        self.retry_after_s = retry_after_s
 
 
 class SignInRefused(AuthError):
@@ -66,6 +88,8 @@ class SignInRefused(AuthError):
     Attributes:
         reason: which check it failed, for the log; a constant text.
     """
+
+    answer = ErrorAnswer(HTTPStatus.BAD_REQUEST)
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -79,18 +103,44 @@ class SignInDenied(AuthError):
     """The identity provider answers, and says no, or says nothing that one could be known by here."""
 
 
-class ProviderUnavailable(AuthError):
+class IssuerUnavailable(AuthError):
+    """A server that says who someone is does not answer: try again.
+
+    Attributes:
+        retry_after_s: when that may help.
+    """
+
+    must_act = MustAct.SERVICE
+    answer = replace(ANSWERS[MustAct.SERVICE], says=None)
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.answer = replace(self.answer, retry_after_s=retry_after_s)
+
+
+class KeysUnavailable(IssuerUnavailable):
+    """API_JWKS_URL does not answer, so nobody can say whether a token is good."""
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__(
+            "The token cannot be checked, since its issuer's key server does not answer: "
+            f"try again in {retry_after_s} s.",
+            retry_after_s=retry_after_s,
+        )
+
+
+class ProviderUnavailable(IssuerUnavailable):
     """The identity provider does not answer, or not with what its role asks for.
 
     Attributes:
         reason: what it did instead, for the log.
-        retry_after_s: when trying again may help.
     """
 
     def __init__(self, reason: str, *, retry_after_s: int) -> None:
         super().__init__(
             "The identity provider does not answer as it should, so nobody can sign in by it now: try again "
-            f"in {retry_after_s} s. Who is signed in already stays so."
+            f"in {retry_after_s} s. Who is signed in already stays so.",
+            retry_after_s=retry_after_s,
         )
         self.reason = reason
-        self.retry_after_s = retry_after_s

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from models.errors import ChatlogError, MustAct
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,8 +21,10 @@ ANSWER_WITHIN_S = 5.0
 ANSWER_MAX_BYTES = 256 * 1024
 
 
-class UnusableAnswer(Exception):
+class UnusableAnswer(ChatlogError):
     """A server does not answer, or with what is of no use; the message says why, for the log."""
+
+    must_act = MustAct.SERVICE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The command `chatlog`: one module per subcommand; errors meant for people are one line, and exit 1 or 2.
+"""The command `chatlog`: one module per subcommand; errors meant for people are one line.
 
 A subcommand's module is imported when it is asked for: Faust, Alembic and the rest take a second to load, and
 most commands need only one of them.
@@ -6,12 +6,14 @@ most commands need only one of them.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
 from app.commands.output import flush, make_safe
+from app.errors import answer_of
+from models.errors import ChatlogError, MustAct
 
 #: Each subcommand, where it is, and what it does. The name in the module has underscores.
 COMMANDS = {
@@ -43,6 +45,16 @@ class OnDemand(click.Group):
         command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand; say in one line what a person can mend, and exit with the status of the error."""
+        try:
+            return super().invoke(ctx)
+        except ChatlogError as error:
+            if error.must_act is MustAct.US:
+                raise
+            click.echo(f"chatlog: {error}", err=True)
+            ctx.exit(answer_of(error).exit_status)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of subcommands."""
         with formatter.section("Commands"):
@@ -59,34 +71,9 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; exit 2 when a setting is wrong, 1 when something is down."""
+    """Run the command line; `app.errors` says with which status it exits."""
     make_safe()
     try:
         cli()
-    except Exception as error:
-        status = _status_of(error)
-        if status is None:
-            raise
-        click.echo(f"chatlog: {error}", err=True)
-        sys.exit(status)
     finally:
         flush()
-
-
-def _status_of(error: Exception) -> int | None:
-    """Return the exit status for an error that a person can mend, outside of this program; None for a bug."""
-    # Not above: they take a second to load, in which Ctrl-C would show a traceback.
-    from app.settings import ConfigurationError  # noqa: PLC0415
-
-    if isinstance(error, ConfigurationError):
-        return 2
-    from app.kafka.topic_admin import KafkaUnavailable, TopicsUnfit  # noqa: PLC0415
-    from app.postgres.connections import DatabaseUnavailable  # noqa: PLC0415
-    from sinks.errors import SinkError  # noqa: PLC0415
-
-    if isinstance(error, DatabaseUnavailable | KafkaUnavailable | TopicsUnfit | SinkError):
-        return 1
-    # Last, as Alembic says in the log that it is loaded.
-    from migrations import MigrationError  # noqa: PLC0415
-
-    return 1 if isinstance(error, MigrationError) else None

@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.backfill.surveyids import BATCH_ROWS, Outcome, Waiting, count_waiting, fill_surveyids
 from app.postgres.connections import connect
 from app.settings import load_settings
-from sinks.errors import SinkError
 
 
 @click.group()
@@ -42,10 +41,7 @@ def surveyids(*, dry_run: bool, batch: int) -> None:
     run it again when pages or surveys were added. The user of DATABASE_URL needs the role chatlog_maintainer:
     the workers' role may alter no row.
     """
-    try:
-        waiting, outcomes = asyncio.run(_surveyids(dry_run=dry_run, batch_rows=batch))
-    except SinkError as error:
-        raise click.ClickException(str(error)) from error
+    waiting, outcomes = asyncio.run(_surveyids(dry_run=dry_run, batch_rows=batch))
     for line in _told(waiting, outcomes, dry_run=dry_run):
         click.echo(line)
 

@@ -18,15 +18,14 @@ from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 from rich.text import Text
 
-from app.dead_letters.box import DeadLetterBox, Filter, Found, ReplayStopped, replay
+from app.dead_letters.box import DeadLetterBox, Filter, Found, replay
 from app.dead_letters.content import as_data, as_lines, printable
 from app.dead_letters.filters import ID, filters
 from app.kafka.clients import client_settings
-from app.kafka.topic_admin import KafkaUnavailable, TopicsUnfit, partition_counts
+from app.kafka.topic_admin import partition_counts
 from app.postgres.connections import connect
 from app.settings import load_settings
 from models.errors import BadRecord
-from sinks.errors import SinkError
 from sinks.kafka.producer import RecordProducer
 from sinks.retry import RetryPolicy
 
@@ -187,8 +186,6 @@ async def _with_box(settings: Settings, work: Callable[[DeadLetterBox], Awaitabl
 def _run(work: Coroutine[Any, Any, Result]) -> Result:
     try:
         return asyncio.run(work)
-    except (SinkError, ReplayStopped, KafkaUnavailable, TopicsUnfit) as error:
-        raise click.ClickException(str(error)) from error
     except BadRecord as error:
         # Nothing is written here, so it is a filter: it holds what no text in PostgreSQL can.
         raise click.ClickException(f"PostgreSQL cannot look for that: {error.detail}") from error

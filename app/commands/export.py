@@ -24,14 +24,13 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tim
 from rich.table import Column
 from rich.text import Text
 
-from app.commands.export_file import FileExists, NewFile, StandardOutput
+from app.commands.export_file import NewFile, StandardOutput
 from app.dead_letters.filters import Moment
 from app.postgres.connections import connect
 from app.settings import load_settings
 from models.entries import Direction
 from models.exports import Compression, ExportOptions, Format, Source, file_name
-from sinks.errors import SinkError
-from sinks.exports.stream import Export, ExportImpossible, estimate, write_export
+from sinks.exports.stream import Export, estimate, write_export
 from sinks.exports.stream import Progress as Written
 
 if TYPE_CHECKING:
@@ -109,10 +108,6 @@ def export(survey: str, owner: str, output: str | None, source: str, *, force: b
         written = uvloop.run(_export(load_settings(), wanted, target))
     except asyncio.CancelledError:
         sys.exit(128 + signal.SIGTERM)
-    except FileExists:
-        raise click.ClickException(f"{name} is there already: name another with -o, or use --force") from None
-    except (ExportImpossible, SinkError) as error:
-        raise click.ClickException(str(error)) from None
     except OSError as error:
         where = "standard output" if name == STDOUT else name
         raise click.ClickException(f"{where} cannot be written: {error.strerror or error}") from None

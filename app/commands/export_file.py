@@ -10,13 +10,20 @@ import os
 import sys
 from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
+from models.errors import ChatlogError, MustAct
+
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
 
-class FileExists(Exception):
+class FileExists(ChatlogError):
     """There is such a file, and nobody said that it may be replaced."""
+
+    must_act = MustAct.CALLER
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is there already: name another with -o, or use --force")
 
 
 class Target(Protocol):
@@ -81,7 +88,7 @@ class NewFile:
 
     def _check(self) -> None:
         if self._path.exists() and not self._replace:
-            raise FileExists(str(self._path))
+            raise FileExists(self._path)
 
 
 class StandardOutput:

@@ -52,29 +52,10 @@ def up(
     """
     settings = load_settings()
     # Imported here: the other commands do without all that this needs.
-    from app.kafka.topic_admin import KafkaUnavailable, TopicsUnfit  # noqa: PLC0415
-    from app.local import (  # noqa: PLC0415
-        Options,
-        UpFailed,
-        run,
-    )
-    from app.local.embedded import EmbeddedError  # noqa: PLC0415
+    from app.local import Options, run  # noqa: PLC0415
     from app.local.screen import Screen  # noqa: PLC0415
-    from app.postgres.connections import DatabaseUnavailable  # noqa: PLC0415
-    from migrations import MigrationError  # noqa: PLC0415
 
     # What goes wrong is told as an error, or by a worker's log; what libraries log about it only confuses.
     logging.getLogger().addHandler(logging.NullHandler())
     options = Options(once=once, data=data, samples=samples, web_port=web_port, api_port=api_port)
-    try:
-        sys.exit(asyncio.run(run(options, settings, Screen())))
-    except (
-        DatabaseUnavailable,
-        EmbeddedError,
-        KafkaUnavailable,
-        MigrationError,
-        TopicsUnfit,
-        UpFailed,
-    ) as error:
-        click.echo(f"chatlog: {error}", err=True)
-        sys.exit(1)
+    sys.exit(asyncio.run(run(options, settings, Screen())))

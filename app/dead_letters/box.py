@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from models.errors import ChatlogError, MustAct
 from sinks.kafka.delivery import OutRecord
 from sinks.postgres.sqlstate import classify
 from sinks.splitting import write_or_split
@@ -44,8 +45,10 @@ _MARK_REPLAYED = _SQL.mark_dead_letters_replayed
 _DROP = _SQL.drop_dead_letters
 
 
-class ReplayStopped(Exception):
+class ReplayStopped(ChatlogError):
     """Kafka did not take a batch in time; what was put back before is noted. Run the replay again later."""
+
+    must_act = MustAct.SERVICE
 
 
 @dataclass(frozen=True, slots=True)

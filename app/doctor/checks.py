@@ -22,10 +22,11 @@ from app.doctor.schema_checks import check_schema
 from app.doctor.storage_checks import check_storage
 from app.doctor.way_checks import check_ways
 from app.kafka.groups import find_groups
-from app.kafka.topic_admin import KafkaUnavailable, admin_of, inspect_topics
+from app.kafka.topic_admin import admin_of, inspect_topics
 from app.kafka.topics import topics_of
-from app.postgres.connections import DatabaseUnavailable, connect, server_of
+from app.postgres.connections import connect, server_of
 from app.settings import ConfigurationError
+from models.errors import ChatlogError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -60,7 +61,7 @@ async def _within_limit(service: str, check: Callable[[], Awaitable[list[Finding
     try:
         async with asyncio.timeout(LIMIT_S):
             return await check()
-    except (ConfigurationError, KafkaUnavailable, DatabaseUnavailable) as error:
+    except ChatlogError as error:
         return [Finding("connection", Level.WRONG, str(error))]
     except TimeoutError:
         message = f"{service} does not answer within {LIMIT_S:g} s: see whether it is overloaded or locked"

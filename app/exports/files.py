@@ -9,10 +9,14 @@ import asyncio
 import logging
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+from app.errors import ANSWERS, AppError, ErrorAnswer, NotNow
+from models.errors import MustAct
 from models.exports import NO_LINK, Source, Status, file_name
 from sinks.errors import CannotGoOn, SinkError
 
@@ -33,27 +37,33 @@ REMEMBER_S = 60.0
 _REMEMBER_MAX = 10_000
 
 
-class NotFinished(Exception):
+class NotFinished(NotNow):
     """The export has no file, yet or at all; the message says which."""
 
 
-class FileGone(Exception):
+class FileGone(AppError):
     """There was a file; its owner removed it, or the storage no longer has it.
 
     Attributes:
         row: the export.
     """
 
+    must_act = MustAct.CALLER
+    answer = ErrorAnswer(HTTPStatus.GONE)
+
     def __init__(self, message: str, row: ExportRow) -> None:
         super().__init__(message)
         self.row = row
 
 
-class StorageUnusable(Exception):
+class StorageUnusable(AppError):
     """The storage of exports is not set up as it should be: files may well be there, but cannot be reached.
 
     What to mend is in the log, for its operator; the message is for the owner.
     """
+
+    must_act = MustAct.OPERATOR
+    answer = replace(ANSWERS[MustAct.OPERATOR], says=None)
 
     def __init__(self) -> None:
         super().__init__(

@@ -12,13 +12,15 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app.access import PageAsks
+from app.exports.files import FileGone
 from app.exports.forms import DEFAULTS, defaults_of, read_form
 from app.exports.rows import ExportRow, Survey
 from app.exports.service import ExportRows, NoSuchSurvey, NotFailed
-from app.exports.views import EXPORTS_A_PAGE, ExportPage
+from app.exports.views import EXPORTS_A_PAGE, ExportPage, ExportView
 from app.web import addresses
+from app.web.error_handlers import answer_foreseen
 from app.web.paging import PageNumber, Paging
-from app.web.problem_pages import PageRoute
+from app.web.problems import PageRoute, wants_page
 from app.web.rendering import render
 from app.web.serving import Serving
 from models.access import Action, Caller
@@ -131,6 +133,20 @@ async def export_again(caller: AsksToExport, serving: Serving, export_id: UUID) 
     if row.options is not None and isinstance(row.source, Source):
         await serving.rows.request_once(caller.email, row.survey_id, row.source, row.options)
     return _to(addresses.tab(row.survey_id))
+
+
+async def answer_gone(request: Request, error: Exception) -> Response:
+    """Show a person whose file is gone how to have it again; a program is answered as of any error."""
+    if not isinstance(error, FileGone) or not wants_page(request):
+        return await answer_foreseen(request, error)
+    return render(
+        request,
+        "exports/templates/gone.html",
+        status=error.answer.status,
+        detail=str(error),
+        export=ExportView(error.row, is_gone=True),
+        name=error.row.survey_id,
+    )
 
 
 async def _done(work: Awaitable[ExportRow], page: int) -> Response:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from app.errors import NotFound, NotNow
 from app.exports.rows import COUNT_UP_TO, Counts, ExportRow, Survey, kept_options
 from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.sql import statements
@@ -46,15 +47,21 @@ _COUNT_SURVEYS = _OF_SURVEYS.count_surveys
 _COUNT_ROWS = _OF_SURVEYS.count_survey_rows
 
 
-class NoSuchSurvey(Exception):
+class NoSuchSurvey(NotFound):
     """There is no survey of this name among the owner's; whether another owner has one is not said."""
 
+    def __init__(self) -> None:
+        super().__init__("You have no survey of this name.")
 
-class NoSuchExport(Exception):
+
+class NoSuchExport(NotFound):
     """There is no export with this id among the owner's; whether another owner has it is not said."""
 
+    def __init__(self) -> None:
+        super().__init__("You have no export with this id.")
 
-class NotFailed(Exception):
+
+class NotFailed(NotNow):
     """Only an export that failed can be tried again."""
 
 

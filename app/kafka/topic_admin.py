@@ -28,6 +28,7 @@ from app.kafka.clients import client_settings
 from app.kafka.refusals import raise_if_refused
 from app.kafka.topic_differences import FoundTopic, TopicReport, compare, partition_differences
 from app.kafka.topics import topics_of
+from models.errors import ChatlogError, MustAct
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Mapping
@@ -40,12 +41,16 @@ REQUEST_TIMEOUT_S = 5.0
 VISIBLE_WITHIN_S = 10.0
 
 
-class KafkaUnavailable(Exception):
+class KafkaUnavailable(ChatlogError):
     """Kafka does not answer, or refuses us; the message says in one line what to do, without secrets."""
 
+    must_act = MustAct.SERVICE
 
-class TopicsUnfit(Exception):
+
+class TopicsUnfit(ChatlogError):
     """A topic is missing, cannot be made, or has the wrong partitions; the message says what to do."""
+
+    must_act = MustAct.OPERATOR
 
 
 async def inspect_topics(settings: Settings) -> list[TopicReport]:

@@ -13,8 +13,7 @@ says so and stops the rest.
     stopping    Ctrl-C once and twice
 """
 
-from app.local.errors import UpFailed
 from app.local.options import Options
 from app.local.run import run
 
-__all__ = ["Options", "UpFailed", "run"]
+__all__ = ["Options", "run"]

@@ -47,8 +47,7 @@ async def run(options: Options, settings: Settings, screen: Screen) -> int:
     Nothing of it is left running, whatever happens.
 
     Raises:
-        UpFailed, EmbeddedError, DatabaseUnavailable, MigrationError, KafkaUnavailable, TopicsUnfit: a part
-            cannot be started, or ended by itself.
+        ChatlogError: a part cannot be started, or ended by itself.
     """
     stopping = Stopping()
     try:

@@ -74,7 +74,7 @@ class Services:
         """Start what is embedded, side by side, and bring schema and topics to where the workers need them.
 
         Raises:
-            EmbeddedError, DatabaseUnavailable, MigrationError, KafkaUnavailable, TopicsUnfit: it cannot be.
+            ChatlogError: it cannot be.
         """
         await side_by_side(self._prepare_postgres(), self._prepare_kafka(), self._prepare_storage())
         for service in self.embedded:

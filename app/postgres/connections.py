@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 
 from app.postgres.pooled_connection import PooledConnection, has_its_own_session
+from models.errors import ChatlogError, MustAct
 from sinks.errors import ServiceDown
 from sinks.postgres.sqlstate import (
     DRIVER_ERRORS,
@@ -39,12 +40,16 @@ ACCEPTED_URL = "postgresql://user:password@host:port/database"
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 
 
-class DatabaseUnavailable(Exception):
+class DatabaseUnavailable(ChatlogError):
     """There is no connection to be had; the message says why in one line, and what to do, without secrets."""
+
+    must_act = MustAct.SERVICE
 
 
 class DatabaseRefuses(DatabaseUnavailable):
     """There will be none however long one waits: what DATABASE_URL says, or names, has to be mended."""
+
+    must_act = MustAct.OPERATOR
 
 
 async def connect(

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from app import access as auth
 from app.access import (
+    AuthError,
     KeysUnavailable,
     NotSignedIn,
     ProviderUnavailable,
@@ -16,9 +17,8 @@ from app.access import (
     own_path,
 )
 from app.web import addresses
-from app.web.problem_pages import PageRoute
+from app.web.problems import PageRoute, headers_of
 from app.web.rendering import render
-from app.web.statuses import headers_of, status_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -86,7 +86,7 @@ async def sign_out(request: Request) -> Response:
 def _page(
     request: Request,
     back_to: str,
-    error: Exception | None = None,
+    error: AuthError | None = None,
     *,
     about: str = "",
     is_half_out: bool = False,
@@ -101,7 +101,7 @@ def _page(
         is_half_out: whether a session could not be ended.
     """
     authenticator = auth.authenticator_of(request)
-    status = status_of(error) if error else HTTPStatus.OK
+    status = error.answer.status if error else HTTPStatus.OK
     page = render(
         request,
         "sign_in/templates/sign_in.html",
@@ -113,5 +113,5 @@ def _page(
         is_half_out=is_half_out,
     )
     if error:
-        page.headers.update(headers_of(status, error))
+        page.headers.update(headers_of(error.answer))
     return page

@@ -11,7 +11,7 @@ from app.exports.rows import COUNT_UP_TO, Counts
 from app.exports.service import ExportRows
 from app.web import addresses
 from app.web.paging import PageNumber, Paging
-from app.web.problem_pages import PageRoute
+from app.web.problems import PageRoute
 from app.web.rendering import render
 from app.web.serving import Serving
 from models.access import Action, Caller

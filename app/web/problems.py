@@ -1,36 +1,68 @@
-"""What goes wrong, as an answer: `application/problem+json` (RFC 9457), one shape for every error.
+"""How a problem is told: to programs as `application/problem+json` (RFC 9457), to people as a page.
 
-A message never quotes what was sent, nor what a service said of itself: that is for the log.
+Which problem an error is, is `app.errors`' matter, and `app.web.error_handlers` brings the two together. What
+is told never quotes what was sent, nor what a service said of itself: that is for the log.
 """
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
-from starlette.routing import Match, Mount
 
-from app.access import NotAllowed, NotSignedIn, SignInNeeded
-from app.exports.files import FileGone
-from app.exports.service import NoSuchExport, NoSuchSurvey
-from app.web import problem_pages
-from app.web.statuses import STATUSES, headers_of, judged_by_service, status_of
-from sinks.errors import CannotGoOn, ServiceDown, SinkError
-from sinks.postgres.sqlstate import DRIVER_ERRORS
+from app.errors import RETRY_AFTER_S, ErrorAnswer, Words
+from app.web.rendering import render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fastapi import FastAPI, Request
-
-log = logging.getLogger(__name__)
+    from fastapi import Request, Response
 
 MEDIA_TYPE = "application/problem+json"
+
+#: What a page says of each status, where the error has no words of its own. Others of the 400s are told as
+#: 422, those of the 500s as 500.
+WORDS = {
+    HTTPStatus.FORBIDDEN: Words(
+        "Not allowed",
+        "You are not let in here, or not to do this.",
+        "Sign in with another account, or ask whoever looks after yours.",
+    ),
+    HTTPStatus.NOT_FOUND: Words(
+        "Not found",
+        "There is nothing at this address, or it is not yours to see.",
+        "Look for it in your list of surveys.",
+    ),
+    HTTPStatus.CONFLICT: Words(
+        "Not possible now",
+        "It is not in a state in which that can be done.",
+        "Go back and load the page again.",
+    ),
+    HTTPStatus.UNPROCESSABLE_ENTITY: Words(
+        "That was not understood",
+        "Something is missing from the address or the form, or is not what it should be.",
+        "Go back and try again, from a link on a page if you typed the address.",
+    ),
+    HTTPStatus.INTERNAL_SERVER_ERROR: Words(
+        "Something went wrong here",
+        "This is a mistake of ours, not yours, and it is in our log.",
+        "Try again; if it stays, tell whoever runs this system when it happened.",
+    ),
+    HTTPStatus.SERVICE_UNAVAILABLE: Words(
+        "Not available right now",
+        "A part of the system does not answer.",
+        "Try again in a minute; if it stays, tell whoever runs this system. Exports that were started go on "
+        "by themselves.",
+    ),
+}
+#: What every answer of a status has to have.
+_HEADERS = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="chatlog"'},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": str(RETRY_AFTER_S)},
+}
 
 
 class Mistake(BaseModel):
@@ -49,17 +81,8 @@ class Problem(BaseModel):
     errors: list[Mistake] = Field(default=[], description="What of the request cannot be used.")
 
 
-def problem(
-    status: int,
-    detail: str,
-    *,
-    errors: Sequence[Mapping[str, str]] = (),
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    """Return the answer of one problem."""
-    content: dict[str, Any] = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    content |= {"errors": list(errors)} if errors else {}
-    return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
+class PageRoute(APIRoute):
+    """A route for people: whatever goes wrong, they see a page."""
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -67,112 +90,63 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in statuses}
 
 
-def answer_problems(app: FastAPI) -> None:
-    """Have everything that the routes raise answered: for programs as a problem, for people as a page."""
-    kinds: set[type[Exception]] = {*STATUSES, *DRIVER_ERRORS}
-    for kind in kinds:
-        app.add_exception_handler(kind, _answer)
-    app.add_exception_handler(SignInNeeded, _sign_in)
-    app.add_exception_handler(RequestValidationError, _unusable)
-    app.add_exception_handler(HTTPException, _of_the_framework)
+def wants_page(request: Request) -> bool:
+    """Tell whether the answer is shown to a person, rather than read by a program."""
+    is_of_a_page = isinstance(request.scope.get("route"), PageRoute)
+    return is_of_a_page or "text/html" in request.headers.get("accept", "")
 
 
-#: What is said of an error instead of what it says itself.
-_SAID: dict[type[Exception], str] = {
-    NoSuchSurvey: "You have no survey of this name.",
-    NoSuchExport: "You have no export with this id.",
-    ServiceDown: "A service that this needs is away: try again in a moment.",
-    CannotGoOn: "A service that this needs refuses: whoever runs this system finds why in its log.",
-}
+def tell(
+    request: Request,
+    status: int,
+    detail: str,
+    *,
+    errors: Sequence[Mapping[str, str]] = (),
+    words: Words | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return the answer of one problem, for a program or for a person.
 
-
-async def _answer(request: Request, error: Exception) -> Response:
-    judged = judged_by_service(error)
-    status = status_of(judged)
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise error
-    if isinstance(judged, SinkError):
-        log.warning("A service does not do what a request needs", extra={"error": str(judged)})
-    if isinstance(judged, FileGone) and problem_pages.wants_page(request):
-        return problem_pages.gone_page(request, judged.row, str(judged))
-    if isinstance(judged, NotAllowed) and problem_pages.wants_page(request):
-        return problem_pages.not_allowed_page(request)
-    if isinstance(judged, NotSignedIn) and problem_pages.wants_page(request):
-        # What the error says is how a program lets itself in.
-        return _say(request, status, "")
-    said = next((text for kind, text in _SAID.items() if isinstance(judged, kind)), str(judged))
-    return _say(request, status, said, headers_of(status, judged))
-
-
-async def _sign_in(request: Request, error: Exception) -> Response:
-    if not isinstance(error, SignInNeeded):
-        raise error
-    return problem_pages.sign_in_first(request, error)
-
-
-async def _unusable(request: Request, error: Exception) -> Response:
-    found = error.errors() if isinstance(error, RequestValidationError) else []
-    errors = [{"field": _place(one), "message": _message(one)} for one in found]
-    detail = "; ".join(f"{one['field']}: {one['message']}" for one in errors) or "It is not understood."
-    return (
-        problem_pages.error_page(request, 422, detail)
-        if problem_pages.wants_page(request)
-        else problem(422, detail, errors=errors)
-    )
-
-
-async def _of_the_framework(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
-    if error.status_code == 400:
-        # A body that is not even text; one that is wrong has the same answer.
-        return await _unusable(request, RequestValidationError([_UNREADABLE]))
-    headers = dict(error.headers or {})
-    if error.status_code == 405:
-        # The framework tells those of the first route alone.
-        headers["Allow"] = ", ".join(sorted(_methods_at(request)))
-    is_bare = error.detail == HTTPStatus(error.status_code).phrase
-    said = _PLAIN.get(error.status_code, error.detail) if is_bare else error.detail
-    return _say(request, error.status_code, said, headers)
-
-
-_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
-_UNREADABLE = {"type": "json_invalid", "loc": ("body",), "msg": "not readable"}
-_PLAIN = {
-    404: "There is nothing here; /docs lists what there is.",
-    405: "This cannot be done here; Allow says what can.",
-}
-
-
-def _methods_at(request: Request) -> set[str]:
-    # A directory of files is none of the routes, and can be read.
-    methods = {method for method in _METHODS if _is_answered(request, method)} or {"GET"}
-    return methods | {"HEAD"} if "GET" in methods else methods
-
-
-def _is_answered(request: Request, method: str) -> bool:
-    scope = {**request.scope, "method": method}
-    routes = (route for route in request.app.routes if not isinstance(route, Mount))
-    return any(route.matches(scope)[0] is Match.FULL for route in routes)
-
-
-def _say(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    answer = (
-        problem_pages.error_page(request, status, detail)
-        if problem_pages.wants_page(request)
-        else problem(status, detail)
-    )
-    answer.headers.update({**headers_of(status), **(headers or {})})
+    Args:
+        request: the one that cannot be carried out.
+        status: of the answer.
+        detail: what happened, and what to do.
+        errors: what of the request cannot be used; for programs.
+        words: what a page says in place of `detail`, and of what is said of the status.
+        headers: of the answer, beside those that its status has to have.
+    """
+    if wants_page(request):
+        answer = _page(request, status, "" if words else detail, words or _words_of(status))
+    else:
+        answer = problem(status, detail, errors=errors)
+    answer.headers.update({**_HEADERS.get(HTTPStatus(status), {}), **(headers or {})})
     return answer
 
 
-def _place(found: dict[str, Any]) -> str:
-    # With broken JSON, what follows is where it breaks off.
-    location = found["loc"][:1] if found["type"] == "json_invalid" else found["loc"]
-    return ".".join(str(part) for part in location)
+def headers_of(answer: ErrorAnswer) -> dict[str, str]:
+    """Return the headers that the answer of an error has to have."""
+    later = {} if answer.retry_after_s is None else {"Retry-After": str(answer.retry_after_s)}
+    return _HEADERS.get(answer.status, {}) | later
 
 
-def _message(found: dict[str, Any]) -> str:
-    if found["type"] in {"json_invalid", "model_attributes_type"}:
-        return "not a JSON object, sent as Content-Type: application/json"
-    return str(found["msg"]).removeprefix("Value error, ")
+def problem(
+    status: int,
+    detail: str,
+    *,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return the answer of one problem for a program, with these headers alone."""
+    content: dict[str, Any] = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    content |= {"errors": list(errors)} if errors else {}
+    return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
+
+
+def _page(request: Request, status: int, detail: str, words: Words) -> Response:
+    return render(request, "web/templates/error.html", status=status, code=status, words=words, detail=detail)
+
+
+def _words_of(status: int) -> Words:
+    is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    fallback = HTTPStatus.INTERNAL_SERVER_ERROR if is_ours else HTTPStatus.UNPROCESSABLE_ENTITY
+    return WORDS.get(HTTPStatus(status), WORDS[fallback])

@@ -10,7 +10,9 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from app.web.problems import problem
+from starlette.requests import Request
+
+from app.web.error_handlers import answer_bug
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -60,7 +62,7 @@ class RequestLog:
                 "A request failed for a bug", extra={"error": type(error).__name__, "reasons": where}
             )
             if status is None:
-                answer = problem(500, "This failed for a bug of ours; the log of the server says where.")
+                answer = answer_bug(Request(scope))
                 await answer(scope, receive, send_and_look)
             else:
                 # The client must not take what it has for the whole.

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import faust
 
+from app.errors import EXIT_CUT_OFF, EXIT_FAILED, answer_of
 from app.kafka.former_names import refuse_to_begin_anew
-from app.kafka.topic_admin import TopicsUnfit
-from app.postgres.connections import DatabaseUnavailable
 from app.postgres.probe import DatabaseProbe
 from app.settings import ConfigurationError, Role, Settings
 from app.stream.transport import ChunkConsumer, ChunkLimits, ChunkTransport
@@ -25,7 +24,7 @@ from app.worker.roles.export import ExportWork
 from app.worker.roles.persist import PersistWork
 from app.worker.watch.health import HealthMonitor
 from app.worker.watch.lag import LagMonitor
-from sinks.errors import CannotGoOn
+from models.errors import ChatlogError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,13 +40,6 @@ log = logging.getLogger(__name__)
 GARBAGE_THRESHOLD = 50_000
 #: A stop that takes longer is cut off: what was not acknowledged is read again by whoever takes over.
 STOP_DEADLINE_S = 9.0
-#: Exit status of a stop that was cut off.
-EXIT_CUT_OFF = 3
-#: Exit status when something outside has to be mended first.
-EXIT_CANNOT_START = 1
-#: Errors whose message says what to do; anything else is a bug, and shows its traceback.
-FOR_PEOPLE = (CannotGoOn, ConfigurationError, DatabaseUnavailable, TopicsUnfit, OSError)
-
 #: Chunks of one partition of the exports topic that may be in hand, each a single job: a job may take hours,
 #: and those behind it must not wait for it.
 JOBS_IN_HAND_PER_PARTITION = 1000
@@ -67,10 +59,10 @@ def _limits(settings: Settings, role: Role) -> ChunkLimits:
     return ChunkLimits(settings.worker.chunk_max_records, settings.worker.chunk_max_bytes)
 
 
-def cannot_start(reason: object) -> SystemExit:
+def cannot_start(error: ChatlogError | OSError) -> SystemExit:
     """Say in one line why the worker does not start; raise what is returned."""
-    log.critical("The worker cannot start", extra={"error": str(reason)})
-    return SystemExit(EXIT_CANNOT_START)
+    log.critical("The worker cannot start", extra={"error": str(error)})
+    return SystemExit(answer_of(error).exit_status if isinstance(error, ChatlogError) else EXIT_FAILED)
 
 
 class WorkerApp(faust.App):
@@ -137,7 +129,7 @@ class WorkerApp(faust.App):
             )
             await super().on_first_start()
             await self.work.start()
-        except FOR_PEOPLE as error:
+        except (ChatlogError, OSError) as error:
             raise cannot_start(error) from None
         cast("ChunkConsumer", self.consumer).release_hooks.append(self.work.release)
 

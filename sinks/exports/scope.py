@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from models.errors import ChatlogError, MustAct
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ _ERAS = _SQL.export_eras
 _UNSENT = _SQL.export_unsent
 
 
-class ExportImpossible(Exception):
+class ExportImpossible(ChatlogError):
     """This export can never be made, however often it is tried; the message is for its owner."""
+
+    must_act = MustAct.CALLER
 
 
 class NoSuchSurvey(ExportImpossible):

@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 from pydantic import SecretStr
 
-from app.commands.export import export
+from app.commands import cli
 from app.postgres.connections import connect
 from migrations.history import up
 from tests.services import as_environment, changed, eventually, settings_for_tests
@@ -329,7 +329,9 @@ async def fill(world: World) -> None:
 
 async def run(settings: Settings, *arguments: str) -> Ended:
     """Run the command in this process, which takes a tenth of the time of one of its own."""
-    result = await asyncio.to_thread(CliRunner().invoke, export, arguments, env=as_environment(settings))
+    result = await asyncio.to_thread(
+        CliRunner().invoke, cli, ["export", *arguments], env=as_environment(settings)
+    )
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return Ended(result.exit_code, result.stdout_bytes, result.stderr)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.errors import EXIT_CUT_OFF
 from app.kafka.topic_admin import ensure_topics
 from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
-from app.worker.app import EXIT_CUT_OFF
 from tests.faults.cluster import committed, delete_topic
 from tests.faults.freezing import frozen
 from tests.faults.ledger import Ledger, events_and_states

@@ -10,9 +10,13 @@ EmbeddedError
 └── StartError             the service ended, or did not answer in time
 """
 
+from models.errors import ChatlogError, MustAct
 
-class EmbeddedError(Exception):
+
+class EmbeddedError(ChatlogError):
     """An embedded service cannot be used; the message says why and what to do."""
+
+    must_act = MustAct.OPERATOR
 
 
 class NotAvailableError(EmbeddedError):

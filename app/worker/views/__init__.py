@@ -19,7 +19,7 @@ from mode import Service
 from prometheus_client.exposition import choose_encoder
 from yarl import URL
 
-from app.settings import ignored_variables
+from app.settings import ConfigurationError, ignored_variables
 from app.web.connections import RECEIVE_WITHIN_S, Room, listen
 from app.worker.app import cannot_start
 from app.worker.views import snapshot
@@ -119,7 +119,9 @@ class Views(Web):
         bind, port = bare_host(self.app.conf.web_bind), self.app.conf.web_port
         if not is_loopback(bind) and not self._has_token:
             # Settings refuse this; Faust's own --web-bind gets past them.
-            raise cannot_start(f"the web views on {bind} need WEB_TOKEN; or bind them to 127.0.0.1")
+            raise cannot_start(
+                ConfigurationError(f"the web views on {bind} need WEB_TOKEN; or bind them to 127.0.0.1")
+            )
         for name in ignored_variables():
             log.warning("Kubernetes tells by it where a Service is: it is not read", extra={"variable": name})
         try:
@@ -127,10 +129,11 @@ class Views(Web):
             for listening in listen(bind, port):
                 await web.SockSite(self._runner, listening).start()
         except OSError as error:
-            raise cannot_start(
+            said = ConfigurationError(
                 f"WEB_PORT={port}: cannot listen on {bind} ({os.strerror(error.errno or 0)}); accepted: a "
                 "free port, another for each worker of a machine"
-            ) from None
+            )
+            raise cannot_start(said) from None
         found_at = URL.build(scheme="http", host=await self._address(bind), port=port)
         if found_at != self.app.conf.canonical_url:
             self.app.conf.canonical_url = found_at
