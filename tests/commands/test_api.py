@@ -167,10 +167,10 @@ async def test_it_starts_and_stops_whatever_is_down(
     assert "Traceback" not in api.said
 
 
-async def test_its_log_holds_no_tokens_names_or_queries(system: Settings, tmp_path: Path) -> None:
-    made = chatlog(tmp_path, "token", ANA, **as_environment(system)).stdout.strip()
+async def test_its_log_holds_no_tokens_names_or_queries(served_system: Settings, tmp_path: Path) -> None:
+    made = chatlog(tmp_path, "token", ANA, **as_environment(served_system)).stdout.strip()
     async with (
-        served(system, tmp_path, LOG_LEVEL="DEBUG") as api,
+        served(served_system, tmp_path, LOG_LEVEL="DEBUG") as api,
         httpx.AsyncClient(timeout=ANSWER_S) as client,
     ):
         headers = {"Authorization": f"Bearer {made}"}
