@@ -10,9 +10,13 @@ the person who is called at night reads.
     versions/NNNN_name.down.sql   its undoing
     roles.up.sql                  not numbered: what `up` ensures each time, because roles belong to the
     roles.down.sql                server, not to the database, and an administrator may make them later
+    rights.py                     what the roles may; a right is a line here, and nowhere else
+    schema.json                   the columns and indexes since which revision, for `chatlog check`; made from
+                                  the changes by `python -m tests.migrations.snapshots`
 
-To add a change, add the three files with the next number. A change that was released is never edited.
-The SQL names no schema: it applies to the first of the connection's search_path.
+To add a change, add the three files with the next number, its rights, and make schema.json again. A change
+that was released is never edited. The SQL names no schema: it applies to the first of the connection's
+search_path.
 """
 
 from migrations.errors import MigrationError

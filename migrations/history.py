@@ -85,8 +85,7 @@ async def up(connect: Connect, revision: str = "head", *, say: Say) -> None:
         else:
             say(f"Nothing to do: the schema is at {_name(count)}.")
         if max(wanted, count):
-            await connection.exec_driver_sql(_GIVE_RIGHTS, (rights.as_json(),))
-            await connection.run_sync(run_on, "roles.up.sql")
+            await _run_with_rights(connection, "roles.up.sql")
     await _make_partitions(connect, say)
 
 
@@ -105,7 +104,7 @@ async def down(connect: Connect, revision: str | None = None, *, say: Say) -> No
             return
         await connection.run_sync(_go, alembic.command.downgrade, _name(target), say)
         if target == 0:
-            await connection.run_sync(run_on, "roles.down.sql")
+            await _run_with_rights(connection, "roles.down.sql")
 
 
 async def status(connect: Connect) -> Status:
@@ -158,6 +157,11 @@ async def _connected(connect: Connect) -> AsyncIterator[AsyncConnection]:
         raise MigrationError(explain(error)) from error
     finally:
         await engine.dispose()
+
+
+async def _run_with_rights(connection: AsyncConnection, name: str) -> None:
+    await connection.exec_driver_sql(_GIVE_RIGHTS, (rights.as_json(),))
+    await connection.run_sync(run_on, name)
 
 
 def _current(connection: sa.Connection) -> str | None:

@@ -1,22 +1,24 @@
--- Undoes roles.up.sql once the tables are gone; those of others are still there. A role that someone has been made a
--- member of, or that another database uses, stays, and so does one that this user may not drop.
+-- Undoes roles.up.sql once the tables are gone; those of others are still there. Which roles and tables, the setting
+-- chatlog.rights tells here too. A role that someone has been made a member of, or that another database uses, stays,
+-- and so does one that this user may not drop.
 DO
 $do$
 DECLARE
     unwanted text;
     relation record;
 BEGIN
-    FOREACH unwanted IN ARRAY ARRAY [
-        'chatlog_writer', 'chatlog_exporter', 'chatlog_api', 'chatlog_maintainer', 'chatlog_reader'
-    ] LOOP
-        CONTINUE WHEN to_regrole(unwanted) IS NULL;
+    FOR unwanted IN
+        SELECT DISTINCT role
+        FROM jsonb_to_recordset(current_setting('chatlog.rights')::jsonb) AS given (role text)
+        WHERE to_regrole(role) IS NOT NULL
+    LOOP
         FOR relation IN
             SELECT pg_class.oid::regclass AS name, nspname AS home, pg_has_role(nspowner, 'USAGE') AS home_is_ours
             FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-            WHERE pg_class.oid = ANY (ARRAY [
-                    to_regclass('chatlog_schema_version'), to_regclass('users'), to_regclass('credentials'),
-                    to_regclass('surveys'), to_regclass('responses'), to_regclass('export_status')
-                ]::oid[]) AND pg_has_role(relowner, 'USAGE')
+            WHERE pg_has_role(relowner, 'USAGE') AND pg_class.oid IN (
+                SELECT CASE WHEN action <> 'EXECUTE' THEN to_regclass(thing) END
+                FROM jsonb_to_recordset(current_setting('chatlog.rights')::jsonb) AS given (action text, thing text)
+            )
         LOOP
             EXECUTE format('REVOKE ALL ON %s FROM %I', relation.name, unwanted);
             IF relation.home_is_ours THEN

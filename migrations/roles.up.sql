@@ -1,10 +1,5 @@
--- Roles to grant to the users that log in, with the least each needs:
---
---     GRANT chatlog_writer TO the_user_of_the_workers_that_capture_and_persist;
---     GRANT chatlog_exporter TO the_user_of_the_workers_that_export;
---     GRANT chatlog_api TO the_user_of_the_api;
---     GRANT chatlog_maintainer TO the_user_of_chatlog_backfill;
---     GRANT chatlog_reader TO someone_who_reads;
+-- Makes the roles, and gives them what migrations/rights.py says and nothing else. It comes as JSON in the setting
+-- chatlog.rights of this transaction.
 --
 -- Roles belong to the server: another database's migration may have made them, or be making them now. A user that
 -- may not make them gets a warning and a working schema; once an administrator made them, the next run grants. The
@@ -14,56 +9,63 @@ $do$
 DECLARE
     wanted text;
 BEGIN
-    FOREACH wanted IN ARRAY ARRAY [
-        'chatlog_writer', 'chatlog_exporter', 'chatlog_api', 'chatlog_maintainer', 'chatlog_reader'
-    ] LOOP
-        IF to_regrole(wanted) IS NULL THEN
-            BEGIN
-                EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
-            EXCEPTION
-                WHEN duplicate_object OR unique_violation THEN
-                    NULL; -- made by another database's migration, this moment
-                WHEN insufficient_privilege THEN
-                    RAISE WARNING 'role % is missing, and % may not make it: let an administrator run '
-                        '"CREATE ROLE % NOLOGIN", then run chatlog migrate up again', wanted, current_user, wanted;
-                    CONTINUE;
-            END;
-        END IF;
-        EXECUTE format('GRANT SELECT ON chatlog_schema_version TO %I', wanted);
-        IF NOT has_schema_privilege(wanted, current_schema(), 'USAGE') THEN
-            EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), wanted);
-        END IF;
+    FOR wanted IN
+        SELECT given ->> 'role'
+        FROM jsonb_array_elements(current_setting('chatlog.rights')::jsonb) WITH ORDINALITY AS rights (given, number)
+        GROUP BY 1
+        HAVING to_regrole(given ->> 'role') IS NULL
+        ORDER BY min(number)
+    LOOP
+        BEGIN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN
+                NULL; -- made by another database's migration, this moment
+            WHEN insufficient_privilege THEN
+                RAISE WARNING 'role % is missing, and % may not make it: let an administrator run '
+                    '"CREATE ROLE % NOLOGIN", then run chatlog migrate up again', wanted, current_user, wanted;
+        END;
     END LOOP;
 END
 $do$;
 
--- Who may do what with which table; with some of its columns, if any are named. migrations/rights.py says it, and gives
--- it here as the setting chatlog.rights of this transaction.
+-- Who may do what with which table; with some of its columns, if any are named.
 DO
 $do$
 DECLARE
     of_a_role record;
     missing   text;
 BEGIN
+    -- What was granted by hand or by an earlier version goes.
+    FOR of_a_role IN
+        SELECT DISTINCT one.role, pg_class.oid::regclass AS relation
+        FROM jsonb_to_recordset(current_setting('chatlog.rights')::jsonb) AS one (role text)
+        CROSS JOIN jsonb_to_recordset(current_setting('chatlog.rights')::jsonb) AS given (action text, thing text)
+        JOIN pg_class ON pg_class.oid = CASE WHEN action <> 'EXECUTE' THEN to_regclass(thing) END
+        WHERE pg_has_role(relowner, 'USAGE') AND to_regrole(role) IS NOT NULL
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %I', of_a_role.relation, of_a_role.role);
+    END LOOP;
+
     FOR of_a_role IN
         WITH allowed AS (
             SELECT *
             FROM jsonb_to_recordset(current_setting('chatlog.rights')::jsonb)
-                AS given (role text, action text, relation text, names name[])
+                AS given (role text, action text, thing text, columns name[])
         ),
         -- An earlier revision has fewer tables and columns.
         present AS (
             SELECT role, action, pg_class.oid AS relation, relowner, nspname, nspowner,
-                   names IS NOT NULL AS is_partial, columns
+                   allowed.columns IS NOT NULL AS is_partial, found.columns
             FROM allowed
-            JOIN pg_class ON pg_class.oid = to_regclass(allowed.relation)
+            JOIN pg_class ON pg_class.oid = CASE WHEN action <> 'EXECUTE' THEN to_regclass(thing) END
             JOIN pg_namespace ON pg_namespace.oid = relnamespace
             CROSS JOIN LATERAL (
                 SELECT array_agg(attname ORDER BY attnum) AS columns
                 FROM pg_attribute
-                WHERE attrelid = pg_class.oid AND attname = ANY (names) AND NOT attisdropped
+                WHERE attrelid = pg_class.oid AND attname = ANY (allowed.columns) AND NOT attisdropped
             ) AS found
-            WHERE to_regrole(role) IS NOT NULL AND (names IS NULL OR columns IS NOT NULL)
+            WHERE to_regrole(role) IS NOT NULL AND (allowed.columns IS NULL OR found.columns IS NOT NULL)
         )
         SELECT
             role, relation, nspname AS home,
@@ -99,8 +101,6 @@ BEGIN
             END IF;
         END IF;
         IF of_a_role.is_ours THEN
-            -- What was granted by hand goes: this is all of it.
-            EXECUTE format('REVOKE ALL ON %s FROM %I', of_a_role.relation::regclass, of_a_role.role);
             EXECUTE format('GRANT %s ON %s TO %I', of_a_role.actions, of_a_role.relation::regclass, of_a_role.role);
         ELSIF NOT of_a_role.has_all THEN
             missing := format('GRANT %s ON %s TO %I', of_a_role.actions, of_a_role.relation::regclass, of_a_role.role);
@@ -109,8 +109,12 @@ BEGIN
         END IF;
     END LOOP;
 
-    IF to_regrole('chatlog_writer') IS NOT NULL THEN
-        GRANT EXECUTE ON FUNCTION chat_log_make_partitions(integer, integer) TO chatlog_writer;
-    END IF;
+    FOR of_a_role IN
+        SELECT role, action, to_regprocedure(thing) AS function
+        FROM jsonb_to_recordset(current_setting('chatlog.rights')::jsonb) AS given (role text, action text, thing text)
+        WHERE action = 'EXECUTE' AND to_regrole(role) IS NOT NULL
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', of_a_role.function, of_a_role.role);
+    END LOOP;
 END
 $do$;

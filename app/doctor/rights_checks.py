@@ -8,16 +8,25 @@ counts as there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import json
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from app.doctor.findings import Finding, Level
-from migrations.rights import RIGHTS, Right
+from migrations.rights import OF_EVERYBODY, RIGHTS
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import asyncpg
+
+    from migrations.rights import Right
+
+_SQL = statements("doctor")
+_USER = _SQL.find_user
+_IS_MEMBER = _SQL.is_member
+_REFUSED = _SQL.find_refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,35 +36,29 @@ class Part:
     Attributes:
         name: of the command that starts it.
         role: the role that has the rights.
-        functions: what it must be able to call: the signature, and what for.
         spared: tables without whose rights it works as well, but not fully.
         without: what is so if it has not those.
     """
 
     name: str
     role: str
-    functions: dict[str, str] = field(default_factory=dict)
     spared: tuple[str, ...] = ()
     without: str = ""
 
     @property
-    def rights(self) -> tuple[Right, ...]:
-        """Without one of these it cannot work."""
-        return tuple(right for right in RIGHTS[self.role] if right.table not in self.spared)
+    def wanted(self) -> list[Right]:
+        """Without one of these it cannot work, or not fully; what the revision is, is asked elsewhere."""
+        return [right for right in RIGHTS[self.role] if right != OF_EVERYBODY]
 
     @property
-    def wanted(self) -> tuple[Right, ...]:
-        """It works without these, but not fully."""
-        return tuple(right for right in RIGHTS[self.role] if right.table in self.spared)
+    def rights(self) -> set[Right]:
+        """Without one of these it cannot work."""
+        return {right for right in self.wanted if right.thing not in self.spared}
 
 
 PARTS = (
     Part(
-        "worker persist",
-        "chatlog_writer",
-        functions={"chat_log_make_partitions(integer, integer)": "make partitions"},
-        spared=("surveys", "credentials"),
-        without="rows are stored without a surveyid",
+        "worker persist", "chatlog_writer", ("surveys", "credentials"), "rows are stored without a surveyid"
     ),
     Part("worker export", "chatlog_exporter"),
     Part("api", "chatlog_api"),
@@ -63,27 +66,15 @@ PARTS = (
     Part(
         "people who read",
         "chatlog_reader",
-        spared=("dead_letters",),
-        without="nobody sees why a message is not in chat_log",
+        ("dead_letters",),
+        "nobody sees why a message is not in chat_log",
     ),
 )
-
-# What is missing altogether is neither granted nor refused.
-_MAY = "SELECT coalesce(has_table_privilege(to_regclass($2), $1), true)"
-_REFUSED_COLUMNS = """
-SELECT attname::text
-FROM pg_attribute
-WHERE attrelid = to_regclass($2) AND attname = ANY ($3::text[]) AND NOT attisdropped
-    AND NOT has_column_privilege(attrelid, attnum, $1)
-ORDER BY array_position($3::text[], attname::text)
-"""
-_MAY_CALL = "SELECT coalesce(has_function_privilege(to_regprocedure($1), 'EXECUTE'), false)"
-_IS_MEMBER = "SELECT coalesce(pg_has_role(to_regrole($1), 'USAGE'), false)"
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the user may not do of a part."""
+    """What the user may not do of a part, by whether that can be spared."""
 
     part: Part
     is_member: bool
@@ -93,7 +84,7 @@ class _Found:
     @property
     def share(self) -> float:
         """How much of what the part needs is there, from 0 to 1."""
-        return 1 - len(self.missing) / (len(self.part.rights) + len(self.part.functions))
+        return 1 - len(self.missing) / len(self.part.rights)
 
 
 async def check_rights(connection: asyncpg.Connection[asyncpg.Record]) -> list[Finding]:
@@ -102,42 +93,25 @@ async def check_rights(connection: asyncpg.Connection[asyncpg.Record]) -> list[F
     Raises:
         asyncpg.PostgresError: the user may not look.
     """
-    user = await connection.fetchval("SELECT quote_ident(current_user)")
-    found = [
-        _Found(
-            part,
-            await connection.fetchval(_IS_MEMBER, part.role),
-            await _missing_of(connection, part),
-            await _not_granted(connection, part.wanted),
-        )
-        for part in PARTS
-    ]
-    return list(_findings(user, found))
+    found = [await _look(connection, part) for part in PARTS]
+    return list(_findings(await connection.fetchval(_USER), found))
 
 
-async def _missing_of(connection: asyncpg.Connection[asyncpg.Record], part: Part) -> list[str]:
-    missing = await _not_granted(connection, part.rights)
-    for signature, purpose in part.functions.items():
-        if not await connection.fetchval(_MAY_CALL, signature):
-            missing.append(purpose)
-    return missing
-
-
-async def _not_granted(connection: asyncpg.Connection[asyncpg.Record], rights: Sequence[Right]) -> list[str]:
-    refused = []
-    for right in rights:
-        if right.columns:
-            rows = await connection.fetch(_REFUSED_COLUMNS, right.action, right.table, right.columns)
-            if rows:
-                refused.append(str(replace(right, columns=tuple(row[0] for row in rows))))
-        elif not await connection.fetchval(_MAY, right.action, right.table):
-            refused.append(str(right))
-    return refused
+async def _look(connection: asyncpg.Connection[asyncpg.Record], part: Part) -> _Found:
+    wanted = part.wanted
+    asked = json.dumps([{**asdict(right), "columns": right.columns or None} for right in wanted])
+    missing: list[str] = []
+    unfulfilled: list[str] = []
+    for number, columns in await connection.fetch(_REFUSED, asked):
+        right = wanted[number]
+        which = unfulfilled if right.thing in part.spared else missing
+        which.append(str(replace(right, columns=columns or ())))
+    return _Found(part, await connection.fetchval(_IS_MEMBER, part.role), missing, unfulfilled)
 
 
 def _not_contained(able: Sequence[_Found]) -> list[_Found]:
     """Leave out what the user may do anyhow, as a part of more."""
-    return [one for one in able if not any(set(one.part.rights) < set(other.part.rights) for other in able)]
+    return [one for one in able if not any(one.part.rights < other.part.rights for other in able)]
 
 
 def _findings(user: str, found: Sequence[_Found]) -> Iterator[Finding]:

@@ -1,6 +1,8 @@
-"""Compares the tables, as the connected user sees them, with what this version needs of them.
+"""Compares the tables, as the connected user sees them, with what the migrations make (`migrations.schema`).
 
-More than the migrations' own revision: tables can have been changed by hand, and rights can be missing.
+More than the migrations' own revision: tables can have been changed by hand, and rights can be missing. All
+is judged by the revision that the database is at, so that nothing is missed that a later one makes. More
+columns than needed are welcome.
 """
 
 from __future__ import annotations
@@ -10,166 +12,86 @@ from typing import TYPE_CHECKING
 from app.doctor.findings import Finding, Level
 from app.doctor.index_checks import check_indexes
 from app.doctor.rights_checks import check_rights
+from migrations.rights import columns_named
+from migrations.schema import ADOPTED, OTHERS, Column, schema_at
+from sinks.sql import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import asyncpg
 
-#: The contract with other writers and readers: name, type, whether NOT NULL.
-CHAT_LOG_COLUMNS = (
-    ("userid", "character varying", True),
-    ("pageid", "character varying", False),
-    ("timestamp", "timestamp with time zone", True),
-    ("direction", "character varying", True),
-    ("content", "character varying", True),
-    ("question_ref", "character varying", False),
-    ("shortcode", "character varying", False),
-    ("surveyid", "uuid", False),
-    ("message_type", "character varying", False),
-    ("raw_payload", "jsonb", False),
-    ("metadata", "jsonb", False),
-)
-CHAT_LOG_KEY = ["userid", "timestamp", "direction"]
-
-#: What exports read; export_status they write as well.
-EXPORT_COLUMNS = {
-    "users": ("id", "email"),
-    "credentials": ("userid", "entity", "facebook_page_id"),
-    "surveys": ("id", "userid", "shortcode", "title", "survey_name", "created"),
-    "responses": (
-        *("parent_shortcode", "surveyid", "shortcode", "flowid", "userid", "question_ref", "question_idx"),
-        *("question_text", "response", "seed", "timestamp", "metadata", "pageid", "translated_response"),
-    ),
-    "export_status": (
-        *("id", "updated", "user_id", "survey_id", "status", "export_link", "source", "created", "options"),
-        *("published", "reason", "attempt", "lease_token", "lease_until", "rows_done", "rows_estimate"),
-        *("bytes_done", "object_key", "finished", "removed", "cells_not_shown"),
-    ),
-}
-
-#: What this version gives when it inserts a row into export_status; the rest has to have defaults.
-_WRITTEN_TO_EXPORT_STATUS = ("user_id", "survey_id", "status", "export_link", "source", "options")
-
-_TABLES = "SELECT to_regclass('chat_log') IS NOT NULL AND to_regclass('dead_letters') IS NOT NULL"
-
-_COLUMNS = """
-SELECT attname::text AS name, format_type(atttypid, NULL) AS type,
-    attnotnull AS required, atthasdef AS has_default
-FROM pg_attribute
-WHERE attrelid = 'chat_log'::regclass AND attnum > 0 AND NOT attisdropped
-"""
-
-_KEY = """
-SELECT array_agg(attname::text ORDER BY position)
-FROM pg_constraint
-CROSS JOIN unnest(conkey) WITH ORDINALITY AS part (attnum, position)
-JOIN pg_attribute ON attrelid = conrelid AND pg_attribute.attnum = part.attnum
-WHERE conrelid = 'chat_log'::regclass AND contype = 'p'
-"""
-
-_HAS_DEFAULT_PARTITION = """
-SELECT EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = 'chat_log'::regclass AND partdefid <> 0)
-"""
-
-# This month and the next. The session's time zone is UTC, as the partitions' bounds are.
-_MONTHS_WITHOUT_PARTITION = """
-SELECT to_char(month, 'YYYY-MM')
-FROM generate_series(0, 1) AS ahead
-CROSS JOIN LATERAL (SELECT date_trunc('month', now()) + make_interval(months => ahead) AS month) AS needed
-WHERE NOT EXISTS (
-    SELECT FROM pg_inherits
-    JOIN pg_class ON pg_class.oid = inhrelid
-    WHERE inhparent = 'chat_log'::regclass AND relname = 'chat_log_' || to_char(month, 'YYYY_MM')
-)
-ORDER BY month
-"""
-
-# What exports read and write; in production the tables belong to others, who may have more columns.
-_MISSING_FOR_EXPORTS = """
-SELECT relation, to_regclass(relation) IS NOT NULL AS is_there, array_agg(name ORDER BY number) AS columns
-FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS needed (relation, name, number)
-WHERE NOT EXISTS (
-    SELECT FROM pg_attribute
-    WHERE attrelid = to_regclass(relation) AND attname = name AND NOT attisdropped
-)
-GROUP BY relation
-ORDER BY relation
-"""
-
-_REQUIRED_OF_EXPORTS = """
-SELECT attname::text
-FROM pg_attribute
-WHERE attrelid = to_regclass('export_status') AND attnum > 0 AND NOT attisdropped
-    AND attnotnull AND NOT atthasdef AND attidentity = '' AND attname <> ALL ($1::text[])
-ORDER BY attnum
-"""
+_SQL = statements("doctor")
+_MAY_SEE_REVISION = _SQL.may_see_revision
+_REVISION = _SQL.find_revision
+_COLUMNS = _SQL.find_columns
+_HAS_DEFAULT = _SQL.has_default_partition
+_MONTHS = _SQL.find_months_without_partition
 
 
 async def check_schema(connection: asyncpg.Connection[asyncpg.Record]) -> list[Finding]:
-    """Compare the tables and the user's rights with what is needed. Nothing, if the tables are missing.
+    """Compare the tables and the user's rights with what is needed. Nothing, if nothing was migrated.
 
     Raises:
         asyncpg.PostgresError: the user may not look.
     """
-    if not await connection.fetchval(_TABLES):
+    revision = await connection.fetchval(_REVISION) if await connection.fetchval(_MAY_SEE_REVISION) else None
+    expected = schema_at(revision)
+    found: dict[str, dict[str, Column]] = {table: {} for table in expected.tables}
+    for row in await connection.fetch(_COLUMNS, expected.tables):
+        found[row["table"]][row["name"]] = Column(*row)
+    if revision is None and not found["chat_log"]:
         return []
-    columns = await connection.fetch(_COLUMNS)
-    key = await connection.fetchval(_KEY)
-    has_default = await connection.fetchval(_HAS_DEFAULT_PARTITION)
-    months = [row[0] for row in await connection.fetch(_MONTHS_WITHOUT_PARTITION)]
-    needed = [(table, column) for table, columns in EXPORT_COLUMNS.items() for column in columns]
-    missing = await connection.fetch(_MISSING_FOR_EXPORTS, *map(list, zip(*needed, strict=True)))
-    required = await connection.fetch(_REQUIRED_OF_EXPORTS, _WRITTEN_TO_EXPORT_STATUS)
-    missing_columns = {table["relation"]: table["columns"] for table in missing}
-    missing_columns["chat_log"] = {name for name, _, _ in CHAT_LOG_COLUMNS} - {row["name"] for row in columns}
+    findings = [
+        finding
+        for table, columns in found.items()
+        for finding in _column_findings(table, expected.columns_of(table), columns)
+    ]
+    which = f"the columns of revision {expected.revision}"
+    there = {table: set(columns) for table, columns in found.items()}
     return [
-        *_column_findings(columns, key),
-        *_partition_findings(has_default, months),
-        *_export_findings(missing, [row[0] for row in required]),
-        *await check_indexes(connection, missing_columns),
+        *(findings or [Finding("schema", Level.OK, f"the tables have {which}")]),
+        *_partition_findings(
+            await connection.fetchval(_HAS_DEFAULT), [row[0] for row in await connection.fetch(_MONTHS)]
+        ),
+        *await check_indexes(connection, expected, there),
         *await check_rights(connection),
     ]
 
 
-def _column_findings(columns: Sequence[asyncpg.Record], key: list[str] | None) -> Iterator[Finding]:
-    problems = []
-    found = {column["name"]: (column["type"], column["required"]) for column in columns}
-    for name, kind, required in CHAT_LOG_COLUMNS:
-        needed = f"{kind}{' not null' if required else ''}"
-        if name not in found:
-            problems.append(f"chat_log.{name} is missing: it should be {needed}")
-        elif found[name] != (kind, required):
-            problems.append(f"chat_log.{name} is not {needed}")
-    known = {name for name, _, _ in CHAT_LOG_COLUMNS}
-    problems += [
-        f"chat_log.{column['name']} is required, and this version does not write it"
-        for column in columns
-        if column["name"] not in known and column["required"] and not column["has_default"]
-    ]
-    if key != CHAT_LOG_KEY:
-        problems.append(f"the primary key of chat_log is not ({', '.join(CHAT_LOG_KEY)})")
-    for problem in problems:
-        yield Finding("schema", Level.WRONG, problem, "someone changed it by hand: change it back")
-    if not problems:
-        yield Finding("schema", Level.OK, "chat_log has its columns and primary key")
-
-
-def _export_findings(missing: Sequence[asyncpg.Record], required: list[str]) -> Iterator[Finding]:
-    for table in missing:
-        name = table["relation"]
-        if not table["is_there"]:
-            what = f"the table {name} is missing: exports need it"
-            mend = "chatlog migrate up, or let the search_path name its schema"
-        else:
-            what = f"{name} has no column {', '.join(table['columns'])}: exports need it"
-            mend = "chatlog migrate up; if that does not help, let the table's owner add it"
+def _column_findings(
+    table: str, expected: Sequence[Column], found: Mapping[str, Column]
+) -> Iterator[Finding]:
+    if not found:
+        what, mend = f"the table {table} is missing", "let the search_path name its schema, or bring it back"
         yield Finding("schema", Level.WRONG, what, mend)
-    for name in required:
-        what = f"export_status.{name} is required, and this version does not write it"
-        yield Finding("schema", Level.WRONG, what, f"ALTER TABLE export_status ALTER {name} SET DEFAULT ...")
-    if not missing and not required:
-        yield Finding("schema", Level.OK, "the tables of exports have their columns")
+        return
+    is_ours_alone = table not in (*OTHERS, *ADOPTED)
+    mend = "someone changed it by hand: change it back" if is_ours_alone else "let the table's owner add it"
+    needed = _read(table, expected) if table in OTHERS else expected
+    if missing := [f"{column.name} ({column})" for column in needed if column.name not in found]:
+        yield Finding("schema", Level.WRONG, f"{table} has no column {', '.join(missing)}", mend)
+    for column in needed if is_ours_alone else ():
+        if column.name in found and str(found[column.name]) != str(column):
+            yield Finding("schema", Level.WRONG, f"{table}.{column.name} is not {column}", mend)
+    for name in _required_in_vain(table, expected, found):
+        what = f"{table}.{name} is required, and this version does not write it"
+        yield Finding("schema", Level.WRONG, what, f"ALTER TABLE {table} ALTER {name} SET DEFAULT ...")
+
+
+def _read(table: str, expected: Sequence[Column]) -> list[Column]:
+    """Return the columns that some role reads."""
+    names = columns_named("SELECT", table)
+    return [column for column in expected if names is None or column.name in names]
+
+
+def _required_in_vain(table: str, expected: Sequence[Column], found: Mapping[str, Column]) -> list[str]:
+    """Return the columns without which no row can be added, and which none of our roles gives."""
+    given = columns_named("INSERT", table)
+    if given is None:
+        given = frozenset(column.name for column in expected)
+    required = [column.name for column in found.values() if column.is_required and not column.has_default]
+    return [name for name in required if given and name not in given]
 
 
 def _partition_findings(has_default: bool, months: list[str]) -> Iterator[Finding]:

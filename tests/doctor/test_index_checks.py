@@ -10,9 +10,10 @@ import pytest
 
 import migrations
 from app.doctor.findings import Finding, Level
-from app.doctor.index_checks import NEEDED
+from app.doctor.index_checks import ANY_THAT_BEGINS_SO, NOT_NEEDED, WITHOUT
 from app.doctor.schema_checks import check_schema
 from app.postgres.connections import connect
+from migrations.schema import schema_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     Database = asyncpg.Connection[asyncpg.Record]
 
+NEEDED = [index for index in schema_at(None).indexes if index.name not in NOT_NEEDED]
 WITHOUT_SURVEY_INDEX = "DROP INDEX chat_log_survey_idx"
 #: As docs/operations.md has it made beforehand.
 SURVEY_INDEX_ALONE = (
@@ -67,19 +69,26 @@ async def partitions(database: Database) -> list[str]:
 async def test_every_index_that_is_dropped_is_told_and_its_remedy_brings_it_back(database: Database) -> None:
     assert await findings(database) == []
     for needed in NEEDED:
-        if needed.name == "dead_letters_topic_partition_offset_key":
-            await database.execute(f"ALTER TABLE dead_letters DROP CONSTRAINT {needed.name}")
+        if needed.name.endswith(("_key", "_pkey")):
+            await database.execute(f"ALTER TABLE {needed.table} DROP CONSTRAINT {needed.name} CASCADE")
         else:
             await database.execute(f"DROP INDEX {needed.name}")
 
         (told,) = await findings(database)
         assert told.level is Level.WRONG
-        assert told.message == f"{needed.name} is missing: {needed.without}"
+        sentence = WITHOUT.get(needed.name, "nothing keeps a row from being there twice")
+        assert told.message == f"{needed.name} is missing: {sentence}"
         statement, large, _ = told.mend.partition(" (if it is large")
         assert bool(large) is (needed.table == "chat_log")
 
         await database.execute(statement)
         assert await findings(database) == []
+
+
+def test_every_index_has_a_sentence_or_keeps_rows_apart() -> None:
+    assert [index.name for index in NEEDED if not index.is_unique and index.name not in WITHOUT] == []
+    known = {index.name for index in schema_at(None).indexes}
+    assert known.issuperset([*WITHOUT, *ANY_THAT_BEGINS_SO, *NOT_NEEDED])
 
 
 async def test_an_index_of_another_name_or_with_more_columns_will_do(database: Database) -> None:

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
 
 _PARTS = {
     "columns": """
-        SELECT concat_ws(' ', attrelid::regclass, attnum, attname, format_type(atttypid, atttypmod),
-                         attnotnull, attidentity, pg_get_expr(adbin, adrelid))
+        SELECT concat_ws(' ', attrelid::regclass, row_number() OVER (PARTITION BY attrelid ORDER BY attnum),
+                         attname, format_type(atttypid, atttypmod), attnotnull, attidentity,
+                         pg_get_expr(adbin, adrelid))
         FROM pg_attribute
         JOIN pg_class ON pg_class.oid = attrelid AND relkind IN ('r', 'p') AND attnum > 0
         LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
@@ -37,14 +38,17 @@ _PARTS = {
         WHERE relnamespace = current_schema()::regnamespace
     """,
     "rights": """
-        SELECT concat_ws(' ', oid::regclass, relacl) FROM pg_class
-        WHERE relnamespace = current_schema()::regnamespace
+        SELECT concat_ws(' ', oid::regclass, granted) FROM pg_class
+        CROSS JOIN unnest(coalesce(relacl, acldefault('r', relowner))) AS granted
+        WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
         UNION ALL
-        SELECT concat_ws(' ', attrelid::regclass, attname, attacl) FROM pg_attribute WHERE attacl IS NOT NULL
-            AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace)
+        SELECT concat_ws(' ', attrelid::regclass, attname, granted) FROM pg_attribute
+        CROSS JOIN unnest(attacl) AS granted
+        WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace)
     """,
     "comments": """
-        SELECT concat_ws(' ', objoid::regclass, objsubid, description) FROM pg_description
+        SELECT concat_ws(' ', objoid::regclass, attname, description) FROM pg_description
+        LEFT JOIN pg_attribute ON attrelid = objoid AND attnum = objsubid
         WHERE classoid = 'pg_class'::regclass
             AND objoid IN (SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace)
     """,

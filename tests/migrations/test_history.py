@@ -8,34 +8,32 @@ import pytest
 import migrations
 from migrations.history import LOCK_KEY
 from tests.migrations.catalog import describe
-from tests.migrations.connecting import connect_to
+from tests.migrations.connecting import connect_to, go_down, go_up
 from tests.services import eventually
 
 REVISIONS = migrations.known_revisions()
 LATEST = REVISIONS[-1]
 
 
-async def test_up_then_down_then_up_gives_the_same_schema(open_connection: migrations.Connect) -> None:
-    said: list[str] = []
-    await migrations.up(open_connection, say=said.append)
-    before = await _described(open_connection)
-    await migrations.down(open_connection, "base", say=said.append)
-    between = await _described(open_connection)
-    await migrations.up(open_connection, say=said.append)
-
-    assert await _described(open_connection) == before
-    assert between["functions"] == between["partitions"] == []
-    assert {line.split()[0] for line in between["columns"]} == {"chatlog_schema_version"}
-
-
-async def test_one_step_down_and_up_again_gives_the_same_schema(migrated: migrations.Connect) -> None:
-    before = await _described(migrated)
-    for _ in REVISIONS:
-        await migrations.down(migrated, say=lambda _: None)
+async def test_from_nothing_and_from_each_revision_and_back_the_schema_is_the_same(
+    open_connection: migrations.Connect,
+) -> None:
+    at = {}
     for revision in REVISIONS:
-        await migrations.up(migrated, revision, say=lambda _: None)
+        await go_up(open_connection, revision)
+        at[revision] = await _described(open_connection)
+    for revision in reversed(REVISIONS):
+        await go_down(open_connection, revision)
+        assert await _described(open_connection) == at[revision], f"down to {revision}"
+        await go_up(open_connection)
+        assert await _described(open_connection) == at[LATEST], f"up from {revision}"
 
-    assert await _described(migrated) == before
+    await go_down(open_connection, "base")
+    left = await _described(open_connection)
+    assert left["functions"] == left["partitions"] == []
+    assert {line.split()[0] for line in left["columns"]} == {"chatlog_schema_version"}
+    await go_up(open_connection)
+    assert await _described(open_connection) == at[LATEST], "up from nothing"
 
 
 async def test_up_says_what_it_did_and_then_that_nothing_is_left(open_connection: migrations.Connect) -> None:

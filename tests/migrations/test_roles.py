@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -7,6 +9,8 @@ import pytest
 
 import migrations
 from migrations.rights import RIGHTS
+from migrations.schema import OTHERS
+from sinks.postgres import survey_lookup
 from tests.migrations import theirs
 from tests.migrations.connecting import connect_to, go_down, go_up
 
@@ -232,29 +236,50 @@ def test_every_role_is_declared_and_tried() -> None:
 
 async def test_a_role_has_the_rights_that_are_declared_and_no_other(database: Database) -> None:
     granted = {
-        (row["role"], row["action"], row["relation"]): frozenset(row["columns"] or ())
+        (row["role"], row["action"], row["thing"]): frozenset(row["columns"] or ())
         for row in await database.fetch(_GRANTED)
     }
     assert granted == {
-        (role, right.action, right.table): frozenset(right.columns)
+        (role, right.action, right.thing): frozenset(right.columns)
         for role, rights in RIGHTS.items()
         for right in rights
     }
 
 
-#: The columns of what is granted on some, by hand or by `roles.up.sql`; none of what is granted on the whole.
+#: What is granted to our roles, with the columns of what is granted on some.
 _GRANTED = """
-    SELECT grantee::regrole::text AS role, privilege_type AS action, pg_class.oid::regclass::text AS relation,
+    SELECT grantee::regrole::text AS role, privilege_type AS action, pg_class.oid::regclass::text AS thing,
         NULL::text[] AS columns
     FROM pg_class CROSS JOIN aclexplode(relacl)
     WHERE grantee <> 0 AND grantee::regrole::text LIKE 'chatlog\\_%'
-        AND pg_class.oid <> 'chatlog_schema_version'::regclass
     UNION ALL
     SELECT grantee::regrole::text, privilege_type, attrelid::regclass::text, array_agg(attname::text)
     FROM pg_attribute CROSS JOIN aclexplode(attacl)
     WHERE grantee <> 0 AND grantee::regrole::text LIKE 'chatlog\\_%'
     GROUP BY 1, 2, 3
+    UNION ALL
+    SELECT grantee::regrole::text, privilege_type, replace(pg_proc.oid::regprocedure::text, ',', ', '), NULL
+    FROM pg_proc CROSS JOIN aclexplode(proacl)
+    WHERE pronamespace = current_schema()::regnamespace
+        AND grantee <> 0 AND grantee::regrole::text LIKE 'chatlog\\_%'
 """
+
+
+def test_the_documentation_names_what_each_role_may_change() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    for role, rights in RIGHTS.items():
+        (row,) = re.findall(rf"^\| `{role}` \| .* \| (.*) \|$", text, re.MULTILINE)
+        named = {name.partition(".")[0] for name in re.findall(r"`([\w.]+)`", row)}
+        changed = {right.thing for right in rights if right.action not in ("SELECT", "EXECUTE")}
+        assert changed <= named <= {right.thing for right in rights}, role
+
+
+@pytest.mark.parametrize("role", ["chatlog_writer", "chatlog_maintainer"])
+def test_whoever_may_not_look_surveys_up_is_told_the_grants_that_are_declared(role: str) -> None:
+    of_others = [right for right in RIGHTS[role] if right.thing in OTHERS]
+    assert survey_lookup._GRANTS.format(role=role) == "; ".join(
+        f"GRANT {right.action} ({', '.join(right.columns)}) ON {right.thing} TO {role}" for right in of_others
+    )
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
@@ -334,16 +359,18 @@ async def test_rights_that_were_changed_by_hand_are_put_right(
     migrated: migrations.Connect, database: Database
 ) -> None:
     await database.execute(
-        "GRANT ALL ON chat_log TO chatlog_reader; REVOKE ALL ON chat_log FROM chatlog_writer"
+        "GRANT ALL ON chat_log TO chatlog_reader; REVOKE ALL ON chat_log FROM chatlog_writer;"
+        "GRANT SELECT ON dead_letters TO chatlog_api"
     )
     await migrations.up(migrated, say=lambda _: None)
-    for role, right, has in (
-        ("chatlog_reader", "INSERT", False),
-        ("chatlog_reader", "SELECT", True),
-        ("chatlog_writer", "INSERT", True),
-        ("chatlog_writer", "DELETE", False),
+    for role, table, right, has in (
+        ("chatlog_reader", "chat_log", "INSERT", False),
+        ("chatlog_reader", "chat_log", "SELECT", True),
+        ("chatlog_writer", "chat_log", "INSERT", True),
+        ("chatlog_writer", "chat_log", "DELETE", False),
+        ("chatlog_api", "dead_letters", "SELECT", False),
     ):
-        assert await database.fetchval("SELECT has_table_privilege($1, 'chat_log', $2)", role, right) is has
+        assert await database.fetchval("SELECT has_table_privilege($1, $2, $3)", role, table, right) is has
 
 
 class TestOnAServerOfItsOwn:

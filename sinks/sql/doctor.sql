@@ -1,0 +1,91 @@
+-- What `chatlog check` asks of the catalog, as whichever user is connected. The tables are found by the search_path.
+
+-- name: may_see_revision
+-- Whether the user may know at which revision the tables are.
+SELECT has_table_privilege(to_regclass('chatlog_schema_version'), 'SELECT');
+
+-- name: find_revision
+-- The revision that the tables are at; no row before the first.
+SELECT version_num FROM chatlog_schema_version;
+
+-- name: find_columns
+-- The columns of those of the tables $1 that are there.
+SELECT
+    needed.name AS "table", attname::text AS name, format_type(atttypid, NULL) AS type,
+    attnotnull AS is_required, atthasdef OR attidentity <> '' AS has_default
+FROM unnest($1::text[]) AS needed (name)
+JOIN pg_attribute ON attrelid = to_regclass(needed.name) AND attnum > 0 AND NOT attisdropped
+ORDER BY "table", attnum;
+
+-- name: find_indexes
+-- The indexes of the tables $1 and of their partitions; without those of the tables $2 that were not made by us. What
+-- they are is in PostgreSQL's own words, without settings that change nothing but their size.
+WITH whole AS (
+    SELECT name, to_regclass(name) AS relation
+    FROM unnest($1::text[]) AS name
+    WHERE name <> ALL ($2::text[]) OR obj_description(to_regclass(name), 'pg_class') LIKE 'Made by chatlog:%'
+),
+part AS (
+    SELECT name, relation FROM whole
+    UNION ALL
+    SELECT name, inhrelid::regclass FROM whole JOIN pg_inherits ON inhparent = relation
+)
+SELECT
+    part.name AS "table", relation::text, relation = to_regclass(part.name) AS is_whole,
+    indexrelid::regclass::text AS name,
+    regexp_replace(
+        substring(pg_get_indexdef(indexrelid) FROM ' USING (.*)$'), ' WITH \([^)]*\)', ''
+    ) AS definition,
+    indisunique AS is_unique, indisprimary AS is_primary, indisvalid AS is_valid,
+    relkind = 'i' AND NOT relispartition AND NOT indisvalid AS is_left_over,
+    (SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = indexrelid) AS part_of
+FROM part
+LEFT JOIN pg_index ON indrelid = relation
+LEFT JOIN pg_class ON pg_class.oid = indexrelid
+WHERE relation IS NOT NULL
+ORDER BY relation::text, name;
+
+-- name: has_default_partition
+-- Whether there is a place for rows of a month without a partition.
+SELECT EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = to_regclass('chat_log') AND partdefid <> 0);
+
+-- name: find_months_without_partition
+-- Of this month and the next, those that have no partition. The session's time zone is UTC, as the partitions' bounds
+-- are.
+SELECT to_char(month, 'YYYY-MM')
+FROM generate_series(0, 1) AS ahead
+CROSS JOIN LATERAL (SELECT date_trunc('month', now()) + make_interval(months => ahead) AS month) AS needed
+WHERE NOT EXISTS (
+    SELECT FROM pg_inherits
+    JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhparent = to_regclass('chat_log') AND relname = 'chat_log_' || to_char(month, 'YYYY_MM')
+)
+ORDER BY month;
+
+-- name: find_user
+-- Who is connected, as GRANT has to name them.
+SELECT quote_ident(current_user);
+
+-- name: is_member
+-- Whether the user has what the role $1 has.
+SELECT coalesce(pg_has_role(to_regrole($1), 'USAGE'), false);
+
+-- name: find_refused
+-- Which of the rights $1 the user lacks, by their numbers from 0, and for which columns. A table or column that is
+-- missing altogether is neither granted nor refused; a function that is missing cannot be called.
+SELECT number - 1 AS number, refused.columns
+FROM ROWS FROM (
+    jsonb_to_recordset($1::jsonb) AS (action text, thing text, columns text[])
+) WITH ORDINALITY AS needed (action, thing, columns, number)
+CROSS JOIN LATERAL (
+    SELECT array_agg(attname::text ORDER BY array_position(needed.columns, attname::text)) AS columns
+    FROM pg_attribute
+    WHERE needed.columns IS NOT NULL AND attrelid = to_regclass(thing) AND attname = ANY (needed.columns)
+        AND NOT attisdropped AND NOT has_column_privilege(attrelid, attnum, action)
+) AS refused
+WHERE CASE
+    WHEN action = 'EXECUTE' THEN NOT coalesce(has_function_privilege(to_regprocedure(thing), action), false)
+    WHEN needed.columns IS NULL THEN NOT coalesce(has_table_privilege(to_regclass(thing), action), true)
+    ELSE refused.columns IS NOT NULL
+END
+ORDER BY number;
