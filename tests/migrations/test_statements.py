@@ -21,10 +21,7 @@ PARTS = {
         "export_data.*",
     ],
     "chatlog_api": [
-        *(f"exports.{what}_export" for what in ("insert", "find", "cancel", "retry", "remove")),
-        "exports.queue_requests",
-        "exports.find_*",
-        "exports.count_*",
+        "exports.*",
         "surveys.find_*",
         "surveys.count_*",
         "outbox.*",
