@@ -20,15 +20,31 @@ ANSWER_S = 60.0
 
 
 class ApiProcess:
-    """An API that a test may ask, and stop or kill."""
+    """An API that a test may ask, and stop or kill.
+
+    Args:
+        settings: as it reads them, but for its port.
+        directory: where it works, and its log is.
+        extra: variables of its environment beside the settings.
+        open_files: how many files it may have open.
+        at: the host by which it is asked.
+        port: where it listens.
+    """
 
     def __init__(
-        self, settings: Settings, directory: Path, extra: Mapping[str, str], open_files: int | None, at: str
+        self,
+        settings: Settings,
+        directory: Path,
+        extra: Mapping[str, str] | None = None,
+        *,
+        open_files: int | None = None,
+        at: str = "127.0.0.1",
+        port: int | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://{with_port(at, self.port)}"
         self._log = directory / f"api-{self.port}.log"
-        environment = {**os.environ, **as_environment(settings), "API_PORT": str(self.port), **extra}
+        environment = {**os.environ, **as_environment(settings), "API_PORT": str(self.port), **(extra or {})}
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(
                 limited(open_files, CHATLOG, "api"),
@@ -68,7 +84,7 @@ async def served(
     settings: Settings, directory: Path, *, open_files: int | None = None, at: str = "127.0.0.1", **extra: str
 ) -> AsyncIterator[ApiProcess]:
     """Run `chatlog api`, which may have so many files open; give it when it answers at an address."""
-    process = ApiProcess(settings, directory, extra, open_files, at)
+    process = ApiProcess(settings, directory, extra, open_files=open_files, at=at)
     try:
         await eventually(process.is_live)
         yield process
