@@ -19,7 +19,6 @@ import click
 import uvloop
 from pydantic import ValidationError
 from rich.console import Console
-from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TimeElapsedColumn
 from rich.table import Column
 from rich.text import Text
@@ -28,6 +27,7 @@ from app.commands.export_file import NewFile, StandardOutput
 from app.dead_letters.filters import Moment
 from app.postgres.connections import connect
 from app.settings import load_settings
+from app.web import words
 from models.entries import Direction
 from models.exports import Compression, ExportOptions, Format, Source, file_name
 from sinks.exports.stream import Export, estimate, write_export
@@ -112,9 +112,9 @@ def export(survey: str, owner: str, output: str | None, source: str, *, force: b
         where = "standard output" if name == STDOUT else name
         raise click.ClickException(f"{where} cannot be written: {error.strerror or error}") from None
     # Beside the data, not in it.
-    told = f"{written.rows:,} row{'s' if written.rows != 1 else ''}, {decimal(written.bytes)}"
+    told = f"{words.counted(written.rows, 'row')}, {words.size(written.bytes)}"
     if written.not_shown:
-        told += f", {written.not_shown:,} value{'s' if written.not_shown != 1 else ''} that no file can hold"
+        told += f", {words.counted(written.not_shown, 'value')} that no file can hold"
     click.echo(told if name == STDOUT else f"{told}: {name}", err=name == STDOUT)
 
 
@@ -176,7 +176,7 @@ def _telling(expected: int, written: Written) -> Iterator[None]:
     with Progress(
         BarColumn(),
         _Figure(lambda _: f"{written.rows:,} of about {max(expected, written.rows):,} rows"),
-        _Figure(lambda _: decimal(written.bytes)),
+        _Figure(lambda _: words.size(written.bytes)),
         _Figure(lambda elapsed_s: f"{written.rows / max(elapsed_s, 0.1):,.0f} rows/s"),
         TimeElapsedColumn(),
         console=console,

@@ -150,8 +150,8 @@ class ExportView:
         # An export of the system before has no such figures.
         if self.row.finished is None:
             return ""
-        rows = "1 row" if self.row.rows_done == 1 else f"{words.number(self.row.rows_done)} rows"
-        return f"{rows}, after {words.duration(self.row.finished - self.row.created)}"
+        took_s = (self.row.finished - self.row.created).total_seconds()
+        return f"{words.counted(self.row.rows_done, 'row')}, after {words.duration(took_s)}"
 
     @property
     def not_shown_in_words(self) -> str:

@@ -60,6 +60,7 @@ _ENVIRONMENT.filters |= {
     "size": words.size,
 }
 _ENVIRONMENT.globals |= {
+    "ages": words.AGES,
     "form_url": addresses.form,
     "provider_url": addresses.sign_in_by_provider,
     "static": address_of,

@@ -1,4 +1,4 @@
-"""Figures and times as people read them. Pure; the same words as the script of the pages uses."""
+"""Figures, sizes and times as people read them: on pages, in the views of workers, in terminals. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,24 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
-_AGES = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+#: Units of an age, in seconds. The script of the pages is given them: ages grow while a page is looked at.
+AGES = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+_DURATIONS = (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60), ("min", 60, "s", 1))
 _SIZES = ("kB", "MB", "GB", "TB")
 
 
-def number(value: int) -> str:
-    """Say a number with thousands set apart: `12,345`."""
-    return f"{value:,}"
+def number(value: float | None) -> str:
+    """Say a number with thousands set apart: `12,345`, `7.2`; with a fraction if small; a dash for None."""
+    if value is None:
+        return "–"
+    return f"{value:,.1f}" if abs(value) < 100 and value % 1 else f"{value:,.0f}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Say how many of something there are: `1 row`, `12,345 rows`."""
+    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def capped(value: int, cap: int) -> str:
@@ -26,7 +35,7 @@ def capped(value: int, cap: int) -> str:
 def size(size_bytes: int) -> str:
     """Say a size as file managers do, in powers of ten: `812 bytes`, `1.4 MB`."""
     if size_bytes < 1000:
-        return "1 byte" if size_bytes == 1 else f"{size_bytes} bytes"
+        return counted(size_bytes, "byte")
     value = float(size_bytes)
     for unit in _SIZES:
         value /= 1000
@@ -39,9 +48,9 @@ def size(size_bytes: int) -> str:
 def ago(moment: datetime, now: datetime) -> str:
     """Say how long ago a moment was: `just now`, `1 minute ago`, `3 days ago`."""
     seconds = (now - moment).total_seconds()
-    for unit, length in _AGES:
+    for unit, length in AGES:
         if count := int(seconds // length) if seconds > 0 else 0:
-            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+            return f"{counted(count, unit)} ago"
     return "just now"
 
 
@@ -59,15 +68,24 @@ def machine_readable(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def duration(length: timedelta) -> str:
-    """Say how long something took: `less than a second`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
-    seconds = int(length.total_seconds())
-    if seconds < 1:
-        return "less than a second"
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes, seconds = divmod(seconds, 60)
-    if minutes < 60:
-        return f"{minutes} min {seconds} s" if seconds else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+def duration(seconds: float | None) -> str:
+    """Say how long something took or lasts, in its two largest units.
+
+    `unknown`, `0 s`, `3.4 ms`, `440 ms`, `3.2 s`, `12 s`, `3 min 20 s`, `5 h 7 min`, `2 d 3 h`.
+
+    Args:
+        seconds: not negative; None if that is not known.
+    """
+    if seconds is None:
+        return "unknown"
+    if 0 < seconds < 0.9995:
+        return f"{number(seconds * 1000)} ms"
+    # What would be rounded up to the next unit belongs to it.
+    if seconds < 9.95:
+        return f"{number(round(seconds, 1))} s"
+    whole = round(seconds)
+    for unit, length, smaller, smaller_length in _DURATIONS:
+        if whole >= length:
+            rest = whole % length // smaller_length
+            return f"{whole // length} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"

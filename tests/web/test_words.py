@@ -46,18 +46,42 @@ def test_an_age_is_said_in_its_largest_unit(age: timedelta, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "said"),
+    ("seconds", "said"),
     [
-        (timedelta(milliseconds=400), "less than a second"),
-        (timedelta(seconds=59.9), "59 s"),
-        (timedelta(seconds=60), "1 min"),
-        (timedelta(seconds=200), "3 min 20 s"),
-        (timedelta(hours=2), "2 h"),
-        (timedelta(hours=2, minutes=5, seconds=50), "2 h 5 min"),
+        (None, "unknown"),
+        (0, "0 s"),
+        (0.0034, "3.4 ms"),
+        (0.44, "440 ms"),
+        (0.9996, "1 s"),
+        (3.21, "3.2 s"),
+        (9.96, "10 s"),
+        (12.4, "12 s"),
+        (59.6, "1 min"),
+        (200, "3 min 20 s"),
+        (3_600, "1 h"),
+        (18_420, "5 h 7 min"),
+        (86_400 * 2 + 3 * 3_600 + 59, "2 d 3 h"),
     ],
 )
-def test_a_duration_is_said_to_two_units(length: timedelta, said: str) -> None:
-    assert words.duration(length) == said
+def test_a_duration_is_said_in_its_two_largest_units(seconds: float | None, said: str) -> None:
+    assert words.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(None, "–"), (0, "0"), (7, "7"), (7.25, "7.2"), (1234567, "1,234,567"), (1234.5, "1,234"), (3.0, "3")],
+)
+def test_a_number_is_said_with_its_thousands_apart(value: float | None, said: str) -> None:
+    assert words.number(value) == said
+
+
+def test_one_of_something_is_not_many() -> None:
+    assert [words.counted(count, "row") for count in (0, 1, 2, 12_345)] == [
+        "0 rows",
+        "1 row",
+        "2 rows",
+        "12,345 rows",
+    ]
 
 
 def test_a_moment_is_said_to_the_second_and_in_utc_wherever_it_was_noted() -> None:

@@ -46,7 +46,7 @@ addEventListener("pageshow", () => {
 });
 
 // Times in the reader's own zone and still true while the page stays open.
-const ages = [["day", 86400], ["hour", 3600], ["minute", 60]];
+const ages = JSON.parse(root.dataset.ages); // as the server says them
 function ago(seconds) {
   for (const [unit, length] of ages) {
     const count = Math.floor(seconds / length);

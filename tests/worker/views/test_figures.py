@@ -1,11 +1,10 @@
-"""How figures are worked out and said: rates, quantiles, durations, states without what md holds."""
+"""How figures are worked out: rates, quantiles, states without what md holds."""
 
 import math
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from app.worker.views.page import duration, milliseconds, number
 from app.worker.views.rates import Rates
 from app.worker.views.states import describe
 from app.worker.watch.figures import Distribution, by_label, distributions, quantile, total, totals
@@ -15,39 +14,6 @@ KNOWN: State = {"forms": ["a"], "question": "q1", "md": {"pageid": "p", "phone":
 STATES: History = insert(
     insert(EMPTY_HISTORY, StateRecord("u", 1_000, KNOWN)), StateRecord("u", 2_000, {"forms": ["a", "b"]})
 )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (None, "unknown"),
-        (0, "0 s"),
-        (0.04, "0.0 s"),
-        (0.44, "0.4 s"),
-        (12.4, "12 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min"),
-        (200, "3 min 20 s"),
-        (3_600, "1 h"),
-        (18_420, "5 h 7 min"),
-        (86_400 * 2 + 3 * 3_600 + 59, "2 d 3 h"),
-    ],
-)
-def test_a_duration_is_said_in_its_two_largest_units(seconds: float | None, said: str) -> None:
-    assert duration(seconds) == said
-
-
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [(None, "–"), (0, "0"), (7, "7"), (7.25, "7.2"), (1234567, "1,234,567"), (1234.5, "1,234"), (3.0, "3")],
-)
-def test_a_number_is_said_with_its_thousands_apart(value: float | None, said: str) -> None:
-    assert number(value) == said
-
-
-def test_a_short_time_is_said_in_milliseconds() -> None:
-    assert milliseconds(0.0034) == "3.4 ms"
-    assert milliseconds(2.5) == "2,500 ms"
 
 
 @pytest.mark.parametrize(
