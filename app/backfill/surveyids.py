@@ -40,7 +40,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _BEFORE_ALL = ("", "", datetime(1, 1, 1, tzinfo=UTC), "")
 
 
-class Outcome(StrEnum):
+class RowOutcome(StrEnum):
     """What came of a row that had no surveyid; the words are for people."""
 
     FILLED = "filled"
@@ -50,7 +50,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Unfilled:
     """How many rows had no surveyid at the start.
 
     Attributes:
@@ -62,7 +62,7 @@ class Waiting:
     without_shortcode: int
 
 
-async def count_waiting(connection: Connection) -> Waiting:
+async def count_waiting(connection: Connection) -> Unfilled:
     """Count the rows without a surveyid.
 
     Raises:
@@ -72,12 +72,12 @@ async def count_waiting(connection: Connection) -> Waiting:
         row = await connection.fetchrow(_COUNT)
     except DRIVER_ERRORS as error:
         raise _trouble_of(error) from None
-    return Waiting(*row) if row else Waiting(0, 0)
+    return Unfilled(*row) if row else Unfilled(0, 0)
 
 
 async def fill_surveyids(
     connection: Connection, *, batch_rows: int = BATCH_ROWS, dry_run: bool = False
-) -> AsyncIterator[Counter[Outcome]]:
+) -> AsyncIterator[Counter[RowOutcome]]:
     """Look at every row that names a form and no survey, and fill in the survey where the rule tells it.
 
     Args:
@@ -103,19 +103,19 @@ async def fill_surveyids(
 
 async def _fill(
     connection: Connection, surveys: SurveyMap, rows: Sequence[asyncpg.Record], *, dry_run: bool
-) -> Counter[Outcome]:
-    outcomes: Counter[Outcome] = Counter()
+) -> Counter[RowOutcome]:
+    outcomes: Counter[RowOutcome] = Counter()
     found: list[tuple[str, datetime, str, str]] = []
     for shortcode, userid, timestamp, direction, pageid in rows:
         surveyid = surveys.surveyid_of(pageid, shortcode, (timestamp - _EPOCH) // _MICROSECOND)
         if surveyid is not None:
             found.append((userid, timestamp, direction, surveyid))
         elif pageid is not None and surveys.has_owner(pageid):
-            outcomes[Outcome.NO_SURVEY] += 1
+            outcomes[RowOutcome.NO_SURVEY] += 1
         else:
-            outcomes[Outcome.NO_OWNER] += 1
+            outcomes[RowOutcome.NO_OWNER] += 1
     if found:
-        outcomes[Outcome.FILLED] = len(found) if dry_run else await _update(connection, found)
+        outcomes[RowOutcome.FILLED] = len(found) if dry_run else await _update(connection, found)
     return outcomes
 
 

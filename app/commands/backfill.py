@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.backfill.surveyids import BATCH_ROWS, Outcome, Waiting, count_waiting, fill_surveyids
+from app.backfill.surveyids import BATCH_ROWS, RowOutcome, Unfilled, count_waiting, fill_surveyids
 from app.postgres.connections import connect
 from app.settings import load_settings
 
@@ -46,10 +46,10 @@ def surveyids(*, dry_run: bool, batch: int) -> None:
         click.echo(line)
 
 
-async def _surveyids(*, dry_run: bool, batch_rows: int) -> tuple[Waiting, Counter[Outcome]]:
+async def _surveyids(*, dry_run: bool, batch_rows: int) -> tuple[Unfilled, Counter[RowOutcome]]:
     # No limit on statements: to count many rows takes its time.
     connection = await connect(load_settings(), application_name="chatlog-backfill", statement_timeout_s=0)
-    outcomes: Counter[Outcome] = Counter()
+    outcomes: Counter[RowOutcome] = Counter()
     try:
         with _progress() as progress:
             task = progress.add_task("Looking up surveys" if dry_run else "Filling in surveys", total=None)
@@ -60,17 +60,17 @@ async def _surveyids(*, dry_run: bool, batch_rows: int) -> tuple[Waiting, Counte
                 progress.advance(task, batch.total())
     finally:
         connection.terminate()
-    outcomes[Outcome.NO_FORM] = waiting.without_shortcode
+    outcomes[RowOutcome.NO_FORM] = waiting.without_shortcode
     return waiting, outcomes
 
 
-def _told(waiting: Waiting, outcomes: Counter[Outcome], *, dry_run: bool) -> list[str]:
-    filled = "would be filled" if dry_run else Outcome.FILLED.value
-    names = {outcome: outcome.value for outcome in Outcome} | {Outcome.FILLED: filled}
+def _told(waiting: Unfilled, outcomes: Counter[RowOutcome], *, dry_run: bool) -> list[str]:
+    filled = "would be filled" if dry_run else RowOutcome.FILLED.value
+    names = {outcome: outcome.value for outcome in RowOutcome} | {RowOutcome.FILLED: filled}
     return [f"{waiting.rows:,} rows had no surveyid"] + [
         f"{outcomes[outcome]:>{len(f'{waiting.rows:,}')},} {name}"
         for outcome, name in names.items()
-        if outcome is Outcome.FILLED or outcomes[outcome]
+        if outcome is RowOutcome.FILLED or outcomes[outcome]
     ]
 
 

@@ -67,7 +67,7 @@ class _Run:
         self._screen = screen
         self._stopping = stopping
         self._started_at = time.monotonic()
-        self._running: list[Part] = []
+        self._running: list[RunningPart] = []
 
     async def to_the_end(self) -> int:
         """Start everything, do what was asked for, stop everything: the API, workers, then services."""
@@ -198,7 +198,7 @@ class Processes:
         return [*self.workers.values(), self.api]
 
 
-class Part(Protocol):
+class RunningPart(Protocol):
     """Something whose end is the end of the run."""
 
     @property

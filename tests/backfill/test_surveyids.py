@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.backfill.surveyids import Outcome, fill_surveyids
+from app.backfill.surveyids import RowOutcome, fill_surveyids
 from app.postgres.connections import connect, create_pool
 from models.entries import ChatLogEntry, Direction
 from sinks.postgres.chat_log import ChatLogSink
@@ -142,14 +142,14 @@ async def test_it_and_the_workers_do_not_get_into_each_others_way(tables: Settin
             new = [said(f"new {number} {each}", later_ms=1 + each, surveyid=FIRST) for each in range(100)]
             await store(tables, *old, *new)
 
-    async def fill() -> Counter[Outcome]:
+    async def fill() -> Counter[RowOutcome]:
         async with session(tables) as connection:
             return sum([batch async for batch in fill_surveyids(connection, batch_rows=50)], Counter())
 
     _, outcomes, again = await asyncio.gather(deliver_again(), fill(), fill())
 
     # Two at once share the work: what one has filled, the other leaves.
-    assert outcomes[Outcome.FILLED] + again[Outcome.FILLED] == 2_000
+    assert outcomes[RowOutcome.FILLED] + again[RowOutcome.FILLED] == 2_000
     async with session(tables) as connection:
         found = await connection.fetch("SELECT surveyid::varchar, count(*) FROM chat_log GROUP BY 1")
     assert [tuple(row) for row in found] == [(FIRST, 3_000)]

@@ -45,7 +45,7 @@ FEW = 20
 _FIELD = "partitioner"
 
 
-class Found(NamedTuple):
+class LikelyPartitioner(NamedTuple):
     """By which partitioner producers seem to work, and whether more records could tell otherwise."""
 
     partitioner: Partitioner
@@ -64,7 +64,7 @@ class PartitionerChoice:
 
     def __init__(
         self,
-        find: Callable[[], Awaitable[Found | None]],
+        find: Callable[[], Awaitable[LikelyPartitioner | None]],
         table: StateTable,
         homes: Homes,
         retry_policy: RetryPolicy,
@@ -97,13 +97,13 @@ class PartitionerChoice:
             )
         self.homes.settle(partitioner)
 
-    def _may_be_seen_better(self, found: Found) -> bool:
+    def _may_be_seen_better(self, found: LikelyPartitioner) -> bool:
         now = time.monotonic()
         if self._found_at is None:
             self._found_at = now
         return found.is_open and now - self._found_at < OPEN_FOR_S
 
-    async def _look(self) -> Found | None:
+    async def _look(self) -> LikelyPartitioner | None:
         try:
             return await self._find()
         except KafkaUnavailable as error:
@@ -112,7 +112,7 @@ class PartitionerChoice:
 
 async def find_partitioner(
     settings: Settings, topics: Topics, counts: Mapping[str, int], platform: Platform
-) -> Found | None:
+) -> LikelyPartitioner | None:
     """Look by which partitioner the states are where they are; of the events, while there are no states.
 
     Where events and states have equally many partitions and agree, both are evidence: of few users, another
@@ -141,7 +141,7 @@ async def find_partitioner(
     return found_in(of_states, states) if of_states else found_in(of_events, events)
 
 
-def found_in(users: Iterable[tuple[bytes, int]], partitions: int) -> Found:
+def found_in(users: Iterable[tuple[bytes, int]], partitions: int) -> LikelyPartitioner:
     """Tell by which partitioner users are where they are.
 
     Where none or several put a few users there, the next one may tell. With one partition nobody can. Records
@@ -150,7 +150,7 @@ def found_in(users: Iterable[tuple[bytes, int]], partitions: int) -> Found:
     seen = set(users)
     fitting = all_fitting(seen, partitions)
     is_open = partitions > 1 and len(seen) < FEW and len(fitting) != 1
-    return Found(fitting[0] if fitting else FALLBACK, is_open)
+    return LikelyPartitioner(fitting[0] if fitting else FALLBACK, is_open)
 
 
 def users_of_states(records: Iterable[ConsumerRecord]) -> Iterator[tuple[bytes, int]]:
