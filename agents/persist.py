@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from prometheus_client import Counter
 
 from models.dead_letters import from_record
@@ -67,8 +69,7 @@ class Persist:
         async with self._in_order:
             surveyid_of = (await self._surveys.known()).surveyid_of
         # From here to the sink without a pause: of messages with one key, the first in the log wins.
-        entries: list[ChatLogEntry] = []
-        records: list[ConsumerRecord] = []
+        entries: list[tuple[ChatLogEntry, ConsumerRecord]] = []
         bad: list[DeadLetter] = []
         for record in chunk:
             try:
@@ -76,30 +77,29 @@ class Persist:
             except BadRecord as error:
                 bad.append(dead_letter_of(record, error))
             else:
-                if entry.surveyid is None:
-                    entry.surveyid = surveyid_of(entry.pageid, entry.shortcode, entry.timestamp * 1000)
-                entries.append(entry)
-                records.append(record)
+                if entry.surveyid is None and (
+                    surveyid := surveyid_of(entry.pageid, entry.shortcode, entry.timestamp * 1000)
+                ):
+                    entry = replace(entry, surveyid=surveyid)
+                entries.append((entry, record))
         if refused := await self._sink.write(entries):
-            sources = {id(entry): record for entry, record in zip(entries, records, strict=True)}
-            bad.extend(dead_letter_of(sources[id(entry)], error) for entry, error in refused)
-            _tell_of_conflicts(bad)
+            bad.extend(dead_letter_of(record, error) for record, error in refused)
+            _tell_of_conflicts([record for record, error in refused if error.reason is Reason.KEY_CONFLICT])
         await self._dead_letters.send(bad)
         self.records_read.inc(len(chunk))
 
 
-def _tell_of_conflicts(dead_letters: Sequence[DeadLetter]) -> None:
-    conflicts = [letter for letter in dead_letters if letter.reason == Reason.KEY_CONFLICT]
-    if conflicts:
-        conflicts.sort(key=lambda letter: letter.offset)
+def _tell_of_conflicts(records: Sequence[ConsumerRecord]) -> None:
+    if records:
+        first = min(records, key=attrgetter("offset"))
         log.warning(
             "Two messages of one person in one millisecond: the first has the row, "
             "the later is kept with the dead letters",
             extra={
-                "topic": conflicts[0].topic,
-                "partition": conflicts[0].partition,
-                "offset": conflicts[0].offset,
-                "records": len(conflicts),
+                "topic": first.topic,
+                "partition": first.partition,
+                "offset": first.offset,
+                "records": len(records),
             },
         )
 
@@ -129,24 +129,22 @@ class KeepDeadLetters:
         Raises:
             CannotGoOn: one cannot be kept at all.
         """
-        sources: dict[int, ConsumerRecord] = {}
-        dead_letters: list[DeadLetter] = []
-        foreign: list[DeadLetter] = []
+        dead_letters: list[tuple[DeadLetter, ConsumerRecord]] = []
+        foreign: list[tuple[DeadLetter, ConsumerRecord]] = []
         for record in chunk:
             try:
                 dead_letter = from_record(record.key, record.value, tuple(record.headers))
             except BadRecord as error:
-                foreign.append(dead_letter_of(record, error))
+                foreign.append((dead_letter_of(record, error), record))
             else:
-                dead_letters.append(dead_letter)
-                sources[id(dead_letter)] = record
+                dead_letters.append((dead_letter, record))
         refused = await self._table.write(dead_letters)
-        foreign.extend(dead_letter_of(sources[id(dead_letter)], why) for dead_letter, why in refused)
+        foreign.extend((dead_letter_of(record, why), record) for record, why in refused)
         # Kept like any other, under its own place in the log, so that nothing is lost.
         if impossible := await self._table.write(foreign):
-            dead_letter, why = impossible[0]
+            record, why = impossible[0]
             raise CannotGoOn(
-                f"{dead_letter.topic}[{dead_letter.partition}]@{dead_letter.offset} cannot be kept: "
+                f"{record.topic}[{record.partition}]@{record.offset} cannot be kept: "
                 f"{why.detail}; run `chatlog check`"
             )
         self.foreign.inc(len(foreign))

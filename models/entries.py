@@ -43,7 +43,7 @@ class Direction(StrEnum):
 
 
 # No garbage can be in cycles here: values are text, numbers, and JSON.
-class ChatLogEntry(msgspec.Struct, gc=False):
+class ChatLogEntry(msgspec.Struct, frozen=True, gc=False):
     """One visible message. The fields are the columns of `chat_log`, in their order.
 
     Attributes:
@@ -79,7 +79,7 @@ class ChatLogEntry(msgspec.Struct, gc=False):
         return (self.userid, self.timestamp, self.direction)
 
 
-class _Decoded(ChatLogEntry, gc=False, kw_only=True):
+class _Decoded(ChatLogEntry, frozen=True, gc=False, kw_only=True):
     """An entry whose record already has every value as it is stored."""
 
     userid: Annotated[str, msgspec.Meta(min_length=1, max_length=SURELY_FITS)]

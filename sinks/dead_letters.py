@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter as Tally
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 from prometheus_client import Counter
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from models.errors import BadRecord
     from sinks.kafka.producer import RecordProducer
     from sinks.retry import RetryPolicy
+
+#: What a dead letter was read from.
+Source = TypeVar("Source")
 
 _INSERT = statements("dead_letters").insert_dead_letters
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -134,21 +137,29 @@ class DeadLetterTable:
             "chatlog_dead_letters_kept", "Dead letters copied to their table.", registry=registry
         )
 
-    async def write(self, dead_letters: Sequence[DeadLetter]) -> list[tuple[DeadLetter, BadRecord]]:
-        """Return when `dead_letters` are in the table, but for those that no row can hold, with the reason.
+    async def write(
+        self, dead_letters: Sequence[tuple[DeadLetter, Source]]
+    ) -> list[tuple[Source, BadRecord]]:
+        """Return when the dead letters are in the table, but for those that no row can hold.
+
+        Args:
+            dead_letters: each with what it was read from.
+
+        Returns:
+            What those were read from that no row can hold, with the reason.
 
         Raises:
             CannotGoOn: PostgreSQL refuses in a way that neither waiting nor leaving out a record mends.
         """
         rows, refused = await write_or_split(dead_letters, self._insert_when_possible)
         self.kept.inc(rows)
-        return refused
+        return [(source, why) for (_, source), why in refused]
 
-    async def _insert_when_possible(self, dead_letters: Sequence[DeadLetter]) -> int:
+    async def _insert_when_possible(self, dead_letters: Sequence[tuple[DeadLetter, object]]) -> int:
         return await self._retry_policy.run(lambda: self._insert(dead_letters))
 
-    async def _insert(self, dead_letters: Sequence[DeadLetter]) -> int:
-        columns = list(zip(*map(_row, dead_letters), strict=True))
+    async def _insert(self, dead_letters: Sequence[tuple[DeadLetter, object]]) -> int:
+        columns = list(zip(*(_row(dead_letter) for dead_letter, _ in dead_letters), strict=True))
         try:
             status = await self._pool.execute(_INSERT, *columns)
         except DRIVER_ERRORS as error:

@@ -126,7 +126,8 @@ class CaptureEvents:
         if away:
             # Else a partition that is read faster than the others would be far ahead where they meet.
             await join.wait_for_states(waited_for_ms)
-            bad.extend(dead_letter_of(record, error) for record, error in await self._repartition.lead(away))
+            refused = await self._repartition.lead(away)
+            bad.extend(dead_letter_of(record, error) for (record, _), error in refused)
         await self._capture(join, chunk.partition, here, waited_for_ms, bad)
         await self._dead_letters.send(bad)
         await join.note_events(chunk.partition, newest_ms, chunk.last_offset + 1)
@@ -165,15 +166,15 @@ class CaptureEvents:
 
     def _split(
         self, visible: list[_Visible], home: int | None
-    ) -> tuple[list[_Visible], dict[int, list[ConsumerRecord]]]:
+    ) -> tuple[list[_Visible], dict[int, list[tuple[ConsumerRecord, Moment]]]]:
         """Return the messages whose home this is, and the records of the others by their home."""
         home_of = self._homes.of
         here = [one for one in visible if home_of(one[3].userid) == home]
-        away: dict[int, list[ConsumerRecord]] = {}
+        away: dict[int, list[tuple[ConsumerRecord, Moment]]] = {}
         if len(here) < len(visible):
             for record, _, _, moment in visible:
                 if (elsewhere := home_of(moment.userid)) != home:
-                    away.setdefault(elsewhere, []).append(record)
+                    away.setdefault(elsewhere, []).append((record, moment))
         return here, away
 
     async def _capture(
@@ -329,17 +330,14 @@ class FeedStates:
         """Lead states home; one that is too large becomes a dead letter, and ends what was known."""
         if not away:
             return
-        records: dict[int, list[ConsumerRecord]] = {}
-        for record, _, home in away:
-            records.setdefault(home, []).append(record)
-        refused = {id(record): error for record, error in await self._repartition.lead(records)}
-        for record, state, home in away if refused else ():
-            if error := refused.get(id(record)):
-                bad.append(dead_letter_of(record, error))
-                if await self._repartition.lead({home: [_unknown_from(record, state)]}):
-                    raise CannotGoOn(
-                        f"{self._repartition.topic} takes no record: raise its max.message.bytes"
-                    )
+        records: dict[int, list[tuple[ConsumerRecord, StateRecord]]] = {}
+        for record, state, home in away:
+            records.setdefault(home, []).append((record, state))
+        for (record, state), error in await self._repartition.lead(records):
+            bad.append(dead_letter_of(record, error))
+            unknown = (_unknown_from(record, state), state)
+            if await self._repartition.lead({self._homes.of(state.userid): [unknown]}):
+                raise CannotGoOn(f"{self._repartition.topic} takes no record: raise its max.message.bytes")
 
     def _decode(self, records: Iterable[ConsumerRecord], bad: list[DeadLetter]) -> list[_StateRead]:
         """Return the states in some records; collect the records that are bad.

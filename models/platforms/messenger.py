@@ -16,6 +16,8 @@ keeping the record for a person to see.) Anything else that cannot be used, a sh
 included, is null in the row, and still to be seen in `raw_payload` or `metadata`.
 """
 
+from msgspec.structs import replace
+
 from models import JSON
 from models.decoding import decode_object
 from models.entries import ChatLogEntry, Direction
@@ -214,10 +216,12 @@ def _bot_entry(event: Event, moment: Moment, state: State) -> ChatLogEntry:
 def _media_entry(event: Event, category: Category, moment: Moment, state: State) -> ChatLogEntry:
     """Return the entry of what is no text: a person's, unless it is their bot that took a message back."""
     entry = _bot_entry(event, moment, state) if _is_echo(event) else _user_entry(event, moment, "", state)
-    entry.message_type = media_type(category, event)
-    if (content := media_content(category, event)) is not None:
-        entry.content = content
-    return entry
+    content = media_content(category, event)
+    return replace(
+        entry,
+        message_type=media_type(category, event),
+        content=entry.content if content is None else content,
+    )
 
 
 def _is_echo(event: Event) -> bool:

@@ -6,7 +6,7 @@ What is led home keeps its bytes and says where it came from (`models.repartitio
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aiokafka import ConsumerRecord
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from models.errors import BadRecord
     from sinks.kafka.producer import RecordProducer
 
+#: What was read in a record: it comes back with one that is refused.
+Read = TypeVar("Read")
 #: When Kafka got a record, where that is not known.
 NO_TIMESTAMP = -1
 
@@ -53,17 +55,24 @@ class Repartition:
             self.led_to[partition] = max(self.led_to[partition], end)
 
     async def lead(
-        self, records: Mapping[int, Sequence[ConsumerRecord]]
-    ) -> list[tuple[ConsumerRecord, BadRecord]]:
-        """Return when all in-sync replicas have the records of each home, in order; but for those refused."""
+        self, records: Mapping[int, Sequence[tuple[ConsumerRecord, Read]]]
+    ) -> list[tuple[tuple[ConsumerRecord, Read], BadRecord]]:
+        """Return when all in-sync replicas have the records of each home, in order; but for those refused.
+
+        Args:
+            records: by home; each with what was read in it.
+
+        Returns:
+            Those that the topic does not take, as they were given, with the reason.
+        """
         refused = await asyncio.gather(*(self._lead(home, some) for home, some in records.items()))
-        return [pair for some in refused for pair in some]
+        return [one for some in refused for one in some]
 
     async def _lead(
-        self, home: int, records: Sequence[ConsumerRecord]
-    ) -> list[tuple[ConsumerRecord, BadRecord]]:
-        async def produce(some: Sequence[ConsumerRecord]) -> int:
-            last_offset = await self._producer.send(self.topic, home, [_led(record) for record in some])
+        self, home: int, records: Sequence[tuple[ConsumerRecord, Read]]
+    ) -> list[tuple[tuple[ConsumerRecord, Read], BadRecord]]:
+        async def produce(some: Sequence[tuple[ConsumerRecord, Read]]) -> int:
+            last_offset = await self._producer.send(self.topic, home, [_led(record) for record, _ in some])
             self.led_to[home] = max(self.led_to[home], last_offset + 1)
             return len(some)
 

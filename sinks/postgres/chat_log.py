@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from models.entries import ChatLogEntry
+    from sinks.postgres.batching import Batched, Source
     from sinks.retry import RetryPolicy
 
-    #: The entries that are not in the table, and those whose key another message has there.
-    Found: TypeAlias = tuple[list[ChatLogEntry], list[tuple[ChatLogEntry, BadRecord]]]
+    #: An entry, what it was decoded from, and whose it is (`sinks.postgres.batching`).
+    _Batched: TypeAlias = Batched[ChatLogEntry]
+    #: What is not in the table, and what has a key that another message has there.
+    _Found: TypeAlias = tuple[list[_Batched], list[tuple[_Batched, BadRecord]]]
 
 _SQL = statements("chat_log")
 _INSERT = _SQL.insert_entries
@@ -81,8 +84,8 @@ class ChatLogSink:
         self._is_read_again = False
         self.figures = ChatLogFigures(registry)
 
-    async def write(self, entries: Sequence[ChatLogEntry]) -> list[tuple[ChatLogEntry, BadRecord]]:
-        """Write `entries` once each; return those that can never be stored, with the reason.
+    async def write(self, entries: Sequence[tuple[ChatLogEntry, Source]]) -> list[tuple[Source, BadRecord]]:
+        """Write entries once each; return what those were decoded from that can never be stored, and why.
 
         Of entries with one key, the first that was given and not refused is the row. Those that are the same
         message delivered again are fine; another message is refused with `KEY_CONFLICT`.
@@ -96,51 +99,57 @@ class ChatLogSink:
         """Stop writing what is not finished; its callers are cancelled. Idempotent."""
         await self._batcher.stop()
 
-    async def _write_batch(self, batch: list[ChatLogEntry]) -> list[tuple[ChatLogEntry, BadRecord]]:
+    async def _write_batch(self, batch: list[_Batched]) -> list[tuple[_Batched, BadRecord]]:
         started = time.monotonic()
         new, conflicts = await self._without_those_there(batch) if self._is_read_again else (batch, [])
-        rows, refused = await write_or_split(new, self._insert_when_possible)
-        if rows + len(refused) < len(new):
-            bad = {id(entry) for entry, _ in refused}
-            _, more = await self._find_when_possible([entry for entry in new if id(entry) not in bad])
+        accepted: list[_Batched] = []
+
+        async def insert(some: Sequence[_Batched]) -> int:
+            inserted = await self._retry_policy.run(lambda: self._insert(some))
+            accepted.extend(some)
+            return inserted
+
+        rows, refused = await write_or_split(new, insert)
+        if rows < len(accepted):
+            _, more = await self._find_when_possible(accepted)
             conflicts += more
         self._is_read_again = len(batch) - rows > MANY * len(batch)
         self.figures.note_batch(len(batch), rows, len(refused), len(conflicts), time.monotonic() - started)
         return refused + conflicts
 
-    async def _without_those_there(self, batch: list[ChatLogEntry]) -> Found:
+    async def _without_those_there(self, batch: list[_Batched]) -> _Found:
         try:
             return await self._find_when_possible(batch)
         except BadRecord:  # which of them, is found when they are written
             return batch, []
 
-    async def _insert_when_possible(self, entries: Sequence[ChatLogEntry]) -> int:
-        return await self._retry_policy.run(lambda: self._insert(entries))
-
-    async def _insert(self, entries: Sequence[ChatLogEntry]) -> int:
+    async def _insert(self, batch: Sequence[_Batched]) -> int:
+        """Insert entries in one transaction; return how many were not there."""
         try:
-            status = await self._pool.execute(_INSERT, encode_entries(entries).decode())
+            status = await self._pool.execute(
+                _INSERT, encode_entries([entry for entry, _, _ in batch]).decode()
+            )
         except DRIVER_ERRORS as error:
             raise classify(error) from None  # the chain could quote the row
         return int(status.rpartition(" ")[2])
 
-    async def _find_when_possible(self, entries: Sequence[ChatLogEntry]) -> Found:
-        return await self._retry_policy.run(lambda: self._find(entries))
+    async def _find_when_possible(self, batch: Sequence[_Batched]) -> _Found:
+        return await self._retry_policy.run(lambda: self._find(batch))
 
-    async def _find(self, entries: Sequence[ChatLogEntry]) -> Found:
-        """Look up the keys of `entries`."""
-        mids = [mid_of(entry) for entry in entries]
+    async def _find(self, batch: Sequence[_Batched]) -> _Found:
+        """Look up the keys of entries."""
+        mids = [mid_of(entry) for entry, _, _ in batch]
         asked = [
             {"userid": entry.userid, "timestamp": entry.timestamp, "direction": entry.direction, "mid": mid}
-            for entry, mid in zip(entries, mids, strict=True)
+            for (entry, _, _), mid in zip(batch, mids, strict=True)
         ]
         try:
             found = await self._pool.fetch(_FIND, _encode(asked).decode())
         except DRIVER_ERRORS as error:
             raise classify(error) from None  # the chain could quote the row
-        missing = [entries[row["position"]] for row in found if row["is_missing"]]
+        missing = [batch[row["position"]] for row in found if row["is_missing"]]
         conflicts = [
-            (entries[row["position"]], _key_conflict(mids[row["position"]] or "", row["mid"]))
+            (batch[row["position"]], _key_conflict(mids[row["position"]] or "", row["mid"]))
             for row in found
             if not row["is_missing"]
         ]

@@ -160,8 +160,8 @@ async def test_chunks_reach_the_sink_in_the_order_in_which_they_came() -> None:
         def __init__(self) -> None:
             self.written: list[int] = []
 
-        async def write(self, entries: Sequence[ChatLogEntry]) -> list[Any]:
-            self.written.extend(entry.timestamp for entry in entries)
+        async def write(self, entries: Sequence[tuple[ChatLogEntry, object]]) -> list[Any]:
+            self.written.extend(entry.timestamp for entry, _ in entries)
             return []
 
     sink, nowhere = Sink(), DeadLetterTopic(None, "nowhere", 1)  # type: ignore[arg-type] # nothing is sent

@@ -18,6 +18,7 @@ from sinks.postgres.chat_log import ChatLogSink
 from sinks.retry import RetryPolicy
 from tests.services import as_environment
 from tests.sinks.conftest import migrate
+from tests.sinks.sources import each_its_own_source
 from tests.survey_tables import ANN, BENS, FIRST, MADE, SECOND, SURVEY, execute, make_surveys, session
 from tests.workers import CHATLOG
 
@@ -195,7 +196,7 @@ async def store(settings: Settings, *entries: ChatLogEntry) -> None:
     pool = await create_pool(settings)
     try:
         sink = ChatLogSink(pool, RetryPolicy("test"), max_entries=500, max_wait_s=0, max_writes=2)
-        assert await sink.write(entries) == []
+        assert await sink.write(each_its_own_source(entries)) == []
     finally:
         pool.terminate()
 

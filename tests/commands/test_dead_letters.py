@@ -31,6 +31,7 @@ from sinks.dead_letters import DeadLetterTable
 from sinks.retry import RetryPolicy
 from tests.looking import ready
 from tests.services import as_environment, changed, eventually
+from tests.sinks.sources import each_its_own_source
 from tests.workers import CHATLOG, Workers, produce
 
 if TYPE_CHECKING:
@@ -452,7 +453,7 @@ async def keep(settings: Settings, letters: list[DeadLetter]) -> None:
     """Put dead letters into the table as the persist workers do."""
     pool = await create_pool(settings)
     try:
-        await DeadLetterTable(pool, RetryPolicy("test")).write(letters)
+        await DeadLetterTable(pool, RetryPolicy("test")).write(each_its_own_source(letters))
     finally:
         await pool.close()
 

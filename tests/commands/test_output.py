@@ -16,6 +16,7 @@ from sinks.dead_letters import DeadLetterTable
 from sinks.retry import RetryPolicy
 from tests.exporting import OWNER, SURVEY, make_survey
 from tests.services import as_environment
+from tests.sinks.sources import each_its_own_source
 from tests.workers import CHATLOG, prepare
 
 if TYPE_CHECKING:
@@ -76,7 +77,13 @@ async def test_no_command_ends_by_what_it_prints(api_system: Settings) -> None:
     said = "“no” 🙂 кто é"
     pool = await create_pool(api_system)
     await DeadLetterTable(pool, RetryPolicy("test")).write(
-        [DeadLetter("not_json", said, "тема-🙂", 0, 1, said.encode(), said.encode(), (), 1_760_000_000_000)]
+        each_its_own_source(
+            [
+                DeadLetter(
+                    "not_json", said, "тема-🙂", 0, 1, said.encode(), said.encode(), (), 1_760_000_000_000
+                )
+            ]
+        )
     )
     await pool.close()
     for command in COMMANDS:

@@ -22,6 +22,7 @@ from sinks.dead_letters import DeadLetterTable, DeadLetterTopic, dead_letter_of
 from sinks.errors import CannotGoOn
 from sinks.retry import RetryPolicy
 from tests.sinks.kafka.topics import make_topic, producing, records_in
+from tests.sinks.sources import each_its_own_source
 from tests.workers import count
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ async def test_a_consumed_record_is_kept_whole() -> None:
 
 async def test_dead_letters_are_rows_byte_for_byte(database: Settings, pool: asyncpg.Pool) -> None:
     table = DeadLetterTable(pool, RetryPolicy("test"))
-    assert await table.write(ODD) == []
+    assert await table.write(each_its_own_source(ODD)) == []
     assert {offset: columns(row) for offset, row in (await kept(database)).items()} == {
         letter.offset: as_kept(letter) for letter in ODD
     }
@@ -164,8 +165,8 @@ async def test_dead_letters_are_rows_byte_for_byte(database: Settings, pool: asy
 
 async def test_the_same_dead_letter_twice_is_one_row(database: Settings, pool: asyncpg.Pool) -> None:
     table = DeadLetterTable(pool, RetryPolicy("test"))
-    await table.write([dead_letter(1), dead_letter(1, detail="again"), dead_letter(2)])
-    await table.write([dead_letter(2, detail="later"), dead_letter(3)])
+    await table.write(each_its_own_source([dead_letter(1), dead_letter(1, detail="again"), dead_letter(2)]))
+    await table.write(each_its_own_source([dead_letter(2, detail="later"), dead_letter(3)]))
     assert {offset: row["detail"] for offset, row in (await kept(database)).items()} == dict.fromkeys(
         (1, 2, 3), "not JSON at character 3"
     )
@@ -190,7 +191,9 @@ async def test_one_that_no_row_can_hold_is_told_apart_from_its_neighbours(
     database: Settings, pool: asyncpg.Pool, impossible: DeadLetter, what: str
 ) -> None:
     table = DeadLetterTable(pool, RetryPolicy("test"))
-    ((letter, error),) = await table.write([dead_letter(10), impossible, dead_letter(11)])
+    ((letter, error),) = await table.write(
+        each_its_own_source([dead_letter(10), impossible, dead_letter(11)])
+    )
     assert letter == impossible
     assert what in error.detail
     assert set(await kept(database)) == {10, 11}
@@ -200,7 +203,7 @@ async def test_any_time_of_the_source_can_be_kept(database: Settings, pool: asyn
     """A producer may have given microseconds: that is a time in the year 57,000."""
     moments = [0, 1, 253_402_300_799_999, 253_402_300_800_000, 1_760_000_000_123_456, 2**63 - 1, -1, -(2**63)]
     await DeadLetterTable(pool, RetryPolicy("test")).write(
-        [dead_letter(number, timestamp_ms=moment) for number, moment in enumerate(moments)]
+        each_its_own_source(dead_letter(number, timestamp_ms=moment) for number, moment in enumerate(moments))
     )
     rows = await kept(database)
     assert [rows[n]["source_timestamp"] for n in range(len(moments))] == [
@@ -214,7 +217,7 @@ async def test_any_time_of_the_source_can_be_kept(database: Settings, pool: asyn
 async def test_a_missing_table_stops_with_what_to_do(database: Settings, pool: asyncpg.Pool) -> None:
     await pool.execute("DROP TABLE dead_letters")
     with pytest.raises(CannotGoOn, match="chatlog migrate up"):
-        await DeadLetterTable(pool, RetryPolicy("test")).write([dead_letter()])
+        await DeadLetterTable(pool, RetryPolicy("test")).write(each_its_own_source([dead_letter()]))
 
 
 any_header = st.tuples(st.text(max_size=8), st.none() | st.binary(max_size=8))
@@ -243,4 +246,4 @@ async def test_whatever_goes_through_the_topic_can_be_a_row(
 ) -> None:
     read_back = [from_record(*to_record(letter)) for letter in letters]
     assert read_back == letters
-    assert await DeadLetterTable(pool, RetryPolicy("test")).write(read_back) == []
+    assert await DeadLetterTable(pool, RetryPolicy("test")).write(each_its_own_source(read_back)) == []

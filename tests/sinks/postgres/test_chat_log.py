@@ -27,16 +27,18 @@ from sinks.retry import RetryPolicy
 from tests.faults.freezing import frozen
 from tests.services import LIMIT_S, changed, eventually, settings_for_tests
 from tests.sinks.conftest import migrate
+from tests.sinks.sources import each_its_own_source
 from tests.workers import count, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     import asyncpg
 
     from app.local.embedded import EmbeddedPostgres
     from app.settings import Settings
+    from models.errors import BadRecord
 
 NOW_MS = 1_760_000_000_123
 
@@ -67,6 +69,11 @@ def sink_on(pool: asyncpg.Pool, **limits: Any) -> ChatLogSink:
 def counted(sink: ChatLogSink, *names: str) -> tuple[int, ...]:
     """Return what the sink has counted under these names."""
     return tuple(total(getattr(sink.figures, name)) for name in names)
+
+
+async def write(sink: ChatLogSink, entries: Sequence[ChatLogEntry]) -> list[tuple[ChatLogEntry, BadRecord]]:
+    """Write entries; return those refused, with the reason."""
+    return await sink.write(each_its_own_source(entries))
 
 
 def retry_policy_of(sink: ChatLogSink) -> RetryPolicy:
@@ -125,7 +132,7 @@ async def test_a_row_is_the_entry_as_given(database: Settings, sink: ChatLogSink
         entry(9, raw_payload=False, metadata=[None]),
     ]
 
-    assert await sink.write(given) == []
+    assert await write(sink, given) == []
 
     found = await stored(database)
     assert found == {each.key: each for each in given}
@@ -139,7 +146,7 @@ async def test_a_time_is_stored_to_the_millisecond_from_1970_to_9999(
     spread = [TIMESTAMP_MAX_MS * step // 500 for step in range(500)]
     moments = sorted({*around, *spread})
 
-    await sink.write([entry(userid="u", timestamp=moment) for moment in moments])
+    await write(sink, [entry(userid="u", timestamp=moment) for moment in moments])
 
     connection = await connect(database)
     rows = await connection.fetch(
@@ -154,7 +161,7 @@ async def test_a_time_is_stored_to_the_millisecond_from_1970_to_9999(
 async def test_a_message_of_any_month_has_a_place(database: Settings, sink: ChatLogSink) -> None:
     now = datetime.now(UTC)
     moments = [0, NOW_MS, int(now.timestamp() * 1000), TIMESTAMP_MAX_MS]
-    assert await sink.write([entry(timestamp=moment) for moment in moments]) == []
+    assert await write(sink, [entry(timestamp=moment) for moment in moments]) == []
 
     connection = await connect(database)
     rows = await connection.fetch(
@@ -168,7 +175,7 @@ async def test_a_message_of_any_month_has_a_place(database: Settings, sink: Chat
 
 async def test_a_megabyte_is_a_message_too(database: Settings, sink: ChatLogSink) -> None:
     long = entry(1, content="ü" * 500_000 + "x" * 24, raw_payload={"text": "ü" * 500_000})
-    assert await sink.write([entry(0), long, entry(2)]) == []
+    assert await write(sink, [entry(0), long, entry(2)]) == []
     assert (await stored(database))[long.key] == long
 
 
@@ -197,7 +204,7 @@ async def test_what_someone_wrote_goes_from_bytes_to_row(database: Settings, sin
         b' "raw_payload": {%s: [%s]}, "metadata": {"x": {%s: %s}}}'
     )
 
-    assert await sink.write([decode_entry(template % ((sent,) * 7)) for sent, _ in NASTY.values()]) == []
+    assert await write(sink, [decode_entry(template % ((sent,) * 7)) for sent, _ in NASTY.values()]) == []
 
     rows = await rows_of(database)
     for what, (_, text) in NASTY.items():
@@ -213,7 +220,7 @@ async def test_numbers_that_json_allows_are_stored(database: Settings, sink: Cha
         b"[1e308, -1e-308, 123456789012345678901234567890, 0.1, -0.0,"
         b" 18446744073709551615, -9223372036854775808]}"
     )
-    assert await sink.write([decode_entry(raw)]) == []
+    assert await write(sink, [decode_entry(raw)]) == []
     (row,) = (await rows_of(database)).values()
     assert orjson.loads(row["raw_payload"]) == [
         1e308,
@@ -229,7 +236,7 @@ async def test_numbers_that_json_allows_are_stored(database: Settings, sink: Cha
 async def test_an_event_as_deep_as_can_be_read_can_be_stored(database: Settings, sink: ChatLogSink) -> None:
     deep = b'{"a":' * 128 + b"1" + b"}" * 128
     raw = b'{"userid": "u", "timestamp": 1, "direction": "bot", "content": "", "raw_payload": %s}' % deep
-    assert await sink.write([decode_entry(raw)]) == []
+    assert await write(sink, [decode_entry(raw)]) == []
     (row,) = (await rows_of(database)).values()
     assert json.loads(row["raw_payload"]) == json.loads(deep)
 
@@ -241,8 +248,8 @@ async def test_the_same_message_is_one_row_and_the_first_one_stays(
     database: Settings, sink: ChatLogSink
 ) -> None:
     first = [entry(1), entry(2), entry(1, content="again"), entry(1, direction=Direction.BOT)]
-    assert await sink.write(first) == []
-    assert await sink.write([entry(2, content="later"), entry(3)]) == []
+    assert await write(sink, first) == []
+    assert await write(sink, [entry(2, content="later"), entry(3)]) == []
 
     found = await stored(database)
     assert found == {
@@ -260,8 +267,8 @@ async def test_two_sinks_that_write_the_same_messages_at_once_do_not_stop_each_o
     shuffled = sorted(entries, key=lambda each: hash((each.userid, each.timestamp * 31 % 997)))
 
     await asyncio.gather(
-        *(sinks[0].write(entries[start : start + 500]) for start in range(0, 5_000, 500)),
-        *(sinks[1].write(shuffled[start : start + 700]) for start in range(0, 5_000, 700)),
+        *(write(sinks[0], entries[start : start + 500]) for start in range(0, 5_000, 500)),
+        *(write(sinks[1], shuffled[start : start + 700]) for start in range(0, 5_000, 700)),
     )
 
     assert set(await rows_of(database)) == {each.key for each in entries}
@@ -295,7 +302,7 @@ async def test_of_two_messages_with_one_key_the_first_in_the_log_stays_however_o
     # The second time, what is there is looked up first.
     for _ in range(2):
         sink = sink_on(pool, max_entries=150, max_writes=4)
-        refused = await asyncio.gather(*(sink.write(log[n : n + 50]) for n in range(0, len(log), 50)))
+        refused = await asyncio.gather(*(write(sink, log[n : n + 50]) for n in range(0, len(log), 50)))
         assert {item.content for some in refused for item, _ in some} == lost
         assert await stored(database) == first
         assert total(sink.figures.key_conflicts) == len(lost)
@@ -311,11 +318,11 @@ async def test_a_later_message_waits_for_a_first_one_that_is_held_up(
         "INSERT INTO chat_log (userid, timestamp, direction, content) VALUES "
         f"('a', 'epoch'::timestamptz + {NOW_MS + 1} * interval '1 millisecond', 'user', '')",
     ):
-        first = asyncio.create_task(sink.write(held_up))
+        first = asyncio.create_task(write(sink, held_up))
         await eventually(lambda: is_writing(sink, 1))
-        later = asyncio.create_task(sink.write([entry(2, content="later"), entry(5)]))
+        later = asyncio.create_task(write(sink, [entry(2, content="later"), entry(5)]))
         # By the time that these are written, those before them would be.
-        await sink.write(unrelated)
+        await write(sink, unrelated)
         assert not later.done()
 
     assert [await first, await later] == [[], []]
@@ -355,14 +362,14 @@ def said(mid: object, number: int = 0, how: str = "message", **fields: Any) -> C
 async def test_a_message_whose_key_another_one_has_is_refused(
     sink: ChatLogSink, there: ChatLogEntry, comes: ChatLogEntry, is_lost: bool
 ) -> None:
-    assert await sink.write([there]) == []
+    assert await write(sink, [there]) == []
 
     # Alone, once as it is inserted and once as it is looked up first; and as it comes out of the topic.
     for again in (comes, comes, decode_entry(encode_entry(comes))):
-        refused = await sink.write([again])
+        refused = await write(sink, [again])
         assert [(item, why.reason) for item, why in refused] == [(again, Reason.KEY_CONFLICT)] * is_lost
     # And in one batch with what it is compared to, which is there by now.
-    in_a_batch = [item for item, _ in await sink.write([entry(1), there, entry(2), comes, entry(3)])]
+    in_a_batch = [item for item, _ in await write(sink, [entry(1), there, entry(2), comes, entry(3)])]
 
     assert in_a_batch == [comes] * is_lost
     assert total(sink.figures.key_conflicts) == 4 * is_lost
@@ -373,7 +380,7 @@ async def test_what_a_conflict_says_names_both_messages_and_nothing_that_was_sai
     database: Settings, sink: ChatLogSink
 ) -> None:
     long = "m" * 10_000
-    ((_, why),) = await sink.write([said("m_first", content="secret"), said(long, content="secret too")])
+    ((_, why),) = await write(sink, [said("m_first", content="secret"), said(long, content="secret too")])
     assert "m_first" in why.detail
     assert "m" * 100 in why.detail
     assert len(why.detail) < 300
@@ -384,11 +391,11 @@ async def test_what_a_conflict_says_names_both_messages_and_nothing_that_was_sai
 
 async def test_a_log_that_is_read_again_gets_what_is_missing(database: Settings, sink: ChatLogSink) -> None:
     log = [entry(number) for number in range(300)]
-    await sink.write(log[:200])
-    await sink.write(log[:100])
-    assert await sink.write(log) == []
+    await write(sink, log[:200])
+    await write(sink, log[:100])
+    assert await write(sink, log) == []
     await execute(database, "DELETE FROM chat_log WHERE timestamp < (SELECT max(timestamp) FROM chat_log)")
-    assert await sink.write(log) == []
+    assert await write(sink, log) == []
     assert await stored(database) == {each.key: each for each in log}
     assert counted(sink, "rows", "duplicates") == (200 + 100 + 299, 100 + 200 + 1)
 
@@ -402,7 +409,7 @@ async def test_a_row_that_the_database_refuses_does_not_hold_up_its_neighbours(
     await execute(database, "ALTER TABLE chat_log ADD CONSTRAINT no_poison CHECK (content <> 'poison')")
     entries = [entry(n, content="poison" if n in {0, 137, 138, 999} else "fine") for n in range(1000)]
 
-    refused = await sink.write(entries)
+    refused = await write(sink, entries)
 
     assert {item.timestamp - NOW_MS for item, _ in refused} == {0, 137, 138, 999}
     assert {error.reason for _, error in refused} == {Reason.REJECTED_BY_DATABASE}
@@ -431,7 +438,7 @@ async def test_an_error_for_content_leaves_out_the_one_that_made_it(
     bad = [entry(2 * n, content=f"secret {code}") for n, code in enumerate(codes)]
     good = [entry(2 * n + 1) for n in range(len(codes))]
 
-    refused = await sink.write([*good, *bad])
+    refused = await write(sink, [*good, *bad])
 
     assert {item.key: error.detail[-6:-1] for item, error in refused} == {
         each.key: code for each, code in zip(bad, codes, strict=True)
@@ -443,7 +450,7 @@ async def test_an_error_for_content_leaves_out_the_one_that_made_it(
 async def test_a_missing_table_stops_with_what_to_do(database: Settings, sink: ChatLogSink) -> None:
     await execute(database, "DROP TABLE chat_log CASCADE")
     with pytest.raises(CannotGoOn, match="chatlog migrate up"):
-        await sink.write([entry(0)])
+        await write(sink, [entry(0)])
 
 
 async def test_a_user_without_rights_stops_with_what_to_do(database: Settings) -> None:
@@ -454,7 +461,7 @@ async def test_a_user_without_rights_stops_with_what_to_do(database: Settings) -
     pool = await create_pool(changed(database, database_url=SecretStr(as_role)), min_size=0)
     try:
         with pytest.raises(CannotGoOn, match="`chatlog check` tells which role to grant"):
-            await sink_on(pool).write([entry(0)])
+            await write(sink_on(pool), [entry(0)])
     finally:
         pool.terminate()
         await execute(database, CUT)
@@ -465,7 +472,7 @@ async def test_a_user_without_rights_stops_with_what_to_do(database: Settings) -
 async def test_a_column_that_is_not_there_stops_the_sink(database: Settings, sink: ChatLogSink) -> None:
     await execute(database, "ALTER TABLE chat_log DROP COLUMN question_ref CASCADE")
     with pytest.raises(CannotGoOn, match="chatlog check"):
-        await sink.write([entry(0)])
+        await write(sink, [entry(0)])
 
 
 # -- while the database has its troubles
@@ -504,7 +511,7 @@ async def test_connections_cut_in_the_middle_of_writes_lose_and_double_nothing(
     while cut < 10 or retry_policy_of(sink).retries < 3:
         entries = [entry(len(written) + number) for number in range(2_000)]
         refused = await asyncio.gather(
-            *(sink.write(entries[start : start + 100]) for start in range(0, len(entries), 100))
+            *(write(sink, entries[start : start + 100]) for start in range(0, len(entries), 100))
         )
         assert refused == [[]] * 20
         written += entries
@@ -539,7 +546,7 @@ async def test_a_locked_table_is_waited_for(database: Settings) -> None:
     pool = await create_pool(changed(database, database_timeout_s=1.0), min_size=0)
     sink = sink_on(pool)
     async with locked(database, "LOCK TABLE chat_log IN ACCESS EXCLUSIVE MODE"):
-        writing = asyncio.create_task(sink.write([entry(0)]))
+        writing = asyncio.create_task(write(sink, [entry(0)]))
         await eventually(lambda: waits(sink, "57014"))  # the statement's time is over
         assert not writing.done()
     assert await writing == []
@@ -553,7 +560,7 @@ async def test_a_database_that_is_read_only_for_now_is_waited_for(
     """As one is that fails over to its standby."""
     name = database.database.require_url().rpartition("/")[2]
     await execute(database, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    writing = asyncio.create_task(sink.write([entry(0)]))
+    writing = asyncio.create_task(write(sink, [entry(0)]))
     await eventually(lambda: waits(sink, "25006"))
     connection = await connect(database)
     await connection.execute("SET default_transaction_read_only = off")
@@ -582,7 +589,7 @@ async def test_a_server_that_crashes_and_comes_back_finds_its_writes_waiting(
     async def write_on() -> None:
         while not enough.is_set():
             some = [entry(next(numbers)) for _ in range(100)]
-            assert await sink.write(some) == []
+            assert await write(sink, some) == []
             written.extend(some)
 
     writing = asyncio.gather(*(write_on() for _ in range(8)))
@@ -605,9 +612,9 @@ async def test_writes_to_a_frozen_server_are_abandoned_in_time(
 ) -> None:
     pool = await create_pool(own_database, min_size=0)
     sink = sink_on(pool)
-    await sink.write([entry(0)])
+    await write(sink, [entry(0)])
     with frozen(dedicated_postgres.pid):
-        writing = asyncio.create_task(sink.write([entry(1)]))
+        writing = asyncio.create_task(write(sink, [entry(1)]))
         await asyncio.wait({writing}, timeout=0.5)
         began = asyncio.get_running_loop().time()
         await sink.abandon()
@@ -615,14 +622,14 @@ async def test_writes_to_a_frozen_server_are_abandoned_in_time(
         assert asyncio.get_running_loop().time() - began < STOP_S + own_database.database.timeout_s / 2
         await asyncio.wait({writing}, timeout=LIMIT_S)
         assert writing.cancelled()
-    assert await sink.write([entry(2)]) == []
+    assert await write(sink, [entry(2)]) == []
     assert {(0), (2)} <= {key[1] - NOW_MS for key in await rows_of(own_database)}
     pool.terminate()
 
 
 async def test_what_was_abandoned_can_be_written_again(database: Settings, sink: ChatLogSink) -> None:
     async with locked(database, "LOCK TABLE chat_log IN ACCESS EXCLUSIVE MODE"):
-        writing = [asyncio.create_task(sink.write([entry(number)])) for number in range(3)]
+        writing = [asyncio.create_task(write(sink, [entry(number)])) for number in range(3)]
         await asyncio.wait(writing, timeout=0.2)
         await sink.abandon()
         await sink.abandon()
@@ -630,7 +637,7 @@ async def test_what_was_abandoned_can_be_written_again(database: Settings, sink:
         assert all(task.cancelled() for task in writing)
         assert retry_policy_of(sink).waiting_since is None
 
-    assert await sink.write([entry(number) for number in range(3)]) == []
+    assert await write(sink, [entry(number) for number in range(3)]) == []
     assert await count(database) == 3
 
 
@@ -638,5 +645,5 @@ async def test_a_round_trip_through_the_topics_format_changes_nothing(
     database: Settings, sink: ChatLogSink
 ) -> None:
     given = [entry(n, content=chr(n * 37 % 0xD7FF + 1) * 5, metadata={"n": n / 7}) for n in range(300)]
-    await sink.write([decode_entry(encode_entry(each)) for each in given])
+    await write(sink, [decode_entry(encode_entry(each)) for each in given])
     assert await stored(database) == {each.key: each for each in given}
