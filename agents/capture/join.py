@@ -3,9 +3,9 @@
 Two topics are read side by side and either can run ahead. An event may be joined once every partition of the
 states has been read up to the event's time, or to where it ended when the event began to wait: in which of
 them its user's states are is nothing to rely on. States are not read on while a user's history would grow
-beyond `RUN_AHEAD`, or `AHEAD_MAX` of a partition are ahead of the events, unless events wait for just that.
-So one side always goes on: states stop only while no event waits for them, and events that do not wait move
-the frontier that lets histories forget.
+beyond a bound, or too many of a partition are ahead of the events (`agents.capture.headroom`), unless events
+wait for just that. So one side always goes on: states stop only while no event waits for them, and events
+that do not wait move the frontier that lets histories forget.
 
 How far the partitions are that other workers read, their watermarks tell (`agents.capture.watermarks`).
 """
@@ -19,67 +19,48 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agents.capture.watermarks import NEVER_MS, NOTHING_READ, Mark, MarksAtHome, Watermarks
+from agents.capture.headroom import Headroom, StatesAhead
+from agents.capture.home_join import HomeJoin
+from agents.capture.times import DISORDER_MS
+from agents.capture.watermarks import NEVER_MS, NOTHING_READ, Mark, Watermarks, whole_ms
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-#: How far out of order the times in one partition may be: users' phones, several bots, retries.
-DISORDER_MS = 10_000
-#: States of one user, all still needed by events to come, at which the states wait for the events.
-RUN_AHEAD = 64
-#: The same for all users of a partition: what is needed by events to come is kept in memory. A quarter of a
-#: kilobyte each, and as many as events use up in the second between two commits.
-AHEAD_MAX = 10_000
+    from agents.capture.logs import Logs
+
+    #: Returns the join of the group's present generation.
+    JoinOf = Callable[[], Awaitable["Join"]]
+
 #: How often a waiting side looks whether the other has come to the end of its log.
 LOOK_S = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
-    """How far the partitions of one topic go, and how far they have been worked on.
-
-    Attributes:
-        partitions: how many it has.
-        mine: those that this worker reads.
-        ends: asks the brokers for the offset after the last record of every partition.
-        done_to: of one of them, the offset below which no record is worked on again. For events, what is
-            committed: those that are acknowledged and not committed are read again when the worker dies.
-    """
-
-    partitions: int
-    mine: frozenset[int]
-    ends: Callable[[], Awaitable[Mapping[int, int]]]
-    done_to: Callable[[int], int]
-
-
-@dataclass(frozen=True, slots=True)
-class Logs:
-    """The logs that meet: as producers wrote them, and what of them was led home."""
-
-    states: Log
-    events: Log
-    states_led: Log
-    events_led: Log
-
-
 @dataclass(slots=True)
 class _StatesRead:
-    """One partition of the states, as this worker reads it."""
+    """One partition of the states, as this worker reads it; `Join.note_states` moves it on.
 
-    #: Up to this time they are in the table or led home, but for those that are out of order.
+    Attributes:
+        read_to: up to this time they are in the table or led home, but for those that are out of order.
+        applied_to: the offset below which they are.
+        ahead: those that events to come may still need; `Join.states_ahead` lets go of the others.
+    """
+
     read_to: float = -math.inf
     applied_to: int = 0
-    #: Of each chunk that events may still need: how far states were read, and how many it had.
-    ahead: deque[tuple[float, int]] = field(default_factory=deque)
-    states_ahead: int = 0
+    ahead: StatesAhead = field(default_factory=StatesAhead)
 
 
 @dataclass(slots=True)
 class _EventsRead:
-    """One partition of the events, as this worker reads it."""
+    """One partition of the events, as this worker reads it.
 
-    #: Of each chunk that was joined or led home and may be read again: the offset after it, and its time.
+    Attributes:
+        handled: of each chunk that was joined or led home and may be read again: the offset after it, and its
+            time. `Join.note_events` adds to it; what is committed leaves it when the worker says how far.
+        committed_ms: the latest time of what has left it.
+    """
+
     handled: deque[tuple[int, float]] = field(default_factory=deque)
     committed_ms: float = -math.inf
 
@@ -88,7 +69,7 @@ class Join:
     """What one worker knows of both topics' progress, during one generation of its group.
 
     Times are in ms. A record that claims to be from the year 9999 must not move a clock there, so callers
-    `clamp` what a record claims by when Kafka got it.
+    clamp (`agents.capture.times`) what a record claims by when Kafka got it.
 
     Args:
         logs: what meets.
@@ -142,12 +123,7 @@ class Join:
         """
         read = self._states_of(partition)
         read.read_to = max(read.read_to, newest_ms)
-        if len(read.ahead) >= AHEAD_MAX:  # events that need the first of them have long not come
-            states_before = read.ahead.pop()[1]
-            read.ahead.append((read.read_to, states_before + states))
-        else:
-            read.ahead.append((read.read_to, states))
-        read.states_ahead += states
+        read.ahead.note(read.read_to, states)
         read.applied_to = max(read.applied_to, next_offset)
         mark = self._mark_of_states(partition)
         self._marks[partition] = mark
@@ -162,11 +138,13 @@ class Join:
 
     def states_ahead(self, partition: int) -> int:
         """How many states of a partition have been read that events to come may need, by whole chunks."""
-        read = self._states_of(partition)
-        needed_from = self.at_home(partition).needed_from if partition in self.homes else self._needed_from
-        while read.ahead and read.ahead[0][0] < needed_from:
-            read.states_ahead -= read.ahead.popleft()[1]
-        return read.states_ahead
+        ahead = self._states_of(partition).ahead
+        ahead.forget(self.at_home(partition).needed_from if partition in self.homes else self._needed_from)
+        return ahead.states
+
+    def headroom(self, partition: int) -> Headroom:
+        """Return how far states of a partition may be read ahead that are at hand now."""
+        return Headroom(self, lambda: self.is_waited_for(partition))
 
     def is_waited_for(self, partition: int) -> bool:
         """Whether an event, of whichever worker, waits for states later than those that were read of it."""
@@ -240,7 +218,7 @@ class Join:
             events_led_to=events_led_to,
             joined={partition: logs.events_led.done_to(partition) for partition in logs.events_led.mine},
             needed_from_ms=self._needed_from_here(),
-            wanted_ms=_whole(self._wanted_ms),
+            wanted_ms=whole_ms(self._wanted_ms),
         )
         self._hear(watermarks)
         return watermarks
@@ -297,95 +275,22 @@ class Join:
 
     def _needed_from_here(self) -> int | None:
         return min(
-            (_whole(self.at_home(partition).needed_from) for partition in self.logs.events_led.mine),
+            (whole_ms(self.at_home(partition).needed_from) for partition in self.logs.events_led.mine),
             default=None,
         )
 
     def _mark_of_states(self, partition: int) -> Mark:
         read = self._states_of(partition)
-        return Mark(max(read.applied_to, self.logs.states.done_to(partition)), _whole(read.read_to))
+        return Mark(max(read.applied_to, self.logs.states.done_to(partition)), whole_ms(read.read_to))
 
     def _mark_of_events(self, partition: int) -> Mark:
         read, committed = self._events_of(partition), self.logs.events.done_to(partition)
         while read.handled and read.handled[0][0] <= committed:
             read.committed_ms = max(read.committed_ms, read.handled.popleft()[1])
-        return Mark(committed, _whole(read.committed_ms))
+        return Mark(committed, whole_ms(read.committed_ms))
 
     def _states_of(self, partition: int) -> _StatesRead:
         return self._states.setdefault(partition, _StatesRead())
 
     def _events_of(self, partition: int) -> _EventsRead:
         return self._events.setdefault(partition, _EventsRead())
-
-
-class HomeJoin:
-    """The meeting of the events and states of those users who have their home in one partition number."""
-
-    def __init__(self, join: Join, partition: int) -> None:
-        self._join = join
-        self.partition = partition
-        logs = join.logs
-        self.states = MarksAtHome(lambda: logs.states_led.done_to(partition))
-        self.events = MarksAtHome(lambda: logs.events_led.done_to(partition))
-        #: Held while histories are read, altered and written: states come from two topics.
-        self.table = asyncio.Lock()
-        self._events_waiting = 0
-        self._needed_from = -math.inf
-
-    def note(self, watermarks: Watermarks) -> None:
-        """Heed what a worker says, this one or another."""
-        _note(self.states, watermarks.states, watermarks.states_led_to, self.partition)
-        _note(self.events, watermarks.events, watermarks.events_led_to, self.partition)
-
-    async def wait_for_states(self, event_ms: float) -> None:
-        """Return when the states that an event of this time needs are in the table."""
-        self._events_waiting += 1
-        try:
-            await self._join.wait_until_read(event_ms, self.states.marks)
-        finally:
-            self._events_waiting -= 1
-
-    @property
-    def is_waited_for(self) -> bool:
-        """Whether an event waits for states."""
-        return self._events_waiting > 0
-
-    @property
-    def needed_from(self) -> float:
-        """No event that is still to be read, or read again, needs to know what was true before this."""
-        marks = self.events.marks()
-        if len(marks) == self._join.logs.events.partitions:
-            joined_to = min(
-                mark.time_ms for partition, mark in marks.items() if self._may_still_bring_events(partition)
-            )
-            if joined_to != NEVER_MS:
-                self._needed_from = max(self._needed_from, joined_to - DISORDER_MS)
-        return self._needed_from
-
-    def _may_still_bring_events(self, partition: int) -> bool:
-        """Whether events of users who have their home here may come in on a partition.
-
-        Where none was ever led home, none comes in elsewhere, unless what is read shows it. Its own partition
-        counts even at its end: events can be held up on their way to Kafka, and the states be there. A home
-        that has none, as there are more homes than partitions, is brought events by any.
-        """
-        has_own = self.partition < self._join.logs.events.partitions
-        return not has_own or partition == self.partition or not self._join.is_idle(partition)
-
-
-def _note(at_home: MarksAtHome, marks: Mapping[int, Mark], led_to: list[int], home: int) -> None:
-    for partition, mark in marks.items():
-        at_home.note(partition, mark, led_to[home])
-
-
-def _whole(ms: float) -> int:
-    return NEVER_MS if ms == -math.inf else int(ms)
-
-
-def clamp(claimed_ms: int, record_ms: int, slack_ms: int = 0) -> int:
-    """Return the time that a record claims, but no later than `slack_ms` after Kafka got it (-1: not known).
-
-    To wait, with slack: clocks differ, and to wait too long does no harm. To move a clock, without: else who
-    relies on it looks too early.
-    """
-    return min(claimed_ms, record_ms + slack_ms) if record_ms >= 0 else claimed_ms

@@ -8,6 +8,7 @@ the entries, or led home (`models.repartitioning`) below the offset that stands 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,6 +67,11 @@ class Watermarks(msgspec.Struct, frozen=True):
     joined: dict[int, int]
     needed_from_ms: int | None
     wanted_ms: int
+
+
+def whole_ms(ms: float) -> int:
+    """Return a time as watermarks have it: whole, and `NEVER_MS` where there is none yet."""
+    return NEVER_MS if ms == -math.inf else int(ms)
 
 
 _decoder = msgspec.json.Decoder(Watermarks)

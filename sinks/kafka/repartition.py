@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from aiokafka import ConsumerRecord
 
+from models.errors import BadRecord
 from models.repartitioning import Source, source_in, with_source
 from sinks.kafka.delivery import OutRecord
 from sinks.splitting import write_or_split
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from prometheus_client import Counter
 
-    from models.errors import BadRecord
     from sinks.kafka.producer import RecordProducer
 
 #: What was read in a record: it comes back with one that is refused.
@@ -81,7 +81,21 @@ class Repartition:
         return refused
 
 
-def at_source(record: ConsumerRecord) -> ConsumerRecord:
+def all_at_source(
+    records: Iterable[ConsumerRecord],
+) -> tuple[list[ConsumerRecord], list[tuple[ConsumerRecord, BadRecord]]]:
+    """Return records that were led home as they were where they came from; and those of somebody else."""
+    led: list[ConsumerRecord] = []
+    foreign: list[tuple[ConsumerRecord, BadRecord]] = []
+    for record in records:
+        try:
+            led.append(_at_source(record))
+        except BadRecord as error:
+            foreign.append((record, error))
+    return led, foreign
+
+
+def _at_source(record: ConsumerRecord) -> ConsumerRecord:
     """Return a record that was led home as it was read where it came from.
 
     Raises:

@@ -17,9 +17,11 @@ import orjson
 from aiokafka import ConsumerRecord
 from prometheus_client import Counter
 
-from agents.capture.events import CaptureEvents, ChatLogTopic, FeedStates
+from agents.capture.events import CaptureEvents, ChatLogTopic
 from agents.capture.homes import Homes
-from agents.capture.join import Join, Log, Logs
+from agents.capture.join import Join
+from agents.capture.logs import Log, Logs
+from agents.capture.states import FeedStates
 from agents.capture.watermarks import decode_watermarks, encode_watermarks
 from agents.chunks import Chunk
 from models.errors import BadRecord, Reason

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, cast
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from agents.capture.join import Join, Log, Logs
+from agents.capture.join import Join
+from agents.capture.logs import Log, Logs
 from app.worker.capture.homes import PARTITION
 from models.partitioners import Partitioner
 from sinks.errors import ServiceDown

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 from prometheus_client import CollectorRegistry, Counter
 
-from agents.capture.events import CaptureEvents, ChatLogTopic, FeedStates
+from agents.capture.events import CaptureEvents, ChatLogTopic
 from agents.capture.homes import Homes
+from agents.capture.states import FeedStates
 from agents.chunks import ChunkRunner
 from app.kafka.clients import client_settings
 from app.kafka.topic_admin import check_partitions

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.capture import events as capture
-from agents.capture.join import DISORDER_MS
+from agents.capture import headroom, states
+from agents.capture.times import DISORDER_MS
 from app.worker.watch.figures import by_label, total
 from models.fields import TIMESTAMP_MAX_MS
 from models.partitioners import Partitioner, partition_of
@@ -28,8 +28,8 @@ RUN_AHEAD, AHEAD_MAX = 6, 12
 @pytest.fixture(autouse=True, scope="module")
 def _short_histories() -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(capture, "RUN_AHEAD", RUN_AHEAD)
-        patch.setattr(capture, "AHEAD_MAX", AHEAD_MAX)
+        patch.setattr(headroom, "RUN_AHEAD", RUN_AHEAD)
+        patch.setattr(headroom, "AHEAD_MAX", AHEAD_MAX)
         yield
 
 
@@ -430,7 +430,7 @@ def test_after_a_bad_state_the_one_before_it_is_no_longer_in_force(
 
 
 def test_a_state_too_large_to_be_kept_leaves_what_fits_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capture, "STATE_MAX_BYTES", 1_000)
+    monkeypatch.setattr(states, "STATE_MAX_BYTES", 1_000)
 
     async def test() -> None:
         events, states = in_turn(1, 1_000), in_turn(2, 1_000)

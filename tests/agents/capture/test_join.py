@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from agents.capture import join
-from agents.capture.join import DISORDER_MS, LOOK_S, Join, Log, Logs, clamp
+from agents.capture import headroom
+from agents.capture.join import LOOK_S, Join
+from agents.capture.logs import Log, Logs
+from agents.capture.times import DISORDER_MS, clamp
 from agents.capture.watermarks import NEVER_MS, NOTHING_READ, Mark, Watermarks
 from tests import virtual_time
 
@@ -391,14 +393,14 @@ def test_states_are_ahead_of_what_the_events_that_meet_them_need() -> None:
 
 
 def test_states_without_events_are_counted_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(join, "AHEAD_MAX", 3)
+    monkeypatch.setattr(headroom, "AHEAD_MAX", 3)
 
     async def test() -> None:
         both = Both()
         for number in range(10):
             await both.read(NOW_MS + number, number, states=2)
         assert both.join.states_ahead(0) == 20
-        assert len(both.join._states[0].ahead) == 3
+        assert len(both.join._states[0].ahead._chunks) == 3
 
     virtual_time.run(test())
 
