@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from agents.exports.file import ExportFiles
     from agents.exports.run import Run
     from sinks.exports.log import ExportLog
-    from sinks.retry import RetryPolicy
 
 log = logging.getLogger(__name__)
 
@@ -68,14 +67,12 @@ class ExportAttempts:
     Attributes:
         rows: the rows of the jobs.
         files: makes the files.
-        retry_policy: waits while PostgreSQL is down.
         pace: how often a row is updated.
         figures: counts what was done.
     """
 
     rows: ExportLog
     files: ExportFiles
-    retry_policy: RetryPolicy
     pace: Pace = field(default_factory=Pace)
     figures: ExportFigures = field(default_factory=ExportFigures)
 
@@ -85,8 +82,11 @@ class ExportAttempts:
         Raises:
             CannotGoOn: the row cannot be updated, and waiting does not mend it.
         """
-        if not await self.retry_policy.run(lambda: self._claim(run)):
+        claim = await self.rows.claim(run.lease)
+        if claim is None:
             return Outcome.NOT_OURS
+        run.attempt, run.good_until = claim.attempt, claim.until - self.pace.margin_s
+        run.enter(Status.QUERYING)
         try:
             if run.attempt > ATTEMPTS_MAX:
                 raise Doomed(Failure.ATTEMPTS, _TOO_OFTEN)  # noqa: TRY301  handled like any other
@@ -96,20 +96,11 @@ class ExportAttempts:
         except ServiceDown as error:
             self.figures.interrupted.inc()
             log.warning("An export begins anew", extra={**run.fields, "error": str(error)})
-            await self.retry_policy.run(lambda: self.rows.release(run.lease, was_to_blame=True))
+            await self.rows.release(run.lease, was_to_blame=True)
             return Outcome.INTERRUPTED
         except Doomed as doomed:
             return await self._fail(run, doomed)
         return await self._finish(run, made)
-
-    async def _claim(self, run: Run) -> bool:
-        asked_at = time.monotonic()
-        attempt = await self.rows.claim(run.lease)
-        if attempt is None:
-            return False
-        run.attempt, run.good_until = attempt, self._good_until(asked_at)
-        run.enter(Status.QUERYING)
-        return True
 
     async def _while_leased(self, run: Run) -> MadeFile:
         """Make the file; stop when the lease is lost."""
@@ -149,26 +140,22 @@ class ExportAttempts:
         """
         asked_at = time.monotonic()
         extent, _ = run.look()
-        if not await self.rows.extend(run.lease, extent):
+        until = await self.rows.extend(run.lease, extent)
+        if until is None:
             raise LeaseLost
-        run.good_until, run.beat_at = self._good_until(asked_at), asked_at
+        run.good_until, run.beat_at = until - self.pace.margin_s, asked_at
         if time.monotonic() >= run.good_until:
             raise LeaseLost
 
-    def _good_until(self, asked_at: float) -> float:
-        return asked_at + self.rows.lease.total_seconds() - self.pace.margin_s
-
     async def _finish(self, run: Run, made: MadeFile) -> Outcome:
         progress = run.progress
-        is_ours = await self.retry_policy.run(
-            lambda: self.rows.finish(
-                run.lease,
-                key=made.key,
-                link=made.link,
-                rows=progress.rows,
-                size_bytes=progress.bytes,
-                not_shown=progress.not_shown,
-            )
+        is_ours = await self.rows.finish(
+            run.lease,
+            key=made.key,
+            link=made.link,
+            rows=progress.rows,
+            size_bytes=progress.bytes,
+            not_shown=progress.not_shown,
         )
         if not is_ours:
             return await self._clean_up(run)
@@ -182,13 +169,13 @@ class ExportAttempts:
 
     async def _clean_up(self, run: Run) -> Outcome:
         """Remove a file that was cancelled in its last moment; not one that another attempt has finished."""
-        row = await self.retry_policy.run(lambda: self.rows.look(run.job.export_id))
+        row = await self.rows.look(run.job.export_id)
         if row is None or row.removed or row.status == Status.FAILED:
             await self.files.remove(run)
         return self._lose(run)
 
     async def _fail(self, run: Run, doomed: Doomed) -> Outcome:
-        if not await self.retry_policy.run(lambda: self.rows.fail(run.lease, doomed.reason)):
+        if not await self.rows.fail(run.lease, doomed.reason):
             return self._lose(run)
         self.figures.failed.labels(doomed.failure).inc()
         log.warning("An export has failed", extra={**run.fields, "error": doomed.failure.value})

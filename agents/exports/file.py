@@ -20,7 +20,6 @@ from sinks.storage.errors import UploadLost
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
-    from datetime import timedelta
     from types import TracebackType
 
     import asyncpg
@@ -68,14 +67,14 @@ class ExportFiles:
         connect: gives a connection of the export's own, without a limit on how long a statement takes.
         key_of: the key of a job's file.
         own_keys: whether no other job's file can have that key, so that it may be deleted.
-        link_lives: how long a link is good for.
+        link_lives_s: how long a link is good for.
     """
 
     storage: ObjectStorage
     connect: Connect
     key_of: Callable[[ExportJob], str]
     own_keys: bool
-    link_lives: timedelta
+    link_lives_s: float
 
     async def make(self, run: Run, may_appear: Callable[[], Awaitable[None]]) -> MadeFile:
         """Make the file of `run.job`; `run` tells how far it is.
@@ -137,7 +136,7 @@ class ExportFiles:
             with storing:
                 await upload.complete()
         with storing:
-            return MadeFile(key, await self.storage.link(key, file_name=name, expires=self.link_lives))
+            return MadeFile(key, await self.storage.link(key, file_name=name, expires_s=self.link_lives_s))
 
     async def _read(self, run: Run, write: Callable[[bytes], Awaitable[None]]) -> None:
         job = run.job

@@ -19,6 +19,7 @@ from prometheus_client import Counter, Gauge
 from agents.exports.attempt import ExportAttempts, Outcome
 from agents.exports.run import Run
 from agents.exports.turns import Turns
+from agents.side_by_side import side_by_side
 from models.errors import BadRecord, Reason
 from models.exports import ExportJob
 from models.owners import owner_address
@@ -100,15 +101,8 @@ class Exports:
         Raises:
             CannotGoOn: the rows cannot be read or updated, and waiting does not mend it.
         """
-        try:
-            async with asyncio.TaskGroup() as group:
-                records = [group.create_task(self._handle(record)) for record in chunk]
-        except ExceptionGroup as errors:
-            # The runner tells of one, which stops the worker whatever the others are.
-            raise errors.exceptions[0] from None
-        if any(record.cancelled() for record in records):
-            # An attempt was cancelled by a stop, and not the chunk itself: it must not count as done.
-            raise asyncio.CancelledError
+        # An attempt that is cancelled by a stop cancels this as well: the chunk must not count as done.
+        await side_by_side(*(self._handle(record) for record in chunk))
         self.jobs_read.inc(len(chunk))
 
     async def stop(self) -> None:
@@ -118,10 +112,11 @@ class Exports:
             attempt.cancel()
         if not runs:
             return
-        letting_go = [asyncio.create_task(self._release(run)) for run in runs.values()]
-        await asyncio.wait({*runs, *letting_go}, timeout=LET_GO_S)
-        for late in letting_go:
-            late.cancel()
+        releases = {asyncio.create_task(self._release(run)): run for run in runs.values()}
+        await asyncio.wait({*runs, *releases}, timeout=LET_GO_S)
+        for release, run in releases.items():
+            if release.cancel():
+                _tell_not_released(run, f"PostgreSQL did not answer within {LET_GO_S:g} s")
 
     def alive_at(self, partition: int) -> float:
         """Return when the jobs of a partition last showed life, by `time.monotonic()`.
@@ -157,9 +152,8 @@ class Exports:
 
     async def _settle(self, job: ExportJob, partition: int) -> None:
         """Return when the job's row is final, or was removed; raise BadRecord if it has none."""
-        rows, retry_policy = self.attempts.rows, self.attempts.retry_policy
         for pause_s in _pauses():
-            row = await retry_policy.run(lambda: rows.look(job.export_id))
+            row = await self.attempts.rows.look(job.export_id)
             self._looked_at[partition] = time.monotonic()
             _check_belongs(job, row)
             if row is None or row.settled:
@@ -191,10 +185,14 @@ class Exports:
         try:
             await self.attempts.rows.release(run.lease, was_to_blame=False)
         except SinkError as error:
-            log.warning(
-                "A job could not be released; it is taken over when its lease has run out",
-                extra={**run.fields, "error": str(error)},
-            )
+            _tell_not_released(run, str(error))
+
+
+def _tell_not_released(run: Run, error: str) -> None:
+    log.warning(
+        "A job could not be released; it is taken over when its lease has run out",
+        extra={**run.fields, "error": error},
+    )
 
 
 def _check_belongs(job: ExportJob, row: ExportRow | None) -> None:

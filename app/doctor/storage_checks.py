@@ -6,7 +6,6 @@ Leaves nothing behind but, where it is asked to, the lifecycle rule.
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -68,7 +67,7 @@ async def _check_links(storage: ObjectStorage, settings: Settings) -> AsyncItera
         await upload.write(_CONTENT)
         await upload.complete()
     try:
-        link = await storage.link(key, file_name="check.txt", expires=timedelta(minutes=1))
+        link = await storage.link(key, file_name="check.txt", expires_s=60)
         signed, unsigned = await _get(link), await _get(link.partition("?")[0])
     except (aiohttp.ClientError, TimeoutError) as error:
         # Those who follow links may be elsewhere, and find what we do not.

@@ -113,7 +113,9 @@ class ExportFiles:
             if not await self._has(row.object_key):
                 raise FileGone("The storage no longer has the file: export again.", row)
             return await self._storage.link(
-                row.object_key, file_name=_file_name(row, row.object_key), expires=self._link_good_for
+                row.object_key,
+                file_name=_file_name(row, row.object_key),
+                expires_s=self._link_good_for.total_seconds(),
             )
 
     async def gone_of(self, rows: Iterable[ExportRow]) -> set[UUID]:

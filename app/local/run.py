@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
+from agents.side_by_side import side_by_side
 from app.local.api import Api
 from app.local.directory import run_directory
 from app.local.errors import UpFailed
@@ -17,7 +18,6 @@ from app.local.narrator import Narrator
 from app.local.ports import LastPorts, claim_port
 from app.local.sample_owners import load_owners
 from app.local.services import Services
-from app.local.side_by_side import side_by_side
 from app.local.stopping import Stopping
 from app.local.workers import Worker
 from app.postgres.connections import server_of

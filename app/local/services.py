@@ -7,12 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import migrations
+from agents.side_by_side import side_by_side
 from app.kafka.topic_admin import check_partitions, ensure_topics
 from app.kafka.topic_differences import TopicState
 from app.local.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedStorage, FetchProgress
 from app.local.embedded.ports import is_free
 from app.local.environment import settings_of_run
-from app.local.side_by_side import side_by_side
 from app.postgres.connections import connect, server_of
 
 if TYPE_CHECKING:

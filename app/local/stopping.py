@@ -7,7 +7,7 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from app.local.side_by_side import side_by_side
+from agents.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,6 +7,7 @@ nothing of its successor's. Making the file is not done here.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from sinks.retry import RetryPolicy
+
 #: How long a worker may be silent before another takes its job over.
-LEASE = timedelta(seconds=45)
+LEASE_S = 45.0
 
 _SQL = statements("exports")
 _LOOK = _SQL.look_at_export
@@ -68,6 +71,19 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A job that was taken.
+
+    Attributes:
+        attempt: which one this is, from 1 on.
+        until: how long the lease lasts at least, by `time.monotonic()`.
+    """
+
+    attempt: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Extent:
     """How far a job is: rows read, bytes stored, and rows to expect if that is known."""
 
@@ -80,39 +96,56 @@ class Extent:
 class ExportLog:
     """Looks at the rows of jobs and updates them, one statement each.
 
-    All methods raise ServiceDown when PostgreSQL cannot be used for now, and CannotGoOn when waiting does not
-    mend it.
+    While PostgreSQL is down, all methods but `extend` wait. They raise CannotGoOn when waiting does not mend
+    it.
 
     Args:
         pool: connections as a worker's sinks use them.
-        lease: how long a claim or an extension is good for.
+        retry_policy: waits while PostgreSQL is down.
+        lease_s: how long a claim or an extension is good for.
     """
 
-    def __init__(self, pool: asyncpg.Pool, lease: timedelta = LEASE) -> None:
+    def __init__(self, pool: asyncpg.Pool, retry_policy: RetryPolicy, lease_s: float = LEASE_S) -> None:
         self._pool = pool
-        self.lease = lease
+        self._retry_policy = retry_policy
+        self._lease_s = lease_s
 
     async def look(self, export_id: UUID) -> ExportRow | None:
         """Return how a job is; None if there is no such row."""
-        try:
-            row = await self._pool.fetchrow(_LOOK, export_id)
-        except DRIVER_ERRORS as error:
-            raise classify(error) from None
+        row = await self._retry_policy.run(lambda: self._fetch(_LOOK, export_id))
         return None if row is None else ExportRow(*row)
 
-    async def claim(self, lease: Lease) -> int | None:
-        """Take a job; return which attempt this is, from 1 on, or None if it is not to be had."""
-        try:
-            attempt = await self._pool.fetchval(_CLAIM, lease.export_id, lease.token, self.lease)
-        except DRIVER_ERRORS as error:
-            raise classify(error) from None
-        return None if attempt is None else int(attempt)
+    async def claim(self, lease: Lease) -> Claim | None:
+        """Take a job; return None if it is not to be had."""
 
-    async def extend(self, lease: Lease, extent: Extent) -> bool:
-        """Keep a job, and note how far it is; False if the lease is lost: the work must stop."""
-        return await self._update(
-            _EXTEND, lease, self.lease, extent.status.value, extent.rows, extent.size_bytes, extent.estimate
+        async def claim() -> Claim | None:
+            until = time.monotonic() + self._lease_s
+            row = await self._fetch(_CLAIM, lease.export_id, lease.token, timedelta(seconds=self._lease_s))
+            return None if row is None else Claim(row["attempt"], until)
+
+        return await self._retry_policy.run(claim)
+
+    async def extend(self, lease: Lease, extent: Extent) -> float | None:
+        """Keep a job, and note how far it is.
+
+        Returns:
+            How long the lease lasts at least, by `time.monotonic()`; None if it is lost: the work must stop.
+
+        Raises:
+            ServiceDown: PostgreSQL cannot be used for now. The lease ends meanwhile, so the caller decides
+                how long to try.
+        """
+        until = time.monotonic() + self._lease_s
+        done = await self._execute(
+            _EXTEND,
+            lease,
+            timedelta(seconds=self._lease_s),
+            extent.status.value,
+            extent.rows,
+            extent.size_bytes,
+            extent.estimate,
         )
+        return until if done else None
 
     async def finish(
         self, lease: Lease, *, key: str, link: str, rows: int, size_bytes: int, not_shown: int
@@ -134,8 +167,17 @@ class ExportLog:
         return await self._update(_RELEASE, lease, 0 if was_to_blame else 1)
 
     async def _update(self, query: str, lease: Lease, *values: Any) -> bool:
+        return await self._retry_policy.run(lambda: self._execute(query, lease, *values))
+
+    async def _execute(self, query: str, lease: Lease, *values: Any) -> bool:
         try:
             done = await self._pool.execute(query, lease.export_id, lease.token, *values)
         except DRIVER_ERRORS as error:
             raise classify(error) from None
         return done == "UPDATE 1"
+
+    async def _fetch(self, query: str, *values: Any) -> asyncpg.Record | None:
+        try:
+            return await self._pool.fetchrow(query, *values)
+        except DRIVER_ERRORS as error:
+            raise classify(error) from None

@@ -28,7 +28,6 @@ from sinks.storage.lifecycle import Lifecycle
 from sinks.storage.multipart import Upload
 
 if TYPE_CHECKING:
-    from datetime import timedelta
     from types import TracebackType
 
 log = logging.getLogger(__name__)
@@ -139,15 +138,20 @@ class ObjectStorage:
             self._calls, key, {"ContentType": content_type, "ContentDisposition": attachment(file_name)}
         )
 
-    async def link(self, key: str, *, file_name: str, expires: timedelta) -> str:
+    async def link(self, key: str, *, file_name: str, expires_s: float) -> str:
         """Return a URL by which anyone can have the object, and only it, until it expires.
 
         Whether the object is there is not asked. With temporary credentials of AWS, the link ends with them.
 
+        Args:
+            key: of the object.
+            file_name: what a browser saves it as.
+            expires_s: how long the link is good for, from now.
+
         Raises:
             ServiceDown, CannotGoOn: there are no credentials to sign with.
         """
-        seconds = int(expires.total_seconds())
+        seconds = int(expires_s)
         if not 1 <= seconds <= LINK_MAX_S:
             raise ValueError(f"a link lives between a second and {LINK_MAX_S} s, not {seconds} s")
         parameters = {

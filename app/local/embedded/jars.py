@@ -25,6 +25,7 @@ from tenacity import (
     wait_fixed,
 )
 
+from agents.side_by_side import side_by_side
 from app.local.embedded.errors import JarRefusedError, JarUnreachableError
 from app.local.embedded.packages import require
 
@@ -118,12 +119,8 @@ async def fetch_jars(
             if on_progress is not None:
                 on_progress(FetchProgress(done, len(missing), size_bytes))
 
-        async with asyncio.TaskGroup() as fetches:
-            for jar in missing:
-                fetches.create_task(fetch(jar))
-    except BaseExceptionGroup as failures:
-        # The first stopped the others: one reason, and one line, is enough.
-        raise failures.exceptions[0] from None
+        # The first that fails stops the others: one reason, and one line, is enough.
+        await side_by_side(*(fetch(jar) for jar in missing))
     finally:
         abandoned.set()
         executor.shutdown(wait=False, cancel_futures=True)

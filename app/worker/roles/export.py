@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -85,7 +84,7 @@ class ExportWork:
         )
         self._pool = await create_pool(settings, application_name="chatlog-export", min_size=0)
         self.attempts = ExportAttempts(
-            ExportLog(self._pool), self._files(), self.retry_policy, figures=ExportFigures(self.registry)
+            ExportLog(self._pool, self.retry_policy), self._files(), figures=ExportFigures(self.registry)
         )
         self.exports = Exports(
             self.attempts,
@@ -131,7 +130,7 @@ class ExportWork:
             self._connect,
             _own_key if own_keys else _flat_key,
             own_keys,
-            timedelta(hours=settings.exports.link_hours),
+            link_lives_s=settings.exports.link_hours * 3600,
         )
 
     @asynccontextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +53,7 @@ if TYPE_CHECKING:
 
 QUICK = Pace(progress_s=0.02, heartbeat_s=0.2, margin_s=0.2)
 #: Of a worker that nobody takes anything over from, and of one that is taken over from.
-LONG, BRIEF = timedelta(minutes=10), timedelta(seconds=3)
+LONG_S, BRIEF_S = 600.0, 3.0
 #: Rows of which a file is larger than one part of an upload.
 MANY, SIZE = 3_000, 100
 
@@ -133,10 +132,10 @@ async def worker_of(
         producer = await stack.enter_async_context(producing(kafka))
         made: list[Worker] = []
 
-        async def make(concurrency: int = 2, lease: timedelta = LONG) -> Worker:
+        async def make(concurrency: int = 2, lease_s: float = LONG_S) -> Worker:
             files_in = await stack.enter_async_context(GatedStorage(storage))
-            files = ExportFiles(files_in, connected, key_of, own_keys=True, link_lives=timedelta(hours=1))
-            attempts = ExportAttempts(ExportLog(pool, lease), files, RetryPolicy("export"), QUICK)
+            files = ExportFiles(files_in, connected, key_of, own_keys=True, link_lives_s=3600)
+            attempts = ExportAttempts(ExportLog(pool, RetryPolicy("export"), lease_s), files, QUICK)
             dead_letters = DeadLetterTopic(producer, topic, partitions=1)
             worker = Worker(Exports(attempts, dead_letters, concurrency=concurrency), files_in)
             worker.exports.may_begin.set()
@@ -325,7 +324,7 @@ async def test_a_job_is_alive_while_its_heart_beats_and_progress_is_told(
     database: Settings, worker_of: Workers
 ) -> None:
     await make_survey(database, MANY, size=SIZE)
-    export, worker = await ask(database), await worker_of(lease=BRIEF)
+    export, worker = await ask(database), await worker_of(lease_s=BRIEF_S)
     gate = worker.gate()
     began_at = asyncio.get_running_loop().time()
     work = asyncio.create_task(worker.exports(chunk_of(export)))
@@ -333,7 +332,7 @@ async def test_a_job_is_alive_while_its_heart_beats_and_progress_is_told(
     writing = await eventually(lambda: is_in(database, export, "Writing"))
     assert writing["rows_done"] > 0
     # Beyond the lease: it is extended although nothing moves.
-    await eventually(lambda: worker.exports.alive_at(1) > began_at + BRIEF.total_seconds() + 1)
+    await eventually(lambda: worker.exports.alive_at(1) > began_at + BRIEF_S + 1)
     gate.open.set()
     await work
     await is_in(database, export, "Finished")
@@ -394,7 +393,7 @@ async def test_a_late_worker_that_lost_its_lease_changes_neither_row_nor_file(
 ) -> None:
     await make_survey(database, MANY, size=SIZE)
     export = await ask(database)
-    late, successor = await worker_of(lease=BRIEF), await worker_of()
+    late, successor = await worker_of(lease_s=BRIEF_S), await worker_of()
     gate = late.gate()
     first = asyncio.create_task(late.exports(chunk_of(export)))
     await gate.reached.wait()
