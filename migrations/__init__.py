@@ -5,8 +5,7 @@ with transactional DDL a run either happens or leaves no trace. It runs on SQLAl
 that asyncpg stays the only driver. Nothing is modelled in SQLAlchemy: a change is SQL, because that is what
 the person who is called at night reads.
 
-    versions/NNNN_name.py         which change comes after which
-    versions/NNNN_name.up.sql     the change
+    versions/NNNN_name.up.sql     the change; its first line is what `chatlog migrate` says of it
     versions/NNNN_name.down.sql   its undoing
     roles.up.sql                  not numbered: what `up` ensures each time, because roles belong to the
     roles.down.sql                server, not to the database, and an administrator may make them later
@@ -14,7 +13,7 @@ the person who is called at night reads.
     schema.json                   the columns and indexes since which revision, for `chatlog check`; made from
                                   the changes by `python -m tests.migrations.snapshots`
 
-To add a change, add the three files with the next number, its rights, and make schema.json again. A change
+To add a change, add the two files with the next number, its rights, and make schema.json again. A change
 that was released is never edited. The SQL names no schema: it applies to the first of the connection's
 search_path.
 """

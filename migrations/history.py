@@ -13,20 +13,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-import alembic.command
 import asyncpg
 import tenacity
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.runtime.migration import MigrationContext, MigrationStep
+from alembic.script.revision import RevisionMap
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from migrations import rights
+from migrations.changes import changes, run_on
 from migrations.errors import CAUSES, MigrationError, explain
-from migrations.files import HERE, run_on
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -81,7 +79,7 @@ async def up(connect: Connect, revision: str = "head", *, say: Say) -> None:
     async with _locked(connect, say) as connection:
         count = await connection.run_sync(_count)
         if wanted > count:
-            await connection.run_sync(_go, alembic.command.upgrade, revision, say)
+            await connection.run_sync(_go, count, wanted, say)
         else:
             say(f"Nothing to do: the schema is at {_name(count)}.")
         if max(wanted, count):
@@ -102,7 +100,7 @@ async def down(connect: Connect, revision: str | None = None, *, say: Say) -> No
         if target >= count:
             say(f"Nothing to undo: the schema is at {_name(count)}.")
             return
-        await connection.run_sync(_go, alembic.command.downgrade, _name(target), say)
+        await connection.run_sync(_go, count, target, say)
         if target == 0:
             await _run_with_rights(connection, "roles.down.sql")
 
@@ -115,7 +113,7 @@ async def status(connect: Connect) -> Status:
     """
     async with _connected(connect) as connection:
         current = await connection.run_sync(_current)
-    known = [(script.revision, script.doc) for script in _scripts()]
+    known = [(script.revision, script.doc) for script in changes()]
     # A newer version leaves a revision that is unknown here, and all that are known applied.
     revisions = [revision for revision, _ in known]
     applied = revisions.index(current) + 1 if current in revisions else len(known) if current else 0
@@ -125,7 +123,7 @@ async def status(connect: Connect) -> Status:
 
 def known_revisions() -> tuple[str, ...]:
     """Return the revisions of this version of chatlog, the oldest first."""
-    return tuple(script.revision for script in _scripts())
+    return tuple(script.revision for script in changes())
 
 
 @asynccontextmanager
@@ -169,17 +167,24 @@ def _current(connection: sa.Connection) -> str | None:
     return context.get_current_revision()
 
 
-def _go(connection: sa.Connection, command: Callable[[Config, str], None], revision: str, say: Say) -> None:
-    titles = {script.revision: script.doc for script in _scripts()}
+def _go(connection: sa.Connection, count: int, target: int, say: Say) -> None:
+    """Apply or undo changes, from those that the database has to as many as it is to have."""
+    known = RevisionMap(changes)
+    upper, lower = _name(max(count, target)), _name(min(count, target))
+    between = cast("list[Script]", list(known.iterate_revisions(upper, lower)))
+    if target > count:
+        steps = [MigrationStep.upgrade_from_script(known, change) for change in reversed(between)]
+    else:
+        steps = [MigrationStep.downgrade_from_script(known, change) for change in between]
+    titles = {change.revision: change.doc for change in changes()}
 
     def tell(*, step: MigrationInfo, **_: object) -> None:
         # The upper revision of a step is the change itself, whichever way it goes.
         change = step.up_revision_id or ""
         say(f"{'Applied' if step.is_upgrade else 'Undid'} {change} {titles[change]}")
 
-    config = _config()
-    config.attributes.update(connection=connection, version_table=VERSION_TABLE, on_version_apply=tell)
-    command(config, revision)
+    options = {"version_table": VERSION_TABLE, "fn": lambda *_: steps, "on_version_apply": (tell,)}
+    MigrationContext.configure(connection, opts=options).run_migrations(connection=connection)
 
 
 def _count(connection: sa.Connection) -> int:
@@ -207,17 +212,6 @@ def _wanted(revision: str) -> int:
 
 def _name(count: int) -> str:
     return ("base", *known_revisions())[count]
-
-
-def _scripts() -> list[Script]:
-    return list(reversed(list(ScriptDirectory.from_config(_config()).walk_revisions())))
-
-
-def _config() -> Config:
-    config = Config()
-    # The value goes through configparser, to which a % is the start of a name.
-    config.set_main_option("script_location", str(HERE).replace("%", "%%"))
-    return config
 
 
 async def _make_partitions(connect: Connect, say: Say) -> None:

@@ -1,3 +1,5 @@
+-- chat_log: one row a message, in monthly partitions.
+--
 -- One row per visible message. Columns, primary key and the meaning of each are a contract with other writers
 -- and readers: they stay as they are. New columns are nullable or have defaults.
 CREATE TABLE chat_log (

@@ -1,3 +1,5 @@
+-- dead_letters: what can never be stored, kept with its reason.
+--
 -- Records that can never be stored, byte for byte, with where they came from and why they were refused.
 -- To drop one is to delete it; a replayed one stays, with the time.
 CREATE TABLE dead_letters (

@@ -1,3 +1,5 @@
+-- users, credentials, surveys, responses: what exports read, where others have not made it.
+--
 -- What exports read besides chat_log: whose survey it is, whose page, and the answers.
 --
 -- In production these tables belong to others, so each is made only if the search_path finds none. Theirs stay as they

@@ -1,3 +1,5 @@
+-- export_status: one row per survey and owner, as it was first.
+--
 -- The exports that were asked for, as others know the table and may have made it already, in this shape or in that of
 -- 0005: then it stays as it is. One made here carries a comment that says so, by which the way back knows that it may
 -- drop it.

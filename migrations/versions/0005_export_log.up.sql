@@ -1,3 +1,5 @@
+-- export_status: one row an export, with an id and what is exported.
+--
 -- From one row per survey and owner, overwritten by each export, to one row an export. All rows stay.
 --
 -- Others may have made this change already, as a whole or in part: what is there is left alone. What is added here

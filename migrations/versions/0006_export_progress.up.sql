@@ -1,3 +1,5 @@
+-- export_status: how far a job is, who works on it, and whether it is in Kafka.
+--
 -- Columns of these names that others have made mean something else: ours would be written over theirs.
 DO
 $do$

@@ -1,3 +1,5 @@
+-- chat_log: two indexes that read a survey in order.
+--
 -- A survey's messages, person by person, in the order of an export, so that nothing is sorted: its first row comes at
 -- once. Each row is in one of the two: by its survey, or, as long as it has none, by its form. The latter is also what
 -- the filling-in of surveyids walks.

@@ -1,3 +1,5 @@
+-- ended_sessions: sessions of the pages that ended before their time.
+--
 -- A session of the pages is a signed cookie, and stored nowhere. What is stored is that one has ended before its time,
 -- by signing out: then a copy of its cookie is worth nothing. A row is needed until the cookie would be over by itself.
 CREATE TABLE ended_sessions (

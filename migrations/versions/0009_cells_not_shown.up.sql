@@ -1,3 +1,5 @@
+-- export_status: how many values a file says of that they could not be written.
+--
 -- With a default, as others insert rows too.
 ALTER TABLE export_status ADD COLUMN cells_not_shown bigint NOT NULL DEFAULT 0;
 

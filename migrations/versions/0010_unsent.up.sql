@@ -1,3 +1,5 @@
+-- chat_log: an index of what was unsent.
+--
 -- What people took back, which no export holds. Few rows: nearly empty, and free to keep.
 --
 -- While it is made, whoever writes to chat_log waits (a large table: minutes; the persist workers go on by

@@ -1,3 +1,5 @@
+-- owner_address: the one form that the addresses of owners are compared in.
+--
 -- An owner is an email address, however it is written: in the token, in users, in rows of exports from before. It is
 -- compared in one form, of which models/owners.py has the reasons.
 CREATE FUNCTION owner_address(written text) RETURNS text

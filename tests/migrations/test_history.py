@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 import migrations
+from migrations.changes import changes
 from migrations.history import LOCK_KEY
 from tests.migrations.catalog import describe
 from tests.migrations.connecting import connect_to, go_down, go_up
@@ -34,6 +36,13 @@ async def test_from_nothing_and_from_each_revision_and_back_the_schema_is_the_sa
     assert {line.split()[0] for line in left["columns"]} == {"chatlog_schema_version"}
     await go_up(open_connection)
     assert await _described(open_connection) == at[LATEST], "up from nothing"
+
+
+def test_every_change_has_a_number_a_title_and_a_way_back() -> None:
+    assert [change.revision for change in changes()] == [f"{n:04}" for n in range(1, len(REVISIONS) + 1)]
+    for change in changes():
+        assert change.doc.endswith("."), change.path
+        assert Path(change.path.replace(".up.", ".down.")).exists()
 
 
 async def test_up_says_what_it_did_and_then_that_nothing_is_left(open_connection: migrations.Connect) -> None:
