@@ -19,6 +19,7 @@ from app.exports import api as exports
 from app.exports import pages as export_pages
 from app.exports.files import ExportFiles, FileGone
 from app.exports.outgoing import outgoing_jobs
+from app.exports.representations import Progress
 from app.exports.service import ExportRows
 from app.kafka.clients import client_settings
 from app.outbox import Outbox
@@ -80,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
     pages = (sign_in, survey_pages, export_pages, static_files)
     for part in (*pages, exports, surveys, health, metrics):
         app.include_router(part.router)
-    offer_docs(app)
+    offer_docs(app, Progress)
     return app
 
 

@@ -11,7 +11,8 @@ import click
 
 from app.settings import ConfigurationError, Settings, ignored_variables, load_settings
 from app.web.connections import BACKLOG, listen
-from models.hosts import bare_host, is_loopback
+from app.web.public_address import address_of, check_address
+from models.hosts import bare_host
 
 if TYPE_CHECKING:
     import socket
@@ -48,7 +49,6 @@ async def _serve(settings: Settings) -> None:
 
     from app.site import create_app  # noqa: PLC0415
     from app.web.protocol import protocol_with_room  # noqa: PLC0415
-    from app.web.serving import address_of  # noqa: PLC0415
 
     for name in ignored_variables():
         log.warning("Kubernetes tells by it where a Service is: it is not read", extra={"variable": name})
@@ -92,16 +92,3 @@ def _listen(host: str, port: int) -> list[socket.socket]:
         raise ConfigurationError(
             f"API_HOST={host}, API_PORT={port}: nothing can listen there ({said}); free it, or choose another"
         ) from None
-
-
-def check_address(settings: Settings) -> None:
-    """Make sure that who is beyond this machine is given addresses that we chose.
-
-    Raises:
-        ConfigurationError: requests could come by names that nobody named to us.
-    """
-    if settings.api.public_url is None and not is_loopback(settings.api.host):
-        raise ConfigurationError(
-            f"API_HOST={settings.api.host} opens the API to other machines: set API_PUBLIC_URL to the "
-            "address that people use (https, where a proxy ends TLS), or use 127.0.0.1"
-        )

@@ -62,8 +62,7 @@ def token(
             raise click.BadParameter(f"not KIND:ID: {scope}", param_hint="--scope")
     caller = Caller(email, tenant, frozenset(Role(role) for role in roles), frozenset(scopes))
     from app.access import mint  # noqa: PLC0415  loads FastAPI
-    from app.commands.api import check_address  # noqa: PLC0415
-    from app.web.serving import address_of  # noqa: PLC0415
+    from app.web.public_address import address_of, check_address  # noqa: PLC0415
 
     if link:
         # A link to where the API would not even start helps nobody.

@@ -94,8 +94,8 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
 def _check_api(settings: Settings) -> Finding:
     """Tell whether the API could start with these settings; nothing is started."""
     # They take a second to import.
-    from app.commands.api import check_address  # noqa: PLC0415
     from app.site import create_app  # noqa: PLC0415
+    from app.web.public_address import check_address  # noqa: PLC0415
 
     try:
         check_address(settings)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.access import mint
 from app.local.child import Child
 from app.local.environment import environment_of
-from app.web.serving import address_of
+from app.web.public_address import address_of
 from models.access import Caller, Role
 
 if TYPE_CHECKING:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
-from app.exports.representations import Progress
 from app.web.problems import MEDIA_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic import BaseModel
 
 _PAGE = files(__package__) / "docs_page"
 TITLE = "chatlog"
@@ -36,21 +40,26 @@ async def docs() -> FileResponse:
     return FileResponse(str(_PAGE / "index.html"))
 
 
-def offer_docs(app: FastAPI) -> None:
-    """Serve the page and what it needs, and describe problems by their own media type."""
+def offer_docs(app: FastAPI, *told: type[BaseModel]) -> None:
+    """Serve the page and what it needs, and describe problems by their own media type.
+
+    Args:
+        app: what is described.
+        told: models that no route returns as its answer, such as those of events; others may refer to them.
+    """
     app.include_router(router)
     app.mount("/docs/static", StaticFiles(directory=str(_PAGE)), name="docs")
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _describe(app)
+            app.openapi_schema = _describe(app, told)
         return app.openapi_schema
 
     # The way that FastAPI's documentation gives.
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _describe(app: FastAPI) -> dict[str, Any]:
+def _describe(app: FastAPI, told: Iterable[type[BaseModel]]) -> dict[str, Any]:
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -58,10 +67,9 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         tags=app.openapi_tags,
         routes=app.routes,
     )
-    # Of events, which no route returns as a model.
-    progress = Progress.model_json_schema(ref_template="#/components/schemas/{model}")
-    progress.pop("$defs")
-    document["components"]["schemas"]["Progress"] = progress
+    for model in told:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        document["components"]["schemas"] |= schema.pop("$defs", {}) | {model.__name__: schema}
     for path in document["paths"].values():
         for operation in path.values():
             for response in operation["responses"].values():

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
-from models.hosts import with_port
-
 if TYPE_CHECKING:
     import asyncpg
 
@@ -35,11 +33,6 @@ class Services:
     rows: ExportRows
     files: ExportFiles
     outbox: Outbox
-
-
-def address_of(settings: Settings) -> str:
-    """Return the URL that people reach us by, without a slash at its end. No request has a say in it."""
-    return settings.api.public_url or f"http://{with_port(settings.api.host, settings.api.port)}"
 
 
 def services_of(request: Request) -> Services:

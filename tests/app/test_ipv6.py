@@ -16,7 +16,7 @@ from app.healthcheck import main as probe
 from app.local.embedded import free_port
 from app.settings import Role
 from app.web.connections import listen
-from app.web.serving import address_of
+from app.web.public_address import address_of
 from models.hosts import with_port
 from tests.services import changed, eventually, storage_overrides
 from tests.site.served import served
