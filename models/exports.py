@@ -74,7 +74,7 @@ class Compression(StrEnum):
 
 
 #: With an offset, so that nobody has to guess a time zone.
-Moment = Annotated[AwareDatetime, Field(examples=["2026-11-01T00:00:00Z"])]
+Instant = Annotated[AwareDatetime, Field(examples=["2026-11-01T00:00:00Z"])]
 
 
 class ExportOptions(BaseModel):
@@ -92,8 +92,8 @@ class ExportOptions(BaseModel):
     include_unsent: bool = Field(
         default=False, description="Chat log only: messages too that people took back afterwards."
     )
-    since: Moment | None = Field(default=None, description="Nothing from before this time.")
-    until: Moment | None = Field(default=None, description="Nothing from this time on.")
+    since: Instant | None = Field(default=None, description="Nothing from before this time.")
+    until: Instant | None = Field(default=None, description="Nothing from this time on.")
     direction: Direction | None = Field(
         default=None, description="Chat log only: what the bot said, or what the users said."
     )

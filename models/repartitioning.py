@@ -16,7 +16,7 @@ Header: TypeAlias = tuple[str, bytes | None]
 SOURCE = "chatlog-source"
 
 
-class Source(NamedTuple):
+class SourcePlace(NamedTuple):
     """Where a record was read first.
 
     Attributes:
@@ -32,13 +32,13 @@ class Source(NamedTuple):
     timestamp_ms: int
 
 
-def with_source(source: Source, headers: Sequence[Header]) -> list[Header]:
+def with_source(source: SourcePlace, headers: Sequence[Header]) -> list[Header]:
     """Return the headers of a record that is led home."""
     place = f"{source.partition} {source.offset} {source.timestamp_ms} {source.topic}"
     return [(SOURCE, place.encode()), *headers]
 
 
-def source_in(headers: Sequence[Header]) -> tuple[Source, tuple[Header, ...]]:
+def source_in(headers: Sequence[Header]) -> tuple[SourcePlace, tuple[Header, ...]]:
     """Return where a record that was led home came from, and the headers that it had there.
 
     Raises:
@@ -48,7 +48,7 @@ def source_in(headers: Sequence[Header]) -> tuple[Source, tuple[Header, ...]]:
         try:
             place = (headers[0][1] or b"").decode()
             partition, offset, timestamp_ms, topic = place.split(" ", 3)
-            return Source(topic, int(partition), int(offset), int(timestamp_ms)), tuple(headers[1:])
+            return SourcePlace(topic, int(partition), int(offset), int(timestamp_ms)), tuple(headers[1:])
         except ValueError:
             raise BadRecord(Reason.WRONG_TYPE, f"header {SOURCE}: not a place in a topic") from None
     raise BadRecord(Reason.MISSING_FIELD, f"header {SOURCE}: missing; only capture workers write here")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class SurveyVersion:
     """One row of `surveys`, as far as the rule needs it.
 
     Attributes:
@@ -56,7 +56,7 @@ class SurveyMap:
 
     __slots__ = ("_by_page", "size")
 
-    def __init__(self, pages: Iterable[Page] = (), surveys: Iterable[Survey] = ()) -> None:
+    def __init__(self, pages: Iterable[Page] = (), surveys: Iterable[SurveyVersion] = ()) -> None:
         """Apply the rule to all pages and surveys there are.
 
         Args:
@@ -95,7 +95,7 @@ class SurveyMap:
         return pageid in self._by_page
 
 
-def _versions_of(surveys: Iterable[Survey]) -> dict[str, dict[str, _Versions]]:
+def _versions_of(surveys: Iterable[SurveyVersion]) -> dict[str, dict[str, _Versions]]:
     by_owner: defaultdict[str, dict[str, _Versions]] = defaultdict(dict)
     # By id where two were made at once, so that every worker and every run says the same.
     for survey in sorted(surveys, key=lambda survey: (survey.created_us, survey.id)):

@@ -24,7 +24,7 @@ from rich.table import Column
 from rich.text import Text
 
 from app.commands.export_file import NewFile, StandardOutput
-from app.dead_letters.filters import Moment
+from app.dead_letters.filters import MomentType
 from app.postgres.connections import connect
 from app.settings import load_settings
 from app.web import words
@@ -85,9 +85,9 @@ TOLD_EVERY_S = 0.2
 @click.option("--raw-payload", is_flag=True, help="Chat log: the platform's event of each message, as JSON.")
 @click.option("--unsent", is_flag=True, help="Chat log: messages too that people took back afterwards.")
 @click.option(
-    "--since", type=Moment(), help="Nothing from before: 2026-05-31, 2026-05-31T12:00Z, 90m, 12h, 7d."
+    "--since", type=MomentType(), help="Nothing from before: 2026-05-31, 2026-05-31T12:00Z, 90m, 12h, 7d."
 )
-@click.option("--until", type=Moment(), help="Nothing from then on.")
+@click.option("--until", type=MomentType(), help="Nothing from then on.")
 @click.option(
     "--direction",
     type=click.Choice([direction.value for direction in Direction]),

@@ -19,7 +19,7 @@ ID = click.IntRange(1, 2**63 - 1)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-class Moment(click.ParamType):
+class MomentType(click.ParamType):
     """A time: ISO 8601, in UTC unless it says otherwise; or how long ago, as 90m, 12h or 7d."""
 
     name = "time"
@@ -70,9 +70,9 @@ def filters(
         ),
         click.option("--topic", "topics", multiple=True, help="That came from this topic; may be repeated."),
         click.option(
-            "--since", type=Moment(), help="Kept since: 2026-05-31, 2026-05-31T12:00Z, 90m, 12h, 7d."
+            "--since", type=MomentType(), help="Kept since: 2026-05-31, 2026-05-31T12:00Z, 90m, 12h, 7d."
         ),
-        click.option("--until", type=Moment(), help="Kept before."),
+        click.option("--until", type=MomentType(), help="Kept before."),
         replayed,
         click.option(
             "--limit",

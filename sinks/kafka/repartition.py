@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from aiokafka import ConsumerRecord
 
 from models.errors import BadRecord
-from models.repartitioning import Source, source_in, with_source
+from models.repartitioning import SourcePlace, source_in, with_source
 from sinks.kafka.delivery import OutRecord
 from sinks.splitting import write_or_split
 
@@ -119,5 +119,5 @@ def _at_source(record: ConsumerRecord) -> ConsumerRecord:
 
 def _led(record: ConsumerRecord) -> OutRecord:
     timestamp_ms = NO_TIMESTAMP if record.timestamp is None else record.timestamp
-    source = Source(record.topic, record.partition, record.offset, timestamp_ms)
+    source = SourcePlace(record.topic, record.partition, record.offset, timestamp_ms)
     return OutRecord(record.key, record.value, with_source(source, record.headers))

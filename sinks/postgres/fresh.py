@@ -23,7 +23,7 @@ class Unreadable(CannotGoOn):
     """What is to be looked up is missing or closed to us; the message says what to do about it."""
 
 
-class Held(ServiceDown):
+class TablesHeld(ServiceDown):
     """Somebody holds the tables for longer than we wait; the rest of the database is there."""
 
 
@@ -34,7 +34,7 @@ class Fresh(Generic[Known]):
     us: then nothing is known, and whoever looks up goes on without.
 
     Args:
-        load: reads it all. Raises Unreadable, Held or ServiceDown.
+        load: reads it all. Raises Unreadable, TablesHeld or ServiceDown.
         retry_policy: waits while the database is down, before anything is known for the first time.
         nothing: what is known while it cannot be read.
         what: what it is, in the plural, for the log: "Surveys".
@@ -93,6 +93,6 @@ class Fresh(Generic[Known]):
     async def _load_first(self) -> Known:
         try:
             return await self._load()
-        except (Unreadable, Held) as error:
+        except (Unreadable, TablesHeld) as error:
             self._trouble.note(self._unknown, {"error": str(error)})
             return self._nothing

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from models.surveys import Page, Survey, SurveyMap
+from models.surveys import Page, SurveyMap, SurveyVersion
 from sinks.errors import ServiceDown
-from sinks.postgres.fresh import Fresh, Held, Unreadable
+from sinks.postgres.fresh import Fresh, TablesHeld, Unreadable
 from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.sql import statements
 
@@ -63,7 +63,7 @@ async def load_surveys(
 
     Raises:
         Unreadable: the tables are missing, closed to us, or not as we know them.
-        Held: somebody holds them.
+        TablesHeld: somebody holds them.
         ServiceDown: PostgreSQL is down.
     """
     try:
@@ -73,7 +73,7 @@ async def load_surveys(
         raise _trouble_of(error, role) from error
     return SurveyMap(
         (Page(*row) for row in pages),
-        (Survey(*row) for row in surveys),
+        (SurveyVersion(*row) for row in surveys),
     )
 
 
@@ -89,6 +89,6 @@ def _trouble_of(error: Exception, role: str) -> Unreadable | ServiceDown:
             "of the user in DATABASE_URL name their schema"
         )
     if isinstance(error, asyncpg.QueryCanceledError | asyncpg.LockNotAvailableError):
-        return Held("The tables surveys and credentials are held by someone: see pg_locks")
+        return TablesHeld("The tables surveys and credentials are held by someone: see pg_locks")
     judged = classify(error)
     return judged if isinstance(judged, ServiceDown) else Unreadable(str(judged))

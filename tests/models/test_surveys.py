@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.surveys import Page, Survey, SurveyMap
+from models.surveys import Page, SurveyMap, SurveyVersion
 
 ANN, BEN = "ann", "ben"
 
@@ -22,13 +22,13 @@ SURVEYS = SurveyMap(
     ],
     surveys=[
         # Not in the order of their making.
-        Survey("ann-form-3", ANN, "form", 3_000),
-        Survey("ann-form-1", ANN, "form", 1_000),
-        Survey("ann-form-2", ANN, "form", 2_000),
-        Survey("ben-form-1", BEN, "form", 1_500),
-        Survey("ann-other", ANN, "other", 1_000),
-        Survey("ann-at-once-b", ANN, "at-once", 1_000),
-        Survey("ann-at-once-a", ANN, "at-once", 1_000),
+        SurveyVersion("ann-form-3", ANN, "form", 3_000),
+        SurveyVersion("ann-form-1", ANN, "form", 1_000),
+        SurveyVersion("ann-form-2", ANN, "form", 2_000),
+        SurveyVersion("ben-form-1", BEN, "form", 1_500),
+        SurveyVersion("ann-other", ANN, "other", 1_000),
+        SurveyVersion("ann-at-once-b", ANN, "at-once", 1_000),
+        SurveyVersion("ann-at-once-a", ANN, "at-once", 1_000),
     ],
 )
 

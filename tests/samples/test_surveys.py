@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import samples
 from models.entries import Direction
-from models.surveys import Page, Survey, SurveyMap
+from models.surveys import Page, SurveyMap, SurveyVersion
 from samples.surveys import Form, Owner, owners, responses
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,7 +22,9 @@ def _survey_map() -> SurveyMap:
     return SurveyMap(
         [Page(page.id, owner.id) for owner in owners() for page in owner.pages],
         [
-            Survey(form.id, owner.id, form.shortcode, (form.created - EPOCH) // timedelta(microseconds=1))
+            SurveyVersion(
+                form.id, owner.id, form.shortcode, (form.created - EPOCH) // timedelta(microseconds=1)
+            )
             for owner in owners()
             for form in _forms(owner)
         ],
