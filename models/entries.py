@@ -58,7 +58,7 @@ class ChatLogEntry(msgspec.Struct, frozen=True, gc=False):
         message_type: what kind of message, in the platform's or the bot's words.
         raw_payload: the event as it came. Not parsed in an entry that was decoded: on the way from the topic
             to the table nobody looks into it.
-        metadata: what the bot knew about the person at the time; likewise.
+        metadata: what the bot knew about the person at the time. Not parsed in a decoded entry either.
     """
 
     userid: str

@@ -142,7 +142,7 @@ def trim(history: History, needed_from_ms: float, keep: int = KEEP_STATES) -> Hi
     Args:
         history: the person's states.
         needed_from_ms: the earliest time that will be asked for; for it and any later one, `as_of` answers
-            the same before and after. -inf forgets nothing; inf means that no event waits.
+            with or without what is forgotten alike. -inf forgets nothing; inf means that no event waits.
         keep: how many states stay in any case.
     """
     if len(history) <= keep:

@@ -43,8 +43,8 @@ def refusal(token: str | None, *, authorization: str, host: str, is_local: bool)
 
     Args:
         token: WEB_TOKEN.
-        authorization: the request's header of that name; empty without.
-        host: the same.
+        authorization: the request's header `Authorization`; empty without.
+        host: the request's header `Host`; empty without.
         is_local: whether nobody beyond this machine can send such a request, were it through a proxy.
     """
     if token is not None:

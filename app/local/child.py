@@ -47,7 +47,7 @@ class Child:
         command: the subcommand with its arguments.
         environment: all its variables.
         host: where it listens.
-        port: the same; released when the process is stopped.
+        port: at which it listens; released when the process is stopped.
         directory: where its log is added to, under the command's last word.
     """
 

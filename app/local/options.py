@@ -22,7 +22,7 @@ class Options:
         data: where to keep the data; None for a temporary directory.
         samples: whether to play them; None to play them unless this is production.
         web_port: the first port to try for the web views; None for what settings say.
-        api_port: the same for the API.
+        api_port: the first port to try for the API; None for what settings say.
     """
 
     once: bool = False

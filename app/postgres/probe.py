@@ -52,7 +52,7 @@ class DatabaseProbe:
             kind of error only, because it is told to anyone who asks for the worker's health.
         pending: dead letters in the table that were not replayed, by reason, as `watch` last saw them; None
             before it did.
-        partitions: the same for the partitions of chat_log.
+        partitions: how the partitions of chat_log are, as `watch` last saw them; None before it did.
     """
 
     def __init__(self, settings: Settings) -> None:

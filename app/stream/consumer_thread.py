@@ -69,11 +69,12 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
             return
         consumer = self._ensure_consumer()
         # Nobody else looks at these: without them nothing is fetched, or no leader is found that has moved.
-        self._end_with(consumer._fetcher._fetch_task)  # noqa: SLF001  aiokafka offers no other place
-        self._end_with(consumer._client._sync_task)  # noqa: SLF001  as above
-        coordinator = consumer._coordinator  # noqa: SLF001  as above
+        # aiokafka offers no public way to any of them.
+        self._end_with(consumer._fetcher._fetch_task)  # noqa: SLF001
+        self._end_with(consumer._client._sync_task)  # noqa: SLF001
+        coordinator = consumer._coordinator  # noqa: SLF001
         if isinstance(coordinator, GroupCoordinator):
-            self._end_with(coordinator._coordination_task)  # noqa: SLF001  as above
+            self._end_with(coordinator._coordination_task)  # noqa: SLF001
             self.joining.watch(coordinator)
             coordinator._send_req = partial(self._ask, coordinator, coordinator._send_req)  # noqa: SLF001
 
@@ -105,7 +106,7 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001
         consumer._isolation_level = "read_committed"  # noqa: SLF001  what was rolled back was never said
         # A full partition is not polled, on purpose; aiokafka would leave the group, and never come back.
-        consumer._max_poll_interval_ms = 2**31 - 1  # noqa: SLF001  as above
+        consumer._max_poll_interval_ms = 2**31 - 1  # noqa: SLF001
         return consumer
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:

@@ -108,7 +108,7 @@ async def _members(coordinator: GroupCoordinator) -> list[str]:
     """Return who is in the group, by client id and host; what the brokers do not tell is left out."""
     try:
         async with asyncio.timeout(ASK_S):
-            answer = await coordinator._send_req(DescribeGroupsRequest([coordinator.group_id]))  # noqa: SLF001  as above
+            answer = await coordinator._send_req(DescribeGroupsRequest([coordinator.group_id]))  # noqa: SLF001  no public way to ask
     except (KafkaError, TimeoutError):
         return []
     # The last versions of the answer have more at the end.

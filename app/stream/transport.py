@@ -48,7 +48,7 @@ CHUNKS_IN_FLIGHT_PER_PARTITION = 4
 BYTES_IN_FLIGHT = 64 * 1024 * 1024
 #: How long one poll may wait for records: bounds how late a stop or a seek is noticed.
 POLL_S = 0.25
-#: The same while a partition is left out because it is full: it must be polled again soon after it drains.
+#: How long one poll may wait while a full partition is left out: it is polled again soon after it drains.
 POLL_WHILE_FULL_S = 0.02
 
 

@@ -47,5 +47,5 @@ def _messenger(*, media: bool) -> Platform:
 
 #: By name, as they capture by default.
 PLATFORMS: Mapping[str, Platform] = MappingProxyType({"messenger": _messenger(media=False)})
-#: The same where whatever people see is captured, and not text alone (`CAPTURE_MEDIA`).
+#: By name, as they capture whatever people see, and not text alone (`CAPTURE_MEDIA`).
 PLATFORMS_WITH_MEDIA: Mapping[str, Platform] = MappingProxyType({"messenger": _messenger(media=True)})
