@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: A question that is not answered within this is not answered at all.
 ANSWER_S = 30
 LABELS = {"topic", "partition", "reason", "category", "part", "le", "role", "group", "version"}
+LABELS_OF_THE_API = {"method", "route", "status", "le"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +67,22 @@ async def health(worker: WorkerProcess, which: str, status: int) -> bool:
 async def metrics(
     worker: WorkerProcess, **headers: str
 ) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+    """Return every sample of a worker, as `samples_of` does."""
+    return samples_of((await get(worker, "/metrics", **headers)).text)
+
+
+def samples_of(exposed: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
     """Return every sample by its name and its labels, once it is sure that they follow the conventions.
 
     Counters end in _total, units are base units, labels are few and bounded, and every figure is explained.
     """
-    answer = await get(worker, "/metrics", **headers)
     found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
-    for family in text_string_to_metric_families(answer.text):
+    for family in text_string_to_metric_families(exposed):
         assert family.documentation, family.name
         for sample in family.samples:
             if sample.name.startswith("chatlog_"):
-                assert sample.labels.keys() <= LABELS, sample
+                allowed = LABELS_OF_THE_API if sample.name.startswith("chatlog_api_") else LABELS
+                assert sample.labels.keys() <= allowed, sample
                 assert sample.name.endswith("_total") == (family.type == "counter"), sample
                 assert not re.search(r"_(ms|milliseconds|minutes|kb|mb)(_|$)", sample.name), sample
             found.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value

@@ -1,4 +1,4 @@
-"""One scrape of a worker of each role, at work, for all tests of this directory."""
+"""One scrape of a worker of each role, at work, and of the API, for all tests of this directory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from app.kafka.topics import topics_of
 from app.settings import Role
 from tests import services
 from tests.conversations import conversations
-from tests.looking import metrics, ready
+from tests.looking import get_from, metrics, ready, samples_of
 from tests.services import eventually
+from tests.site import served as site
+from tests.site.fixtures import SECRET
 from tests.workers import WorkerProcess, Workers, count, prepare, produce, workers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from app.settings import Settings
     from sinks.storage.bucket import StorageSettings
@@ -41,21 +44,26 @@ LATER = {
 def served(
     kafka: str, postgres: str, storage_server: StorageSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
-    """Every metric that a worker of each role serves once it has worked, with its labels."""
+    """Every metric that the API and a worker of each role serve once they have worked, with its labels."""
     env, directory = f"t-{secrets.token_hex(6)}", tmp_path_factory.mktemp("scrapes")
     with services.fresh_database(postgres) as database_url:
         system = services.settings_for_tests(
-            env, kafka, database_url, directory, **services.storage_overrides(storage_server)
+            env,
+            kafka,
+            database_url,
+            directory,
+            api_jwt_secret=SECRET,
+            **services.storage_overrides(storage_server),
         )
         try:
             services.in_own_loop(prepare(system))
             with workers_of(system, directory) as workers:
-                yield services.in_own_loop(_scrape(system, workers))
+                yield services.in_own_loop(_scrape(system, workers, directory))
         finally:
             services.in_own_loop(services.remove_topics(kafka, env))
 
 
-async def _scrape(system: Settings, workers: Workers) -> Served:
+async def _scrape(system: Settings, workers: Workers, directory: Path) -> Served:
     said, topics = conversations(users=2, turns=2), topics_of(system)
     await produce(system, topics.state.name, said.states)
     await produce(system, topics.events.name, [*said.events, (b"u", b"no JSON")])
@@ -70,6 +78,10 @@ async def _scrape(system: Settings, workers: Workers) -> Served:
             lambda: _scraped(worker, *LATER[role]),  # noqa: B023  awaited here
             what=f"{role} has looked",
         )
+        for name, samples in scraped.items():
+            found[name] += [dict(labels) for labels in samples]
+    async with site.served(system, directory) as api:
+        scraped = samples_of((await get_from(api.port, "/metrics")).text)
         for name, samples in scraped.items():
             found[name] += [dict(labels) for labels in samples]
     return dict(found)

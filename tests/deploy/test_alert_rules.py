@@ -35,7 +35,9 @@ def test_an_alert_names_only_labels_that_its_expression_leaves(alert: Alert) -> 
 def test_the_templates_of_an_alert_are_closed_and_known(alert: Alert) -> None:
     for text in alert.annotations.model_dump().values():
         for template in re.findall(r"\{\{(.*?)\}\}", text):
-            assert re.fullmatch(r" \$labels\.\w+ | \$value( \| humanize(Duration|1024)?)? ", template), text
+            assert re.fullmatch(
+                r" \$labels\.\w+ | \$value( \| humanize(Duration|1024|Percentage)?)? ", template
+            ), text
         assert text.count("{{") == text.count("}}") == len(re.findall(r"\{\{.*?\}\}", text))
 
 

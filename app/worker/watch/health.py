@@ -171,9 +171,9 @@ class HealthMonitor(Service):
     def _held(self, now: float) -> tuple[Held, ...]:
         mine = self._app.assigned()
         return tuple(
-            Held(lag.tp, lag.held_back, now - lag.held_since)
+            Held(lag.tp, lag.held_back, lag.held_s(now))
             for lag in self._app.lag.partitions
-            if lag.held_since is not None and lag.tp in mine
+            if lag.held_back and lag.tp in mine
         )
 
     def _recovery(self) -> Recovery | None:

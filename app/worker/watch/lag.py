@@ -103,6 +103,14 @@ class PartitionLag:
         """
         return max(0.0, now - self.advanced_at) if self.messages else 0.0
 
+    def held_s(self, now: float) -> float:
+        """Return how long a producer's transaction has been open, as far as is known; 0 when none is.
+
+        Args:
+            now: `time.monotonic()`.
+        """
+        return 0.0 if self.held_since is None else max(0.0, now - self.held_since)
+
 
 class LagMonitor(Service):
     """Keeps the group's lag up to date for as long as the worker runs.

@@ -119,6 +119,11 @@ class WorkerCollector(Collector):
             "How long the commit has not advanced although there is lag; 0 without lag.",
             labels=labels,
         )
+        transaction = GaugeMetricFamily(
+            "chatlog_transaction_open_seconds",
+            "How long a producer's transaction has been open, behind which nobody can read; 0 without one.",
+            labels=labels,
+        )
         mine = GaugeMetricFamily(
             "chatlog_assigned", "1 where this worker reads the partition, else 0.", labels=labels
         )
@@ -136,9 +141,10 @@ class WorkerCollector(Collector):
                 age_s = partition.seconds(now_s)
                 seconds.add_metric(values, math.nan if age_s is None else age_s)
                 commit_age.add_metric(values, partition.commit_age_s(now))
+                transaction.add_metric(values, partition.held_s(now))
             mine.add_metric(values, float(partition.tp in assigned))
             expired.add_metric(values, lost[partition.tp])
-        yield from (messages, seconds, commit_age, mine, expired)
+        yield from (messages, seconds, commit_age, transaction, mine, expired)
         yield GaugeMetricFamily(
             "chatlog_lag_answer_age_seconds",
             "How old the brokers' answer behind the lag is.",

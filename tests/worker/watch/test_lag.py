@@ -110,6 +110,7 @@ def test_an_open_transaction_is_known_by_where_it_begins(
 ) -> None:
     (lag,) = compare({A: Offsets(0, 20, 20, written)}, {A: before} if before else {}, {}, now=9.0)
     assert (lag.messages, lag.held_back, lag.held_since) == (0, written - 20, held_since)
+    assert lag.held_s(now=11.0) == (0.0 if held_since is None else 11.0 - held_since)
 
 
 async def test_what_an_open_transaction_holds_back_is_no_lag(
