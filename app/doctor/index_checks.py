@@ -70,10 +70,10 @@ async def check_indexes(
     """
     found = await connection.fetch(_INDEXES, expected.tables, OTHERS)
     needed = [index for index in expected.indexes if index.name not in NOT_NEEDED]
-    gone = {column.name for column in expected.columns if column.name not in columns[column.table]}
     findings: list[Finding] = []
     for index in needed:
         rows = [row for row in found if row["table"] == index.table]
+        gone = {column.name for column in expected.columns_of(index.table)} - columns[index.table]
         if rows and gone.isdisjoint(re.findall(r"\w+", index.definition)):
             findings += _compare(index, rows)
     findings += [_left_over(row["name"]) for row in found if row["is_left_over"] and not _serves(row, needed)]
@@ -108,11 +108,18 @@ def _compare(needed: Index, rows: Sequence[asyncpg.Record]) -> Iterator[Finding]
         yield _incomplete(needed, serving[0]["name"], rows)
         return
     make = f"{needed} (if it is large, as {_PROCEDURE})" if needed.table == "chat_log" else f"{needed}"
-    if other := next((row for row in rows if row["is_whole"] and row["name"] == needed.name), None):
-        what = f"{needed.name} is another index than needed, {other['definition']}: {_without(needed)}"
-        yield Finding("schema", Level.WRONG, what, f"DROP INDEX {needed.name}; {make}")
+    if other := next((row for row in rows if row["is_whole"] and _is_in_place_of(needed, row)), None):
+        name = other["name"]
+        what = f"{name} is another index than needed, {other['definition']}: {_without(needed)}"
+        drop = f"ALTER TABLE {needed.table} DROP CONSTRAINT" if other["is_constraint"] else "DROP INDEX"
+        yield Finding("schema", Level.WRONG, what, f"{drop} {name}; {make}")
     else:
         yield Finding("schema", Level.WRONG, f"{needed.name} is missing: {_without(needed)}", make)
+
+
+def _is_in_place_of(needed: Index, found: asyncpg.Record) -> bool:
+    """Tell whether an index that does not serve has the name, or is the one primary key that there can be."""
+    return bool(found["name"] == needed.name or (needed.is_primary and found["is_primary"]))
 
 
 def _incomplete(needed: Index, name: str, rows: Sequence[asyncpg.Record]) -> Finding:

@@ -37,6 +37,7 @@ SELECT
         substring(pg_get_indexdef(indexrelid) FROM ' USING (.*)$'), ' WITH \([^)]*\)', ''
     ) AS definition,
     indisunique AS is_unique, indisprimary AS is_primary, indisvalid AS is_valid,
+    EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u')) AS is_constraint,
     relkind = 'i' AND NOT relispartition AND NOT indisvalid AS is_left_over,
     (SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = indexrelid) AS part_of
 FROM part

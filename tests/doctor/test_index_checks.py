@@ -14,6 +14,7 @@ from app.doctor.index_checks import ANY_THAT_BEGINS_SO, NOT_NEEDED, WITHOUT
 from app.doctor.schema_checks import check_schema
 from app.postgres.connections import connect
 from migrations.schema import schema_at
+from tests.migrations import theirs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -121,8 +122,23 @@ async def test_an_index_of_another_name_or_with_more_columns_will_do(database: D
             "DROP INDEX export_status_id_idx; CREATE INDEX export_status_id_idx ON export_status (id)",
             "export_status_id_idx",
         ),
+        (
+            (
+                "ALTER TABLE dead_letters DROP CONSTRAINT dead_letters_topic_partition_offset_key;"
+                "ALTER TABLE dead_letters ADD CONSTRAINT dead_letters_topic_partition_offset_key "
+                'UNIQUE (topic, "offset")'
+            ),
+            "dead_letters_topic_partition_offset_key",
+        ),
+        (
+            (
+                "ALTER TABLE chat_log DROP CONSTRAINT chat_log_pkey;"
+                "ALTER TABLE chat_log ADD CONSTRAINT of_hand PRIMARY KEY (userid, timestamp)"
+            ),
+            "of_hand",
+        ),
     ],
-    ids=["without condition", "other columns", "not unique"],
+    ids=["without condition", "other columns", "not unique", "other unique", "other key"],
 )
 async def test_an_index_that_was_made_otherwise_is_told_and_the_remedy_helps(
     database: Database, statement: str, name: str
@@ -131,10 +147,15 @@ async def test_an_index_that_was_made_otherwise_is_told_and_the_remedy_helps(
     (told,) = await findings(database)
     assert told.level is Level.WRONG
     assert told.message.startswith(f"{name} is another index than needed, btree (")
-    assert told.mend.startswith(f"DROP INDEX {name}; CREATE ")
 
     await database.execute(told.mend.partition(" (if it is large")[0])
     assert await findings(database) == []
+
+
+async def test_a_column_that_one_table_lacks_hides_no_index_of_another(database: Database) -> None:
+    await database.execute("ALTER TABLE surveys DROP COLUMN metadata; DROP INDEX chat_log_metadata_idx")
+    (told,) = await findings(database)
+    assert told.message.startswith("chat_log_metadata_idx is missing: ")
 
 
 async def test_an_index_that_not_all_partitions_have_is_told_until_they_do(database: Database) -> None:
@@ -219,3 +240,14 @@ async def test_what_a_later_migration_makes_is_not_missed(
 async def test_the_indexes_of_tables_of_others_are_their_matter(database: Database) -> None:
     await database.execute("COMMENT ON TABLE surveys IS NULL; DROP INDEX surveys_survey_name_idx")
     assert await findings(database) == []
+
+
+async def test_tables_of_others_with_more_columns_and_other_types_are_as_needed(
+    settings: Callable[..., Settings],
+) -> None:
+    made = settings()
+    connection = await connect(made)
+    await connection.execute(theirs.TABLES + theirs.REDESIGNED_EXPORT_STATUS)
+    await migrations.up(partial(connect, made, statement_timeout_s=0), say=lambda _: None)
+    assert await findings(connection) == []
+    await connection.close()
