@@ -21,6 +21,7 @@ from app.exports.files import ExportFiles, FileGone
 from app.exports.outgoing import outgoing_jobs
 from app.exports.representations import Progress
 from app.exports.service import ExportRows
+from app.exports.serving import ExportServices
 from app.kafka.clients import client_settings
 from app.outbox import Outbox
 from app.postgres.connections import create_pool
@@ -35,7 +36,6 @@ from app.web.docs import DESCRIPTION, TAGS, TITLE, offer_docs
 from app.web.error_handlers import answer_errors
 from app.web.head import HeadLikeGet
 from app.web.request_log import RequestLog
-from app.web.serving import Services
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -67,6 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         lifespan=lambda app: _running(app, settings, registry),
     )
+    app.state.settings = settings
     app.state.authenticator = Authenticator(settings)
     app.state.registry = registry
     app.state.metrics = metrics.RequestMetrics(registry)
@@ -91,6 +92,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
     outbox = Outbox(client_settings(settings), pool, [outgoing_jobs(settings)])
     authenticator: Authenticator = app.state.authenticator
     app.state.ended_sessions = EndedSessions(pool)
+    app.state.pool, app.state.outbox = pool, outbox
     try:
         async with open_storage(settings) as storage, outbox:
             rows = ExportRows(pool, on_request=outbox.wake)
@@ -100,7 +102,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
                 link_good_for=timedelta(hours=settings.exports.link_hours),
                 kept_for=timedelta(days=settings.exports.keep_days),
             )
-            app.state.services = Services(settings, pool, rows, files, outbox)
+            app.state.exports = ExportServices(rows, files)
             registry.register(metrics.OutboxMetrics(outbox))
             if authenticator.tokens.keys is not None:
                 registry.register(metrics.IssuerMetrics(authenticator.tokens.keys))

@@ -9,10 +9,10 @@ from fastapi.responses import RedirectResponse
 from app.access import Asks
 from app.exports.events import EVENT_SCHEMA, event_id, progress_events
 from app.exports.representations import Export, ExportRequest
+from app.exports.serving import Serving
 from app.web.metrics import EventStreams
 from app.web.parts import LINKED, PART_MAX, AfterExport, Limit, cut, place_of
 from app.web.problems import responses
-from app.web.serving import Serving
 from models.access import Action, Caller
 
 router = APIRouter(prefix="/exports", tags=["exports"], responses=responses(401, 403, 422, 503))

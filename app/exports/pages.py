@@ -16,13 +16,13 @@ from app.exports.files import FileGone
 from app.exports.forms import DEFAULTS, defaults_of, read_form
 from app.exports.rows import ExportRow, Survey
 from app.exports.service import ExportRows, NoSuchSurvey, NotFailed
+from app.exports.serving import Serving
 from app.exports.views import EXPORTS_A_PAGE, ExportPage, ExportView
 from app.web import addresses
 from app.web.error_handlers import answer_foreseen
 from app.web.paging import PageNumber, Paging
 from app.web.problems import PageRoute, wants_page
 from app.web.rendering import render
-from app.web.serving import Serving
 from models.access import Action, Caller
 from models.exports import Source
 

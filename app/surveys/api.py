@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends, Response
 
 from app.access import Asks
 from app.exports.representations import OwnSurvey
+from app.exports.serving import Serving
 from app.web.parts import LINKED, PART_MAX, AfterSurvey, Limit, cut, place_of
 from app.web.problems import responses
-from app.web.serving import Serving
 from models.access import Action, Caller
 
 router = APIRouter(tags=["surveys"])

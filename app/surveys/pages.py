@@ -9,11 +9,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from app.access import PageAsks
 from app.exports.rows import COUNT_UP_TO, Counts
 from app.exports.service import ExportRows
+from app.exports.serving import Serving
 from app.web import addresses
 from app.web.paging import PageNumber, Paging
 from app.web.problems import PageRoute
 from app.web.rendering import render
-from app.web.serving import Serving
 from models.access import Action, Caller
 
 SURVEYS_A_PAGE = 25

@@ -5,13 +5,17 @@ outbox; so that is told, but is no reason to send people elsewhere: no replica w
 """
 
 import asyncio
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from app.web.serving import Services, Serving
 from sinks.postgres.sqlstate import DRIVER_ERRORS
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from app.outbox import Outbox
 
 router = APIRouter(prefix="/health", tags=["operation"])
 
@@ -43,11 +47,12 @@ async def live() -> Live:
 
 
 @router.get("/ready", responses={503: {"model": Ready, "description": "The database is down."}})
-async def ready(services: Serving, response: Response) -> Ready:
+async def ready(request: Request, response: Response) -> Ready:
     """Tell whether requests can be answered now; if not, send them elsewhere."""
-    has_database = await _has_database(services)
+    outbox: Outbox = request.app.state.outbox
+    has_database = await _has_database(request)
     response.status_code = 200 if has_database else 503
-    kafka = {True: "up", False: "down", None: "unknown"}[services.outbox.is_well]
+    kafka = {True: "up", False: "down", None: "unknown"}[outbox.is_well]
     return Ready.model_validate(
         {
             "status": "ready" if has_database else "not ready",
@@ -57,9 +62,10 @@ async def ready(services: Serving, response: Response) -> Ready:
     )
 
 
-async def _has_database(services: Services) -> bool:
+async def _has_database(request: Request) -> bool:
+    pool: asyncpg.Pool[asyncpg.Record] = request.app.state.pool
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
-            return bool(await services.pool.fetchval("SELECT true"))
+            return bool(await pool.fetchval("SELECT true"))
     except DRIVER_ERRORS:
         return False

@@ -4,7 +4,7 @@ Who may have them is `app.access.inside`, as for those of the workers.
 """
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -16,8 +16,10 @@ from app.access.inside import refusal
 from app.access.openid.discovery import Discovery
 from app.outbox import Outbox
 from app.web.problems import problem
-from app.web.serving import Serving
 from models.hosts import is_loopback
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 router = APIRouter(tags=["operation"])
 
@@ -127,9 +129,9 @@ EventStreams = Annotated[Gauge, Depends(_event_streams)]
 
 
 @router.get("/metrics", include_in_schema=False)
-async def metrics(request: Request, services: Serving) -> Response:
+async def metrics(request: Request) -> Response:
     """Return the figures of this process."""
-    settings = services.settings
+    settings: Settings = request.app.state.settings
     refused = refusal(
         settings.web.token.get_secret_value() if settings.web.token else None,
         authorization=request.headers.get("authorization", ""),

@@ -1,0 +1,35 @@
+"""What the routes of exports work with, one of each in a process, and how a route gets at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+if TYPE_CHECKING:
+    from app.exports.files import ExportFiles
+    from app.exports.service import ExportRows
+
+
+@dataclass(frozen=True, slots=True)
+class ExportServices:
+    """The parts behind the routes of exports, while the application runs.
+
+    Attributes:
+        rows: what was asked for, and how far it is.
+        files: the files of exports.
+    """
+
+    rows: ExportRows
+    files: ExportFiles
+
+
+def export_services_of(request: Request) -> ExportServices:
+    """Return what `app.site` put there when the application started."""
+    services: ExportServices = request.app.state.exports
+    return services
+
+
+#: For signatures of routes.
+Serving = Annotated[ExportServices, Depends(export_services_of)]
