@@ -20,7 +20,7 @@ from models.exports import Status
 from sinks.errors import ServiceDown
 
 if TYPE_CHECKING:
-    from agents.exports.file import ExportFiles
+    from agents.exports.file import FileMaker
     from agents.exports.run import Run
     from sinks.exports.log import ExportLog
 
@@ -72,7 +72,7 @@ class ExportAttempts:
     """
 
     rows: ExportLog
-    files: ExportFiles
+    files: FileMaker
     pace: Pace = field(default_factory=Pace)
     figures: ExportFigures = field(default_factory=ExportFigures)
 

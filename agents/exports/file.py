@@ -14,7 +14,7 @@ from agents.exports.run import Failure
 from models.errors import ChatlogError, MustAct
 from models.exports import file_name
 from sinks.errors import CannotGoOn, ServiceDown, SinkError
-from sinks.exports.stream import Export, ExportImpossible, content_type_of, estimate, write_export
+from sinks.exports.stream import ExportImpossible, WantedExport, content_type_of, estimate, write_export
 from sinks.storage.errors import UploadLost
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class MadeFile:
 
 
 @dataclass(frozen=True, slots=True)
-class ExportFiles:
+class FileMaker:
     """Makes files, several at once.
 
     Attributes:
@@ -140,7 +140,7 @@ class ExportFiles:
 
     async def _read(self, run: Run, write: Callable[[bytes], Awaitable[None]]) -> None:
         job = run.job
-        export = Export(job.user, job.survey, job.source, job.options)
+        export = WantedExport(job.user, job.survey, job.source, job.options)
         async with self.connect() as connection:
             run.estimate = await estimate(connection, export)
             await write_export(connection, export, write, run.progress)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from agents.chunks import Chunk
     from sinks.dead_letters import DeadLetterTopic
-    from sinks.exports.log import ExportRow
+    from sinks.exports.log import JobRow
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +195,7 @@ def _tell_not_released(run: Run, error: str) -> None:
     )
 
 
-def _check_belongs(job: ExportJob, row: ExportRow | None) -> None:
+def _check_belongs(job: ExportJob, row: JobRow | None) -> None:
     """Make sure that the row is the job's, or its owner would be given what another asked for.
 
     Raises:

@@ -14,7 +14,7 @@ from prometheus_client import Counter, Histogram
 
 from models.exports import Status
 from sinks.exports.log import Extent
-from sinks.exports.stream import Progress
+from sinks.exports.stream import Written
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -63,7 +63,7 @@ class Run:
     attempt: int = 0
     status: Status = Status.STARTED
     estimate: int | None = None
-    progress: Progress = field(default_factory=Progress)
+    progress: Written = field(default_factory=Written)
     good_until: float = 0.0
     began_at: float = field(default_factory=time.monotonic)
     beat_at: float = field(default_factory=time.monotonic)

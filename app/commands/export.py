@@ -30,8 +30,7 @@ from app.settings import load_settings
 from app.web import words
 from models.entries import Direction
 from models.exports import Compression, ExportOptions, Format, Source, file_name
-from sinks.exports.stream import Export, estimate, write_export
-from sinks.exports.stream import Progress as Written
+from sinks.exports.stream import WantedExport, Written, estimate, write_export
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,7 +100,7 @@ def export(survey: str, owner: str, output: str | None, source: str, *, force: b
 
     Needs DATABASE_URL alone. FILE is there when all of it is written, and not before.
     """
-    wanted = Export(owner, survey, Source(source), _options(Source(source), chosen))
+    wanted = WantedExport(owner, survey, Source(source), _options(Source(source), chosen))
     name = output or file_name(survey, wanted.source, wanted.options)
     try:
         target = StandardOutput() if name == STDOUT else NewFile(Path(name), replace=force)
@@ -146,7 +145,7 @@ def _with_names_of_here(problem: str) -> str:
     return re.sub(rf"\b({'|'.join(NAMES_HERE)})\b", lambda found: NAMES_HERE[found[0]], problem)
 
 
-async def _export(settings: Settings, wanted: Export, target: Target) -> Written:
+async def _export(settings: Settings, wanted: WantedExport, target: Target) -> Written:
     _end_in_order_on_sigterm()
     connection = await connect(settings, application_name="chatlog-export", statement_timeout_s=0)
     try:

@@ -18,7 +18,7 @@ from app.settings import load_settings
 from app.storage import open_storage
 from benchmarks.contenders.exporting import CSV, GZIP, OWNER, PARQUET, SURVEY, tell
 from models.exports import Compression, ExportOptions, Format, Source
-from sinks.exports.stream import Export, Progress, content_type_of, write_export
+from sinks.exports.stream import WantedExport, Written, content_type_of, write_export
 
 _EVERYTHING = ExportOptions(include_metadata=True, include_raw_payload=True)
 _OPTIONS = {
@@ -31,15 +31,15 @@ settings = load_settings()
 
 async def main(format_: str, target: str, path: str) -> None:
     """Export once, and say how that was."""
-    export = Export(OWNER, SURVEY, Source.CHAT_LOG, _OPTIONS[format_])
+    export = WantedExport(OWNER, SURVEY, Source.CHAT_LOG, _OPTIONS[format_])
     if target == "file":
         await _to_file(export, Path(path))
     else:
         await _to_storage(export)
 
 
-async def _to_file(export: Export, path: Path) -> None:
-    progress, began = Progress(), time.perf_counter()
+async def _to_file(export: WantedExport, path: Path) -> None:
+    progress, began = Written(), time.perf_counter()
     connection = await connect(settings, statement_timeout_s=0)
     async with NewFile(path, replace=True) as file:
         await write_export(connection, export, file.write, progress)
@@ -47,11 +47,11 @@ async def _to_file(export: Export, path: Path) -> None:
     tell(progress.rows, time.perf_counter() - began, progress.bytes)
 
 
-async def _to_storage(export: Export) -> None:
+async def _to_storage(export: WantedExport) -> None:
     key, content_type = "exports/bench/file", content_type_of(export.options)
     async with open_storage(settings) as storage:
         await storage.check()
-        progress, began = Progress(), time.perf_counter()
+        progress, began = Written(), time.perf_counter()
         connection = await connect(settings, statement_timeout_s=0)
         async with storage.upload(key, content_type=content_type, file_name="file") as upload:
             await write_export(connection, export, upload.write, progress)

@@ -53,7 +53,7 @@ _HEADER = "SELECT {cells} FROM (SELECT {names}) AS head"
 
 
 @dataclass(slots=True)
-class Progress:
+class Written:
     """How far an export is; `write_export` changes it as it goes, anyone may read it.
 
     Attributes:
@@ -81,7 +81,7 @@ class Copy:
     """
 
     def __init__(
-        self, connection: Connection, query: Query, options: ExportOptions, progress: Progress
+        self, connection: Connection, query: Query, options: ExportOptions, progress: Written
     ) -> None:
         self.blocks: asyncio.Queue[bytes | None] = asyncio.Queue(BLOCKS_AHEAD)
         self._connection = connection

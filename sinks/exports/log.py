@@ -37,7 +37,7 @@ _RELEASE = _SQL.release_export
 
 
 @dataclass(frozen=True, slots=True)
-class ExportRow:
+class JobRow:
     """What a worker has to know of a job's row.
 
     Attributes:
@@ -110,10 +110,10 @@ class ExportLog:
         self._retry_policy = retry_policy
         self._lease_s = lease_s
 
-    async def look(self, export_id: UUID) -> ExportRow | None:
+    async def look(self, export_id: UUID) -> JobRow | None:
         """Return how a job is; None if there is no such row."""
         row = await self._retry_policy.run(lambda: self._fetch(_LOOK, export_id))
-        return None if row is None else ExportRow(*row)
+        return None if row is None else JobRow(*row)
 
     async def claim(self, lease: Lease) -> Claim | None:
         """Take a job; return None if it is not to be had."""

@@ -30,7 +30,7 @@ class ExportImpossible(ChatlogError):
     must_act = MustAct.CALLER
 
 
-class NoSuchSurvey(ExportImpossible):
+class NoSurveyToExport(ExportImpossible):
     """The owner has no survey of that name; another owner may."""
 
 
@@ -75,11 +75,11 @@ async def scope_of(connection: asyncpg.Connection[asyncpg.Record], owner: str, s
         survey: its name; all versions and translations have the same.
 
     Raises:
-        NoSuchSurvey: this owner has none of that name.
+        NoSurveyToExport: this owner has none of that name.
     """
     surveyids = [row["id"] for row in await connection.fetch(_SURVEYIDS, owner, survey)]
     if not surveyids:
-        raise NoSuchSurvey(
+        raise NoSurveyToExport(
             f'This owner has no survey named "{survey}": was it renamed, or is it spelt otherwise?'
         )
     eras = [

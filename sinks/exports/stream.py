@@ -15,10 +15,10 @@ import orjson
 
 from models.exports import Source
 from sinks.exports.connection import mapped_errors, notice_a_vanished_server, snapshot
-from sinks.exports.copy import Copy, Progress, header_of
+from sinks.exports.copy import Copy, Written, header_of
 from sinks.exports.formats import content_type_of, encoder_of
 from sinks.exports.query import TooManyQuestions, counting, query_of
-from sinks.exports.scope import ExportImpossible, NoSuchSurvey, scope_of
+from sinks.exports.scope import ExportImpossible, NoSurveyToExport, scope_of
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 
 __all__ = [
-    "Export",
     "ExportImpossible",
-    "NoSuchSurvey",
-    "Progress",
+    "NoSurveyToExport",
     "TooManyQuestions",
+    "WantedExport",
+    "Written",
     "content_type_of",
     "estimate",
     "write_export",
@@ -49,7 +49,7 @@ _COUNTING = f"SET LOCAL statement_timeout = {COUNT_S * 1000:.0f}"
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
+class WantedExport:
     """What is exported: which survey of whom, and how.
 
     Attributes:
@@ -65,7 +65,7 @@ class Export:
     options: ExportOptions
 
 
-async def estimate(connection: Connection, export: Export) -> int:
+async def estimate(connection: Connection, export: WantedExport) -> int:
     """Return how many rows to expect: counted if that is quick, else as PostgreSQL guesses.
 
     Args:
@@ -73,7 +73,7 @@ async def estimate(connection: Connection, export: Export) -> int:
         export: of what.
 
     Raises:
-        NoSuchSurvey: the owner has none of that name.
+        NoSurveyToExport: the owner has none of that name.
         ServiceDown, CannotGoOn: PostgreSQL failed.
     """
     async with snapshot(connection, _READING):
@@ -94,9 +94,9 @@ async def estimate(connection: Connection, export: Export) -> int:
 
 async def write_export(
     connection: Connection,
-    export: Export,
+    export: WantedExport,
     write: Callable[[bytes], Awaitable[None]],
-    progress: Progress,
+    progress: Written,
 ) -> None:
     """Write the whole file, from header to footer, as the data is at this moment.
 
@@ -127,7 +127,7 @@ async def _stream(
     copy: Copy,
     encoder: Encoder,
     write: Callable[[bytes], Awaitable[None]],
-    progress: Progress,
+    progress: Written,
 ) -> None:
     async def write_on(data: bytes) -> None:
         if data:

@@ -9,7 +9,7 @@ import pytest
 from app.postgres.connections import connect
 from models.exports import owner_hash
 from models.owners import owner_address
-from sinks.exports.scope import NoSuchSurvey, scope_of
+from sinks.exports.scope import NoSurveyToExport, scope_of
 from tests.models.test_owners import ONE, TWO
 from tests.site.owners import add_export, bearer, execute, fetch_value, row_of
 from tests.site.visitor import Visitor
@@ -105,7 +105,7 @@ async def test_who_only_looks_alike_sees_nothing(
         assert (await row_of(system, export))["status"] == "Started"
         connection = await connect(system)
         try:
-            with pytest.raises(NoSuchSurvey):
+            with pytest.raises(NoSurveyToExport):
                 await scope_of(connection, ours, f"of {theirs}")
         finally:
             await connection.close()

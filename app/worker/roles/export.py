@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from agents.chunks import ChunkRunner
 from agents.exports.attempt import ExportAttempts
-from agents.exports.file import ExportFiles
+from agents.exports.file import FileMaker
 from agents.exports.jobs import Exports
 from agents.exports.run import ExportFigures
 from app.kafka.clients import client_settings
@@ -122,10 +122,10 @@ class ExportWork:
         """Return when the jobs of a partition last showed life, by `time.monotonic()`."""
         return self.exports.alive_at(partition) if self._pool is not None else float("-inf")
 
-    def _files(self) -> ExportFiles:
+    def _files(self) -> FileMaker:
         settings = self._settings
         own_keys = settings.exports.keys == "owner"
-        return ExportFiles(
+        return FileMaker(
             self._storage,
             self._connect,
             _own_key if own_keys else _flat_key,

@@ -14,7 +14,7 @@ import pytest
 from agents.chunks import Chunk, ChunkRunner
 from agents.exports import file as export_file
 from agents.exports.attempt import ATTEMPTS_MAX, ExportAttempts, Pace
-from agents.exports.file import ExportFiles
+from agents.exports.file import FileMaker
 from agents.exports.jobs import Exports
 from agents.exports.run import Failure
 from app.postgres.connections import connect
@@ -134,7 +134,7 @@ async def worker_of(
 
         async def make(concurrency: int = 2, lease_s: float = LONG_S) -> Worker:
             files_in = await stack.enter_async_context(GatedStorage(storage))
-            files = ExportFiles(files_in, connected, key_of, own_keys=True, link_lives_s=3600)
+            files = FileMaker(files_in, connected, key_of, own_keys=True, link_lives_s=3600)
             attempts = ExportAttempts(ExportLog(pool, RetryPolicy("export"), lease_s), files, QUICK)
             dead_letters = DeadLetterTopic(producer, topic, partitions=1)
             worker = Worker(Exports(attempts, dead_letters, concurrency=concurrency), files_in)

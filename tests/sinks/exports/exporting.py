@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.postgres.connections import connect
 from models.exports import ExportOptions, Source
-from sinks.exports.stream import Export, Progress, write_export
+from sinks.exports.stream import WantedExport, Written, write_export
 
 if TYPE_CHECKING:
     import uuid
@@ -92,7 +92,7 @@ async def exported(
     owner: str,
     survey: str,
     source: Source = Source.CHAT_LOG,
-    progress: Progress | None = None,
+    progress: Written | None = None,
     **options: Any,
 ) -> bytes:
     """Return the file."""
@@ -105,9 +105,9 @@ async def exported(
     try:
         await write_export(
             connection,
-            Export(owner, survey, source, ExportOptions(**options)),
+            WantedExport(owner, survey, source, ExportOptions(**options)),
             write,
-            progress or Progress(),
+            progress or Written(),
         )
     finally:
         await connection.close()

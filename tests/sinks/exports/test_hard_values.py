@@ -12,7 +12,7 @@ import pytest
 from app.postgres.connections import connect
 from models.exports import Source
 from sinks.exports.cells import CELL_MAX_BYTES
-from sinks.exports.copy import Progress
+from sinks.exports.copy import Written
 from tests.sinks.exports.exporting import World, cells, contents, exported
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def rows_of(
     database: Settings, source: Source = Source.CHAT_LOG, **options: Any
 ) -> tuple[list[dict[str, Any]], int]:
     """Return the rows of a file in any format, and how many values were not shown."""
-    progress = Progress()
+    progress = Written()
     file = await exported(database, OWNER, "Health", source, progress, **options)
     match options.get("format"):
         case "parquet":

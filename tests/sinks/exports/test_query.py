@@ -12,8 +12,8 @@ from app.postgres.connections import connect
 from models.exports import ExportOptions, Source
 from sinks.exports.columns import unique
 from sinks.exports.query import TooManyQuestions, query_of
-from sinks.exports.scope import NoSuchSurvey, scope_of
-from sinks.exports.stream import Export, estimate
+from sinks.exports.scope import NoSurveyToExport, scope_of
+from sinks.exports.stream import WantedExport, estimate
 from sinks.sql import statements
 from tests.sinks.exports.exporting import BEGIN, LONG_AGO, World, cells, contents, exported
 
@@ -185,11 +185,11 @@ async def test_a_survey_that_the_owner_does_not_have_is_refused(
     await world.survey(await world.owner(A, "page"), "Health", "flu")
     await world.owner(B)
 
-    with pytest.raises(NoSuchSurvey, match="has no survey named"):
+    with pytest.raises(NoSurveyToExport, match="has no survey named"):
         await exported(database, owner, survey, source)
     connection = await connect(database)
-    with pytest.raises(NoSuchSurvey):
-        await estimate(connection, Export(owner, survey, source, ExportOptions()))
+    with pytest.raises(NoSurveyToExport):
+        await estimate(connection, WantedExport(owner, survey, source, ExportOptions()))
     await connection.close()
 
 
@@ -377,7 +377,7 @@ async def test_an_estimate_that_can_be_counted_is_exact(
         if number:
             await world.say("x", surveyid=surveyid)
 
-    export = Export(A, "Health", Source(source), ExportOptions(wide=wide))
+    export = WantedExport(A, "Health", Source(source), ExportOptions(wide=wide))
 
     assert await estimate(world.connection, export) == rows
     # And the session is as it was.
@@ -396,7 +396,7 @@ async def test_an_estimate_that_would_take_long_is_a_guess(
     await world.connection.execute("ANALYZE chat_log")
     monkeypatch.setattr("sinks.exports.stream._COUNTING", "SET LOCAL statement_timeout = 1")
 
-    found = await estimate(world.connection, Export(A, "Health", Source.CHAT_LOG, ExportOptions()))
+    found = await estimate(world.connection, WantedExport(A, "Health", Source.CHAT_LOG, ExportOptions()))
 
     assert 30_000 < found < 120_000
 

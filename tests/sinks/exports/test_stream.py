@@ -22,7 +22,7 @@ from models.exports import ExportOptions, Source
 from sinks.errors import CannotGoOn, ServiceDown
 from sinks.exports import copy as export_copy
 from sinks.exports.copy import BLOCK_BYTES, BLOCKS_AHEAD
-from sinks.exports.stream import Export, Progress, write_export
+from sinks.exports.stream import WantedExport, Written, write_export
 from tests.services import LIMIT_S, changed, eventually, settings_for_tests
 from tests.sinks.conftest import migrate
 from tests.sinks.exports.exporting import BEGIN, World, cells, exported
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 OWNER = "a@example.org"
 EVERYTHING = ExportOptions(include_metadata=True, include_raw_payload=True)
-EXPORT = Export(OWNER, "Health", Source.CHAT_LOG, EVERYTHING)
+EXPORT = WantedExport(OWNER, "Health", Source.CHAT_LOG, EVERYTHING)
 #: Bytes of `raw_payload`, incompressible, so that the file is as long as the rows say.
 PAYLOAD = 3_000
 
@@ -69,7 +69,7 @@ async def fill(connection: asyncpg.Connection[asyncpg.Record], rows: int) -> Non
 
 async def test_a_file_of_many_blocks_has_every_row_once(database: Settings, world: World) -> None:
     await fill(world.connection, 3_000)
-    progress = Progress()
+    progress = Written()
 
     file = await exported(
         database, OWNER, "Health", progress=progress, include_raw_payload=True, include_metadata=True
@@ -86,7 +86,7 @@ async def test_every_format_of_many_blocks_tells_its_rows_and_bytes(
     database: Settings, world: World, options: dict[str, Any]
 ) -> None:
     await fill(world.connection, 3_000)
-    progress = Progress()
+    progress = Written()
 
     file = await exported(database, OWNER, "Health", progress=progress, include_raw_payload=True, **options)
 
@@ -102,7 +102,7 @@ async def test_progress_is_close_before_the_end_though_cells_have_lines(
 ) -> None:
     await fill(world.connection, 3_000)
     connection = await connect(database, statement_timeout_s=0)
-    progress, seen = Progress(), []
+    progress, seen = Written(), []
 
     async def write(data: bytes) -> None:
         seen.append((progress.rows, progress.bytes, len(data)))
@@ -126,7 +126,7 @@ async def test_the_file_shows_one_moment(database: Settings, world: World) -> No
             await world.connection.execute("DELETE FROM chat_log")
         pieces.append(data)
 
-    await write_export(connection, EXPORT, write, Progress())
+    await write_export(connection, EXPORT, write, Written())
     await connection.close()
 
     assert len(cells(b"".join(pieces))) == 3_001
@@ -137,7 +137,7 @@ async def test_who_writes_slowly_holds_up_postgresql_and_not_the_memory(
 ) -> None:
     await fill(world.connection, 10_000)
     connection = await connect(database, statement_timeout_s=0)
-    progress = Progress()
+    progress = Written()
     go_on = asyncio.Event()
 
     async def write(data: bytes) -> None:
@@ -182,7 +182,7 @@ async def test_what_the_writer_raises_ends_the_export_and_the_query(database: Se
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space left"):
-        await write_export(connection, EXPORT, write, Progress())
+        await write_export(connection, EXPORT, write, Written())
 
     assert connection.is_closed()
     await eventually(lambda: _is_gone(world, "failing"))
@@ -191,7 +191,7 @@ async def test_what_the_writer_raises_ends_the_export_and_the_query(database: Se
 async def test_a_cancelled_export_ends_at_once_and_leaves_no_query(database: Settings, world: World) -> None:
     await fill(world.connection, 10_000)
     connection = await connect(database, statement_timeout_s=0, application_name="cancelled")
-    progress = Progress()
+    progress = Written()
 
     async def write(data: bytes) -> None:
         await asyncio.Event().wait()
@@ -222,7 +222,7 @@ async def test_a_connection_that_is_ended_by_the_server_is_a_service_that_is_dow
             )
 
     with pytest.raises(ServiceDown, match="PostgreSQL"):
-        await write_export(connection, EXPORT, write, Progress())
+        await write_export(connection, EXPORT, write, Written())
 
 
 async def test_a_server_that_says_nothing_any_more_is_given_up(
@@ -245,7 +245,7 @@ async def test_a_server_that_says_nothing_any_more_is_given_up(
 
     try:
         with pytest.raises(ServiceDown, match="does not answer"):
-            await write_export(connection, EXPORT, write, Progress())
+            await write_export(connection, EXPORT, write, Written())
     finally:
         server.resume()
 
@@ -280,7 +280,7 @@ async def test_a_time_limit_and_a_zone_of_the_database_change_nothing(
 
     since = BEGIN - timedelta(days=1)
     options = ExportOptions(include_raw_payload=True, since=since)
-    await write_export(connection, Export(OWNER, "Health", Source.CHAT_LOG, options), write, Progress())
+    await write_export(connection, WantedExport(OWNER, "Health", Source.CHAT_LOG, options), write, Written())
     await connection.close()
 
     assert b"".join(pieces) == before
@@ -308,7 +308,7 @@ def _packing_s() -> float:
     return time.thread_time() - began
 
 
-async def until_it_stands_still(progress: Progress) -> None:
+async def until_it_stands_still(progress: Written) -> None:
     """Return when everything that may be in memory is full."""
     read: list[int] = []
 
