@@ -20,7 +20,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter as BaseJsonFormatter
 
 if TYPE_CHECKING:
-    from app.settings import Settings
+    from app.settings.logs import LogSettings
 
 #: The same warning of a library is shown once in so many seconds.
 REPEAT_AFTER_S = 30.0
@@ -129,9 +129,9 @@ def _arguments(record: logging.LogRecord) -> tuple[object, ...]:
     return record.args if isinstance(record.args, tuple) else ()
 
 
-def logging_config(settings: Settings) -> dict[str, Any]:
+def logging_config(log: LogSettings) -> dict[str, Any]:
     """Return the configuration for `logging.config.dictConfig`."""
-    level = settings.log.level
+    level = log.level
     quiet = level != "DEBUG"
     return {
         "version": 1,
@@ -144,7 +144,7 @@ def logging_config(settings: Settings) -> dict[str, Any]:
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
-                "formatter": settings.log.format,
+                "formatter": log.format,
                 "filters": ["chatter"] if quiet else [],
                 "stream": "ext://sys.stderr",
             }

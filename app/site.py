@@ -67,8 +67,8 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         lifespan=lambda app: _running(app, settings, registry),
     )
-    app.state.settings = settings
-    app.state.authenticator = Authenticator(settings)
+    app.state.api, app.state.web = settings.api, settings.web
+    app.state.authenticator = Authenticator(settings.api, settings.oidc)
     app.state.registry = registry
     app.state.metrics = metrics.RequestMetrics(registry)
     # The last one added is the outermost.
@@ -88,13 +88,13 @@ def create_app(settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry) -> AsyncIterator[None]:
-    pool = await create_pool(settings, application_name="chatlog-api", min_size=0)
-    outbox = Outbox(client_settings(settings), pool, [outgoing_jobs(settings)])
+    pool = await create_pool(settings.database, application_name="chatlog-api", min_size=0)
+    outbox = Outbox(client_settings(settings.kafka), pool, [outgoing_jobs(settings.kafka, settings.topology)])
     authenticator: Authenticator = app.state.authenticator
     app.state.ended_sessions = EndedSessions(pool)
     app.state.pool, app.state.outbox = pool, outbox
     try:
-        async with open_storage(settings) as storage, outbox:
+        async with open_storage(settings.storage, retry_s=settings.exports.retry_s) as storage, outbox:
             rows = ExportRows(pool, on_request=outbox.wake)
             files = ExportFiles(
                 rows,

@@ -4,38 +4,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sinks.storage.bucket import ObjectStorage, StorageSettings
+from sinks.storage.bucket import BucketSettings, ObjectStorage
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from app.settings import Settings
+    from app.settings.storage import StorageSettings
 
 
-def storage_settings_of(settings: Settings) -> StorageSettings:
+def bucket_settings_of(storage: StorageSettings) -> BucketSettings:
     """Return where the bucket is.
 
     Raises:
         ConfigurationError: STORAGE_BUCKET is not set.
     """
-    return StorageSettings(
-        bucket=settings.storage.require_bucket(),
-        endpoint=settings.storage.endpoint,
-        public_endpoint=settings.storage.public_endpoint,
-        region=settings.storage.region,
-        access_key=_in_clear(settings.storage.access_key),
-        secret_key=_in_clear(settings.storage.secret_key),
-        path_style=settings.storage.path_style,
+    return BucketSettings(
+        bucket=storage.require_bucket(),
+        endpoint=storage.endpoint,
+        public_endpoint=storage.public_endpoint,
+        region=storage.region,
+        access_key=_in_clear(storage.access_key),
+        secret_key=_in_clear(storage.secret_key),
+        path_style=storage.path_style,
     )
 
 
-def open_storage(settings: Settings) -> ObjectStorage:
+def open_storage(storage: StorageSettings, *, retry_s: float) -> ObjectStorage:
     """Return the storage, to be used as an async context manager.
+
+    Args:
+        storage: where it is, and our keys.
+        retry_s: how long it is tried again before its user is told.
 
     Raises:
         ConfigurationError: STORAGE_BUCKET is not set.
     """
-    return ObjectStorage(storage_settings_of(settings), retry_s=settings.exports.retry_s)
+    return ObjectStorage(bucket_settings_of(storage), retry_s=retry_s)
 
 
 def _in_clear(secret: SecretStr | None) -> str | None:

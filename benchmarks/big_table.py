@@ -68,7 +68,7 @@ class BigTable:
 
     async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
         """Open a connection without a limit on the time of a statement; the caller closes it."""
-        return await connect(self._settings, application_name="benchmarks", statement_timeout_s=0)
+        return await connect(self._settings.database, application_name="benchmarks", statement_timeout_s=0)
 
     async def execute(self, query: str) -> None:
         """Run statements on a connection of their own."""
@@ -172,6 +172,6 @@ async def big_table() -> AsyncIterator[BigTable]:
             for name, value in POSTGRES_SETTINGS.items():
                 await table.execute(f"ALTER SYSTEM SET {name} = '{value}'")
             await postgres.restart()
-            await up(partial(connect, settings, statement_timeout_s=0), say=lambda _: None)
+            await up(partial(connect, settings.database, statement_timeout_s=0), say=lambda _: None)
             await table.execute(_ENTRIES.make_entries)
             yield table

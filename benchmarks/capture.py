@@ -54,7 +54,7 @@ async def _run(services: Services, backlog: Backlog, name: str, number: int) -> 
         vlab_chat_events_topic=backlog.events,
         vlab_state_topic=backlog.states,
     )
-    topics = topics_of(settings)
+    topics = topics_of(settings.topology)
     started = (
         baseline("capture_faust", [], settings, services.directory)
         if name == FAUST
@@ -63,7 +63,7 @@ async def _run(services: Services, backlog: Backlog, name: str, number: int) -> 
     async with started as contender:
         timeout_s = backlog.messages / _SLOWEST_PER_S + _STARTS_WITHIN_S
         consumed = [backlog.events, backlog.states]
-        group = groups_of(settings).capture
+        group = groups_of(settings.topology).capture
         await until_done(services, group, consumed, [contender], timeout_s)
         if name == HOP:
             led = [topics.events_by_user.name, topics.states_by_user.name]

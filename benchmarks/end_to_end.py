@@ -77,13 +77,15 @@ async def throughput(services: Services, backlog: Backlog, number: int) -> Run:
     settings = await services.fresh(
         f"throughput-{number}", vlab_chat_events_topic=backlog.events, vlab_state_topic=backlog.states
     )
-    topics = topics_of(settings)
+    topics = topics_of(settings.topology)
     timeout_s = backlog.messages / _SLOWEST_PER_S + _STARTS_WITHIN_S
     async with AsyncExitStack() as stack:
         workers = await _both(stack, services, settings)
         consumed = [backlog.events, backlog.states]
-        await until_done(services, groups_of(settings).capture, consumed, workers, timeout_s)
-        await until_done(services, groups_of(settings).persist, [topics.chat_log.name], workers, timeout_s)
+        await until_done(services, groups_of(settings.topology).capture, consumed, workers, timeout_s)
+        await until_done(
+            services, groups_of(settings.topology).persist, [topics.chat_log.name], workers, timeout_s
+        )
     captured = await appended(services, topics.chat_log.name, topics.state_changelog.name)
     rows = await committed_rows(services)
     if rows.total != backlog.messages:
@@ -101,9 +103,9 @@ async def _both(stack: AsyncExitStack, services: Services, settings: Settings) -
 
 async def _produce_steadily(settings: Settings, seconds: float) -> int:
     """Produce events, each when it is due, and a state after every second one; return how many events."""
-    topics = topics_of(settings)
+    topics = topics_of(settings.topology)
     events = round(seconds * EVENTS_PER_S)
-    producer = AIOKafkaProducer(**client_settings(settings), acks="all")
+    producer = AIOKafkaProducer(**client_settings(settings.kafka), acks="all")
     await producer.start()
     try:
         began = time.time()

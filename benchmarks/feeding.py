@@ -25,7 +25,7 @@ class Feeder:
     """Produces records to the partitions that their keys say; an async context manager."""
 
     def __init__(self, settings: Settings) -> None:
-        self._producer = RecordProducer(client_settings(settings), RetryPolicy("feeder"))
+        self._producer = RecordProducer(client_settings(settings.kafka), RetryPolicy("feeder"))
 
     async def __aenter__(self) -> Self:
         await self._producer.start()

@@ -35,11 +35,11 @@ async def measure(services: Services, role: Role, messages: int) -> Run:
         values, consumed = {"vlab_chat_log_topic": topics.entries}, [topics.entries]
     settings = await services.fresh(f"memory-{role.value}", **values)
     await backlog.fill(services, topics, messages, consumed, people=PEOPLE)
-    group = groups_of(settings).of(role)
+    group = groups_of(settings.topology).of(role)
     async with worker(role, settings, services.directory) as contender:
         await until_done(services, group, consumed, [contender], messages / _SLOWEST_PER_S)
     if role is Role.CAPTURE:
-        made = topics_of(settings)
+        made = topics_of(settings.topology)
         span = await appended(services, made.chat_log.name, made.state_changelog.name)
         await services.drop_topics(made.chat_log.name, made.state_changelog.name)
     else:

@@ -90,7 +90,9 @@ async def _run(services: Services, backlog: Backlog, entrant: _Entrant, number: 
     settings = await services.fresh(name, vlab_chat_log_topic=backlog.entries)
     async with entrant.started(settings, services) as contender:
         timeout_s = backlog.messages / _SLOWEST_PER_S + _STARTS_WITHIN_S
-        await until_done(services, groups_of(settings).persist, [backlog.entries], [contender], timeout_s)
+        await until_done(
+            services, groups_of(settings.topology).persist, [backlog.entries], [contender], timeout_s
+        )
     rows = await committed_rows(services)
     if rows.total != backlog.messages:
         raise DidNotFinish(f"{entrant.name} wrote {rows.total:,} rows of {backlog.messages:,} entries")

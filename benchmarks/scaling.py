@@ -71,7 +71,7 @@ async def measure(
     settings = await services.fresh(
         name, session_timeout_s=SESSION_S, rebalance_timeout_s=SESSION_S, **values
     )
-    group = groups_of(settings).of(role)
+    group = groups_of(settings.topology).of(role)
     consumed = [events, states] if role is Role.CAPTURE else [entries]
     async with AsyncExitStack() as stack:
         team = [
@@ -85,7 +85,7 @@ async def measure(
         async with _let_go(team, held=held):
             await until_done(services, group, consumed, team, messages / _SLOWEST_PER_S / RUN_S * PERIOD_S)
     if role is Role.CAPTURE:
-        made = topics_of(settings)
+        made = topics_of(settings.topology)
         span = await appended(services, made.chat_log.name, made.state_changelog.name)
         await services.drop_topics(made.chat_log.name, made.state_changelog.name)
     else:

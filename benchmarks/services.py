@@ -71,9 +71,9 @@ class Services:
             )
         )
         if "vlab_chat_log_topic" not in values:
-            topics = topics_of(settings)
+            topics = topics_of(settings.topology)
             await self.create_topics(topics.chat_log.name, topics.state_changelog.name, config=_STAMPED)
-        await ensure_topics(settings)
+        await ensure_topics(settings.kafka, settings.topology)
         await self.empty_table()
         return settings
 
@@ -98,7 +98,7 @@ class Services:
 
     async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
         """Open a connection for looking."""
-        return await connect(self.settings, application_name="benchmarks", statement_timeout_s=0)
+        return await connect(self.settings.database, application_name="benchmarks", statement_timeout_s=0)
 
     async def postgres_version(self) -> str:
         """Return what the server calls itself."""
@@ -149,10 +149,10 @@ async def _prepare(started: Services) -> None:
     finally:
         await connection.close()
     await started.postgres.restart()
-    await up(lambda: connect(started.settings, statement_timeout_s=0), say=lambda _: None)
+    await up(lambda: connect(started.settings.database, statement_timeout_s=0), say=lambda _: None)
     connection = await started.connect()
     try:
         await connection.execute(statements("partitions").make_partitions)
     finally:
         await connection.close()
-    await ensure_topics(started.settings)
+    await ensure_topics(started.settings.kafka, started.settings.topology)

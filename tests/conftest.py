@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 
 from app.local.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedStorage, ports, scratch_directory
 from app.settings import Settings
-from sinks.storage.bucket import StorageSettings
+from sinks.storage.bucket import BucketSettings
 from tests import services
 
 # On a busy machine, an example may take any time, and so may its making.
@@ -83,28 +83,28 @@ def pooler(request: pytest.FixtureRequest) -> services.PgBouncer:
 
 
 @pytest.fixture(scope="session")
-def storage_server() -> Iterator[StorageSettings]:
+def storage_server() -> Iterator[BucketSettings]:
     """Object storage that all tests share, as a user who may make buckets."""
     with services.shared_storage(NAMED_STORAGE) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def moto_server() -> Iterator[StorageSettings]:
+def moto_server() -> Iterator[BucketSettings]:
     """moto's S3, which all tests share."""
     with services.shared_moto() as server:
         yield server
 
 
 @pytest.fixture
-def storage(storage_server: StorageSettings) -> Iterator[StorageSettings]:
+def storage(storage_server: BucketSettings) -> Iterator[BucketSettings]:
     """An empty bucket of the test's own; `services.storage_overrides` puts it into settings."""
     with services.fresh_bucket(storage_server) as bucket:
         yield bucket
 
 
 @pytest.fixture
-def moto(moto_server: StorageSettings) -> Iterator[StorageSettings]:
+def moto(moto_server: BucketSettings) -> Iterator[BucketSettings]:
     """An empty bucket of the test's own, with lifecycle rules. Expired links and wrong keys work there."""
     with services.fresh_bucket(moto_server) as bucket:
         yield bucket

@@ -62,7 +62,7 @@ async def make_survey(
     size: int = 1,
 ) -> None:
     """Make a survey with so many messages, each of `size` times 32 characters and some."""
-    connection = await connect(settings, statement_timeout_s=0)
+    connection = await connect(settings.database, statement_timeout_s=0)
     try:
         shortcode = f"short-{uuid.uuid4()}"
         surveyid = await connection.fetchval(_MAKE_SURVEY, owner, survey, shortcode)
@@ -81,7 +81,7 @@ async def ask(settings: Settings, *, owner: str = OWNER, survey: str = SURVEY, *
         source=Source.CHAT_LOG,
         options=ExportOptions(**options),
     )
-    connection = await connect(settings)
+    connection = await connect(settings.database)
     try:
         await connection.execute(
             "INSERT INTO export_status (id, user_id, survey_id, status, export_link, source) "
@@ -97,12 +97,12 @@ async def ask(settings: Settings, *, owner: str = OWNER, survey: str = SURVEY, *
 
 async def send(settings: Settings, *asked: Asked) -> None:
     """Put jobs into the exports topic."""
-    await produce(settings, topics_of(settings).exports.name, [export.record() for export in asked])
+    await produce(settings, topics_of(settings.topology).exports.name, [export.record() for export in asked])
 
 
 async def row_of(settings: Settings, export: Asked) -> asyncpg.Record:
     """Return the row of an export."""
-    connection = await connect(settings)
+    connection = await connect(settings.database)
     try:
         row = await connection.fetchrow("SELECT * FROM export_status WHERE id = $1", export.id)
     finally:
@@ -128,7 +128,7 @@ async def download(link: str) -> bytes:
 
 async def keys_in_table(settings: Settings, survey: str = SURVEY) -> list[tuple[str, ...]]:
     """Return what a file must hold of each message, in order."""
-    connection = await connect(settings)
+    connection = await connect(settings.database)
     try:
         rows = await connection.fetch(
             "SELECT chat_log.userid, "

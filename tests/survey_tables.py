@@ -38,7 +38,7 @@ VALUES ($1, $2, $3, 'Title', 'Name', $4)
 
 @asynccontextmanager
 async def session(settings: Settings) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    connection = await connect(settings)
+    connection = await connect(settings.database)
     try:
         yield connection
     finally:

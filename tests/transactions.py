@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def transactional_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
     """A started producer that can begin transactions."""
     producer = AIOKafkaProducer(
-        **client_settings(settings), transactional_id=f"{settings.topology.vlab_env}-transactions"
+        **client_settings(settings.kafka), transactional_id=f"{settings.topology.vlab_env}-transactions"
     )
     await producer.start()
     try:

@@ -69,7 +69,7 @@ class Unlike:
 
 async def make_topics(system: Settings, unlike: Unlike, **chat_log: str) -> None:
     """Make the topics of others, then all the rest; `chat_log` are settings of that topic."""
-    server, topics = _server(system), topics_of(system)
+    server, topics = _server(system), topics_of(system.topology)
     await make_topic(server, topics.events.name, unlike.events.partitions)
     await make_topic(server, topics.state.name, unlike.states.partitions)
     await make_topic(server, topics.chat_log.name, unlike.chat_log_partitions, **chat_log)
@@ -101,14 +101,14 @@ async def produce_states(
     system: Settings, unlike: Unlike, said: Conversations, number: int, slices: int
 ) -> None:
     """Produce a slice of the states."""
-    await _produce(system, topics_of(system).state.name, unlike.states, said.states, number, slices)
+    await _produce(system, topics_of(system.topology).state.name, unlike.states, said.states, number, slices)
 
 
 async def produce_events(
     system: Settings, unlike: Unlike, said: Conversations, number: int, slices: int
 ) -> None:
     """Produce a slice of the events."""
-    await _produce(system, topics_of(system).events.name, unlike.events, said.events, number, slices)
+    await _produce(system, topics_of(system.topology).events.name, unlike.events, said.events, number, slices)
 
 
 async def produce_as(
@@ -133,13 +133,13 @@ async def entries_of(system: Settings, said: Conversations) -> dict[RowKey, byte
     """
 
     async def are_there() -> bool:
-        found = sum((await ends(system, topics_of(system).chat_log.name)).values())
+        found = sum((await ends(system, topics_of(system.topology).chat_log.name)).values())
         assert found >= len(said.expected), f"{found} entries of {len(said.expected)}"
         return True
 
     async def without_a_gap() -> dict[RowKey, bytes]:
         found: dict[RowKey, bytes] = {}
-        for record in await all_records_in(_server(system), topics_of(system).chat_log.name):
+        for record in await all_records_in(_server(system), topics_of(system.topology).chat_log.name):
             first = found.setdefault(decode_entry(record.value).key, record.value)
             assert first == record.value, f"two entries of one message: {first!r} and {record.value!r}"
         missing = said.expected.keys() - found.keys()
@@ -163,7 +163,7 @@ async def assert_in_order(system: Settings) -> None:
     partition_of: dict[str, int] = {}
     said_last: dict[str, int] = {}
     seen: set[RowKey] = set()
-    for record in await all_records_in(_server(system), topics_of(system).chat_log.name):
+    for record in await all_records_in(_server(system), topics_of(system.topology).chat_log.name):
         entry = decode_entry(record.value)
         assert partition_of.setdefault(entry.userid, record.partition) == record.partition
         if entry.key not in seen:

@@ -173,15 +173,15 @@ def workers_of(settings: Settings, directory: Path) -> Iterator[Workers]:
 
 async def prepare(settings: Settings) -> None:
     """Make the schema and the topics of a test."""
-    await up(lambda: connect(settings, statement_timeout_s=0), say=lambda _: None)
-    await ensure_topics(settings)
+    await up(lambda: connect(settings.database, statement_timeout_s=0), say=lambda _: None)
+    await ensure_topics(settings.kafka, settings.topology)
 
 
 async def produce(
     settings: Settings, topic: str, records: Iterable[tuple[bytes | None, bytes | None]]
 ) -> None:
     """Produce records, keyed as given, and return when the broker has them."""
-    producer = AIOKafkaProducer(**client_settings(settings), acks="all", linger_ms=5)
+    producer = AIOKafkaProducer(**client_settings(settings.kafka), acks="all", linger_ms=5)
     await producer.start()
     try:
         deliveries = [await producer.send(topic, value, key=key) for key, value in records]
@@ -192,7 +192,7 @@ async def produce(
 
 async def commit(settings: Settings, group: str, topic: str) -> None:
     """Leave a commit, as a worker of that group did."""
-    consumer = AIOKafkaConsumer(**client_settings(settings), group_id=group, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**client_settings(settings.kafka), group_id=group, enable_auto_commit=False)
     async with consumer:
         partition = TopicPartition(topic, 0)
         consumer.assign([partition])
@@ -201,7 +201,7 @@ async def commit(settings: Settings, group: str, topic: str) -> None:
 
 async def rows_of(settings: Settings) -> dict[tuple[str, int, str], asyncpg.Record]:
     """Return every row of chat_log by its key, the timestamp in ms."""
-    connection = await connect(settings)
+    connection = await connect(settings.database)
     try:
         rows = await connection.fetch(
             "SELECT *, (extract(epoch FROM timestamp) * 1000)::bigint AS timestamp_ms FROM chat_log"
@@ -213,7 +213,7 @@ async def rows_of(settings: Settings) -> dict[tuple[str, int, str], asyncpg.Reco
 
 async def count(settings: Settings, table: str = "chat_log") -> int:
     """Return the number of rows of one of our tables."""
-    connection = await connect(settings)
+    connection = await connect(settings.database)
     try:
         return int(await connection.fetchval(f"SELECT count(*) FROM {table}"))
     finally:

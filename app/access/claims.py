@@ -17,7 +17,7 @@ from models.owners import owner_address
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.settings import Settings
+    from app.settings.api import ApiSettings
 
 #: The longest email address there is (RFC 5321), and so the longest that can be an owner's.
 _EMAIL_MAX = 320
@@ -43,13 +43,13 @@ class ClaimNames:
     scope: str
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """Return the names that the settings give."""
+    def of(cls, api: ApiSettings) -> Self:
+        """Return the names that settings give."""
         return cls(
-            settings.api.jwt_email_claim,
-            settings.api.jwt_tenant_claim,
-            settings.api.jwt_roles_claim,
-            settings.api.jwt_scope_claim,
+            api.jwt_email_claim,
+            api.jwt_tenant_claim,
+            api.jwt_roles_claim,
+            api.jwt_scope_claim,
         )
 
 

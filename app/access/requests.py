@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from app.access.ended_sessions import EndedSessions
-    from app.settings import Settings
+    from app.settings.api import ApiSettings
+    from app.settings.oidc import OidcSettings
     from models.access import Caller
 
 log = logging.getLogger(__name__)
@@ -62,23 +63,24 @@ class Authenticator:
         public_url: what browsers call us, if that is set.
 
     Args:
-        settings: keys, and the address that browsers know.
+        api: keys, and the address that browsers know.
+        oidc: the provider that people sign in by.
 
     Raises:
         ConfigurationError: nobody could ever sign in.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.takes_tokens = bool(settings.api.jwt_secret or settings.api.jwks_url)
-        if not self.takes_tokens and settings.oidc.issuer is None:
+    def __init__(self, api: ApiSettings, oidc: OidcSettings) -> None:
+        self.takes_tokens = bool(api.jwt_secret or api.jwks_url)
+        if not self.takes_tokens and oidc.issuer is None:
             raise ConfigurationError(
                 "API_JWT_SECRET, API_JWKS_URL and OIDC_ISSUER are not set: nobody could sign in; accepted: "
                 "at least 32 random characters, the URL of a key server (RS256, ES256), or a provider's name"
             )
-        self.tokens = TokenReader(settings)
-        self.sessions = Sessions(settings)
-        self.provider = provider_named_by(settings)
-        self.public_url = settings.api.public_url
+        self.tokens = TokenReader(api)
+        self.sessions = Sessions(api)
+        self.provider = provider_named_by(oidc, api)
+        self.public_url = api.public_url
 
     @property
     def is_https(self) -> bool:

@@ -22,7 +22,7 @@ from app.access.tokens import CLOCKS_DIFFER_S
 from app.settings import ConfigurationError
 
 if TYPE_CHECKING:
-    from app.settings import Settings
+    from app.settings.api import ApiSettings
     from models.access import Caller
 
 #: Carried between a page and us, and nowhere else.
@@ -52,18 +52,18 @@ class Sessions:
     """Begins sessions and reads them.
 
     Args:
-        settings: the secret and for how long.
+        api: the secret and for how long.
 
     Raises:
         ConfigurationError: there is no secret to sign sessions with.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        secret = session_secret(settings)
+    def __init__(self, api: ApiSettings) -> None:
+        secret = session_secret(api)
         # The second: a session of the first kind did not say what its caller may.
         self._session_key = _derive(secret, "session key 2")
         self._csrf_key = _derive(secret, "csrf key 1")
-        self.lifetime_s = int(settings.api.session_hours * 3600)
+        self.lifetime_s = int(api.session_hours * 3600)
 
     def begin(self, caller: Caller) -> str:
         """Return the value of a new session's cookie.
@@ -110,13 +110,13 @@ class Sessions:
         return hmac.compare_digest(presented.encode(), self.csrf_token(session).encode())
 
 
-def session_secret(settings: Settings) -> str:
+def session_secret(api: ApiSettings) -> str:
     """Return what the keys of sessions, and of signing in, are derived from.
 
     Raises:
         ConfigurationError: there is none.
     """
-    secret = settings.api.session_secret or settings.api.jwt_secret
+    secret = api.session_secret or api.jwt_secret
     if secret is None:
         raise ConfigurationError(
             "API_SESSION_SECRET is not set: the sessions of the pages cannot be signed; accepted: at "

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from jwt.types import Options
 
-    from app.settings import Settings
+    from app.settings.api import ApiSettings
     from models.access import Caller
 
 #: What a token of another kind of key may not choose.
@@ -39,15 +39,15 @@ class TokenReader:
         keys: of API_JWKS_URL, if it is set.
 
     Args:
-        settings: the secret, the key server, and what `iss`, `aud` and the claims of callers must be.
+        api: the secret, the key server, and what `iss`, `aud` and the claims of callers must be.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._secret = settings.api.jwt_secret
-        self._issuer = settings.api.jwt_issuer
-        self._audience = settings.api.jwt_audience
-        self._names = ClaimNames.of(settings)
-        url = settings.api.jwks_url
+    def __init__(self, api: ApiSettings) -> None:
+        self._secret = api.jwt_secret
+        self._issuer = api.jwt_issuer
+        self._audience = api.jwt_audience
+        self._names = ClaimNames.of(api)
+        url = api.jwks_url
         self.keys = IssuerKeys(url, setting="API_JWKS_URL") if url else None
 
     async def caller_of(self, token: str) -> Caller:
@@ -100,25 +100,25 @@ class TokenReader:
         return found
 
 
-def mint(settings: Settings, caller: Caller, lifetime: timedelta) -> str:
+def mint(api: ApiSettings, caller: Caller, lifetime: timedelta) -> str:
     """Return a token for `caller` that the API accepts for so long.
 
     Raises:
         ValueError: there is no API_JWT_SECRET to sign it with.
     """
-    if settings.api.jwt_secret is None:
+    if api.jwt_secret is None:
         raise ValueError("API_JWT_SECRET is not set")
     now = int(time.time())
     claims: dict[str, Any] = {
-        **claims_of(caller, ClaimNames.of(settings)),
+        **claims_of(caller, ClaimNames.of(api)),
         "iat": now,
         "exp": now + int(lifetime.total_seconds()),
     }
-    if settings.api.jwt_issuer:
-        claims["iss"] = settings.api.jwt_issuer
-    if settings.api.jwt_audience:
-        claims["aud"] = settings.api.jwt_audience
-    return jwt.encode(claims, settings.api.jwt_secret.get_secret_value(), algorithm=SECRET_ALGORITHM)
+    if api.jwt_issuer:
+        claims["iss"] = api.jwt_issuer
+    if api.jwt_audience:
+        claims["aud"] = api.jwt_audience
+    return jwt.encode(claims, api.jwt_secret.get_secret_value(), algorithm=SECRET_ALGORITHM)
 
 
 def _not_accepted() -> NotSignedIn:

@@ -34,10 +34,10 @@ def api(host: str | None, port: int | None) -> None:
     """
     given = {"host": host and bare_host(host), "port": port}
     settings = load_settings().replace(api={name: value for name, value in given.items() if value})
-    check_address(settings)
+    check_address(settings.api)
     from app.logs import logging_config  # noqa: PLC0415  what follows takes a second to import
 
-    logging.config.dictConfig(logging_config(settings))
+    logging.config.dictConfig(logging_config(settings.log))
     import uvloop  # noqa: PLC0415
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -73,7 +73,9 @@ async def _serve(settings: Settings) -> None:
             for number in (signal.SIGINT, signal.SIGTERM):
                 # Uvicorn obeys them, and raises them again at its end: by then there is nothing left to do.
                 signal.signal(number, _ignore)
-            click.echo(f"chatlog API: {address_of(settings)} (what it offers: {address_of(settings)}/docs)")
+            click.echo(
+                f"chatlog API: {address_of(settings.api)} (what it offers: {address_of(settings.api)}/docs)"
+            )
             await uvicorn.Server(config).serve(sockets=listening)
     finally:
         for opened in listening:

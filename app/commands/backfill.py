@@ -48,7 +48,9 @@ def surveyids(*, dry_run: bool, batch: int) -> None:
 
 async def _surveyids(*, dry_run: bool, batch_rows: int) -> tuple[Unfilled, Counter[RowOutcome]]:
     # No limit on statements: to count many rows takes its time.
-    connection = await connect(load_settings(), application_name="chatlog-backfill", statement_timeout_s=0)
+    connection = await connect(
+        load_settings().database, application_name="chatlog-backfill", statement_timeout_s=0
+    )
     outcomes: Counter[RowOutcome] = Counter()
     try:
         with _progress() as progress:

@@ -110,7 +110,7 @@ def replay_(wanted: Filter, limit: int | None, *, everything: bool, dry_run: boo
         _tell(wanted, found, f"{len(ids):,} of them, the oldest" if len(ids) < len(_ids(found)) else "")
         if not ids or dry_run:
             return True
-        partitions = await partition_counts(settings, {some.topic for some in found})
+        partitions = await partition_counts(settings.kafka, {some.topic for some in found})
         if not yes:
             click.confirm(f"Put {len(ids):,} back where they came from?", abort=True)
         return await _replay(settings, box, partitions, ids)
@@ -167,7 +167,7 @@ async def _replay(
 
 @asynccontextmanager
 async def _producer(settings: Settings) -> AsyncIterator[RecordProducer]:
-    producer = RecordProducer(client_settings(settings), RetryPolicy("replay"), compress=True)
+    producer = RecordProducer(client_settings(settings.kafka), RetryPolicy("replay"), compress=True)
     await producer.start()
     try:
         yield producer
@@ -176,7 +176,7 @@ async def _producer(settings: Settings) -> AsyncIterator[RecordProducer]:
 
 
 async def _with_box(settings: Settings, work: Callable[[DeadLetterBox], Awaitable[Result]]) -> Result:
-    connection = await connect(settings, application_name="chatlog-dead-letters")
+    connection = await connect(settings.database, application_name="chatlog-dead-letters")
     try:
         return await work(DeadLetterBox(connection))
     finally:

@@ -147,7 +147,7 @@ def _with_names_of_here(problem: str) -> str:
 
 async def _export(settings: Settings, wanted: WantedExport, target: Target) -> Written:
     _end_in_order_on_sigterm()
-    connection = await connect(settings, application_name="chatlog-export", statement_timeout_s=0)
+    connection = await connect(settings.database, application_name="chatlog-export", statement_timeout_s=0)
     try:
         written = Written()
         async with target as file:

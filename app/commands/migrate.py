@@ -51,4 +51,6 @@ def status() -> None:
 
 def _connect() -> migrations.Connect:
     # No limit on statements: waiting for another migration and moving rows take their time.
-    return partial(connect, load_settings(), application_name="chatlog-migrate", statement_timeout_s=0)
+    return partial(
+        connect, load_settings().database, application_name="chatlog-migrate", statement_timeout_s=0
+    )

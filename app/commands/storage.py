@@ -25,7 +25,9 @@ def check(*, set_lifecycle: bool) -> None:
     Changes nothing but, with --set-lifecycle, that rule; other rules of the bucket stay. Exits with 1 if
     something is wrong (✗); a note (!) is not.
     """
-    findings = asyncio.run(check_storage(load_settings(), set_lifecycle=set_lifecycle))
+    settings = load_settings()
+    checking = check_storage(settings.storage, settings.exports, set_lifecycle=set_lifecycle)
+    findings = asyncio.run(checking)
     for finding in findings:
         click.echo(finding)
     if any(finding.level is Level.WRONG for finding in findings):

@@ -66,6 +66,6 @@ def token(
 
     if link:
         # A link to where the API would not even start helps nobody.
-        check_address(settings)
-    made = mint(settings, caller, timedelta(hours=hours))
-    click.echo(f"{address_of(settings)}/sign-in#token={made}" if link else made)
+        check_address(settings.api)
+    made = mint(settings.api, caller, timedelta(hours=hours))
+    click.echo(f"{address_of(settings.api)}/sign-in#token={made}" if link else made)

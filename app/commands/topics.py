@@ -36,7 +36,8 @@ def topics(*, dry_run: bool) -> None:
     Exits with 1 if a topic is missing or differs in a way that can lose data or stops a worker.
     """
     settings = load_settings()
-    reports = asyncio.run(inspect_topics(settings) if dry_run else ensure_topics(settings))
+    see_to = inspect_topics if dry_run else ensure_topics
+    reports = asyncio.run(see_to(settings.kafka, settings.topology))
     console = Console()
     if not console.is_terminal:
         console.width = WIDTH_WITHOUT_TERMINAL

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
     from app.kafka.topic_differences import TopicReport
     from app.settings import Settings
+    from app.settings.database import DatabaseSettings
+    from app.settings.kafka import KafkaSettings
+    from app.settings.topology import TopologySettings
 
 #: How long each part may take for everything that it asks.
 LIMIT_S = 8.0
@@ -41,20 +44,20 @@ LIMIT_S = 8.0
 async def run_checks(settings: Settings) -> list[Finding]:
     """Compare everything outside with what this version needs. Never raises for what it finds."""
     told = list(check_settings(settings))
-    parts = [_within_limit(service, partial(check, settings)) for service, check in _parts(settings)]
+    parts = [_within_limit(service, check) for service, check in _parts(settings)]
     for findings in await asyncio.gather(*parts):
         told += findings
     return told
 
 
-def _parts(settings: Settings) -> Iterator[tuple[str, Callable[[Settings], Awaitable[list[Finding]]]]]:
+def _parts(settings: Settings) -> Iterator[tuple[str, Callable[[], Awaitable[list[Finding]]]]]:
     """Return what is looked at side by side: the service's name for people, and the check."""
-    yield "Kafka", _check_kafka
-    yield "PostgreSQL", _check_database
+    yield "Kafka", partial(_check_kafka, settings.kafka, settings.topology)
+    yield "PostgreSQL", partial(_check_database, settings.database)
     if settings.storage.bucket is not None:
-        yield "Object storage", check_storage
+        yield "Object storage", partial(check_storage, settings.storage, settings.exports)
     if settings.oidc.issuer is not None:
-        yield "The identity provider", check_provider
+        yield "The identity provider", partial(check_provider, settings.oidc, settings.api)
 
 
 async def _within_limit(service: str, check: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
@@ -84,7 +87,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
             "settings",
             Level.NOTE,
             "capture is off, because VLAB_CHAT_LOG_TOPIC is unset or empty",
-            f"to turn it on: VLAB_CHAT_LOG_TOPIC={topics_of(settings).chat_log.name}",
+            f"to turn it on: VLAB_CHAT_LOG_TOPIC={topics_of(settings.topology).chat_log.name}",
         )
     # With one of these set, somebody means to run the API here.
     if settings.api.model_fields_set | settings.oidc.model_fields_set:
@@ -98,25 +101,25 @@ def _check_api(settings: Settings) -> Finding:
     from app.web.public_address import check_address  # noqa: PLC0415
 
     try:
-        check_address(settings)
+        check_address(settings.api)
         create_app(settings)
     except ConfigurationError as error:
         return Finding("settings", Level.WRONG, f"the API cannot start: {error}")
     return Finding("settings", Level.OK, "the API has the settings that it needs")
 
 
-async def _check_kafka(settings: Settings) -> list[Finding]:
-    reports = await inspect_topics(settings)
-    async with admin_of(settings) as admin:
+async def _check_kafka(kafka: KafkaSettings, topology: TopologySettings) -> list[Finding]:
+    reports = await inspect_topics(kafka, topology)
+    async with admin_of(kafka) as admin:
         groups = await find_groups(admin)
     counts = {report.spec.name: report.found.partitions for report in reports if report.found}
-    servers = ",".join(settings.kafka.require_servers())
+    servers = ",".join(kafka.require_servers())
     return [
         Finding("connection", Level.OK, f"Kafka at {servers} answers"),
         *(finding for report in reports for finding in _topic_findings(report)),
-        *await check_ways(settings, counts),
-        *check_groups(settings, groups),
-        *await check_lag(settings, groups),
+        *await check_ways(kafka, topology, counts),
+        *check_groups(topology, groups),
+        *await check_lag(kafka, topology, groups),
     ]
 
 
@@ -131,14 +134,14 @@ def _topic_findings(report: TopicReport) -> Iterator[Finding]:
         yield Finding("topic", level, f"{name}: {difference.what}", difference.mend)
 
 
-async def _check_database(settings: Settings) -> list[Finding]:
-    open_connection = partial(connect, settings, application_name="chatlog-check")
+async def _check_database(database: DatabaseSettings) -> list[Finding]:
+    open_connection = partial(connect, database, application_name="chatlog-check")
     connection = await open_connection()
     try:
         schema_findings = await check_schema(connection)
     finally:
         connection.terminate()
-    server = server_of(settings.database.require_url())
+    server = server_of(database.require_url())
     return [
         Finding("connection", Level.OK, f"PostgreSQL at {server} answers"),
         await _check_revision(open_connection),

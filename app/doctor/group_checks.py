@@ -18,45 +18,45 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from app.kafka.groups import FoundGroup, Member
-    from app.settings import Settings
+    from app.settings.topology import TopologySettings
 
 _NOBODY = frozenset[str]()
 
 
-def check_groups(settings: Settings, found: Collection[FoundGroup]) -> Iterator[Finding]:
+def check_groups(topology: TopologySettings, found: Collection[FoundGroup]) -> Iterator[Finding]:
     """Tell what others share with this installation, and what it would leave behind.
 
     Args:
-        settings: which names are ours.
+        topology: which names are ours.
         found: every group of the cluster, ours among them.
     """
     by_name = {group.name: group for group in found}
     findings = [
-        *_begins_anew(settings, by_name),
+        *_begins_anew(topology, by_name),
         *(
             finding
             for role in Role
-            if (group := by_name.get(groups_of(settings).of(role)))
-            for finding in _of_our_group(settings, role, group)
+            if (group := by_name.get(groups_of(topology).of(role)))
+            for finding in _of_our_group(topology, role, group)
         ),
-        *_readers_of_our_topics(settings, found),
-        *_names_of_elsewhere(settings),
+        *_readers_of_our_topics(topology, found),
+        *_names_of_elsewhere(topology),
     ]
     yield from findings or [Finding("group", Level.OK, "groups and topics are of this installation alone")]
 
 
-def _begins_anew(settings: Settings, by_name: dict[str, FoundGroup]) -> Iterator[Finding]:
+def _begins_anew(topology: TopologySettings, by_name: dict[str, FoundGroup]) -> Iterator[Finding]:
     for role in Role:
         committed = {
             name: by_name[name].committed if name in by_name else _NOBODY
-            for name in groups_in_question(settings, role)
+            for name in groups_in_question(topology, role)
         }
-        if anew := begins_anew(settings, role, committed):
+        if anew := begins_anew(topology, role, committed):
             yield Finding("group", Level.WRONG, anew.what, anew.mend)
 
 
-def _of_our_group(settings: Settings, role: Role, group: FoundGroup) -> Iterator[Finding]:
-    ours = {spec.name for spec in topics_of(settings).all()}
+def _of_our_group(topology: TopologySettings, role: Role, group: FoundGroup) -> Iterator[Finding]:
+    ours = {spec.name for spec in topics_of(topology).all()}
     if others := sorted((group.committed | group.read_now) - ours):
         yield Finding(
             "group",
@@ -66,7 +66,7 @@ def _of_our_group(settings: Settings, role: Role, group: FoundGroup) -> Iterator
             f"set another {role.upper()}_GROUP there or here; if it is only what is left of other names: "
             f"kafka-consumer-groups.sh --delete-offsets --group {group.name} --topic {others[0]}",
         )
-    elif strangers := [m for m in group.members if m.client_id != client_id_of(settings, role)]:
+    elif strangers := [m for m in group.members if m.client_id != client_id_of(topology, role)]:
         of_chatlog = any(member.client_id.startswith("chatlog-") for member in strangers)
         yield Finding(
             "group",
@@ -77,8 +77,8 @@ def _of_our_group(settings: Settings, role: Role, group: FoundGroup) -> Iterator
         )
 
 
-def _readers_of_our_topics(settings: Settings, found: Collection[FoundGroup]) -> Iterator[Finding]:
-    topics, our_groups = topics_of(settings), {groups_of(settings).of(role) for role in Role}
+def _readers_of_our_topics(topology: TopologySettings, found: Collection[FoundGroup]) -> Iterator[Finding]:
+    topics, our_groups = topics_of(topology), {groups_of(topology).of(role) for role in Role}
     for group in found:
         if group.name in our_groups:
             continue
@@ -102,13 +102,12 @@ def _readers_of_our_topics(settings: Settings, found: Collection[FoundGroup]) ->
                 )
 
 
-def _names_of_elsewhere(settings: Settings) -> Iterator[Finding]:
-    for variable, name, env in settings.topology.names_of_other_environments():
+def _names_of_elsewhere(topology: TopologySettings) -> Iterator[Finding]:
+    for variable, name, env in topology.names_of_other_environments():
         yield Finding(
             "settings",
             Level.NOTE,
-            f"{variable.upper()}={name} carries the environment {env}, "
-            f"and VLAB_ENV is {settings.topology.vlab_env}",
+            f"{variable.upper()}={name} carries the environment {env}, and VLAB_ENV is {topology.vlab_env}",
             f"unset it, or set VLAB_ENV={env}, if it is not meant",
         )
 

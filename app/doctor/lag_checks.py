@@ -19,28 +19,34 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from app.kafka.groups import FoundGroup
-    from app.settings import Settings
+    from app.settings.kafka import KafkaSettings
+    from app.settings.topology import TopologySettings
 
 #: As old as the alert on lag lets a message become (docs/operations.md, ChatlogLagHigh).
 LATE_AFTER_S = 300.0
 
 
-async def check_lag(settings: Settings, groups: Collection[FoundGroup]) -> list[Finding]:
+async def check_lag(
+    kafka: KafkaSettings, topology: TopologySettings, groups: Collection[FoundGroup]
+) -> list[Finding]:
     """Say of each role what waits for it. Never raises for what it finds.
 
     Args:
-        settings: which groups and topics are ours.
+        kafka: where the brokers are.
+        topology: which groups and topics are ours.
         groups: those of the cluster, with their members.
     """
     workers = {group.name: len(group.members) for group in groups}
-    roles = [role for role in Role if role is not Role.CAPTURE or settings.topology.capture_is_on]
-    found = await asyncio.gather(*(_of(settings, role, workers) for role in roles))
+    roles = [role for role in Role if role is not Role.CAPTURE or topology.capture_is_on]
+    found = await asyncio.gather(*(_of(kafka, topology, role, workers) for role in roles))
     return [finding for finding in found if finding is not None]
 
 
-async def _of(settings: Settings, role: Role, workers: dict[str, int]) -> Finding | None:
-    group = groups_of(settings).of(role)
-    offsets = GroupOffsets(settings, group, topics_of(settings).read_by(role))
+async def _of(
+    kafka: KafkaSettings, topology: TopologySettings, role: Role, workers: dict[str, int]
+) -> Finding | None:
+    group = groups_of(topology).of(role)
+    offsets = GroupOffsets(kafka, group, topics_of(topology).read_by(role))
     try:
         found = await once_coordinated(offsets.ask)()
         lags = [

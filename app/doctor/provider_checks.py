@@ -13,14 +13,15 @@ from app.access.openid.discovery import fetch_metadata
 from app.doctor.findings import Finding, Level
 
 if TYPE_CHECKING:
-    from app.settings import Settings
+    from app.settings.api import ApiSettings
+    from app.settings.oidc import OidcSettings
 
 _AREA = "sign-in"
 
 
-async def check_provider(settings: Settings) -> list[Finding]:
+async def check_provider(oidc: OidcSettings, api: ApiSettings) -> list[Finding]:
     """Look at what the provider of OIDC_ISSUER publishes. Never raises for what it finds."""
-    issuer = settings.oidc.issuer
+    issuer = oidc.issuer
     if issuer is None:
         return []
     try:
@@ -36,7 +37,7 @@ async def check_provider(settings: Settings) -> list[Finding]:
         Finding(
             _AREA,
             Level.OK,
-            f"{issuer} answers; to be registered there for {settings.oidc.client_id}: "
-            f"{settings.api.public_url or 'API_PUBLIC_URL'}{CALLBACK_PATH}",
+            f"{issuer} answers; to be registered there for {oidc.client_id}: "
+            f"{api.public_url or 'API_PUBLIC_URL'}{CALLBACK_PATH}",
         )
     ]

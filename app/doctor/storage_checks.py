@@ -18,7 +18,8 @@ from sinks.storage.bucket import PREFIX
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from app.settings import Settings
+    from app.settings.exports import ExportSettings
+    from app.settings.storage import StorageSettings
     from sinks.storage.bucket import ObjectStorage
     from sinks.storage.lifecycle import Lifecycle
 
@@ -27,18 +28,21 @@ _CONTENT = b"Written by `chatlog storage check`.\n"
 _SET_IT = "chatlog storage check --set-lifecycle"
 
 
-async def check_storage(settings: Settings, *, set_lifecycle: bool = False) -> list[Finding]:
+async def check_storage(
+    place: StorageSettings, exports: ExportSettings, *, set_lifecycle: bool = False
+) -> list[Finding]:
     """Look at the bucket of STORAGE_BUCKET. Never raises for what it finds.
 
     Args:
-        settings: where it is, and how long exports are kept.
+        place: where it is, and our keys.
+        exports: how long they are kept.
         set_lifecycle: whether to add our lifecycle rule, or mend it.
 
     Raises:
         ConfigurationError: STORAGE_BUCKET is not set.
     """
     findings: list[Finding] = []
-    storage = open_storage(settings)
+    storage = open_storage(place, retry_s=exports.retry_s)
     try:
         async with storage:
             await storage.check()
@@ -46,21 +50,21 @@ async def check_storage(settings: Settings, *, set_lifecycle: bool = False) -> l
                 Finding(
                     "bucket",
                     Level.OK,
-                    f"{_place(settings)} can be written, read and deleted from below {PREFIX}",
+                    f"{_told(place)} can be written, read and deleted from below {PREFIX}",
                 )
             )
-            findings += [finding async for finding in _check_links(storage, settings)]
-            findings.append(await _check_lifecycle(storage, settings, set_it=set_lifecycle))
+            findings += [finding async for finding in _check_links(storage, place)]
+            findings.append(await _check_lifecycle(storage, exports.keep_days, set_it=set_lifecycle))
     except SinkError as error:
-        findings.append(Finding("bucket", Level.WRONG, f"{_place(settings)}: {error}"))
+        findings.append(Finding("bucket", Level.WRONG, f"{_told(place)}: {error}"))
     return findings
 
 
-def _place(settings: Settings) -> str:
-    return f"{settings.storage.bucket} at {settings.storage.endpoint or 'AWS'}"
+def _told(place: StorageSettings) -> str:
+    return f"{place.bucket} at {place.endpoint or 'AWS'}"
 
 
-async def _check_links(storage: ObjectStorage, settings: Settings) -> AsyncIterator[Finding]:
+async def _check_links(storage: ObjectStorage, place: StorageSettings) -> AsyncIterator[Finding]:
     """Follow a link as a browser would, and the same address without its signature."""
     key = f"{PREFIX}.check-{uuid.uuid4()}"
     async with storage.upload(key, content_type="text/plain", file_name="check.txt") as upload:
@@ -93,7 +97,7 @@ async def _check_links(storage: ObjectStorage, settings: Settings) -> AsyncItera
         yield Finding(
             "link",
             Level.WRONG,
-            f"files of {settings.storage.bucket} can be had without a link",
+            f"files of {place.bucket} can be had without a link",
             "take away the public's right to read it",
         )
 
@@ -104,7 +108,7 @@ async def _get(url: str) -> tuple[int, bytes]:
         return answer.status, await answer.content.read(len(_CONTENT) + 1)
 
 
-async def _check_lifecycle(storage: ObjectStorage, settings: Settings, *, set_it: bool) -> Finding:
+async def _check_lifecycle(storage: ObjectStorage, keep_days: int, *, set_it: bool) -> Finding:
     try:
         lifecycle = await storage.read_lifecycle()
         if lifecycle is None or not lifecycle.is_understood:
@@ -114,36 +118,32 @@ async def _check_lifecycle(storage: ObjectStorage, settings: Settings, *, set_it
                 "this storage has no lifecycle rules of S3: nothing removes old exports by itself",
                 f"have it remove, by its own means, what is below {PREFIX} and older than EXPORT_KEEP_DAYS",
             )
-        if set_it and not _is_as_it_should(lifecycle, settings):
-            lifecycle = lifecycle.with_rule(PREFIX, settings.exports.keep_days)
+        if set_it and not _is_as_it_should(lifecycle, keep_days):
+            lifecycle = lifecycle.with_rule(PREFIX, keep_days)
             await storage.write_lifecycle(lifecycle)
     except SinkError as error:
         level = Level.WRONG if set_it else Level.NOTE
         return Finding("lifecycle", level, f"the bucket's lifecycle rules cannot be had: {error}")
-    if _is_as_it_should(lifecycle, settings):
-        return Finding(
-            "lifecycle", Level.OK, f"what is below {PREFIX} goes after {_days(settings.exports.keep_days)}"
-        )
-    return _what_is_wrong(lifecycle, settings)
+    if _is_as_it_should(lifecycle, keep_days):
+        return Finding("lifecycle", Level.OK, f"what is below {PREFIX} goes after {_days(keep_days)}")
+    return _what_is_wrong(lifecycle, keep_days)
 
 
-def _is_as_it_should(lifecycle: Lifecycle, settings: Settings) -> bool:
-    return lifecycle.aborts_unfinished(PREFIX) and (
-        lifecycle.expires_after(PREFIX) == settings.exports.keep_days
-    )
+def _is_as_it_should(lifecycle: Lifecycle, keep_days: int) -> bool:
+    return lifecycle.aborts_unfinished(PREFIX) and (lifecycle.expires_after(PREFIX) == keep_days)
 
 
-def _what_is_wrong(lifecycle: Lifecycle, settings: Settings) -> Finding:
-    found, wanted = lifecycle.expires_after(PREFIX), settings.exports.keep_days
+def _what_is_wrong(lifecycle: Lifecycle, keep_days: int) -> Finding:
+    found = lifecycle.expires_after(PREFIX)
     mend = _SET_IT
-    if not _is_as_it_should(lifecycle.with_rule(PREFIX, wanted), settings):
+    if not _is_as_it_should(lifecycle.with_rule(PREFIX, keep_days), keep_days):
         mend = f"another rule removes them sooner: change that, or set EXPORT_KEEP_DAYS={found}"
     if found is None:
         message = f"no rule removes what is below {PREFIX}"
-    elif found == wanted:
+    elif found == keep_days:
         message = f"no rule removes unfinished uploads below {PREFIX}"
     else:
-        message = f"what is below {PREFIX} goes after {_days(found)}, and EXPORT_KEEP_DAYS is {wanted}"
+        message = f"what is below {PREFIX} goes after {_days(found)}, and EXPORT_KEEP_DAYS is {keep_days}"
     return Finding("lifecycle", Level.WRONG, message, mend)
 
 

@@ -15,31 +15,35 @@ from models.platforms import PLATFORMS_WITH_MEDIA
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from app.settings import Settings
+    from app.settings.kafka import KafkaSettings
+    from app.settings.topology import TopologySettings
     from models.partitioners import Partitioner
 
     #: Users, each with the partition that a record of theirs was found in.
     Seen = Sequence[tuple[bytes, int]]
 
 
-async def check_ways(settings: Settings, counts: Mapping[str, int]) -> list[Finding]:
+async def check_ways(
+    kafka: KafkaSettings, topology: TopologySettings, counts: Mapping[str, int]
+) -> list[Finding]:
     """Look at the newest events and states, and tell what of them is led home by topics of ours, and why.
 
     Args:
-        settings: which topics.
+        kafka: where the brokers are.
+        topology: which topics.
         counts: how many partitions each of them has; without all of them, nothing is told.
 
     Raises:
         ConfigurationError: a Kafka setting is missing or cannot be used.
         KafkaUnavailable: Kafka does not answer.
     """
-    topics = topics_of(settings)
+    topics = topics_of(topology)
     wanted = (topics.events, topics.state, topics.state_changelog)
-    if not settings.topology.capture_is_on or not all(spec.name in counts for spec in wanted):
+    if not topology.capture_is_on or not all(spec.name in counts for spec in wanted):
         return []
     events, states = await asyncio.gather(
-        sample(settings, topics.events.name, counts[topics.events.name], newest=True),
-        sample(settings, topics.state.name, counts[topics.state.name], newest=True),
+        sample(kafka, topics.events.name, counts[topics.events.name], newest=True),
+        sample(kafka, topics.state.name, counts[topics.state.name], newest=True),
     )
     users = {
         topics.state.name: list(users_of_states(states)),

@@ -17,19 +17,20 @@ from sinks.sql import statements
 if TYPE_CHECKING:
     import asyncpg
 
-    from app.settings import Settings
+    from app.settings.kafka import KafkaSettings
+    from app.settings.topology import TopologySettings
 
 
-def outgoing_jobs(settings: Settings) -> Outgoing:
+def outgoing_jobs(kafka: KafkaSettings, topology: TopologySettings) -> Outgoing:
     """Return what the outbox has to know to send the jobs of exports."""
 
     async def check() -> None:
-        if settings.topology.vlab_exports_topic is None:
+        if topology.vlab_exports_topic is None:
             # Workers that kept the topic's former name would never see what goes to the new one.
-            await refuse_to_begin_anew(settings, Role.EXPORT)
+            await refuse_to_begin_anew(kafka, topology, Role.EXPORT)
 
     return Outgoing(
-        "jobs of exports", topics_of(settings).exports.name, statements("exports"), _record_of, check
+        "jobs of exports", topics_of(topology).exports.name, statements("exports"), _record_of, check
     )
 
 

@@ -18,7 +18,8 @@ from app.settings import ConfigurationError, Role
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Set
 
-    from app.settings import Settings
+    from app.settings.kafka import KafkaSettings
+    from app.settings.topology import TopologySettings
 
 #: By the variables that set them.
 _FORMER = {
@@ -47,23 +48,25 @@ class BeginsAnew:
     mend: str
 
 
-def begins_anew(settings: Settings, role: Role, committed: Mapping[str, Set[str]]) -> BeginsAnew | None:
+def begins_anew(
+    topology: TopologySettings, role: Role, committed: Mapping[str, Set[str]]
+) -> BeginsAnew | None:
     """Tell whether a role would begin anew where its former group stands.
 
     Args:
-        settings: which names are set.
+        topology: which names are set.
         role: the role.
         committed: the topics in which each of `groups_in_question` has committed.
     """
-    if not (undecided := _undecided(settings, role)):
+    if not (undecided := _undecided(topology, role)):
         return None
-    former = _as_before(settings, undecided)
-    group, former_group = groups_of(settings).of(role), groups_of(former).of(role)
+    former = _as_before(topology, undecided)
+    group, former_group = groups_of(topology).of(role), groups_of(former).of(role)
     left = sorted(committed[former_group] & set(topics_of(former).read_by(role)))
-    if not left or committed[group] & set(topics_of(settings).read_by(role)):
+    if not left or committed[group] & set(topics_of(topology).read_by(role)):
         return None
     keep = " ".join(f"{name.upper()}={_FORMER[name]}" for name in undecided)
-    leave = " ".join(f"{name.upper()}={settings.topology.name_of(name)}" for name in undecided)
+    leave = " ".join(f"{name.upper()}={topology.name_of(name)}" for name in undecided)
     return BeginsAnew(
         f"the {role} group {group} has read nothing yet, and {former_group}, its name by default "
         f"before, has read {', '.join(left)}",
@@ -71,31 +74,31 @@ def begins_anew(settings: Settings, role: Role, committed: Mapping[str, Set[str]
     )
 
 
-def groups_in_question(settings: Settings, role: Role) -> set[str]:
+def groups_in_question(topology: TopologySettings, role: Role) -> set[str]:
     """Return the groups whose commits tell whether a role would begin anew; none if its names are set."""
-    if not (undecided := _undecided(settings, role)):
+    if not (undecided := _undecided(topology, role)):
         return set()
-    return {groups_of(settings).of(role), groups_of(_as_before(settings, undecided)).of(role)}
+    return {groups_of(topology).of(role), groups_of(_as_before(topology, undecided)).of(role)}
 
 
-async def refuse_to_begin_anew(settings: Settings, role: Role) -> None:
+async def refuse_to_begin_anew(kafka: KafkaSettings, topology: TopologySettings, role: Role) -> None:
     """Make sure that a role begins anew only where it was not at work under its former names.
 
     Raises:
         ConfigurationError: it would; says which settings to choose between.
         KafkaUnavailable: Kafka does not answer.
     """
-    if not (in_question := groups_in_question(settings, role)):
+    if not (in_question := groups_in_question(topology, role)):
         return
-    async with admin_of(settings) as admin:
+    async with admin_of(kafka) as admin:
         committed = {group: await topics_committed_by(admin, group) for group in in_question}
-    if found := begins_anew(settings, role, committed):
+    if found := begins_anew(topology, role, committed):
         raise ConfigurationError(f"{found.what}; set {found.mend}")
 
 
-def _undecided(settings: Settings, role: Role) -> list[str]:
-    return [name for name in _VARIABLES[role] if getattr(settings.topology, name) is None]
+def _undecided(topology: TopologySettings, role: Role) -> list[str]:
+    return [name for name in _VARIABLES[role] if getattr(topology, name) is None]
 
 
-def _as_before(settings: Settings, undecided: Collection[str]) -> Settings:
-    return settings.replace(topology={name: _FORMER[name] for name in undecided})
+def _as_before(topology: TopologySettings, undecided: Collection[str]) -> TopologySettings:
+    return topology.model_copy(update={name: _FORMER[name] for name in undecided})

@@ -24,7 +24,7 @@ from app.kafka.clients import client_settings
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from app.settings import Settings
+    from app.settings.kafka import KafkaSettings
 
 #: How long one request may take.
 REQUEST_TIMEOUT_S = 4.0
@@ -62,13 +62,13 @@ class GroupOffsets:
     """Asks for one group and its topics. Connects when first asked, and anew after `close`.
 
     Args:
-        settings: how to reach the brokers.
+        kafka: how to reach the brokers.
         group: the consumer group.
         topics: what it reads; one that is missing is left out of the answers.
     """
 
-    def __init__(self, settings: Settings, group: str, topics: Collection[str]) -> None:
-        self._settings = settings
+    def __init__(self, kafka: KafkaSettings, group: str, topics: Collection[str]) -> None:
+        self._kafka = kafka
         self._group = group
         self._topics = frozenset(topics)
         self._admin: AIOKafkaAdminClient | None = None
@@ -148,7 +148,7 @@ class GroupOffsets:
     async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer, AIOKafkaConsumer]:
         if self._admin is None or self._consumer is None or self._sees_all is None:
             timeout_ms = round(REQUEST_TIMEOUT_S * 1000)
-            client = client_settings(self._settings) | {"request_timeout_ms": timeout_ms}
+            client = client_settings(self._kafka) | {"request_timeout_ms": timeout_ms}
             self._admin = AIOKafkaAdminClient(**client)
             # Without a group: it must never be taken for a member, nor commit.
             self._consumer = AIOKafkaConsumer(

@@ -20,19 +20,19 @@ from app.kafka.clients import client_settings
 from app.settings import ConfigurationError
 
 if TYPE_CHECKING:
-    from app.settings import Settings
+    from app.settings.kafka import KafkaSettings
 
 #: How long a broker may take to answer.
 ASK_S = 5.0
 
 
-async def raise_if_refused(settings: Settings) -> None:
+async def raise_if_refused(kafka: KafkaSettings) -> None:
     """Return if no broker refuses our credentials, be it that none answers.
 
     Raises:
         ConfigurationError: one does; says which setting to mend.
     """
-    arguments = client_settings(settings)
+    arguments = client_settings(kafka)
     if "sasl_mechanism" not in arguments:
         return
     for host, port, _ in collect_hosts(arguments.pop("bootstrap_servers")):
@@ -40,13 +40,13 @@ async def raise_if_refused(settings: Settings) -> None:
             connection = await create_conn(host, port, request_timeout_ms=round(ASK_S * 1000), **arguments)
         except UnsupportedSaslMechanismError:
             raise ConfigurationError(
-                f"KAFKA_SASL_MECHANISM={settings.kafka.sasl_mechanism}: the broker at {host}:{port} does not "
+                f"KAFKA_SASL_MECHANISM={kafka.sasl_mechanism}: the broker at {host}:{port} does not "
                 "accept it; set the one that it asks for"
             ) from None
         except (SaslAuthenticationFailed, AuthenticationFailedError):
             raise ConfigurationError(
                 f"KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD: the broker at {host}:{port} does not accept them "
-                f"(KAFKA_SASL_MECHANISM={settings.kafka.sasl_mechanism}); set those that it knows"
+                f"(KAFKA_SASL_MECHANISM={kafka.sasl_mechanism}); set those that it knows"
             ) from None
         except (KafkaError, TimeoutError, OSError):
             continue

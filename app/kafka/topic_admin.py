@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 
     from app.kafka.topics import Topics, TopicSpec
-    from app.settings import Settings
+    from app.settings.kafka import KafkaSettings
+    from app.settings.topology import TopologySettings
 
 #: How long one request may take, and how long a new topic may stay unseen by the brokers.
 REQUEST_TIMEOUT_S = 5.0
@@ -53,19 +54,19 @@ class TopicsUnfit(ChatlogError):
     must_act = MustAct.OPERATOR
 
 
-async def inspect_topics(settings: Settings) -> list[TopicReport]:
+async def inspect_topics(kafka: KafkaSettings, topology: TopologySettings) -> list[TopicReport]:
     """Compare every topic with what is needed. Changes nothing.
 
     Raises:
         ConfigurationError: a Kafka setting is missing or cannot be used.
         KafkaUnavailable: Kafka does not answer.
     """
-    topics = topics_of(settings)
-    async with admin_of(settings) as admin:
-        return compare(topics, await _find(admin, _names(topics)), _server(settings))
+    topics = topics_of(topology)
+    async with admin_of(kafka) as admin:
+        return compare(topics, await _find(admin, _names(topics)), _server(kafka))
 
 
-async def ensure_topics(settings: Settings) -> list[TopicReport]:
+async def ensure_topics(kafka: KafkaSettings, topology: TopologySettings) -> list[TopicReport]:
     """Create the topics that are missing, and report on all. Changes none that is there.
 
     Safe when two run at once: who comes second finds the topics made.
@@ -75,24 +76,24 @@ async def ensure_topics(settings: Settings) -> list[TopicReport]:
         KafkaUnavailable: Kafka does not answer.
         TopicsUnfit: Kafka does not make a topic.
     """
-    topics = topics_of(settings)
-    async with admin_of(settings) as admin:
+    topics = topics_of(topology)
+    async with admin_of(kafka) as admin:
         found = await _find(admin, _names(topics))
         missing = [spec for spec in topics.all() if spec.name not in found]
         if missing:
             await _create(admin, [_sized(spec, topics, found) for spec in missing])
             found = await _find_when_visible(admin, _names(topics))
-        return compare(topics, found, _server(settings), {spec.name for spec in missing})
+        return compare(topics, found, _server(kafka), {spec.name for spec in missing})
 
 
-async def partition_counts(settings: Settings, names: Collection[str]) -> dict[str, int]:
+async def partition_counts(kafka: KafkaSettings, names: Collection[str]) -> dict[str, int]:
     """Return how many partitions each of the topics has.
 
     Raises:
         ConfigurationError, KafkaUnavailable: as `inspect_topics`.
         TopicsUnfit: a topic is missing.
     """
-    async with admin_of(settings) as admin:
+    async with admin_of(kafka) as admin:
         partitions = {
             topic["topic"]: len(topic["partitions"])
             for topic in await admin.describe_topics()
@@ -104,7 +105,7 @@ async def partition_counts(settings: Settings, names: Collection[str]) -> dict[s
     return partitions
 
 
-async def check_partitions(settings: Settings) -> dict[str, int]:
+async def check_partitions(kafka: KafkaSettings, topology: TopologySettings) -> dict[str, int]:
     """Return how many partitions each of our topics has, once it is sure that capture can work with them.
 
     The partitions of a topic that others produce to are theirs to choose. Those of ours in which users have
@@ -114,12 +115,12 @@ async def check_partitions(settings: Settings) -> dict[str, int]:
         ConfigurationError, KafkaUnavailable: as `inspect_topics`.
         TopicsUnfit: a topic is missing, or the numbers do not fit.
     """
-    topics = topics_of(settings)
-    counts = await partition_counts(settings, _names(topics))
+    topics = topics_of(topology)
+    counts = await partition_counts(kafka, _names(topics))
     problems = [
         difference.what
         for spec in topics.all()
-        for difference in partition_differences(spec, topics, counts, server=_server(settings))
+        for difference in partition_differences(spec, topics, counts, server=_server(kafka))
         if difference.matters
     ]
     if problems:
@@ -128,24 +129,22 @@ async def check_partitions(settings: Settings) -> dict[str, int]:
 
 
 @asynccontextmanager
-async def admin_of(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin_of(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     """Give a client that asks the brokers, and disconnect it.
 
     Raises:
         ConfigurationError: a Kafka setting is missing or cannot be used, or our credentials are refused.
         KafkaUnavailable: Kafka does not answer, at any time while it is used.
     """
-    client = AIOKafkaAdminClient(
-        **client_settings(settings), request_timeout_ms=round(REQUEST_TIMEOUT_S * 1000)
-    )
+    client = AIOKafkaAdminClient(**client_settings(kafka), request_timeout_ms=round(REQUEST_TIMEOUT_S * 1000))
     try:
         await client.start()
         yield client
     except (KafkaError, TimeoutError, OSError) as error:
         if isinstance(error, KafkaConnectionError):
-            await raise_if_refused(settings)
+            await raise_if_refused(kafka)
         raise KafkaUnavailable(
-            f"Kafka at {','.join(settings.kafka.require_servers())} does not answer, or refuses us "
+            f"Kafka at {','.join(kafka.require_servers())} does not answer, or refuses us "
             f"({type(error).__name__}): check that it runs, KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL "
             "and, if it asks for them, credentials and certificates"
         ) from error
@@ -233,7 +232,7 @@ def _names(topics: Topics) -> list[str]:
     return [spec.name for spec in topics.all()]
 
 
-def _server(settings: Settings) -> str:
-    server = f"--bootstrap-server {','.join(settings.kafka.require_servers())}"
-    secure = settings.kafka.security_protocol != "PLAINTEXT"
+def _server(kafka: KafkaSettings) -> str:
+    server = f"--bootstrap-server {','.join(kafka.require_servers())}"
+    secure = kafka.security_protocol != "PLAINTEXT"
     return f"{server} --command-config client.properties" if secure else server

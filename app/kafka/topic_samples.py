@@ -14,7 +14,7 @@ from app.kafka.topic_admin import KafkaUnavailable
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
-    from app.settings import Settings
+    from app.settings.kafka import KafkaSettings
 
 #: Of each partition: some hundred users in all, of whom another partitioner fits one in twelve.
 RECORDS = 50
@@ -23,7 +23,7 @@ LIMIT_S = 5.0
 
 
 async def sample(
-    settings: Settings, topic: str, partitions: int, *, newest: bool = False
+    kafka: KafkaSettings, topic: str, partitions: int, *, newest: bool = False
 ) -> list[ConsumerRecord]:
     """Return up to `RECORDS` records of every partition: the oldest, or the newest.
 
@@ -32,7 +32,7 @@ async def sample(
         KafkaUnavailable: Kafka does not answer.
     """
     consumer = AIOKafkaConsumer(
-        **client_settings(settings), group_id=None, isolation_level="read_committed", enable_auto_commit=False
+        **client_settings(kafka), group_id=None, isolation_level="read_committed", enable_auto_commit=False
     )
     try:
         async with asyncio.timeout(LIMIT_S):
@@ -41,7 +41,7 @@ async def sample(
         return await _read(consumer, places, newest=newest)
     except (KafkaError, TimeoutError, OSError) as error:
         raise KafkaUnavailable(
-            f"Kafka at {','.join(settings.kafka.require_servers())} does not show the records of {topic} "
+            f"Kafka at {','.join(kafka.require_servers())} does not show the records of {topic} "
             f"({type(error).__name__}): check that it runs, and that our user may read the topic"
         ) from error
     finally:

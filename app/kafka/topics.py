@@ -5,7 +5,8 @@ Names come from settings; docs, `chatlog topics`, `chatlog check` and the worker
 
 from dataclasses import dataclass
 
-from app.settings import Role, Settings
+from app.settings import Role
+from app.settings.topology import TopologySettings
 from models.limits import OUR_RECORD_MAX_BYTES
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -81,75 +82,75 @@ class Groups:
         return {Role.CAPTURE: self.capture, Role.PERSIST: self.persist, Role.EXPORT: self.export}[role]
 
 
-def topics_of(settings: Settings) -> Topics:
+def topics_of(topology: TopologySettings) -> Topics:
     """Name the topics after the environment, or as settings override them."""
 
     def topic(name: str, holds: str, **config: str) -> TopicSpec:
-        retention = {"retention.ms": str(settings.topology.topic_retention_days * DAY_MS)}
+        retention = {"retention.ms": str(topology.topic_retention_days * DAY_MS)}
         return TopicSpec(
             name,
             holds,
-            settings.topology.topic_partitions,
-            settings.topology.topic_replication,
+            topology.topic_partitions,
+            topology.topic_replication,
             retention | config,
         )
 
     return Topics(
         events=topic(
-            settings.topology.name_of("vlab_chat_events_topic"),
+            topology.name_of("vlab_chat_events_topic"),
             "raw platform events",
         ),
         state=topic(
-            settings.topology.name_of("vlab_state_topic"),
+            topology.name_of("vlab_state_topic"),
             "each user's states",
         ),
         state_changelog=TopicSpec(
-            f"{groups_of(settings).capture}-states-changelog",
+            f"{groups_of(topology).capture}-states-changelog",
             "the state table of the capture workers, compacted",
-            settings.topology.topic_partitions,
-            settings.topology.topic_replication,
+            topology.topic_partitions,
+            topology.topic_replication,
             {"cleanup.policy": "compact", "max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
         ),
         events_by_user=topic(
-            f"{groups_of(settings).capture}-events-repartition",
+            f"{groups_of(topology).capture}-events-repartition",
             "events that came in on another partition than their user's home",
             **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
         ),
         states_by_user=topic(
-            f"{groups_of(settings).capture}-states-repartition",
+            f"{groups_of(topology).capture}-states-repartition",
             "states that came in on another partition than their user's home",
             **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
         ),
         watermarks=TopicSpec(
-            f"{groups_of(settings).capture}-watermarks",
+            f"{groups_of(topology).capture}-watermarks",
             "how far the capture workers have read, for one another",
             1,
-            settings.topology.topic_replication,
+            topology.topic_replication,
             {"retention.ms": str(WATERMARKS_KEPT_MS)},
         ),
         chat_log=topic(
-            settings.topology.name_of("vlab_chat_log_topic"),
+            topology.name_of("vlab_chat_log_topic"),
             "entries, keyed by userid",
             **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
         ),
         dead_letters=topic(
-            settings.topology.name_of("vlab_dead_letters_topic"),
+            topology.name_of("vlab_dead_letters_topic"),
             "records that can never be stored, with the reason in their headers",
             **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
         ),
-        exports=topic(settings.topology.name_of("vlab_exports_topic"), "export jobs"),
+        exports=topic(topology.name_of("vlab_exports_topic"), "export jobs"),
     )
 
 
-def groups_of(settings: Settings) -> Groups:
+def groups_of(topology: TopologySettings) -> Groups:
     """Name the consumer groups after the environment, or as settings override them."""
     return Groups(
-        capture=settings.topology.name_of("capture_group"),
-        persist=settings.topology.name_of("persist_group"),
-        export=settings.topology.name_of("export_group"),
+        capture=topology.name_of("capture_group"),
+        persist=topology.name_of("persist_group"),
+        export=topology.name_of("export_group"),
     )
 
 
-def client_id_of(settings: Settings, role: Role) -> str:
+def client_id_of(topology: TopologySettings, role: Role) -> str:
     """Return as what a worker introduces itself to the brokers: others see by it who is in a group."""
-    return f"chatlog-{settings.topology.vlab_env}-{role}"
+    return f"chatlog-{topology.vlab_env}-{role}"

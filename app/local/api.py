@@ -43,8 +43,8 @@ class Api(Child):
 
     def token_for(self, email: str) -> str:
         """Return a token of an owner who may do whatever anybody may."""
-        return mint(self._served, Caller(email, roles=frozenset(Role)), _LINK_COUNTS)
+        return mint(self._served.api, Caller(email, roles=frozenset(Role)), _LINK_COUNTS)
 
     def sign_in_link(self, email: str) -> str:
         """Return the link that signs in to the pages as an owner."""
-        return f"{address_of(self._served)}/sign-in#token={self.token_for(email)}"
+        return f"{address_of(self._served.api)}/sign-in#token={self.token_for(email)}"

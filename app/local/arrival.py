@@ -56,8 +56,8 @@ class Arrival:
 
     def __init__(self, connection: asyncpg.Connection[asyncpg.Record], settings: Settings) -> None:
         self._connection = connection
-        self._topics = topics_of(settings)
-        self._groups = groups_of(settings)
+        self._topics = topics_of(settings.topology)
+        self._groups = groups_of(settings.topology)
         self._settings = settings
         self._expected = samples.expected(media=settings.worker.capture_media).entries
         conversations = samples.conversations(media=settings.worker.capture_media)
@@ -96,7 +96,7 @@ class Arrival:
         self, group: str, topics: Collection[str], ends: Mapping[tuple[str, int], int] | None = None
     ) -> None:
         """Wait for the group to come to `ends`, or to where the topics end now."""
-        asked = GroupOffsets(self._settings, group, topics)
+        asked = GroupOffsets(self._settings.kafka, group, topics)
         try:
             while True:
                 try:

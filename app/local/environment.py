@@ -78,7 +78,7 @@ def settings_of_run(
     if embedded_storage is not None:
         run = run.replace(storage=_of_storage(embedded_storage))
     # Capture is off while its topic isn't named.
-    return run.replace(topology={"vlab_chat_log_topic": topics_of(run).chat_log.name})
+    return run.replace(topology={"vlab_chat_log_topic": topics_of(run.topology).chat_log.name})
 
 
 def environment_of_worker(settings: Settings, web_port: int) -> dict[str, str]:

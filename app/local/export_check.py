@@ -97,7 +97,7 @@ class ExportCheck:
     async def _counts(self) -> dict[Source, int]:
         shortcodes = [form.shortcode for form in self._survey.forms]
         pages = [page.id for page in self._owner.pages]
-        connection = await connect(self._settings, application_name="chatlog-up")
+        connection = await connect(self._settings.database, application_name="chatlog-up")
         try:
             return {
                 source: await connection.fetchval(count, shortcodes, pages)

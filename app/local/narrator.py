@@ -57,7 +57,7 @@ class Narrator:
         Raises:
             DatabaseUnavailable, UpFailed: they cannot be played, or PostgreSQL does not answer any more.
         """
-        connection = await connect(self._settings, application_name="chatlog-up")
+        connection = await connect(self._settings.database, application_name="chatlog-up")
         try:
             return await self._narrate(Arrival(connection, self._settings))
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
@@ -90,7 +90,7 @@ class Narrator:
         self._screen.say(
             f"Playing {len(samples.events())} events and {len(samples.states())} states into Kafka"
         )
-        self._played = await play_samples(self._settings)
+        self._played = await play_samples(self._settings.kafka, self._settings.topology)
         await arrival.until_worked_off(self._played)
 
     def _tell(self, conversation: Conversation, landed: Messages, before: Messages, *, is_last: bool) -> bool:

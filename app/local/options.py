@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.settings import Settings
+    from app.settings.topology import TopologySettings
 
 _PRODUCTION = {"prod", "production"}
 
@@ -33,9 +34,9 @@ class Options:
 
     def plays_samples_into(self, settings: Settings) -> bool:
         """Tell whether samples are to be played into the services that `settings` name."""
-        return not is_production(settings) if self.samples is None else self.samples
+        return not is_production(settings.topology) if self.samples is None else self.samples
 
 
-def is_production(settings: Settings) -> bool:
+def is_production(topology: TopologySettings) -> bool:
     """Tell whether VLAB_ENV names production: `prod`, `production`, or one of several such as `prod-eu`."""
-    return not _PRODUCTION.isdisjoint(settings.topology.vlab_env.split("-"))
+    return not _PRODUCTION.isdisjoint(topology.vlab_env.split("-"))

@@ -14,7 +14,8 @@ from app.kafka.topics import topics_of
 from app.local.errors import UpFailed
 
 if TYPE_CHECKING:
-    from app.settings import Settings
+    from app.settings.kafka import KafkaSettings
+    from app.settings.topology import TopologySettings
 
 
 @dataclass(slots=True)
@@ -30,7 +31,7 @@ class Played:
     ends: dict[tuple[str, int], int] = field(default_factory=dict)
 
 
-async def play_samples(settings: Settings) -> Played:
+async def play_samples(kafka: KafkaSettings, topology: TopologySettings) -> Played:
     """Produce every sample event and state, and return where they are.
 
     One after the other: a state that a bot made before an event must be in Kafka before the event is, for the
@@ -39,7 +40,7 @@ async def play_samples(settings: Settings) -> Played:
     Raises:
         UpFailed: Kafka does not take them.
     """
-    topics = topics_of(settings)
+    topics = topics_of(topology)
     # Sorting is stable, so an event stays before the state that the bot made of it.
     records = sorted(
         [(topics.events.name, event) for event in samples.events()]
@@ -47,7 +48,7 @@ async def play_samples(settings: Settings) -> Played:
         key=lambda topic_and_record: topic_and_record[1].timestamp_ms,
     )
     played = Played()
-    producer = AIOKafkaProducer(**client_settings(settings), acks="all", enable_idempotence=True)
+    producer = AIOKafkaProducer(**client_settings(kafka), acks="all", enable_idempotence=True)
     try:
         await producer.start()
         for topic, record in records:

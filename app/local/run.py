@@ -117,7 +117,7 @@ class _Run:
         # What belongs to others is not ours to fill.
         has_owners = plays and services.postgres is not None
         if has_owners:
-            await load_owners(services.settings)
+            await load_owners(services.settings.database)
         await side_by_side(*(self._start(process) for process in processes.all()))
         missing = await self._play(services, processes, has_owners=has_owners) if plays else []
         if self._options.once:

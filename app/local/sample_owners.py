@@ -19,7 +19,7 @@ from sinks.sql import statements
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from app.settings import Settings
+    from app.settings.database import DatabaseSettings
 
 _SQL = statements("local")
 _OWNER = _SQL.add_owner
@@ -28,13 +28,13 @@ _FORM = _SQL.add_form
 _RESPONSE = _SQL.add_response
 
 
-async def load_owners(settings: Settings) -> None:
+async def load_owners(database: DatabaseSettings) -> None:
     """Put in what is not there yet; all of it or nothing.
 
     Raises:
         DatabaseUnavailable, UpFailed: PostgreSQL does not take it.
     """
-    async with _session(settings) as connection, connection.transaction():
+    async with _session(database) as connection, connection.transaction():
         for owner in owners():
             await connection.execute(_OWNER, owner.id, owner.email)
             await connection.executemany(_PAGE, [(owner.id, page.id, page.name) for page in owner.pages])
@@ -71,8 +71,8 @@ async def load_owners(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _session(settings: Settings) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    connection = await connect(settings, application_name="chatlog-up")
+async def _session(database: DatabaseSettings) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    connection = await connect(database, application_name="chatlog-up")
     try:
         yield connection
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:

@@ -109,7 +109,9 @@ class Services:
         settings = self._settings(self.postgres, storage=None)
         with self._screen.step("Migrating the database") as step:
             # No limit on statements: waiting for another migration and moving rows take their time.
-            connector = partial(connect, settings, application_name="chatlog-up", statement_timeout_s=0)
+            connector = partial(
+                connect, settings.database, application_name="chatlog-up", statement_timeout_s=0
+            )
             await migrations.up(connector, say=step.update)
             status = await migrations.status(connector)
             where = "" if self.postgres else f" on {server_of(settings.database.require_url())}"
@@ -126,8 +128,8 @@ class Services:
         # The others may not have been started yet, and are not needed for this.
         settings = self._settings(postgres=None, storage=None)
         with self._screen.step("Making the topics") as step:
-            reports = await ensure_topics(settings)
-            await check_partitions(settings)
+            reports = await ensure_topics(settings.kafka, settings.topology)
+            await check_partitions(settings.kafka, settings.topology)
             made = sum(report.state is TopicState.CREATED for report in reports)
             where = "" if self.kafka else f" on {','.join(settings.kafka.require_servers())}"
             step.done = f"{len(reports)} topics{where}, {made} of them new"

@@ -27,7 +27,7 @@ from sinks.postgres.sqlstate import (
 )
 
 if TYPE_CHECKING:
-    from app.settings import Settings
+    from app.settings.database import DatabaseSettings
 
 #: How long a server may take to accept a connection before it counts as down.
 CONNECT_TIMEOUT_S = 5.0
@@ -53,12 +53,12 @@ class DatabaseRefuses(DatabaseUnavailable):
 
 
 async def connect(
-    settings: Settings, *, application_name: str = "chatlog", statement_timeout_s: float | None = None
+    database: DatabaseSettings, *, application_name: str = "chatlog", statement_timeout_s: float | None = None
 ) -> asyncpg.Connection[asyncpg.Record]:
     """Open one connection to DATABASE_URL.
 
     Args:
-        settings: where, and how long a statement may take.
+        database: where, and how long a statement may take.
         application_name: what `pg_stat_activity` shows, so that an operator knows whose session it is.
         statement_timeout_s: instead of `database_timeout_s`; 0 for no limit.
 
@@ -66,16 +66,16 @@ async def connect(
         ConfigurationError: DATABASE_URL is not set.
         DatabaseUnavailable: the server is down; DatabaseRefuses, where waiting does not help.
     """
-    url = settings.database.require_url()
+    url = database.require_url()
     _check_files(url)
     try:
-        return await _open(url, **_session(settings, application_name, statement_timeout_s))
+        return await _open(url, **_session(database, application_name, statement_timeout_s))
     except _CONNECT_ERRORS as error:
         raise _unavailable(url, error) from error
 
 
 async def create_pool(
-    settings: Settings,
+    database: DatabaseSettings,
     *,
     application_name: str = "chatlog",
     min_size: int = 1,
@@ -87,7 +87,7 @@ async def create_pool(
     needed, and fail with what asyncpg raises, for the caller to classify and retry.
 
     Args:
-        settings: where, how long a statement may take, and how many connections (`database_pool_size`).
+        database: where, how long a statement may take, and how many connections (`database_pool_size`).
         application_name: what `pg_stat_activity` shows.
         min_size: connections to open at once and to keep; with 0, the server may be down.
         max_size: instead of `database_pool_size`.
@@ -96,10 +96,10 @@ async def create_pool(
         ConfigurationError: DATABASE_URL is not set.
         DatabaseUnavailable: the server is down; DatabaseRefuses, where waiting does not help.
     """
-    url = settings.database.require_url()
+    url = database.require_url()
     _check_files(url)
-    size = max_size or settings.database.pool_size
-    session = _session(settings, application_name, None)
+    size = max_size or database.pool_size
+    session = _session(database, application_name, None)
     if not min_size:
         await _try(url, session)
     try:
@@ -185,8 +185,10 @@ async def _try(url: str, session: dict[str, Any]) -> None:
             raise told from error
 
 
-def _session(settings: Settings, application_name: str, statement_timeout_s: float | None) -> dict[str, Any]:
-    limit_s = settings.database.timeout_s if statement_timeout_s is None else statement_timeout_s
+def _session(
+    database: DatabaseSettings, application_name: str, statement_timeout_s: float | None
+) -> dict[str, Any]:
+    limit_s = database.timeout_s if statement_timeout_s is None else statement_timeout_s
     return {
         "timeout": CONNECT_TIMEOUT_S,
         "command_timeout": limit_s + CLIENT_MARGIN_S if limit_s else None,

@@ -17,7 +17,7 @@ from app.postgres.connections import DatabaseUnavailable, connect
 from sinks.sql import statements
 
 if TYPE_CHECKING:
-    from app.settings import Settings
+    from app.settings.database import DatabaseSettings
 
 #: How long a question may take in all, connecting included.
 ANSWER_WITHIN_S = 3.0
@@ -55,8 +55,8 @@ class DatabaseProbe:
         partitions: how the partitions of chat_log are, as `watch` last saw them; None before it did.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, database: DatabaseSettings) -> None:
+        self._database = database
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._one_at_a_time = asyncio.Lock()
         self._totals: dict[str, dict[str, int]] = {}
@@ -110,7 +110,7 @@ class DatabaseProbe:
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S), self._one_at_a_time:
                 if self._connection is None:
-                    self._connection = await connect(self._settings, application_name="chatlog-look")
+                    self._connection = await connect(self._database, application_name="chatlog-look")
                 rows: list[Any] = await self._connection.fetch(question)
                 return rows
         except _FAILURES:

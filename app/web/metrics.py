@@ -19,7 +19,8 @@ from app.web.problems import problem
 from models.hosts import is_loopback
 
 if TYPE_CHECKING:
-    from app.settings import Settings
+    from app.settings.api import ApiSettings
+    from app.settings.web import WebSettings
 
 router = APIRouter(tags=["operation"])
 
@@ -131,13 +132,14 @@ EventStreams = Annotated[Gauge, Depends(_event_streams)]
 @router.get("/metrics", include_in_schema=False)
 async def metrics(request: Request) -> Response:
     """Return the figures of this process."""
-    settings: Settings = request.app.state.settings
+    api: ApiSettings = request.app.state.api
+    web: WebSettings = request.app.state.web
     refused = refusal(
-        settings.web.token.get_secret_value() if settings.web.token else None,
+        web.token.get_secret_value() if web.token else None,
         authorization=request.headers.get("authorization", ""),
         host=request.headers.get("host", ""),
         # With an address of its own there is a proxy, which sends on what comes from elsewhere.
-        is_local=is_loopback(settings.api.host) and settings.api.public_url is None,
+        is_local=is_loopback(api.host) and api.public_url is None,
     )
     if refused is not None:
         return problem(refused.status, refused.reason, headers=refused.headers)

@@ -8,22 +8,22 @@ from app.settings import ConfigurationError
 from models.hosts import is_loopback, with_port
 
 if TYPE_CHECKING:
-    from app.settings import Settings
+    from app.settings.api import ApiSettings
 
 
-def address_of(settings: Settings) -> str:
+def address_of(api: ApiSettings) -> str:
     """Return the URL that people reach us by, without a slash at its end. No request has a say in it."""
-    return settings.api.public_url or f"http://{with_port(settings.api.host, settings.api.port)}"
+    return api.public_url or f"http://{with_port(api.host, api.port)}"
 
 
-def check_address(settings: Settings) -> None:
+def check_address(api: ApiSettings) -> None:
     """Make sure that who is beyond this machine is given addresses that we chose.
 
     Raises:
         ConfigurationError: requests could come by names that nobody named to us.
     """
-    if settings.api.public_url is None and not is_loopback(settings.api.host):
+    if api.public_url is None and not is_loopback(api.host):
         raise ConfigurationError(
-            f"API_HOST={settings.api.host} opens the API to other machines: set API_PUBLIC_URL to the "
+            f"API_HOST={api.host} opens the API to other machines: set API_PUBLIC_URL to the "
             "address that people use (https, where a proxy ends TLS), or use 127.0.0.1"
         )

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from faust.types import TP
     from faust.web.base import Web
 
+    from app.settings.worker import WorkerSettings
+
 log = logging.getLogger(__name__)
 
 #: Objects made before Python looks for garbage in cycles (its default is 700). A chunk is thousands of
@@ -53,10 +55,10 @@ _WORK: dict[Role, type[CaptureWork | PersistWork | ExportWork]] = {
 }
 
 
-def _limits(settings: Settings, role: Role) -> ChunkLimits:
+def _limits(worker: WorkerSettings, role: Role) -> ChunkLimits:
     if role is Role.EXPORT:
-        return ChunkLimits(1, settings.worker.chunk_max_bytes, JOBS_IN_HAND_PER_PARTITION)
-    return ChunkLimits(settings.worker.chunk_max_records, settings.worker.chunk_max_bytes)
+        return ChunkLimits(1, worker.chunk_max_bytes, JOBS_IN_HAND_PER_PARTITION)
+    return ChunkLimits(worker.chunk_max_records, worker.chunk_max_bytes)
 
 
 def cannot_start(error: ChatlogError | OSError) -> SystemExit:
@@ -78,15 +80,15 @@ class WorkerApp(faust.App):
         self.transport = ChunkTransport(
             self.conf.broker_consumer,
             self,
-            limits=_limits(settings, role),
+            limits=_limits(settings.worker, role),
         )
         self.work: CaptureWork | PersistWork | ExportWork = _WORK[role](self, settings, self.fail)
         self.began_at = time.monotonic()
         self.lag = LagMonitor(
-            settings, self.conf.id, self.work.consumed, lambda: cast("Any", self.consumer).progress()
+            settings.kafka, self.conf.id, self.work.consumed, lambda: cast("Any", self.consumer).progress()
         )
-        self.database = DatabaseProbe(settings) if role in USES_DATABASE else None
-        self.health = HealthMonitor(self, self.database)
+        self.database = DatabaseProbe(settings.database) if role in USES_DATABASE else None
+        self.health = HealthMonitor(self, settings.worker, self.database)
 
     @property
     def was_assigned(self) -> bool:
@@ -125,7 +127,8 @@ class WorkerApp(faust.App):
         gc.freeze()  # what was imported stays
         try:
             await once_kafka_answers(
-                self.work.retry_policy, lambda: refuse_to_begin_anew(self.settings, self.role)
+                self.work.retry_policy,
+                lambda: refuse_to_begin_anew(self.settings.kafka, self.settings.topology, self.role),
             )
             await super().on_first_start()
             await self.work.start()

@@ -36,7 +36,7 @@ class WorkerProcess(faust.Worker):
         super().__init__(
             app,
             loglevel=level,
-            logging_config=logging_config(app.settings.replace(log={"level": level})),
+            logging_config=logging_config(app.settings.replace(log={"level": level}).log),
             quiet=True,
             **options,
         )

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 COUNTS = ("forms", "question", "md")
 
 settings = load_settings()
-topics = topics_of(settings)
-app = app_of(groups_of(settings).capture, settings)
+topics = topics_of(settings.topology)
+app = app_of(groups_of(settings.topology).capture, settings)
 as_json: faust.Schema[Any, Any] = faust.Schema(key_serializer="json", value_serializer="json")
 states_of_users = app.Table("states", partitions=settings.topology.topic_partitions, schema=as_json)
 chat_log = app.topic(topics.chat_log.name, value_type=bytes)

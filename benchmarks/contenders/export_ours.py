@@ -40,7 +40,7 @@ async def main(format_: str, target: str, path: str) -> None:
 
 async def _to_file(export: WantedExport, path: Path) -> None:
     progress, began = Written(), time.perf_counter()
-    connection = await connect(settings, statement_timeout_s=0)
+    connection = await connect(settings.database, statement_timeout_s=0)
     async with NewFile(path, replace=True) as file:
         await write_export(connection, export, file.write, progress)
     await connection.close()
@@ -49,10 +49,10 @@ async def _to_file(export: WantedExport, path: Path) -> None:
 
 async def _to_storage(export: WantedExport) -> None:
     key, content_type = "exports/bench/file", content_type_of(export.options)
-    async with open_storage(settings) as storage:
+    async with open_storage(settings.storage, retry_s=settings.exports.retry_s) as storage:
         await storage.check()
         progress, began = Written(), time.perf_counter()
-        connection = await connect(settings, statement_timeout_s=0)
+        connection = await connect(settings.database, statement_timeout_s=0)
         async with storage.upload(key, content_type=content_type, file_name="file") as upload:
             await write_export(connection, export, upload.write, progress)
             await upload.complete()

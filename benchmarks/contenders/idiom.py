@@ -45,7 +45,7 @@ def app_of(group: str, settings: Settings) -> faust.App:
         web_enabled=False,
         datadir=settings.worker.data_dir,
         # By default, Faust's libraries make a record of every debug message, and then drop it.
-        logging_config=logging_config(settings),
+        logging_config=logging_config(settings.log),
     )
 
 

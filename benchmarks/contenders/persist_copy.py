@@ -30,7 +30,7 @@ settings = load_settings()
 async def main(batch: int) -> None:
     """Persist until killed, `batch` rows at a time."""
     ready: asyncio.Queue[Batch] = asyncio.Queue(maxsize=2)
-    topic = topics_of(settings).chat_log.name
+    topic = topics_of(settings.topology).chat_log.name
     async with Reader(settings, topic) as reader, asyncio.TaskGroup() as group:
         group.create_task(_decode(reader, batch, ready))
         group.create_task(_copy(reader, ready))

@@ -28,10 +28,10 @@ INSERT = f"""
 """  # noqa: S608  the names are our own
 
 settings = load_settings()
-app = app_of(groups_of(settings).persist, settings)
+app = app_of(groups_of(settings.topology).persist, settings)
 
 
-@app.agent(app.topic(topics_of(settings).chat_log.name, value_type=bytes))
+@app.agent(app.topic(topics_of(settings.topology).chat_log.name, value_type=bytes))
 async def persist(entries: StreamT[bytes]) -> None:
     """Write entries, a batch at a time."""
     async with asyncpg.create_pool(settings.database.require_url(), min_size=1, max_size=4) as pool:

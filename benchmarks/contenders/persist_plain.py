@@ -34,7 +34,7 @@ async def main(connections: int) -> None:
     Args:
         connections: batches that are written at the same time.
     """
-    topic = topics_of(settings).chat_log.name
+    topic = topics_of(settings.topology).chat_log.name
     async with Reader(settings, topic) as reader, asyncio.TaskGroup() as group:
         for number in range(connections):
             group.create_task(_persist(reader, reader.partitions[number::connections]))

@@ -34,8 +34,8 @@ class Reader:
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self._consumer = AIOKafkaConsumer(
-            **client_settings(settings),
-            group_id=groups_of(settings).persist,
+            **client_settings(settings.kafka),
+            group_id=groups_of(settings.topology).persist,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_MAX_WAIT_MS,

@@ -44,7 +44,7 @@ RETRY_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class StorageSettings:
+class BucketSettings:
     """Where the bucket is, and who we are to it.
 
     Attributes:
@@ -76,7 +76,7 @@ class ObjectStorage:
         retry_s: how long an upload tries each of its steps while storage is down.
     """
 
-    def __init__(self, settings: StorageSettings, *, retry_s: float = RETRY_S) -> None:
+    def __init__(self, settings: BucketSettings, *, retry_s: float = RETRY_S) -> None:
         self.settings = settings
         self._retry_s = retry_s
         self._clients = AsyncExitStack()

@@ -18,7 +18,7 @@ from tests.access.signing import EMAIL, settings_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAMES = ClaimNames.of(settings_of())
+NAMES = ClaimNames.of(settings_of().api)
 words = st.text(st.characters(categories=["L", "N"], include_characters=":-_/ "), min_size=1, max_size=30)
 callers = st.builds(
     Caller,
@@ -31,7 +31,7 @@ callers = st.builds(
 
 def named(claims: Mapping[str, Any], **names: str) -> Caller:
     settings = settings_of(**{f"api_jwt_{kind}_claim": name for kind, name in names.items()})
-    return caller_of({"email": EMAIL, **claims}, ClaimNames.of(settings))
+    return caller_of({"email": EMAIL, **claims}, ClaimNames.of(settings.api))
 
 
 def test_a_token_that_says_nothing_more_is_an_owners_of_the_default_tenant() -> None:
@@ -116,7 +116,7 @@ def test_a_caller_comes_back_from_a_token_as_they_were(caller: Caller) -> None:
 
 @given(callers)
 def test_a_caller_comes_back_from_a_session_as_they_were(caller: Caller) -> None:
-    sessions = Sessions(settings_of())
+    sessions = Sessions(settings_of().api)
     session = sessions.read(sessions.begin(caller))
     assert session is not None
     assert session.caller == caller
@@ -125,4 +125,4 @@ def test_a_caller_comes_back_from_a_session_as_they_were(caller: Caller) -> None
 def test_nobody_is_signed_in_with_a_cookie_that_browsers_would_drop() -> None:
     many = Caller(EMAIL, scope=frozenset(f"learner:{number}" for number in range(1000)))
     with pytest.raises(NotSignedIn, match="too long for the pages"):
-        Sessions(settings_of()).begin(many)
+        Sessions(settings_of().api).begin(many)

@@ -37,7 +37,8 @@ def key_server() -> Iterator[KeyServer]:
 
 @pytest.fixture
 def tokens(key_server: KeyServer) -> TokenReader:
-    return Authenticator(settings_of(api_jwks_url=key_server.url)).tokens
+    settings = settings_of(api_jwks_url=key_server.url)
+    return Authenticator(settings.api, settings.oidc).tokens
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ async def test_tokens_of_an_issuer_are_verified_by_its_published_keys(
 
 async def test_the_kind_of_key_fixes_the_algorithm(key_server: KeyServer) -> None:
     settings = settings_of(api_jwt_secret=None, api_session_secret=SECRET, api_jwks_url=key_server.url)
-    tokens = Authenticator(settings).tokens
+    tokens = Authenticator(settings.api, settings.oidc).tokens
 
     for forged in (
         signed_with_public_key(RSA_KEY.public_key()),

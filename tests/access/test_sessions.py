@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 def application(settings: Settings) -> FastAPI:
     """An application with nothing but what asks who is there."""
     app = FastAPI()
-    app.state.authenticator = Authenticator(settings)
+    app.state.authenticator = Authenticator(settings.api, settings.oidc)
 
     @app.api_route("/api", methods=["GET", "POST", "DELETE"])
     async def api(caller: Annotated[Caller, Depends(require_caller)]) -> str:
@@ -90,7 +90,7 @@ async def browser(
 ) -> AsyncIterator[httpx.AsyncClient]:
     app = application(settings)
     async with (
-        await create_pool(settings, min_size=0) as pool,
+        await create_pool(settings.database, min_size=0) as pool,
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url) as client,
     ):
         app.state.ended_sessions = EndedSessions(pool)
@@ -102,7 +102,7 @@ def database(postgres: str) -> Iterator[str]:
     """A database with our tables, for all tests here: no session is another's."""
     with services.fresh_database(postgres) as url:
         settings = settings_of(database_url=url)
-        services.in_own_loop(migrations.up(lambda: connect(settings), say=lambda _: None))
+        services.in_own_loop(migrations.up(lambda: connect(settings.database), say=lambda _: None))
         yield url
 
 
@@ -214,7 +214,7 @@ async def test_a_session_ends_by_whichever_clock_is_asked(
     build: Callable[..., Settings], over_for_s: int, status: int
 ) -> None:
     settings = build()
-    begins = Sessions(settings)
+    begins = Sessions(settings.api)
     begins.lifetime_s = -over_for_s
     async with browser(settings) as client:
         client.cookies.set(SESSION_COOKIE, begins.begin(Caller(EMAIL)))
@@ -346,7 +346,7 @@ async def test_ended_sessions_are_forgotten_a_day_after_they_would_be_over(
         name: Session(Caller(EMAIL), name, now + timedelta(hours=hours))
         for name, hours in {"long over": -25, "just over": -23, "not over": 12, "new": 12}.items()
     }
-    async with await create_pool(build(), min_size=0) as pool:
+    async with await create_pool(build().database, min_size=0) as pool:
         ended = EndedSessions(pool)
         for session in sessions.values():
             await ended.add(session)

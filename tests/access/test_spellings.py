@@ -81,7 +81,7 @@ async def test_two_rows_of_users_with_one_address_are_one_owner(
 
     for written in (IN_USERS, IN_TOKEN):
         assert await names(client, bearer(system, written)) == {"First", "Second"}
-        connection = await connect(system)
+        connection = await connect(system.database)
         try:
             # One page and one shortcode of two rows: one owner's, so nothing of it is in doubt.
             scope = await scope_of(connection, written, "Second")
@@ -103,7 +103,7 @@ async def test_who_only_looks_alike_sees_nothing(
         assert (await client.get(f"/exports/{export}", headers=headers)).status_code == 404
         assert (await client.delete(f"/exports/{export}", headers=headers)).status_code == 404
         assert (await row_of(system, export))["status"] == "Started"
-        connection = await connect(system)
+        connection = await connect(system.database)
         try:
             with pytest.raises(NoSurveyToExport):
                 await scope_of(connection, ours, f"of {theirs}")
@@ -112,7 +112,7 @@ async def test_who_only_looks_alike_sees_nothing(
 
 
 async def test_the_database_compares_as_we_do(system: Settings) -> None:
-    connection = await connect(system)
+    connection = await connect(system.database)
     try:
         for address, written in ONE:
             for one in written:
@@ -132,7 +132,7 @@ async def test_the_database_compares_as_we_do(system: Settings) -> None:
 
 
 async def test_an_owners_exports_are_found_by_an_index(system: Settings) -> None:
-    connection = await connect(system)
+    connection = await connect(system.database)
     try:
         await connection.execute("SET enable_seqscan = off")
         plans = [

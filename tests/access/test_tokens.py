@@ -25,7 +25,8 @@ def with_signature_of(other: str) -> str:
 
 
 async def email_of(token: str, settings: Settings | None = None) -> str:
-    return (await Authenticator(settings or settings_of()).tokens.caller_of(token)).email
+    made = settings or settings_of()
+    return (await Authenticator(made.api, made.oidc).tokens.caller_of(token)).email
 
 
 async def test_a_good_token_says_whose_it_is() -> None:
@@ -99,7 +100,7 @@ async def test_issuer_and_audience_must_be_ours_where_they_are_set() -> None:
 async def test_our_own_tokens_have_what_the_settings_ask_for() -> None:
     settings = settings_of(api_jwt_issuer="us", api_jwt_audience="chatlog", api_jwt_email_claim="mail")
 
-    assert await email_of(mint(settings, Caller(EMAIL), timedelta(hours=1)), settings) == EMAIL
+    assert await email_of(mint(settings.api, Caller(EMAIL), timedelta(hours=1)), settings) == EMAIL
 
 
 _BY_PROVIDER = {"oidc_issuer": "https://id.example", "oidc_client_id": "chatlog"}

@@ -66,7 +66,7 @@ def entry(number: int, **fields: Any) -> bytes:
 
 
 async def kept(settings: Settings) -> dict[tuple[str, int], asyncpg.Record]:
-    connection = await connect(settings)
+    connection = await connect(settings.database)
     try:
         return {
             (row["topic"], row["offset"]): row for row in await connection.fetch("SELECT * FROM dead_letters")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.settings import Settings
-    from sinks.storage.bucket import StorageSettings
+    from sinks.storage.bucket import BucketSettings
 
 pytestmark = pytest.mark.usefixtures("_has_ipv6")
 
@@ -63,7 +63,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @pytest.fixture
-async def everything(settings: Callable[..., Settings], storage: StorageSettings) -> AsyncIterator[Settings]:
+async def everything(settings: Callable[..., Settings], storage: BucketSettings) -> AsyncIterator[Settings]:
     """Settings that name Kafka, PostgreSQL and the storage by IPv6 addresses."""
     made = settings(**storage_overrides(storage), api_jwt_secret="s" * 32)
     await prepare(made)
@@ -147,7 +147,7 @@ async def _ready(port: int) -> bool:
 
 
 def test_links_have_brackets_around_an_ipv6_address(settings: Callable[..., Settings]) -> None:
-    assert address_of(settings(api_host="::1", api_port=9000)) == "http://[::1]:9000"
+    assert address_of(settings(api_host="::1", api_port=9000).api) == "http://[::1]:9000"
 
 
 def test_a_name_is_listened_to_at_each_of_its_addresses() -> None:

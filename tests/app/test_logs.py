@@ -115,7 +115,7 @@ def test_a_stricter_level_never_shows_more(
         for _ in range(70):
             logging.getLogger("aiokafka.consumer.group_coordinator").warning("rebalancing")
 
-    lines = shown(logging_config(settings(log_level=level)), capsys, say)
+    lines = shown(logging_config(settings(log_level=level).log), capsys, say)
 
     assert [line.rpartition("trouble with ")[2] for line in lines] == [
         "faust.app: gone",
@@ -131,7 +131,7 @@ def test_the_level_for_developers_shows_everything(
         for _ in range(3):
             logging.getLogger("aiokafka").error("Unable connect: %s", ConnectionRefusedError())
 
-    assert len(shown(logging_config(settings(log_level="DEBUG")), capsys, say)) == 3
+    assert len(shown(logging_config(settings(log_level="DEBUG").log), capsys, say)) == 3
 
 
 FIELDS = {
@@ -160,7 +160,7 @@ def test_an_event_has_all_its_fields_and_its_time_in_utc(
         logging.getLogger(logger).warning("Constant text", extra=FIELDS)
 
     before = datetime.now(UTC)
-    (line,) = shown(logging_config(settings(log_format=form)), capsys, say)
+    (line,) = shown(logging_config(settings(log_format=form).log), capsys, say)
 
     if form == "json":
         said = json.loads(line)
@@ -200,7 +200,7 @@ def test_nothing_that_is_logged_looks_like_another_event(
         except ValueError:
             log.exception("With a traceback", stack_info=True)
 
-    lines = shown(logging_config(settings(log_format=form)), capsys, say)
+    lines = shown(logging_config(settings(log_format=form).log), capsys, say)
 
     assert not [line for line in lines if line.startswith(FORGED)]
     assert all(line.isprintable() for line in lines)
@@ -219,6 +219,6 @@ def test_what_cannot_be_encoded_is_logged_all_the_same(
     def say() -> None:
         logging.getLogger("app.any").info("Text %s", "\ud800", extra={"error": "\udfff", "of": object()})
 
-    (line,) = shown(logging_config(settings(log_format=form)), capsys, say)
+    (line,) = shown(logging_config(settings(log_format=form).log), capsys, say)
     assert "ud800" in line
     assert "udfff" in line

@@ -122,7 +122,7 @@ async def test_it_can_be_repeated_when_surveys_were_added(tables: Settings) -> N
 
 async def test_interrupted_it_goes_on_where_it_was(tables: Settings) -> None:
     await store(tables, *(said(f"person {number:02}", later_ms=number) for number in range(1, 31)))
-    connection = await connect(tables, statement_timeout_s=0)
+    connection = await connect(tables.database, statement_timeout_s=0)
     async for _ in fill_surveyids(connection, batch_rows=10):
         break
     connection.terminate()
@@ -193,7 +193,7 @@ def said(userid: str, *, later_ms: int = 1, **fields: Any) -> ChatLogEntry:
 
 async def store(settings: Settings, *entries: ChatLogEntry) -> None:
     """Write rows as they were written before anything was looked up."""
-    pool = await create_pool(settings)
+    pool = await create_pool(settings.database)
     try:
         sink = ChatLogSink(pool, RetryPolicy("test"), max_entries=500, max_wait_s=0, max_writes=2)
         assert await sink.write(each_its_own_source(entries)) == []

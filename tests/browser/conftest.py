@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from playwright.async_api import Browser
 
-    from sinks.storage.bucket import StorageSettings
+    from sinks.storage.bucket import BucketSettings
     from tests.browser.site import Owner, Site
 
 
 @pytest.fixture(scope="session")
 def site(
-    kafka: str, postgres: str, storage_server: StorageSettings, tmp_path_factory: pytest.TempPathFactory
+    kafka: str, postgres: str, storage_server: BucketSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """The system, with real services behind it."""
     directory = tmp_path_factory.mktemp("site")

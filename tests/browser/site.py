@@ -78,7 +78,9 @@ class Owner:
     survey: str
 
     def sign_in_link(self, lifetime: timedelta = timedelta(hours=1)) -> str:
-        return f"{self.site.address}/sign-in#token={mint(self.site.settings, Caller(self.email), lifetime)}"
+        return (
+            f"{self.site.address}/sign-in#token={mint(self.site.settings.api, Caller(self.email), lifetime)}"
+        )
 
     async def add_export(self, **columns: Any) -> str:
         """Insert a row of an export that nothing works on; return its id."""
@@ -100,7 +102,7 @@ class Owner:
         await self.fetch_value(f"UPDATE export_status SET {changes} WHERE id = $1", export, *columns.values())
 
     async def fetch_value(self, statement: str, *arguments: object) -> Any:
-        connection = await connect(self.site.settings)
+        connection = await connect(self.site.settings.database)
         try:
             return await connection.fetchval(statement, *arguments)
         finally:
@@ -108,7 +110,7 @@ class Owner:
 
     async def messages(self) -> list[dict[str, str]]:
         """Return the survey's rows of chat_log, in the order and words of an export."""
-        connection = await connect(self.site.settings)
+        connection = await connect(self.site.settings.database)
         try:
             rows = await connection.fetch(
                 """

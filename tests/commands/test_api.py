@@ -66,7 +66,7 @@ def test_a_token_says_what_it_is_narrowed_to_and_what_it_may(tmp_path: Path) -> 
     made = chatlog(tmp_path, "token", ANA, *roles, *scopes, API_JWT_SECRET=SECRET)
 
     claims = jwt.decode(made.stdout.strip(), SECRET, algorithms=["HS256"])
-    assert caller_of(claims, ClaimNames.of(settings_of())) == Caller(
+    assert caller_of(claims, ClaimNames.of(settings_of().api)) == Caller(
         ANA,
         "acme",
         frozenset({Role.OPERATOR, Role.COMPLIANCE}),

@@ -54,7 +54,7 @@ class Ended:
 async def tables(settings: Callable[..., Settings]) -> Settings:
     """Settings of a system whose schema exists; most of these tests need no topics."""
     made = settings()
-    await up(lambda: connect(made, statement_timeout_s=0), say=lambda _: None)
+    await up(lambda: connect(made.database, statement_timeout_s=0), say=lambda _: None)
     return made
 
 
@@ -451,7 +451,7 @@ def as_put(record: ConsumerRecord) -> tuple[Any, ...]:
 
 async def keep(settings: Settings, letters: list[DeadLetter]) -> None:
     """Put dead letters into the table as the persist workers do."""
-    pool = await create_pool(settings)
+    pool = await create_pool(settings.database)
     try:
         await DeadLetterTable(pool, RetryPolicy("test")).write(each_its_own_source(letters))
     finally:
@@ -481,7 +481,7 @@ async def run_process(settings: Settings, *arguments: str) -> Ended:
 
 
 async def fetch(settings: Settings, question: str) -> Any:
-    connection = await connect(settings)
+    connection = await connect(settings.database)
     try:
         return await connection.fetchval(question)
     finally:
@@ -502,7 +502,7 @@ async def is_at(settings: Settings, question: str, number: int) -> bool:
 
 @asynccontextmanager
 async def topic(settings: Settings, name: str, *, partitions: int, **config: str) -> AsyncIterator[str]:
-    admin = AIOKafkaAdminClient(**client_settings(settings))
+    admin = AIOKafkaAdminClient(**client_settings(settings.kafka))
     await admin.start()
     try:
         await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=config)])
@@ -519,7 +519,7 @@ async def topic(settings: Settings, name: str, *, partitions: int, **config: str
 @asynccontextmanager
 async def held(settings: Settings, id_: int) -> AsyncIterator[None]:
     """Hold a dead letter, so that who notes its replay waits; in the end, nobody else has a session left."""
-    connection = await connect(settings, statement_timeout_s=0)
+    connection = await connect(settings.database, statement_timeout_s=0)
     try:
         async with connection.transaction():
             await connection.execute("SELECT FROM dead_letters WHERE id = $1 FOR UPDATE", id_)
@@ -549,7 +549,7 @@ async def writer_of(settings: Settings) -> AsyncIterator[Settings]:
 
 async def records_of(settings: Settings, name: str, partitions: int) -> dict[int, list[ConsumerRecord]]:
     """Return everything that is in a topic."""
-    consumer = AIOKafkaConsumer(**client_settings(settings), auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(**client_settings(settings.kafka), auto_offset_reset="earliest")
     await consumer.start()
     try:
         places = [TopicPartition(name, partition) for partition in range(partitions)]

@@ -66,13 +66,13 @@ class Ended:
 async def database(database_url: str, unique_env: str, tmp_path: Path) -> Settings:
     """Settings of a database with the schema. Kafka and object storage are not there."""
     made = settings_for_tests(unique_env, "127.0.0.1:1", database_url, tmp_path)
-    await up(lambda: connect(made, statement_timeout_s=0), say=lambda _: None)
+    await up(lambda: connect(made.database, statement_timeout_s=0), say=lambda _: None)
     return made
 
 
 @pytest.fixture
 async def world(database: Settings) -> AsyncIterator[World]:
-    connection = await connect(database, statement_timeout_s=0)
+    connection = await connect(database.database, statement_timeout_s=0)
     try:
         made = World(connection)
         surveyid = await made.survey(await made.owner(OWNER, "page"), "Health", "flu")

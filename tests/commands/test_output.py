@@ -75,7 +75,7 @@ def test_json_stays_json(encoding: str) -> None:
 
 async def test_no_command_ends_by_what_it_prints(api_system: Settings) -> None:
     said = "“no” 🙂 кто é"
-    pool = await create_pool(api_system)
+    pool = await create_pool(api_system.database)
     await DeadLetterTable(pool, RetryPolicy("test")).write(
         each_its_own_source(
             [
@@ -97,7 +97,7 @@ async def test_no_command_ends_by_what_it_prints(api_system: Settings) -> None:
 
 async def test_the_bytes_of_a_file_are_the_same_whatever_the_terminal(system: Settings) -> None:
     await make_survey(system, 3)
-    connection = await connect(system)
+    connection = await connect(system.database)
     await connection.execute("UPDATE chat_log SET content = 'кто 🙂 é'")
     await connection.close()
     command = ["export", SURVEY, "--owner", OWNER, "-o", "-"]

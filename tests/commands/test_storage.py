@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-    from sinks.storage.bucket import StorageSettings
+    from sinks.storage.bucket import BucketSettings
 
 OF_OTHERS = {
     "ID": "logs",
@@ -35,7 +35,7 @@ def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Callable[..., Resul
     """Runs the command against a bucket, in an empty directory."""
     monkeypatch.chdir(tmp_path)
 
-    def run(storage: StorageSettings, *arguments: str, **variables: str) -> Result:
+    def run(storage: BucketSettings, *arguments: str, **variables: str) -> Result:
         for name, value in (storage_overrides(storage) | variables).items():
             if value is not None:
                 monkeypatch.setenv(name.upper(), str(value))
@@ -46,7 +46,7 @@ def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Callable[..., Resul
     return run
 
 
-def rules_of(storage: StorageSettings) -> list[dict[str, Any]]:
+def rules_of(storage: BucketSettings) -> list[dict[str, Any]]:
     async def read() -> list[dict[str, Any]]:
         async with s3_client(storage) as client:
             found = await client.get_bucket_lifecycle_configuration(Bucket=storage.bucket)
@@ -55,7 +55,7 @@ def rules_of(storage: StorageSettings) -> list[dict[str, Any]]:
     return in_own_loop(read())
 
 
-def set_rules(storage: StorageSettings, *rules: dict[str, Any]) -> None:
+def set_rules(storage: BucketSettings, *rules: dict[str, Any]) -> None:
     async def write() -> None:
         async with s3_client(storage) as client:
             await client.put_bucket_lifecycle_configuration(
@@ -65,7 +65,7 @@ def set_rules(storage: StorageSettings, *rules: dict[str, Any]) -> None:
     in_own_loop(write())
 
 
-def keys_in(storage: StorageSettings) -> list[str]:
+def keys_in(storage: BucketSettings) -> list[str]:
     async def read() -> list[str]:
         async with s3_client(storage) as client:
             found = await client.list_objects_v2(Bucket=storage.bucket)
@@ -75,7 +75,7 @@ def keys_in(storage: StorageSettings) -> list[str]:
 
 
 def test_storage_that_works_but_has_no_lifecycle_rules_passes_with_a_note(
-    check: Callable[..., Result], storage: StorageSettings
+    check: Callable[..., Result], storage: BucketSettings
 ) -> None:
     told = check(storage)
 
@@ -88,7 +88,7 @@ def test_storage_that_works_but_has_no_lifecycle_rules_passes_with_a_note(
 
 
 def test_such_storage_is_left_alone_when_a_rule_is_to_be_set(
-    check: Callable[..., Result], storage: StorageSettings
+    check: Callable[..., Result], storage: BucketSettings
 ) -> None:
     told = check(storage, "--set-lifecycle")
 
@@ -96,7 +96,7 @@ def test_such_storage_is_left_alone_when_a_rule_is_to_be_set(
     assert "! lifecycle" in told.output
 
 
-def test_a_missing_rule_is_wrong_and_can_be_set(check: Callable[..., Result], moto: StorageSettings) -> None:
+def test_a_missing_rule_is_wrong_and_can_be_set(check: Callable[..., Result], moto: BucketSettings) -> None:
     missing = check(moto)
     assert missing.exit_code == 1
     assert "✗ lifecycle: no rule removes what is below exports/ → chatlog storage check --set" in (
@@ -107,7 +107,7 @@ def test_a_missing_rule_is_wrong_and_can_be_set(check: Callable[..., Result], mo
     assert check(moto).exit_code == 0
 
 
-def test_rules_of_others_stay(check: Callable[..., Result], moto: StorageSettings) -> None:
+def test_rules_of_others_stay(check: Callable[..., Result], moto: BucketSettings) -> None:
     set_rules(moto, OF_OTHERS)
 
     check(moto, "--set-lifecycle")
@@ -139,7 +139,7 @@ def test_rules_of_others_stay(check: Callable[..., Result], moto: StorageSetting
     ],
 )
 def test_a_rule_that_is_not_as_the_settings_say_is_wrong(
-    check: Callable[..., Result], moto: StorageSettings, rule: dict[str, Any], said: str
+    check: Callable[..., Result], moto: BucketSettings, rule: dict[str, Any], said: str
 ) -> None:
     set_rules(moto, {"ID": "theirs", "Status": "Enabled", **rule})
 
@@ -149,7 +149,7 @@ def test_a_rule_that_is_not_as_the_settings_say_is_wrong(
     assert said in told.output
 
 
-def test_files_that_anyone_can_read_are_wrong(check: Callable[..., Result], moto: StorageSettings) -> None:
+def test_files_that_anyone_can_read_are_wrong(check: Callable[..., Result], moto: BucketSettings) -> None:
     async def publish() -> None:
         async with s3_client(moto) as client:
             await client.put_bucket_acl(Bucket=moto.bucket, ACL="public-read")
@@ -171,7 +171,7 @@ def test_files_that_anyone_can_read_are_wrong(check: Callable[..., Result], moto
     ],
 )
 def test_wrong_settings_are_one_line_and_exit_1(
-    check: Callable[..., Result], storage: StorageSettings, wrong: dict[str, Any], said: str
+    check: Callable[..., Result], storage: BucketSettings, wrong: dict[str, Any], said: str
 ) -> None:
     told = check(dataclasses.replace(storage, **wrong))
 
@@ -182,7 +182,7 @@ def test_wrong_settings_are_one_line_and_exit_1(
 
 
 def test_a_public_endpoint_that_cannot_be_reached_from_here_is_a_note(
-    check: Callable[..., Result], storage: StorageSettings
+    check: Callable[..., Result], storage: BucketSettings
 ) -> None:
     elsewhere = dataclasses.replace(storage, public_endpoint=f"http://127.0.0.1:{free_port()}")
 
@@ -194,7 +194,7 @@ def test_a_public_endpoint_that_cannot_be_reached_from_here_is_a_note(
 
 
 def test_a_public_endpoint_where_the_link_is_not_valid_is_wrong(
-    check: Callable[..., Result], storage: StorageSettings, moto: StorageSettings
+    check: Callable[..., Result], storage: BucketSettings, moto: BucketSettings
 ) -> None:
     told = check(dataclasses.replace(storage, public_endpoint=moto.endpoint))
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.settings import Settings
-    from sinks.storage.bucket import StorageSettings
+    from sinks.storage.bucket import BucketSettings
     from tests.deploy.promql import Served
 
     Metrics = dict[str, dict[tuple[tuple[str, str], ...], float]]
@@ -42,7 +42,7 @@ LATER = {
 
 @pytest.fixture(scope="session")
 def served(
-    kafka: str, postgres: str, storage_server: StorageSettings, tmp_path_factory: pytest.TempPathFactory
+    kafka: str, postgres: str, storage_server: BucketSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     """Every metric that the API and a worker of each role serve once they have worked, with its labels."""
     env, directory = f"t-{secrets.token_hex(6)}", tmp_path_factory.mktemp("scrapes")
@@ -64,7 +64,7 @@ def served(
 
 
 async def _scrape(system: Settings, workers: Workers, directory: Path) -> Served:
-    said, topics = conversations(users=2, turns=2), topics_of(system)
+    said, topics = conversations(users=2, turns=2), topics_of(system.topology)
     await produce(system, topics.state.name, said.states)
     await produce(system, topics.events.name, [*said.events, (b"u", b"no JSON")])
     at_work = [workers.start(role) for role in Role]

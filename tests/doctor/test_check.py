@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from click.testing import Result
 
     from app.settings import Settings
-    from sinks.storage.bucket import StorageSettings
+    from sinks.storage.bucket import BucketSettings
 
     SettingsFor = Callable[..., Settings]
 
@@ -43,12 +43,12 @@ LATEST = migrations.known_revisions()[-1]
 
 async def prepare(settings: Settings) -> None:
     """Make the topics and the schema, as someone who followed the README would."""
-    await ensure_topics(settings)
-    await migrations.up(lambda: connect(settings), say=lambda _: None)
+    await ensure_topics(settings.kafka, settings.topology)
+    await migrations.up(lambda: connect(settings.database), say=lambda _: None)
 
 
 async def execute(settings: Settings, statement: str) -> None:
-    connection = await connect(settings)
+    connection = await connect(settings.database)
     await connection.execute(statement)
     await connection.close()
 
@@ -92,7 +92,7 @@ async def test_a_system_as_it_should_be_has_nothing_wrong(settings: SettingsFor)
 
 async def test_what_waits_for_a_role_is_told(settings: SettingsFor) -> None:
     await prepare(settings())
-    topics = topics_of(settings())
+    topics = topics_of(settings().topology)
     await produce(settings(), topics.chat_log.name, [(b"u", b"{}"), (b"v", b"{}")])
 
     found = {f.message: f for f in await run_checks(settings()) if f.area == "lag"}
@@ -103,7 +103,7 @@ async def test_what_waits_for_a_role_is_told(settings: SettingsFor) -> None:
     assert len(found) == 3
 
 
-async def test_storage_is_looked_at_where_it_is_set(settings: SettingsFor, moto: StorageSettings) -> None:
+async def test_storage_is_looked_at_where_it_is_set(settings: SettingsFor, moto: BucketSettings) -> None:
     await prepare(settings())
     findings = await run_checks(settings(**storage_overrides(moto)))
     areas = {finding.area: finding for finding in findings}
@@ -116,7 +116,7 @@ async def test_storage_is_looked_at_where_it_is_set(settings: SettingsFor, moto:
 
 
 async def test_storage_that_is_away_is_told_and_holds_nothing_else_up(
-    settings: SettingsFor, moto: StorageSettings
+    settings: SettingsFor, moto: BucketSettings
 ) -> None:
     await prepare(settings())
     away = storage_overrides(moto) | {"storage_endpoint": f"http://127.0.0.1:{free_port()}"}
@@ -267,9 +267,10 @@ def rights(findings: list[Finding]) -> list[tuple[Level, str, str]]:
 async def test_at_an_older_revision_nothing_is_said_of_what_a_later_one_makes(
     settings: SettingsFor,
 ) -> None:
-    await ensure_topics(settings())
-    await migrations.up(lambda: connect(settings()), "0005", say=lambda _: None)
-    told = [finding.message for finding in await run_checks(settings()) if finding.area == "schema"]
+    system = settings()
+    await ensure_topics(system.kafka, system.topology)
+    await migrations.up(lambda: connect(system.database), "0005", say=lambda _: None)
+    told = [finding.message for finding in await run_checks(system) if finding.area == "schema"]
     assert f"at revision 0005, and {LATEST} is needed" in told
     assert "the tables have the columns of revision 0005" in told
     assert "the tables have the indexes of revision 0005, and all are valid" in told
@@ -317,7 +318,7 @@ async def test_a_role_that_lacks_a_right_is_wrong_for_its_members(settings: Sett
     await execute(settings(), "REVOKE UPDATE (lease_until) ON export_status FROM chatlog_exporter")
     async with user_of(settings(), "GRANT chatlog_exporter, chatlog_writer TO {}") as (_, as_user):
         before = await run_checks(as_user)
-        await migrations.up(lambda: connect(settings()), say=lambda _: None)
+        await migrations.up(lambda: connect(settings().database), say=lambda _: None)
         after = await run_checks(as_user)
     (message,) = wrong(before)
     assert message.endswith("may not UPDATE (lease_until) of export_status: worker export needs it")

@@ -138,7 +138,7 @@ def test_what_others_share_with_us(
     found: list[FoundGroup], variables: dict[str, Any], level: Level, said: str
 ) -> None:
     settings = settings_from(**({"vlab_env": "prod"} | variables))
-    (finding,) = check_groups(settings, found)
+    (finding,) = check_groups(settings.topology, found)
     assert finding.level is level
     assert said in finding.message
 
@@ -146,7 +146,7 @@ def test_what_others_share_with_us(
 async def test_workers_of_ours_are_known_and_whoever_else_reads_is_told(
     system: Settings, workers: Workers
 ) -> None:
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     assert (await about_groups(system))[0].level is Level.OK
     for role in Role.PERSIST, Role.CAPTURE:
         await eventually(workers.start(role).is_ready)
@@ -154,7 +154,7 @@ async def test_workers_of_ours_are_known_and_whoever_else_reads_is_told(
 
     other = f"{system.topology.vlab_env}-other"
     consumer = AIOKafkaConsumer(
-        topics.exports.name, **client_settings(system), group_id=other, client_id="visitor"
+        topics.exports.name, **client_settings(system.kafka), group_id=other, client_id="visitor"
     )
     async with consumer:
         (found,) = await about_groups(system)

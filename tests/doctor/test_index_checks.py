@@ -43,14 +43,14 @@ TWO_OF_A_SHORTCODE = (
 @pytest.fixture
 async def settings_of_one(settings: Callable[..., Settings]) -> Settings:
     made = settings()
-    await migrations.up(partial(connect, made, statement_timeout_s=0), say=lambda _: None)
+    await migrations.up(partial(connect, made.database, statement_timeout_s=0), say=lambda _: None)
     return made
 
 
 @pytest.fixture
 async def database(settings_of_one: Settings) -> AsyncIterator[Database]:
     """A database at the newest revision."""
-    connection = await connect(settings_of_one)
+    connection = await connect(settings_of_one.database)
     yield connection
     await connection.close()
 
@@ -233,7 +233,7 @@ async def test_a_needed_index_whose_making_failed_is_told_once_and_the_remedy_he
 async def test_what_a_later_migration_makes_is_not_missed(
     settings_of_one: Settings, database: Database
 ) -> None:
-    await migrations.down(partial(connect, settings_of_one), "0006", say=lambda _: None)
+    await migrations.down(partial(connect, settings_of_one.database), "0006", say=lambda _: None)
     assert [finding for finding in await findings(database) if "index" in finding.message] == []
 
 
@@ -246,8 +246,8 @@ async def test_tables_of_others_with_more_columns_and_other_types_are_as_needed(
     settings: Callable[..., Settings],
 ) -> None:
     made = settings()
-    connection = await connect(made)
+    connection = await connect(made.database)
     await connection.execute(theirs.TABLES + theirs.REDESIGNED_EXPORT_STATUS)
-    await migrations.up(partial(connect, made, statement_timeout_s=0), say=lambda _: None)
+    await migrations.up(partial(connect, made.database, statement_timeout_s=0), say=lambda _: None)
     assert await findings(connection) == []
     await connection.close()

@@ -29,7 +29,7 @@ async def found_at(issuer: str) -> Finding:
     settings = settings_of(
         oidc_issuer=issuer, oidc_client_id="chatlog", api_public_url="https://chat.example/"
     )
-    (finding,) = await check_provider(settings)
+    (finding,) = await check_provider(settings.oidc, settings.api)
     return finding
 
 

@@ -26,7 +26,7 @@ from tests.site.owners import (
 
 if TYPE_CHECKING:
     from app.settings import Settings
-    from sinks.storage.bucket import StorageSettings
+    from sinks.storage.bucket import BucketSettings
 
 CHAT_LOG = {"export_type": "chat_log"}
 JSON = {"Content-Type": "application/json"}
@@ -221,7 +221,7 @@ async def test_there_is_no_download_before_an_export_is_finished(
 
 
 async def test_a_download_is_a_link_that_is_signed_each_time(
-    storing_system: Settings, storage: StorageSettings
+    storing_system: Settings, storage: BucketSettings
 ) -> None:
     key = "exports/someone/x/Baseline_chat_log.csv"
     async with s3_client(storage) as s3:
@@ -242,7 +242,7 @@ async def test_a_download_is_a_link_that_is_signed_each_time(
 
 
 async def test_a_file_that_is_removed_is_gone_from_storage_and_for_its_owner(
-    storing_system: Settings, storage: StorageSettings
+    storing_system: Settings, storage: BucketSettings
 ) -> None:
     key = "exports/someone/y/Baseline.csv"
     async with s3_client(storage) as s3:

@@ -54,7 +54,7 @@ async def inserts_held_up(settings: Settings) -> AsyncIterator[asyncpg.Connectio
     """Let nobody insert a row until the end: what decides whether to do so has decided by then."""
     await execute(settings, _WAIT)
     await execute(settings, _HOLD_UP)
-    connection = await connect(settings)
+    connection = await connect(settings.database)
     try:
         await connection.execute("SELECT pg_advisory_lock(42)")
         yield connection

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import httpx
 
     from app.settings import Settings
-    from sinks.storage.bucket import StorageSettings
+    from sinks.storage.bucket import BucketSettings
 
 KEPT, GONE, YOUNG = "exports/a/kept.csv", "exports/a/gone.csv", "exports/a/young.csv"
 SAID = "The file is gone: it was kept for as long as files are kept here. Export again"
@@ -48,7 +48,7 @@ def finished(key: str | None, days: float, **columns: object) -> dict[str, objec
 
 @pytest.fixture
 async def ana(
-    storing_system: Settings, storage: StorageSettings, monkeypatch: pytest.MonkeyPatch
+    storing_system: Settings, storage: BucketSettings, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Visitor]:
     """Ana, signed in, where the storage has one file, and may take its time to say so on a slow machine."""
     monkeypatch.setattr(export_files, "LOOK_WITHIN_S", 60.0)

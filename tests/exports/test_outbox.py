@@ -43,8 +43,8 @@ async def ask(client: httpx.AsyncClient, settings: Settings, survey: str = SHARE
 
 async def jobs_in_kafka(settings: Settings) -> list[tuple[bytes | None, bytes | None]]:
     """Return what the exports topic holds, as keys and values."""
-    topic = topics_of(settings).exports.name
-    consumer = AIOKafkaConsumer(topic, **client_settings(settings), auto_offset_reset="earliest")
+    topic = topics_of(settings.topology).exports.name
+    consumer = AIOKafkaConsumer(topic, **client_settings(settings.kafka), auto_offset_reset="earliest")
     async with consumer:
         ends = await consumer.end_offsets(list(consumer.assignment()))
         found: list[tuple[bytes | None, bytes | None]] = []
@@ -156,7 +156,7 @@ async def test_exports_are_taken_while_kafka_is_down_and_their_jobs_follow(
     dedicated_kafka: EmbeddedKafka,
 ) -> None:
     settings = api_settings(kafka_bootstrap_servers=dedicated_kafka.bootstrap_servers)
-    await ensure_topics(settings)
+    await ensure_topics(settings.kafka, settings.topology)
     async with serve(settings) as client:
         before = await ask(client, settings)
         await eventually(lambda: are_published(settings, [before]))
@@ -202,8 +202,8 @@ async def test_jobs_wait_while_it_is_open_which_topic_the_workers_read(
 ) -> None:
     settings = api_settings(kafka_bootstrap_servers=dedicated_kafka.bootstrap_servers)
     former = changed(settings, vlab_exports_topic="vlab-exports")
-    await ensure_topics(settings)
-    await ensure_topics(former)
+    await ensure_topics(settings.kafka, settings.topology)
+    await ensure_topics(former.kafka, former.topology)
     await commit(former, "chatlog-exporter", "vlab-exports")
 
     async with serve(settings) as client:

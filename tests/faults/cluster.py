@@ -37,7 +37,7 @@ async def ends(system: Settings, topic: str) -> dict[int, int]:
     """Return the offset after the last record of each partition of a topic."""
     async with _admin(system) as admin:
         partitions = await _partitions(admin, topic)
-    consumer = AIOKafkaConsumer(**client_settings(system))
+    consumer = AIOKafkaConsumer(**client_settings(system.kafka))
     try:
         await consumer.start()
         found = await consumer.end_offsets(partitions)
@@ -110,7 +110,7 @@ async def set_up_topic(system: Settings, topic: str, **config: str) -> None:
 
 @asynccontextmanager
 async def _admin(system: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(**client_settings(system))
+    admin = AIOKafkaAdminClient(**client_settings(system.kafka))
     try:
         await admin.start()
         yield admin

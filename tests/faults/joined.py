@@ -40,7 +40,9 @@ async def contradictions(system: Settings) -> list[tuple[bytes, bytes]]:
     """
     seen: dict[tuple[str, int, str], bytes] = {}
     found = []
-    for record in await all_records_in(system.kafka.require_servers()[0], topics_of(system).chat_log.name):
+    for record in await all_records_in(
+        system.kafka.require_servers()[0], topics_of(system.topology).chat_log.name
+    ):
         first = seen.setdefault(decode_entry(record.value).key, record.value)
         if first != record.value:
             found.append((first, record.value))
@@ -49,7 +51,7 @@ async def contradictions(system: Settings) -> list[tuple[bytes, bytes]]:
 
 async def entries_in(system: Settings) -> int:
     """Return how many entries the chat-log topic has had."""
-    return sum((await ends(system, topics_of(system).chat_log.name)).values())
+    return sum((await ends(system, topics_of(system.topology).chat_log.name)).values())
 
 
 async def entries_are_at_least(system: Settings, number: int) -> bool:

@@ -214,7 +214,7 @@ async def producing(system: Settings) -> AsyncIterator[AIOKafkaProducer]:
 
     async def connected() -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
-            **client_settings(system),
+            **client_settings(system.kafka),
             acks="all",
             enable_idempotence=True,
             linger_ms=5,
@@ -239,7 +239,7 @@ async def producing(system: Settings) -> AsyncIterator[AIOKafkaProducer]:
 @asynccontextmanager
 async def closing_connection(system: Settings) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """Give a connection to the system's database, without the limits that a worker has."""
-    connection = await connect(system, statement_timeout_s=0)
+    connection = await connect(system.database, statement_timeout_s=0)
     try:
         yield connection
     finally:

@@ -36,7 +36,7 @@ async def test_the_clock_jumps_while_workers_run(
 ) -> None:
     said = conversations(users=MESSAGES // 20, turns=10)
     third = MESSAGES // 3
-    ledger, topics, clock = Ledger(system), topics_of(system), Clock(tmp_path / "clock")
+    ledger, topics, clock = Ledger(system), topics_of(system.topology), Clock(tmp_path / "clock")
     # Their watchdog, if it took the wall clock for time that passed, would complain at once.
     both = [workers.start(role, extra=clock.environment) for role in (Role.CAPTURE, Role.PERSIST)]
     with fault_report(f"the clock jumps by an hour {way}, and back", ledger) as fault:

@@ -35,7 +35,7 @@ BAD = 40
 async def test_the_dead_letters_topic_takes_nothing_for_a_while(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     ledger, worker = Ledger(system), workers.start(Role.PERSIST)
     with fault_report("the dead-letters topic takes nothing", ledger) as fault:
         await ready(worker)
@@ -51,7 +51,7 @@ async def test_the_dead_letters_topic_takes_nothing_for_a_while(
         fault.over()
         await ledger.settle()
         await eventually(
-            lambda: everything_is_committed(system, groups_of(system).persist, topics.chat_log.name)
+            lambda: everything_is_committed(system, groups_of(system.topology).persist, topics.chat_log.name)
         )
 
     await was_one_outage(worker, "dead letters")
@@ -61,7 +61,7 @@ async def test_the_dead_letters_topic_takes_nothing_for_a_while(
 async def test_the_dead_letters_topic_is_deleted_and_made_again(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     ledger, worker = Ledger(system), workers.start(Role.PERSIST)
     with fault_report("the dead-letters topic is deleted and made again", ledger) as fault:
         await ready(worker)
@@ -72,7 +72,7 @@ async def test_the_dead_letters_topic_is_deleted_and_made_again(
         await ledger.produce(topics.chat_log.name, bad_and_good("meanwhile", bad=2 * BAD))
         await is_seen_to_wait(worker, "dead letters")
         assert await count(system, "dead_letters") == BAD
-        await ensure_topics(system)
+        await ensure_topics(system.kafka, system.topology)
         fault.over()
         # A topic that came back is found when the consumer next asks the brokers which topics there are.
         await ledger.settle()
@@ -83,7 +83,7 @@ async def test_the_dead_letters_topic_is_deleted_and_made_again(
 async def test_a_dead_letters_topic_that_is_too_small_stops_the_worker_with_what_to_do(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     ledger, worker = Ledger(system), workers.start(Role.PERSIST)
     with fault_report("the dead-letters topic takes only small records", ledger) as fault:
         await ready(worker)
@@ -105,7 +105,7 @@ async def test_what_was_refused_is_stored_when_it_is_replayed_after_the_mend(
     ledger, _ = Ledger(system), workers.start(Role.PERSIST)
     await execute(system, "ALTER TABLE chat_log ADD CONSTRAINT odd CHECK (content = 'only this')")
     with fault_report("dead letters are replayed after the mend", ledger) as fault:
-        await ledger.produce(topics_of(system).chat_log.name, entries(BAD, "replayed"))
+        await ledger.produce(topics_of(system.topology).chat_log.name, entries(BAD, "replayed"))
         await eventually(lambda: has(system, BAD, "dead_letters"))
         await execute(system, "ALTER TABLE chat_log DROP CONSTRAINT odd")
         replayed = await asyncio.to_thread(
@@ -129,7 +129,7 @@ async def has(system: Settings, number: int, table: str = "chat_log") -> bool:
 
 
 async def execute(system: Settings, statement: str) -> None:
-    connection = await connect(system)
+    connection = await connect(system.database)
     try:
         await connection.execute(statement)
     finally:
@@ -137,5 +137,7 @@ async def execute(system: Settings, statement: str) -> None:
 
 
 async def nothing_is_committed(system: Settings) -> bool:
-    done = await committed(system, groups_of(system).persist, topics_of(system).chat_log.name)
+    done = await committed(
+        system, groups_of(system.topology).persist, topics_of(system.topology).chat_log.name
+    )
     return not any(done.values())

@@ -85,7 +85,9 @@ async def test_a_worker_makes_files_shows_how_far_it_is_and_stops_in_time(
     await file_is_the_table(system, exports[0])
     # Then it has nothing in hand any more, as the record that came twice was the last.
     await eventually(
-        lambda: everything_is_committed(system, groups_of(system).export, topics_of(system).exports.name)
+        lambda: everything_is_committed(
+            system, groups_of(system.topology).export, topics_of(system.topology).exports.name
+        )
     )
 
     token = {"Authorization": "Bearer token"}
@@ -171,7 +173,7 @@ async def test_storage_that_is_down_is_a_reason_and_the_sink_is_untouched(
     await dedicated_storage.kill()
     await send(system, export)
     said_meanwhile = [(m.key, m.value) for m in entries(MESSAGES, "beside an export")]
-    await produce(system, topics_of(system).chat_log.name, said_meanwhile)
+    await produce(system, topics_of(system.topology).chat_log.name, said_meanwhile)
     row = await becomes(system, export, "Failed")
     await eventually(lambda: has_rows(system, FEW + MESSAGES))
     assert sink.running

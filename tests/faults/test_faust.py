@@ -33,7 +33,7 @@ async def test_a_worker_dies_while_the_first_record_of_a_new_group_is_not_done(
     ledger = Ledger(system)
     hasty = changed(system, chunk_max_records=1, batch_max_entries=1, commit_interval_s=0.1)
     messages = entries(MESSAGES, "first")
-    topic = topics_of(system).chat_log.name
+    topic = topics_of(system.topology).chat_log.name
     with fault_report(
         "a worker dies whose first record still waits, and later ones are rows", ledger
     ) as fault:
@@ -46,7 +46,9 @@ async def test_a_worker_dies_while_the_first_record_of_a_new_group_is_not_done(
             await eventually(lambda: rows_are_at_least(system, 50), what="later records are rows")
             await eventually(lambda: something_is_committed(system, topic))
             victim.kill()
-            done = ledger.rows_before(topic, await committed(system, groups_of(system).persist, topic))
+            done = ledger.rows_before(
+                topic, await committed(system, groups_of(system.topology).persist, topic)
+            )
             assert messages[0].becomes not in done, "it is committed, and nowhere"
             await other_writer.rollback()
         fault.over()
@@ -62,7 +64,7 @@ async def test_a_spare_capture_worker_takes_over(
     system = settings(topic_partitions=1)
     await prepare(system)
     ledger = Ledger(system)
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     events, states = events_and_states(MESSAGES, "spare")
     with (
         workers_of(system, tmp_path) as workers,
@@ -91,7 +93,7 @@ def key_of(becomes: object) -> tuple[str, int, str]:
 
 
 async def something_is_committed(system: Settings, topic: str) -> bool:
-    return any((await committed(system, groups_of(system).persist, topic)).values())
+    return any((await committed(system, groups_of(system.topology).persist, topic)).values())
 
 
 async def rows_are_at_least(system: Settings, number: int) -> bool:

@@ -32,7 +32,7 @@ APART = 4_000
 async def test_the_first_message_of_a_key_is_the_row_after_kills_and_when_the_log_is_read_again(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
-    ledger, topic = Ledger(system), topics_of(system).chat_log.name
+    ledger, topic = Ledger(system), topics_of(system.topology).chat_log.name
     with fault_report("kill -9 of two of three persist workers, with keys that are taken", ledger) as fault:
         crew = [workers.start(Role.PERSIST) for _ in range(2)]
         for worker in crew:
@@ -48,14 +48,14 @@ async def test_the_first_message_of_a_key_is_the_row_after_kills_and_when_the_lo
         fault.over()
         # Every loser is known by its place in the log: it is in the dead letters, and nobody else is.
         await ledger.settle()
-        await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topic))
+        await eventually(lambda: everything_is_committed(system, groups_of(system.topology).persist, topic))
 
     table = await rows_of(system)
     crew[2].kill()
-    await forget_offsets(system, groups_of(system).persist)
+    await forget_offsets(system, groups_of(system.topology).persist)
     again = workers.start(Role.PERSIST)
 
-    await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topic))
+    await eventually(lambda: everything_is_committed(system, groups_of(system.topology).persist, topic))
 
     assert await rows_of(system) == table
     found = await metrics(again)

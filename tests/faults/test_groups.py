@@ -33,7 +33,7 @@ JOINS = 5
 async def test_workers_join_and_leave_under_load(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
-    ledger, topics = Ledger(system), topics_of(system)
+    ledger, topics = Ledger(system), topics_of(system.topology)
     workers.start(Role.PERSIST)
     workers.start(Role.CAPTURE)
     statuses = []
@@ -56,7 +56,7 @@ async def test_workers_join_and_leave_under_load(
 async def test_a_persist_worker_sleeps_until_others_have_its_partitions_and_wakes_up(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
-    ledger, topic = Ledger(system), topics_of(system).chat_log.name
+    ledger, topic = Ledger(system), topics_of(system.topology).chat_log.name
     sleeper = workers.start(Role.PERSIST)
     with fault_report("persist is frozen beyond its session, and wakes up", ledger) as fault:
         await ready(sleeper)
@@ -73,7 +73,7 @@ async def test_a_persist_worker_sleeps_until_others_have_its_partitions_and_wake
         await ready(sleeper)
         await ledger.settle()
         # An offset that the sleeper had in mind would set the group back, or beyond what was done.
-        await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topic))
+        await eventually(lambda: everything_is_committed(system, groups_of(system.topology).persist, topic))
         assert sleeper.stop() == 0
 
 
@@ -85,7 +85,7 @@ async def test_a_capture_worker_sleeps_until_others_have_its_partitions_and_wake
     said = conversations(users=MESSAGES // 40, turns=20)
     half, before_the_last_word = len(said.events) // 2, len(said.events) - 2_000
     events, states = events_of(said), states_of(said)
-    ledger, topics = Ledger(system), topics_of(system)
+    ledger, topics = Ledger(system), topics_of(system.topology)
     # Small chunks, so that it has many in hand when it falls asleep.
     small = changed(system, chunk_max_records=20)
     with fault_report("capture is frozen beyond its session, and wakes up", ledger) as fault:
@@ -116,4 +116,4 @@ async def test_a_capture_worker_sleeps_until_others_have_its_partitions_and_wake
 
 async def states_are_logged(system: Settings, number: int) -> bool:
     """Tell whether so much is in the changelog; it has somewhat less records, as a chunk's are merged."""
-    return sum((await ends(system, topics_of(system).state_changelog.name)).values()) >= number
+    return sum((await ends(system, topics_of(system.topology).state_changelog.name)).values()) >= number

@@ -109,15 +109,18 @@ async def test_workers_stop_in_time_while_a_broker_hangs(
 async def test_the_chat_log_topic_is_gone_for_a_while(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
-    topics, ledger = topics_of(system), Ledger(system)
+    topics, ledger = topics_of(system.topology), Ledger(system)
     worker = workers.start(Role.CAPTURE)
     with fault_report("the chat-log topic is deleted, and made again", ledger) as fault:
         await ready(worker)
         await delete_topic(system, topics.chat_log.name)
         await produce(system, ledger, "refused")
         await is_seen_to_wait(worker, "capture")
-        assert sum((await committed(system, groups_of(system).capture, topics.events.name)).values()) == 0
-        await ensure_topics(system)
+        assert (
+            sum((await committed(system, groups_of(system.topology).capture, topics.events.name)).values())
+            == 0
+        )
+        await ensure_topics(system.kafka, system.topology)
         workers.start(Role.PERSIST)
         fault.over()
         await ledger.settle()
@@ -135,7 +138,7 @@ async def at_work(system: Settings, ledger: Ledger, workers: list[WorkerProcess]
 
 
 async def produce(system: Settings, ledger: Ledger, tag: str, messages: int = MESSAGES) -> None:
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     events, states = events_and_states(messages, tag)
     await ledger.produce(topics.state.name, states)
     await ledger.produce(topics.events.name, events)

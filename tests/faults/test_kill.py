@@ -32,7 +32,7 @@ MESSAGES = 20_000
 async def test_one_of_two_persist_workers_is_killed(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
-    ledger, topic = Ledger(system), topics_of(system).chat_log.name
+    ledger, topic = Ledger(system), topics_of(system.topology).chat_log.name
     with fault_report("kill -9 of one of two persist workers", ledger) as fault:
         both = [workers.start(Role.PERSIST) for _ in range(2)]
         for worker in both:
@@ -49,14 +49,14 @@ async def test_a_persist_worker_is_killed_while_its_batch_is_being_written(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
     ledger, victim = Ledger(system), workers.start(Role.PERSIST)
-    topic = topics_of(system).chat_log.name
+    topic = topics_of(system.topology).chat_log.name
     with fault_report("kill -9 of a persist worker while its batches are being written", ledger) as fault:
         await ready(victim)
         async with chat_log_locked(system) as lock:
             await ledger.produce(topic, entries(MESSAGES // 4, "b"))
             await lock.holds_up_a_write()
             victim.kill()
-            assert sum((await committed(system, groups_of(system).persist, topic)).values()) == 0
+            assert sum((await committed(system, groups_of(system.topology).persist, topic)).values()) == 0
         # PostgreSQL goes on to write what the dead worker sent, beside the one that reads it again.
         workers.start(Role.PERSIST)
         fault.over()
@@ -68,7 +68,7 @@ async def test_a_capture_worker_is_killed_in_the_middle(
     system: Settings, workers: Workers, fault_report: FaultReport, states_by: Partitioner
 ) -> None:
     said: list[Conversations] = []
-    ledger, topics = Ledger(system), topics_of(system)
+    ledger, topics = Ledger(system), topics_of(system.topology)
 
     def placed(state: Message) -> Message:
         return replace(
@@ -103,7 +103,7 @@ async def test_a_capture_worker_is_killed_between_produce_and_commit(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
     events, states = events_and_states(MESSAGES // 2, "c")
-    ledger, topics = Ledger(system), topics_of(system)
+    ledger, topics = Ledger(system), topics_of(system.topology)
     # So long that nothing is committed before the end.
     late = changed(system, commit_interval_s=60.0)
     with fault_report("kill -9 of capture between produce and commit", ledger) as fault:
@@ -112,7 +112,10 @@ async def test_a_capture_worker_is_killed_between_produce_and_commit(
         victim = workers.start(Role.CAPTURE, late)
         await eventually(lambda: entries_are_at_least(system, len(events)))
         victim.kill()
-        assert sum((await committed(system, groups_of(system).capture, topics.events.name)).values()) == 0
+        assert (
+            sum((await committed(system, groups_of(system.topology).capture, topics.events.name)).values())
+            == 0
+        )
         workers.start(Role.CAPTURE, late)
         fault.over()
         await eventually(lambda: entries_are_at_least(system, 2 * len(events)), what="all is produced again")

@@ -36,7 +36,7 @@ async def writer(system: Settings) -> AsyncIterator[Connection]:
 
 
 async def test_all_in_order(system: Settings, writer: Connection) -> None:
-    ledger, topic = Ledger(system), topics_of(system).chat_log.name
+    ledger, topic = Ledger(system), topics_of(system.topology).chat_log.name
     good = entries(10, "good")
     await ledger.produce(topic, [Message(b"bad", b"?", Reason.NOT_JSON, partition=2), *good])
     await write(writer, good)
@@ -51,7 +51,7 @@ async def test_a_row_that_is_missing_is_lost_even_if_another_makes_up_the_number
     system: Settings, writer: Connection
 ) -> None:
     ledger, good = Ledger(system), entries(10, "good")
-    await ledger.produce(topics_of(system).chat_log.name, good)
+    await ledger.produce(topics_of(system.topology).chat_log.name, good)
     await write(writer, [*good[1:], *entries(1, "of nobody")])
 
     account = await ledger.account()
@@ -66,7 +66,7 @@ async def test_a_row_that_is_missing_is_lost_even_if_another_makes_up_the_number
 async def test_a_dead_letter_for_another_reason_or_from_another_place_is_another(
     system: Settings, writer: Connection, reason: str, offset: int
 ) -> None:
-    ledger, topic = Ledger(system), topics_of(system).chat_log.name
+    ledger, topic = Ledger(system), topics_of(system.topology).chat_log.name
     await ledger.produce(topic, [Message(b"bad", b"?", Reason.NOT_JSON, partition=0)])
     await writer.execute(_BURY, topic, 0, offset, reason)
 
@@ -79,7 +79,7 @@ async def test_a_dead_letter_for_another_reason_or_from_another_place_is_another
 async def test_a_message_that_is_a_row_and_a_dead_letter_is_doubled(
     system: Settings, writer: Connection
 ) -> None:
-    ledger, topic = Ledger(system), topics_of(system).chat_log.name
+    ledger, topic = Ledger(system), topics_of(system.topology).chat_log.name
     (good,) = [replace(message, partition=0) for message in entries(1, "both")]
     await ledger.produce(topic, [good])
     await write(writer, [good])
@@ -92,7 +92,7 @@ async def test_a_message_that_is_a_row_and_a_dead_letter_is_doubled(
 async def test_a_fault_whose_messages_were_never_looked_at_has_failed(system: Settings) -> None:
     report, ledger = Report(), Ledger(system)
     with report.of("a test")("a fault", ledger):
-        await ledger.produce(topics_of(system).chat_log.name, entries(1, "unseen"))
+        await ledger.produce(topics_of(system.topology).chat_log.name, entries(1, "unseen"))
 
     (outcome,) = report.outcomes
     assert (outcome.messages, outcome.recovery_s, outcome.failed) == (1, None, True)

@@ -36,7 +36,7 @@ async def test_workers_that_are_started_while_the_broker_is_away_wait_for_it(
     fault_report: FaultReport,
 ) -> None:
     system, start = system_on_own_kafka, workers_on_own_kafka.start
-    ledger, topics = Ledger(system), topics_of(system)
+    ledger, topics = Ledger(system), topics_of(system.topology)
     events, states = events_and_states(MESSAGES, "before")
     with fault_report("workers are started while the broker is stopped", ledger) as fault:
         await ledger.produce(topics.state.name, states)

@@ -36,10 +36,10 @@ SHORTER = "The log is shorter than what was read of it"
 async def test_the_offsets_of_the_group_expire(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
-    ledger, topic = Ledger(system), topics_of(system).chat_log.name
+    ledger, topic = Ledger(system), topics_of(system.topology).chat_log.name
     with fault_report("the group's offsets expire", ledger) as fault:
         await at_the_end(system, ledger, workers.start(Role.PERSIST), "before")
-        await forget_offsets(system, groups_of(system).persist)
+        await forget_offsets(system, groups_of(system.topology).persist)
         await ledger.produce(topic, entries(MESSAGES, "after"))
         worker = workers.start(Role.PERSIST)
         fault.over()
@@ -53,7 +53,7 @@ async def test_the_offsets_of_the_group_expire(
 async def test_the_offsets_of_the_group_are_reset(
     system: Settings, workers: Workers, fault_report: FaultReport, offset: int, what: str
 ) -> None:
-    ledger, topic = Ledger(system), topics_of(system).chat_log.name
+    ledger, topic = Ledger(system), topics_of(system.topology).chat_log.name
     with fault_report(f"the group's offsets are reset {what}", ledger) as fault:
         await at_the_end(system, ledger, workers.start(Role.PERSIST), "before")
         await reset_offsets(system, topic, offset)
@@ -61,7 +61,7 @@ async def test_the_offsets_of_the_group_are_reset(
         worker = workers.start(Role.PERSIST)
         fault.over()
         await ledger.settle()
-        await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topic))
+        await eventually(lambda: everything_is_committed(system, groups_of(system.topology).persist, topic))
 
     assert bool(said(worker, "WARNING", SHORTER, topic)) == (what == "beyond the end")
 
@@ -69,7 +69,7 @@ async def test_the_offsets_of_the_group_are_reset(
 async def test_records_are_deleted_before_they_were_read(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
-    ledger, topic = Ledger(system), topics_of(system).chat_log.name
+    ledger, topic = Ledger(system), topics_of(system.topology).chat_log.name
     with fault_report("records are deleted beneath the committed offset", ledger) as fault:
         await at_the_end(system, ledger, workers.start(Role.PERSIST), "before")
         deleted = [replace(message, becomes=None) for message in entries(MESSAGES, "deleted")]
@@ -92,7 +92,7 @@ async def test_the_log_jumps_while_it_is_read(
     gap: str,
 ) -> None:
     system, ledger = system_on_own_kafka, Ledger(system_on_own_kafka)
-    topic = topics_of(system).chat_log.name
+    topic = topics_of(system.topology).chat_log.name
     # It stays a member while it is frozen, however long the broker takes to stop and to start.
     lasting = changed(system, session_timeout_s=120.0, rebalance_timeout_s=120.0)
     worker = workers_on_own_kafka.start(Role.PERSIST, lasting)
@@ -102,7 +102,7 @@ async def test_the_log_jumps_while_it_is_read(
             topic, [replace(message, partition=0) for message in entries(MESSAGES, "before")]
         )
         await ledger.settle()
-        await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topic))
+        await eventually(lambda: everything_is_committed(system, groups_of(system.topology).persist, topic))
         before_bytes = memory_of(worker)
         worker.freeze()
         await ledger.produce(topic, [replace(message, partition=0) for message in entries(MESSAGES, "after")])
@@ -116,7 +116,7 @@ async def test_the_log_jumps_while_it_is_read(
         worker.thaw()
         fault.over()
         await ledger.settle()
-        await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topic))
+        await eventually(lambda: everything_is_committed(system, groups_of(system.topology).persist, topic))
 
     assert memory_of(worker) - before_bytes < 100 * 1024 * 1024
     # What was moved away from under the reader is as good as gone, as far as anyone can tell. It is told once
@@ -127,10 +127,10 @@ async def test_the_log_jumps_while_it_is_read(
 
 async def at_the_end(system: Settings, ledger: Ledger, worker: WorkerProcess, tag: str) -> None:
     """Have a worker write and commit some messages, and stop."""
-    topic = topics_of(system).chat_log.name
+    topic = topics_of(system.topology).chat_log.name
     await ledger.produce(topic, entries(MESSAGES, tag))
     await ledger.settle()
-    await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topic))
+    await eventually(lambda: everything_is_committed(system, groups_of(system.topology).persist, topic))
     assert worker.stop() == 0
 
 
@@ -138,7 +138,7 @@ async def reset_offsets(system: Settings, topic: str, offset: int) -> None:
     """Commit for the group, once it has no members, the same offset of every partition."""
     partitions = [TopicPartition(topic, partition) for partition in range(system.topology.topic_partitions)]
     consumer = AIOKafkaConsumer(
-        **client_settings(system), group_id=groups_of(system).persist, enable_auto_commit=False
+        **client_settings(system.kafka), group_id=groups_of(system.topology).persist, enable_auto_commit=False
     )
 
     async def are_committed() -> bool:

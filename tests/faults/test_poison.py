@@ -35,7 +35,7 @@ async def test_poison_for_persist(system: Settings, workers: Workers, fault_repo
     sent = mixed(entries(GOOD, "good"), [message for kinds in poison.values() for message in kinds.values()])
     ledger, worker = Ledger(system), workers.start(Role.PERSIST)
     with fault_report(f"{len(poison['once '])} kinds of poison for persist, twice", ledger):
-        await ledger.produce(topics_of(system).chat_log.name, sent)
+        await ledger.produce(topics_of(system.topology).chat_log.name, sent)
         await ledger.settle()
 
     await kept_as_they_came(system, sent)
@@ -48,7 +48,7 @@ async def test_poison_for_capture(system: Settings, workers: Workers, fault_repo
     poison = [poison_events(tag) for tag in ("once ", "twice ")]
     bad_states = [message for tag in ("once ", "twice ") for message in poison_states(tag).values()]
     bad_events = [message for kinds in poison for message in kinds.values()]
-    ledger, topics = Ledger(system), topics_of(system)
+    ledger, topics = Ledger(system), topics_of(system.topology)
     running = [workers.start(Role.CAPTURE), workers.start(Role.PERSIST)]
     what = f"{len(bad_events) // 2} kinds of poison for capture, {len(bad_states) // 2} among states, twice"
     with fault_report(what, ledger):
@@ -68,7 +68,9 @@ async def test_records_are_read_however_they_are_compressed(
 ) -> None:
     ledger, worker = Ledger(system), workers.start(Role.PERSIST)
     with fault_report(f"records compressed by {codec}", ledger):
-        await produce_compressed(system, ledger, topics_of(system).chat_log.name, entries(100, codec), codec)
+        await produce_compressed(
+            system, ledger, topics_of(system.topology).chat_log.name, entries(100, codec), codec
+        )
         await ledger.settle()
 
     assert worker.running
@@ -97,7 +99,7 @@ COMPRESSED = {
 async def test_a_record_that_is_small_only_while_it_is_compressed_holds_nothing_up(
     system: Settings, workers: Workers, fault_report: FaultReport, kind: str
 ) -> None:
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     topic, good = topics.chat_log.name, entries(10, "after it")
     if "event" in kind or "state" in kind:
         workers.start(Role.CAPTURE)
@@ -121,7 +123,7 @@ def mixed(good: Sequence[Message], poison: Iterable[Message]) -> list[Message]:
 
 async def kept_as_they_came(system: Settings, sent: Iterable[Message]) -> None:
     """Every dead letter holds the key and the value of a message that was sent, byte for byte."""
-    connection = await connect(system)
+    connection = await connect(system.database)
     try:
         kept = await connection.fetch("SELECT key, value, reason FROM dead_letters")
     finally:
@@ -141,7 +143,7 @@ async def produce_compressed(
     system: Settings, ledger: Ledger, topic: str, messages: Iterable[Message], codec: str
 ) -> None:
     producer = AIOKafkaProducer(
-        **client_settings(system), acks="all", compression_type=codec, max_request_size=64 * 2**20
+        **client_settings(system.kafka), acks="all", compression_type=codec, max_request_size=64 * 2**20
     )
     await producer.start()
     try:

@@ -66,7 +66,7 @@ async def test_postgres_crashes_and_starts_again(
     with fault_report("PostgreSQL stops with -m immediate, and starts", ledger) as fault:
         await at_work(system, ledger, worker, "crash")
         await dedicated_postgres.stop("immediate")
-        await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, "after the crash"))
+        await ledger.produce(topics_of(system.topology).chat_log.name, entries(MESSAGES, "after the crash"))
         await is_seen_to_wait(worker, "persist")
         await dedicated_postgres.start()
         fault.over()
@@ -88,7 +88,7 @@ async def test_connections_are_terminated_in_mid_write(
     with fault_report(f"connections are terminated in mid-write, {WRITES_CUT_OFF} times", ledger) as fault:
         while cut_off < WRITES_CUT_OFF:
             rounds += 1
-            await ledger.produce(topics_of(system).chat_log.name, entries(500, f"round {rounds}"))
+            await ledger.produce(topics_of(system.topology).chat_log.name, entries(500, f"round {rounds}"))
             cut_off += await a_write_is_cut_off(operator, ledger)
             # Who cuts off every attempt at a write makes an outage.
             await eventually(lambda: all_written(operator, ledger))
@@ -107,7 +107,9 @@ async def test_postgres_hangs(
         await at_work(system, ledger, worker, "before it hangs")
         with frozen(dedicated_postgres.pid):
             since = time.monotonic()
-            await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, "while it hangs"))
+            await ledger.produce(
+                topics_of(system.topology).chat_log.name, entries(MESSAGES, "while it hangs")
+            )
             await is_seen_to_wait(worker, "persist")
             await eventually(lambda: time.monotonic() > since + AWAY_S)
             await is_seen_to_wait(worker, "persist")
@@ -130,7 +132,9 @@ async def test_the_table_is_locked(
         async with operator.transaction():
             await operator.execute("LOCK TABLE chat_log IN ACCESS EXCLUSIVE MODE")
             since = time.monotonic()
-            await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, "behind the lock"))
+            await ledger.produce(
+                topics_of(system.topology).chat_log.name, entries(MESSAGES, "behind the lock")
+            )
             await is_seen_to_wait(worker, "persist")
             await eventually(lambda: time.monotonic() > since + AWAY_S)
             await is_seen_to_wait(worker, "persist")
@@ -154,7 +158,7 @@ async def test_postgres_is_read_only(
         await operator.execute("SELECT pg_reload_conf()")
         # A new session is so once the old ones have been told.
         await eventually(lambda: new_sessions_are_read_only(dedicated_postgres.url))
-        await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, "read-only"))
+        await ledger.produce(topics_of(system.topology).chat_log.name, entries(MESSAGES, "read-only"))
         await is_seen_to_wait(worker, "persist")
         await operator.execute("ALTER SYSTEM RESET default_transaction_read_only")
         await operator.execute("SELECT pg_reload_conf()")
@@ -174,7 +178,7 @@ async def test_postgres_is_in_recovery_until_it_is_promoted(
         await dedicated_postgres.stop()
         (dedicated_postgres.directory / "data" / "standby.signal").touch()
         await dedicated_postgres.start()
-        await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, "standby"))
+        await ledger.produce(topics_of(system.topology).chat_log.name, entries(MESSAGES, "standby"))
         await is_seen_to_wait(worker, "persist")
         standby = await asyncpg.connect(dedicated_postgres.url)
         assert await standby.fetchval("SELECT pg_is_in_recovery()")
@@ -217,7 +221,7 @@ async def all_written(operator: asyncpg.Connection[asyncpg.Record], ledger: Ledg
 async def at_work(system: Settings, ledger: Ledger, worker: WorkerProcess, tag: str) -> None:
     """Return when the worker has begun to write, and has more to write."""
     await ready(worker)
-    await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, tag))
+    await ledger.produce(topics_of(system.topology).chat_log.name, entries(MESSAGES, tag))
     await eventually(lambda: has_rows(system), what="the worker writes")
 
 

@@ -105,7 +105,7 @@ async def test_what_is_refused_for_now_is_written_later(
     with fault_report(f"PostgreSQL refuses: {what}", ledger) as fault:
         await ready(worker)
         await operator.execute(_REFUSE.format(condition="true", code=code))
-        await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, what))
+        await ledger.produce(topics_of(system.topology).chat_log.name, entries(MESSAGES, what))
         await is_seen_to_wait(worker, "persist")
         await operator.execute(_DROP.format(trigger="refuse"))
         fault.over()
@@ -124,7 +124,7 @@ async def test_every_other_write_fails_to_serialize(
         await operator.execute(_REFUSE.format(condition="nextval('writes') % 2 = 0", code="40001"))
         # Each waits for the one before: so it goes wrong, and well again, once for each at least.
         for number in range(BATCHES):
-            await ledger.produce(topics_of(system).chat_log.name, entries(60, f"batch {number}"))
+            await ledger.produce(topics_of(system.topology).chat_log.name, entries(60, f"batch {number}"))
             await ledger.settle()
         assert await operator.fetchval("SELECT last_value FROM writes") >= 2 * BATCHES - 1
         fault.over()
@@ -139,7 +139,7 @@ async def test_a_commit_fails_after_its_rows_were_taken(
     with fault_report("PostgreSQL refuses at commit", ledger) as fault:
         await ready(worker)
         await operator.execute(_REFUSE_COMMIT)
-        await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, "at commit"))
+        await ledger.produce(topics_of(system.topology).chat_log.name, entries(MESSAGES, "at commit"))
         await is_seen_to_wait(worker, "persist")
         await operator.execute(_DROP.format(trigger="refuse_commit"))
         fault.over()
@@ -169,7 +169,8 @@ async def test_a_deadlock_with_another_writer(
             await held_up.start()
             await third.execute(_INSERT, *keys[1])
             await ledger.produce(
-                topics_of(system).chat_log.name, [replace(message, partition=0) for message in messages]
+                topics_of(system.topology).chat_log.name,
+                [replace(message, partition=0) for message in messages],
             )
             await Lock(third).holds_up_a_write()
             async with asyncio.TaskGroup() as waiting:
@@ -191,7 +192,7 @@ async def test_there_is_no_connection_left(
         await operator.execute(f"ALTER ROLE {user} CONNECTION LIMIT 0")
         ledger, worker = Ledger(system), workers.start(Role.PERSIST, as_writer)
         with fault_report("PostgreSQL has no connection left", ledger) as fault:
-            await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, "no connection"))
+            await ledger.produce(topics_of(system.topology).chat_log.name, entries(MESSAGES, "no connection"))
             await is_seen_to_wait(worker, "persist")
             await operator.execute(f"ALTER ROLE {user} CONNECTION LIMIT -1")
             fault.over()
@@ -208,7 +209,7 @@ async def test_a_right_that_is_taken_away_stops_the_worker_with_what_to_do(
         with fault_report("the right to write is taken away", ledger) as fault:
             await ready(worker)
             await operator.execute("REVOKE INSERT ON chat_log FROM chatlog_writer")
-            await ledger.produce(topics_of(system).chat_log.name, entries(MESSAGES, "no right"))
+            await ledger.produce(topics_of(system.topology).chat_log.name, entries(MESSAGES, "no right"))
 
             assert worker.wait() != 0
             assert said(worker, "The database user lacks a right: `chatlog check` tells which role")
@@ -227,7 +228,7 @@ async def test_a_row_that_a_constraint_refuses_is_a_dead_letter_among_rows(
     ledger, worker = Ledger(system), workers.start(Role.PERSIST)
     with fault_report("a constraint refuses some rows", ledger):
         await ledger.produce(
-            topics_of(system).chat_log.name,
+            topics_of(system.topology).chat_log.name,
             [unwanted(message) if number in refused else message for number, message in enumerate(messages)],
         )
         await ledger.settle()

@@ -96,7 +96,7 @@ async def test_a_table_whose_changelog_was_trimmed_recovers_what_is_left(
         await play(system, ledger, said, half, len(said.events))
         await ledger.settle()
         assert second.stop() == 0
-        await trim(system, topics_of(system).state_changelog.name)
+        await trim(system, topics_of(system.topology).state_changelog.name)
         third = workers.start(Role.CAPTURE, keeping, like=first)
         await eventually(third.is_ready, what="recovery does not wait for records that are gone")
         fault.over()
@@ -111,7 +111,7 @@ async def test_persist_stops_and_says_so_when_its_table_is_missing(
     empty = changed(system, database_url=SecretStr(second_database_url))
     worker = workers.start(Role.PERSIST, empty)
     entry = b'{"userid":"1","timestamp":1,"direction":"user","content":"x"}'
-    await produce(system, topics_of(system).chat_log.name, [(b"1", entry)])
+    await produce(system, topics_of(system.topology).chat_log.name, [(b"1", entry)])
 
     assert worker.wait() != 0
     assert "chatlog migrate up" in worker.log.read_text()
@@ -119,7 +119,7 @@ async def test_persist_stops_and_says_so_when_its_table_is_missing(
 
 async def play(system: Settings, ledger: Ledger, said: Conversations, start: int, end: int) -> None:
     """Produce a stretch of a conversation: as many states as events, the states first."""
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     await ledger.produce(topics.state.name, states_of(said)[start:end])
     await ledger.produce(topics.events.name, events_of(said)[start:end])
 

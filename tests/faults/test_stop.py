@@ -31,7 +31,7 @@ SMALL_CHUNK = 100
 async def test_persist_stops_under_load_with_all_it_wrote_committed(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
-    ledger, topic = Ledger(system), topics_of(system).chat_log.name
+    ledger, topic = Ledger(system), topics_of(system.topology).chat_log.name
     small = changed(system, chunk_max_records=SMALL_CHUNK)
     worker = workers.start(Role.PERSIST, small)
     with fault_report("SIGTERM of persist under load", ledger) as fault:
@@ -40,7 +40,7 @@ async def test_persist_stops_under_load_with_all_it_wrote_committed(
         await eventually(lambda: rows_are_at_least(system, 500), what="the worker writes")
         async with under_load(lambda number: ledger.produce(topic, entries(500, f"{number}-"))):
             await stops_in_time(worker)
-        done = ledger.rows_before(topic, await committed(system, groups_of(system).persist, topic))
+        done = ledger.rows_before(topic, await committed(system, groups_of(system.topology).persist, topic))
         written = set(await rows_of(system))
         assert 500 <= len(written) < ledger.messages(), "the worker was not stopped in the middle"
         assert done <= written, "more is committed than is written"
@@ -53,7 +53,7 @@ async def test_persist_stops_under_load_with_all_it_wrote_committed(
 async def test_capture_stops_under_load_with_no_more_committed_than_is_produced(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
-    ledger, topics = Ledger(system), topics_of(system)
+    ledger, topics = Ledger(system), topics_of(system.topology)
 
     async def produce(messages: int, tag: str) -> None:
         events, states = events_and_states(messages, tag)
@@ -68,7 +68,7 @@ async def test_capture_stops_under_load_with_no_more_committed_than_is_produced(
         await eventually(lambda: entries_are_at_least(system, 500), what="the worker produces")
         async with under_load(lambda number: produce(500, f"{number}-")):
             await stops_in_time(worker)
-        done = await committed(system, groups_of(system).capture, topics.events.name)
+        done = await committed(system, groups_of(system.topology).capture, topics.events.name)
         produced = await entries_in(system)
         all_there = sum((await ends(system, topics.events.name)).values())
         assert produced < all_there, "the worker was not stopped in the middle"
@@ -86,14 +86,14 @@ async def test_persist_stops_in_time_while_postgres_does_not_answer(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
     ledger, worker = Ledger(system), workers.start(Role.PERSIST)
-    topic = topics_of(system).chat_log.name
+    topic = topics_of(system.topology).chat_log.name
     with fault_report("SIGTERM of persist while its table is locked", ledger) as fault:
         await ready(worker)
         async with chat_log_locked(system) as lock:
             await ledger.produce(topic, entries(MESSAGES // 4, "l"))
             await lock.holds_up_a_write()
             await stops_in_time(worker)
-            assert sum((await committed(system, groups_of(system).persist, topic)).values()) == 0
+            assert sum((await committed(system, groups_of(system.topology).persist, topic)).values()) == 0
         fault.over()
         workers.start(Role.PERSIST)
         await ledger.settle()

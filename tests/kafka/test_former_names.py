@@ -65,32 +65,32 @@ def test_who_begins_anew_where_the_former_group_stands(
     role: str, variables: dict[str, Any], former_read: set[str], read: set[str], keep: str | None
 ) -> None:
     settings = as_set({"vlab_env": "prod"} | variables)
-    new = groups_of(settings).of(Role(role))
-    committed = dict.fromkeys(groups_in_question(settings, Role(role)), former_read) | {new: read}
-    found = begins_anew(settings, Role(role), committed)
+    new = groups_of(settings.topology).of(Role(role))
+    committed = dict.fromkeys(groups_in_question(settings.topology, Role(role)), former_read) | {new: read}
+    found = begins_anew(settings.topology, Role(role), committed)
     assert (found.mend.partition(" to go on")[0] if found else None) == keep
 
 
 def test_a_group_that_is_set_to_its_former_name_stands_in_the_former_topic() -> None:
     settings = as_set({"vlab_env": "prod", "export_group": "chatlog-exporter"})
-    assert groups_in_question(settings, Role.EXPORT) == {"chatlog-exporter"}
-    found = begins_anew(settings, Role.EXPORT, {"chatlog-exporter": {"vlab-exports"}})
+    assert groups_in_question(settings.topology, Role.EXPORT) == {"chatlog-exporter"}
+    found = begins_anew(settings.topology, Role.EXPORT, {"chatlog-exporter": {"vlab-exports"}})
     assert found is not None
     assert found.mend.startswith("VLAB_EXPORTS_TOPIC=vlab-exports to go on from there, ")
 
 
 async def test_a_worker_does_not_begin_anew_and_says_what_to_set(system: Settings, workers: Workers) -> None:
-    topic = topics_of(system).chat_log.name
+    topic = topics_of(system.topology).chat_log.name
     await commit(system, "scribble-chat-log", topic)
     worker = workers.start(Role.PERSIST)
     assert worker.wait() == 1
     said = worker.last_lines()
     assert "PERSIST_GROUP=scribble-chat-log to go on from there" in said
-    assert f"PERSIST_GROUP={groups_of(system).persist} to begin anew" in said
+    assert f"PERSIST_GROUP={groups_of(system.topology).persist} to begin anew" in said
     assert "Traceback" not in said
 
     # What it says is what helps.
-    group = groups_of(system).persist
+    group = groups_of(system.topology).persist
     for decided in ("scribble-chat-log", group):
         going_on = workers.start(Role.PERSIST, changed(system, persist_group=decided))
         await eventually(going_on.is_ready, what=f"ready as {decided}")

@@ -48,8 +48,8 @@ async def test_whom_the_broker_refuses_ends_in_one_line_and_waits_for_nothing(
     broker: SaslKafka, unique_env: str, tmp_path: Path
 ) -> None:
     right = settings_of(broker.bootstrap_servers, unique_env, tmp_path)
-    await ensure_topics(right)
-    await raise_if_refused(right)
+    await ensure_topics(right.kafka, right.topology)
+    await raise_if_refused(right.kafka)
 
     for different, named in (
         ({"kafka_sasl_password": WRONG}, "KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD"),
@@ -58,7 +58,7 @@ async def test_whom_the_broker_refuses_ends_in_one_line_and_waits_for_nothing(
     ):
         refused = settings_of(broker.bootstrap_servers, unique_env, tmp_path, **different)
         with pytest.raises(ConfigurationError, match=named) as raised:
-            await inspect_topics(refused)
+            await inspect_topics(refused.kafka, refused.topology)
         assert "\n" not in str(raised.value)
         assert WRONG not in str(raised.value)
         assert PASSWORD not in str(raised.value)
@@ -74,9 +74,9 @@ async def test_whom_the_broker_refuses_ends_in_one_line_and_waits_for_nothing(
 
 async def test_a_broker_that_is_away_is_not_one_that_refuses(unique_env: str, tmp_path: Path) -> None:
     away = settings_of(f"127.0.0.1:{free_port()}", unique_env, tmp_path)
-    await raise_if_refused(away)
+    await raise_if_refused(away.kafka)
     with pytest.raises(KafkaUnavailable, match="does not answer"):
-        await inspect_topics(away)
+        await inspect_topics(away.kafka, away.topology)
 
 
 async def run(settings: Settings, *arguments: str) -> tuple[int | None, str]:

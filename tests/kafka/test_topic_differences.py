@@ -8,7 +8,7 @@ from app.kafka.topic_differences import FoundTopic, TopicReport, TopicState, com
 from app.kafka.topics import DAY_MS, topics_of
 from tests.services import settings_from
 
-TOPICS = topics_of(settings_from(vlab_env="t", topic_partitions=6, topic_replication=2))
+TOPICS = topics_of(settings_from(vlab_env="t", topic_partitions=6, topic_replication=2).topology)
 SERVER = "--bootstrap-server kafka:9092"
 MONTH_MS = 31 * DAY_MS
 

@@ -12,7 +12,7 @@ from app.local.embedded import free_port
 from app.local.environment import environment_of_worker, settings_of_run
 from app.local.options import Options
 from app.local.ports import claim_port
-from app.storage import storage_settings_of
+from app.storage import bucket_settings_of
 from tests.services import changed, settings_from
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def test_what_is_embedded_replaces_what_settings_say_of_it(tmp_path: Path) -> No
         1,
     )
     assert run.topology.topic_partitions == 3
-    storage = storage_settings_of(run)
+    storage = bucket_settings_of(run.storage)
     assert (storage.endpoint, storage.public_endpoint, storage.bucket) == (
         "http://127.0.0.1:4",
         None,

@@ -125,7 +125,7 @@ async def test_an_export_that_lacks_rows_is_told(up: Callable[..., Up], service_
     async with EmbeddedPostgres(data / "postgres") as postgres:
         settings = settings_from(database_url=postgres.url)
         await migrate(settings)
-        await load_owners(settings)
+        await load_owners(settings.database)
         connection = await asyncpg.connect(postgres.url)
         # So the messages that the survey's export is to hold belong to another one.
         await connection.execute(

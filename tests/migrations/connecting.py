@@ -16,7 +16,7 @@ def connect_to(url: str, *, database: str | None = None, user: str | None = None
     if user is not None:
         parts = parts._replace(netloc=f"{user}:{user}@{parts.netloc.rpartition('@')[2]}")
     settings = settings_from(database_url=parts.geturl())
-    return partial(connect, settings, statement_timeout_s=0)
+    return partial(connect, settings.database, statement_timeout_s=0)
 
 
 async def go_up(open_connection: migrations.Connect, revision: str = "head") -> None:

@@ -47,9 +47,9 @@ async def test_reading_both_topics_again_from_the_start_gives_identical_rows(
     # A second system reads the same events and states from the start, after all of them are there.
     again = changed(
         system,
-        capture_group=f"{groups_of(system).capture}-again",
-        persist_group=f"{groups_of(system).persist}-again",
-        vlab_chat_log_topic=f"{topics_of(system).chat_log.name}-again",
+        capture_group=f"{groups_of(system.topology).capture}-again",
+        persist_group=f"{groups_of(system.topology).persist}-again",
+        vlab_chat_log_topic=f"{topics_of(system.topology).chat_log.name}-again",
         database_url=SecretStr(second_database_url),
     )
     await prepare(again)
@@ -72,9 +72,13 @@ async def test_the_same_events_played_twice_add_no_row(system: Settings, workers
     await arrived(system, said)
 
     await play(system, said)
-    topics = topics_of(system)
-    await eventually(lambda: everything_is_committed(system, groups_of(system).capture, topics.events.name))
-    await eventually(lambda: everything_is_committed(system, groups_of(system).persist, topics.chat_log.name))
+    topics = topics_of(system.topology)
+    await eventually(
+        lambda: everything_is_committed(system, groups_of(system.topology).capture, topics.events.name)
+    )
+    await eventually(
+        lambda: everything_is_committed(system, groups_of(system.topology).persist, topics.chat_log.name)
+    )
 
     assert sum((await ends(system, topics.chat_log.name)).values()) >= 2 * len(said.events)
     assert set(await rows_of(system)) == set(said.expected)
@@ -82,7 +86,7 @@ async def test_the_same_events_played_twice_add_no_row(system: Settings, workers
 
 async def test_a_malformed_record_does_not_hold_up_its_neighbours(system: Settings, workers: Workers) -> None:
     said = conversations(users=10, turns=5)
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     half = len(said.events) // 2
     await produce(system, topics.state.name, said.states)
     await produce(system, topics.events.name, said.events[:half])
@@ -95,7 +99,7 @@ async def test_a_malformed_record_does_not_hold_up_its_neighbours(system: Settin
     await arrived(system, said)
     await eventually(lambda: dead_letters_are(system, 2))
 
-    connection = await connect(system)
+    connection = await connect(system.database)
     kept = {row["topic"]: row for row in await connection.fetch("SELECT * FROM dead_letters")}
     await connection.close()
     from_events = kept[topics.events.name]
@@ -112,7 +116,7 @@ async def test_a_lone_entry_of_any_producer_does_not_wait_for_others(
     system: Settings, workers: Workers
 ) -> None:
     workers.start(Role.PERSIST)
-    topic = topics_of(system).chat_log.name
+    topic = topics_of(system.topology).chat_log.name
     first = {"userid": "1", "timestamp": 1_700_000_000_000, "direction": "user", "content": ""}
     await produce(system, topic, [(b"1", orjson.dumps(first))])
     await eventually(lambda: has_keys(system, {("1", 1_700_000_000_000, "user")}))
@@ -146,14 +150,14 @@ async def test_a_worker_ends_at_once_for_what_waiting_does_not_mend(
 
 async def play(system: Settings, said: Conversations) -> None:
     """Produce all states, then all events: whatever an event needs is there before it."""
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     await produce(system, topics.state.name, said.states)
     await produce(system, topics.events.name, said.events)
 
 
 async def play_as_it_happened(system: Settings, said: Conversations, slices: int = 20) -> None:
     """Produce states and events in turns, so that the worker reads the topics as they grow."""
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     for number in range(slices):
         start = number * len(said.states) // slices
         end = (number + 1) * len(said.states) // slices

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.settings import Settings
-    from sinks.storage.bucket import StorageSettings
+    from sinks.storage.bucket import BucketSettings
     from tests.services import PgBouncer
     from tests.workers import Workers
 
@@ -40,13 +40,13 @@ async def system(
     pooler: PgBouncer,
     settings: Callable[..., Settings],
     database_url: str,
-    storage: StorageSettings,
+    storage: BucketSettings,
     tmp_path: Path,
 ) -> Settings:
     """Settings of a system whose schema was made through PgBouncer, by the command."""
     direct = settings(api_jwt_secret=SECRET, **storage_overrides(storage))
     made = changed(direct, database_url=SecretStr(pooler.url_of(database_url)))
-    await ensure_topics(made)
+    await ensure_topics(made.kafka, made.topology)
     assert "Applied 0001" in await chatlog(made, tmp_path, "migrate", "up")
     return made
 
@@ -112,7 +112,7 @@ async def test_every_command_works_in_transaction_mode(
     await run_sql(system, "UPDATE surveys SET created = '2026-01-01Z'")
     workers.start(Role.PERSIST)
     broken = [(b"someone", b"{%d" % number) for number in range(3)]
-    await produce(system, topics_of(system).chat_log.name, broken)
+    await produce(system, topics_of(system.topology).chat_log.name, broken)
     await eventually(lambda: dead_letters_are(system, 3))
 
     # Side by side, so that they take turns at the sessions.

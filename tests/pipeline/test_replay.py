@@ -27,7 +27,7 @@ SMALL_BYTES = 4_000
 async def test_a_message_too_large_gets_the_state_before_it_when_it_is_replayed_long_after(
     system: Settings, workers: Workers
 ) -> None:
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     workers.start(Role.CAPTURE)
     workers.start(Role.PERSIST)
     await set_up_topic(system, topics.chat_log.name, max_message_bytes=str(SMALL_BYTES))
@@ -40,7 +40,7 @@ async def test_a_message_too_large_gets_the_state_before_it_when_it_is_replayed_
         await produce(system, topics.state.name, [(b"u", state(minute * 60, f"later {minute}"))])
         await produce(system, topics.events.name, [(b"u", text(minute * 60 + 1, "short"))])
         await eventually(
-            lambda: everything_is_committed(system, groups_of(system).capture, topics.events.name)
+            lambda: everything_is_committed(system, groups_of(system.topology).capture, topics.events.name)
         )
     await set_up_topic(system, topics.chat_log.name, max_message_bytes=str(OUR_RECORD_MAX_BYTES))
     await run(system, "replay", "--all", "--yes")
@@ -59,7 +59,7 @@ async def test_a_message_too_large_gets_the_state_before_it_when_it_is_replayed_
 async def test_after_a_state_that_cannot_be_used_nothing_is_answered_by_the_one_before_it(
     system: Settings, workers: Workers
 ) -> None:
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     now_s = 1
     bad = {
         "forms": orjson.dumps({"userid": "forms", "updated": at(now_s), "state_json": {"forms": "f2"}}),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from app.settings import Settings
-    from sinks.storage.bucket import StorageSettings
+    from sinks.storage.bucket import BucketSettings
     from tests.exporting import Asked
 
 EXPORTS = 6
@@ -36,7 +36,7 @@ async def test_exports_of_one_environment_never_reach_the_other(
     unique_env: str,
     kafka: str,
     second_database_url: str,
-    storage: StorageSettings,
+    storage: BucketSettings,
     tmp_path: Path,
 ) -> None:
     here = settings(**storage_overrides(storage))
@@ -57,15 +57,15 @@ async def test_exports_of_one_environment_never_reach_the_other(
             await eventually(partial(is_in, system, export, "Finished"))
 
     for system in (here, there):
-        assert sum((await ends(system, topics_of(system).exports.name)).values()) == EXPORTS
-        assert sum((await ends(system, topics_of(system).dead_letters.name)).values()) == 0
+        assert sum((await ends(system, topics_of(system.topology).exports.name)).values()) == EXPORTS
+        assert sum((await ends(system, topics_of(system.topology).dead_letters.name)).values()) == 0
 
 
 async def publish(system: Settings, exports: list[Asked]) -> None:
     """Send the jobs as the API does."""
     async with (
-        await create_pool(system, application_name="chatlog-api") as pool,
-        Outbox(client_settings(system), pool, [outgoing_jobs(system)]),
+        await create_pool(system.database, application_name="chatlog-api") as pool,
+        Outbox(client_settings(system.kafka), pool, [outgoing_jobs(system.kafka, system.topology)]),
     ):
         ids = [export.id for export in exports]
         await pool.execute("UPDATE export_status SET published = NULL WHERE id = ANY ($1)", ids)
@@ -85,10 +85,10 @@ def test_two_environments_have_no_name_in_common(
         settings(vlab_env=env, vlab_chat_log_topic=f"vlab-{env}-chat-log" if capture_is_on else None)
         for env in ("local", "prod")
     )
-    assert len(names_of(here)) == len(names_of(there)) == len(topics_of(here).all()) + len(Role)
+    assert len(names_of(here)) == len(names_of(there)) == len(topics_of(here.topology).all()) + len(Role)
     assert not names_of(here) & names_of(there)
 
 
 def names_of(settings: Settings) -> set[str]:
-    groups = groups_of(settings)
-    return {*(spec.name for spec in topics_of(settings).all()), *(groups.of(role) for role in Role)}
+    groups = groups_of(settings.topology)
+    return {*(spec.name for spec in topics_of(settings.topology).all()), *(groups.of(role) for role in Role)}

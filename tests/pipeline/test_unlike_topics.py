@@ -128,7 +128,7 @@ async def test_after_a_lag_entries_are_right(system: Settings, workers: Workers,
 
 @pytest.mark.parametrize("by", [JAVA, LIBRDKAFKA])
 async def test_where_producers_agree_no_record_is_led(system: Settings, workers: Workers, by: str) -> None:
-    unlike, topics = Unlike(Written(6, (by,)), Written(6, (by,)), 6), topics_of(system)
+    unlike, topics = Unlike(Written(6, (by,)), Written(6, (by,)), 6), topics_of(system.topology)
     said = conversations(users=50, turns=4)
     await make_topics(system, unlike)
     await produce_all(system, unlike, said)
@@ -149,7 +149,7 @@ async def test_without_any_state_events_are_captured_that_come_after_many_that_n
     read = orjson.dumps({"sender": {"id": "1"}, "timestamp": START_MS, "read": {"watermark": START_MS}})
     # More of each partition than is looked at to see how the topic is partitioned.
     unseen = [Produced(b"1", read, number % 4) for number in range(4 * (RECORDS + 10))]
-    await produce_as(system, topics_of(system).events.name, unlike.events, unseen, LIBRDKAFKA)
+    await produce_as(system, topics_of(system.topology).events.name, unlike.events, unseen, LIBRDKAFKA)
     await produce_events(system, unlike, said, 0, 1)
 
     workers.start(Role.CAPTURE)
@@ -160,7 +160,7 @@ async def test_without_any_state_events_are_captured_that_come_after_many_that_n
 
 async def test_a_dead_letter_names_the_record_that_others_wrote(system: Settings, workers: Workers) -> None:
     unlike = Unlike(Written(6, (JAVA,)), Written(6, (LIBRDKAFKA,)), 3)
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     # An event fits into its topic, and its entry not into this one: that is found out last.
     await make_topics(system, unlike, max_message_bytes="20000")
     said = conversations(users=24, turns=2)
@@ -218,7 +218,7 @@ def place_of(topic: str, place: Place) -> tuple[str, int, int]:
 
 async def share_the_work(both: list[WorkerProcess], system: Settings, unlike: Unlike) -> bool:
     """Tell whether each partition of the topics of others is one worker's, and each worker has some."""
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     for name, partitions in (
         (topics.events.name, unlike.events.partitions),
         (topics.state.name, unlike.states.partitions),
@@ -236,6 +236,6 @@ async def share_the_work(both: list[WorkerProcess], system: Settings, unlike: Un
 def of_another_group(system: Settings) -> Settings:
     return changed(
         system,
-        capture_group=f"{groups_of(system).capture}-again",
-        vlab_chat_log_topic=f"{topics_of(system).chat_log.name}-again",
+        capture_group=f"{groups_of(system.topology).capture}-again",
+        vlab_chat_log_topic=f"{topics_of(system.topology).chat_log.name}-again",
     )

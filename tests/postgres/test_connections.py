@@ -35,14 +35,16 @@ def test_a_server_is_named_without_credentials(url: str, server: str) -> None:
 
 
 async def test_a_session_says_who_it_is_speaks_utc_and_is_bounded(database_url: str) -> None:
-    connection = await connect(settings_for(database_url, database_timeout_s=2.5), application_name="me")
+    connection = await connect(
+        settings_for(database_url, database_timeout_s=2.5).database, application_name="me"
+    )
     shown = [await connection.fetchval(f"SHOW {name}") for name in _SHOWN]
     assert shown == ["me", "UTC", "2500ms"]
     await connection.close()
 
 
 async def test_a_pool_opens_sessions_alike(database_url: str) -> None:
-    async with await create_pool(settings_for(database_url, database_pool_size=2)) as pool:
+    async with await create_pool(settings_for(database_url, database_pool_size=2).database) as pool:
         assert [await pool.fetchval(f"SHOW {name}") for name in _SHOWN] == ["chatlog", "UTC", "15s"]
         assert pool.get_max_size() == 2
 
@@ -51,7 +53,7 @@ _SHOWN = ("application_name", "timezone", "statement_timeout")
 
 
 async def test_the_server_ends_a_statement_that_takes_too_long(database_url: str) -> None:
-    connection = await connect(settings_for(database_url, database_timeout_s=0.1))
+    connection = await connect(settings_for(database_url, database_timeout_s=0.1).database)
     with pytest.raises(asyncpg.QueryCanceledError, match="statement timeout"):
         await connection.execute("SELECT pg_sleep(60)")
     await connection.close()
@@ -59,7 +61,7 @@ async def test_the_server_ends_a_statement_that_takes_too_long(database_url: str
 
 async def test_a_statement_may_be_let_take_its_time(database_url: str) -> None:
     settings = settings_for(database_url, database_timeout_s=0.1)
-    connection = await connect(settings, statement_timeout_s=0)
+    connection = await connect(settings.database, statement_timeout_s=0)
     await connection.execute("SELECT pg_sleep(0.3)")
     await connection.close()
 
@@ -67,14 +69,14 @@ async def test_a_statement_may_be_let_take_its_time(database_url: str) -> None:
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
 async def test_either_scheme_and_parameters_are_understood(database_url: str, scheme: str) -> None:
     url = urlsplit(database_url)._replace(scheme=scheme, query="sslmode=disable&search_path=other").geturl()
-    connection = await connect(settings_for(url))
+    connection = await connect(settings_for(url).database)
     assert await connection.fetchval("SHOW search_path") == "other"
     await connection.close()
 
 
 async def test_without_an_url_the_variable_is_named() -> None:
     with pytest.raises(ConfigurationError, match="DATABASE_URL is not set"):
-        await connect(settings_for(None))
+        await connect(settings_for(None).database)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ async def test_what_waiting_does_not_mend_is_one_line_that_says_what_to_do(
     settings = settings_for(_changed(database_url, **changed))
     for opened in (connect, create_pool, partial(create_pool, min_size=0)):
         with pytest.raises(DatabaseRefuses) as raised:
-            await opened(settings)
+            await opened(settings.database)
         assert message in str(raised.value)
         assert "\n" not in str(raised.value)
         assert SECRET not in str(raised.value)
@@ -129,19 +131,19 @@ async def test_a_server_that_is_away_may_be_waited_for(url: str, message: str) -
     settings = settings_for(url)
     for opened in (connect, create_pool):
         with pytest.raises(DatabaseUnavailable) as raised:
-            await opened(settings)
+            await opened(settings.database)
         assert not isinstance(raised.value, DatabaseRefuses)
         assert message in str(raised.value)
-    (await create_pool(settings, min_size=0)).terminate()
+    (await create_pool(settings.database, min_size=0)).terminate()
 
 
 async def test_a_server_that_is_down_is_told_at_once() -> None:
     with pytest.raises(DatabaseUnavailable, match="does not answer: start it, or correct DATABASE_URL"):
-        await connect(settings_for(f"postgres://u:{SECRET}@127.0.0.1:{free_port()}/d"))
+        await connect(settings_for(f"postgres://u:{SECRET}@127.0.0.1:{free_port()}/d").database)
 
 
 async def test_a_pool_may_be_opened_while_the_server_is_down() -> None:
-    pool = await create_pool(settings_for(f"postgres://u:p@127.0.0.1:{free_port()}/d"), min_size=0)
+    pool = await create_pool(settings_for(f"postgres://u:p@127.0.0.1:{free_port()}/d").database, min_size=0)
     with pytest.raises(OSError, match="Connect call failed"):
         await pool.fetchval("SELECT 1")
     await pool.close()

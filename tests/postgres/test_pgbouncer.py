@@ -26,7 +26,7 @@ def pooled(pooler: PgBouncer, database_url: str) -> Settings:
 
 
 async def test_a_session_says_who_it_is_speaks_utc_and_is_bounded(pooled: Settings) -> None:
-    connection = await connect(changed(pooled, database_timeout_s=2.5), application_name="me")
+    connection = await connect(changed(pooled, database_timeout_s=2.5).database, application_name="me")
     shown = [await connection.fetchval(f"SHOW {name}") for name in _SHOWN]
     assert shown == ["me", "UTC", "2500ms"]
     await connection.close()
@@ -37,7 +37,7 @@ _SHOWN = ("application_name", "timezone", "statement_timeout")
 
 @pytest.mark.parametrize("work", ["execute", "fetch", "fetchrow", "fetchval"])
 async def test_the_server_ends_a_statement_that_takes_too_long(pooled: Settings, work: str) -> None:
-    connection = await connect(changed(pooled, database_timeout_s=0.1))
+    connection = await connect(changed(pooled, database_timeout_s=0.1).database)
     with pytest.raises(asyncpg.QueryCanceledError, match="statement timeout"):
         await getattr(connection, work)("SELECT pg_sleep(60)")
     assert await connection.fetchval("SELECT 1") == 1
@@ -46,14 +46,14 @@ async def test_the_server_ends_a_statement_that_takes_too_long(pooled: Settings,
 
 async def test_a_statement_may_be_let_take_its_time(pooled: Settings) -> None:
     settings = changed(pooled, database_timeout_s=0.1)
-    connection = await connect(settings, statement_timeout_s=0)
+    connection = await connect(settings.database, statement_timeout_s=0)
     async with connection.transaction():
         await connection.execute("SELECT pg_sleep(0.3)")
     await connection.close()
 
 
 async def test_without_a_pooler_statements_stay_prepared(database_url: str) -> None:
-    connection = await connect(settings_from(database_url=database_url))
+    connection = await connect(settings_from(database_url=database_url).database)
     first, second = [await connection.fetch(_OURS) for _ in range(2)]
     assert [row["name"] for row in first] == [row["name"] for row in second] != []
     await connection.close()
@@ -67,7 +67,7 @@ async def test_many_connections_share_few_sessions_and_each_gets_its_own_answers
 ) -> None:
     """More connections than PgBouncer has sessions, with as many kinds of statements, all at once."""
     settings = settings_from(database_url=pgbouncer.url_of(database_url))
-    pools = [await create_pool(settings, max_size=8) for _ in range(2)]
+    pools = [await create_pool(settings.database, max_size=8) for _ in range(2)]
 
     async def ask(pool: asyncpg.Pool[asyncpg.Record], number: int) -> None:
         assert await pool.fetchval(f"SELECT $1::int + {number}", number) == 2 * number
@@ -82,7 +82,7 @@ async def test_many_connections_share_few_sessions_and_each_gets_its_own_answers
 
 async def test_nothing_is_left_behind_in_a_session(pgbouncer: PgBouncer, database_url: str) -> None:
     settings = settings_from(database_url=pgbouncer.url_of(database_url))
-    connection = await connect(settings, statement_timeout_s=7)
+    connection = await connect(settings.database, statement_timeout_s=7)
     await connection.execute("CREATE TABLE seen (number int)")
     await connection.executemany("INSERT INTO seen VALUES ($1)", [(1,), (2,)])
     await connection.close()
@@ -97,7 +97,7 @@ async def test_nothing_is_left_behind_in_a_session(pgbouncer: PgBouncer, databas
 
 
 async def test_a_transaction_is_one_and_is_taken_back_whole(pooled: Settings) -> None:
-    connection = await connect(pooled)
+    connection = await connect(pooled.database)
     await connection.execute("CREATE TABLE seen (number int PRIMARY KEY)")
 
     async def insert_twice() -> None:
@@ -132,7 +132,7 @@ async def test_what_a_pooler_refuses_is_told_at_once(
     url = pooled.database.require_url().replace(*replaced)
     settings = changed(pooled, database_url=SecretStr(url))
     with pytest.raises(DatabaseRefuses) as raised:
-        await create_pool(settings, min_size=0)
+        await create_pool(settings.database, min_size=0)
     assert message in str(raised.value)
 
 
@@ -145,4 +145,4 @@ def statement_mode(postgres: str) -> Iterator[PgBouncer]:
 async def test_a_pooler_in_statement_mode_is_refused(statement_mode: PgBouncer, postgres: str) -> None:
     settings = settings_from(database_url=statement_mode.url_of(postgres))
     with pytest.raises(DatabaseRefuses, match="set its pool_mode to transaction"):
-        await create_pool(settings, min_size=0)
+        await create_pool(settings.database, min_size=0)

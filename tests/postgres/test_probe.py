@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 async def migrated(settings: Callable[..., Settings]) -> Settings:
     made = settings()
-    await up(lambda: connect(made, statement_timeout_s=0), say=lambda _: None)
+    await up(lambda: connect(made.database, statement_timeout_s=0), say=lambda _: None)
     return made
 
 
@@ -35,7 +35,7 @@ async def as_writer(migrated: Settings) -> AsyncIterator[Settings]:
     """Settings with a user that has the rights of a worker, and no others."""
     url = urlsplit(migrated.database.require_url())
     user = f"writer_{url.path.lstrip('/')}"
-    owner = await connect(migrated)
+    owner = await connect(migrated.database)
     await owner.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{user}' IN ROLE chatlog_writer")
     as_user = url._replace(netloc=f"{user}:{user}@{url.netloc.rpartition('@')[2]}").geturl()
     yield changed(migrated, database_url=SecretStr(as_user))
@@ -46,7 +46,7 @@ async def as_writer(migrated: Settings) -> AsyncIterator[Settings]:
 async def test_a_server_that_is_gone_frozen_or_back_is_told(
     settings: Callable[..., Settings], dedicated_postgres: EmbeddedPostgres
 ) -> None:
-    probe = DatabaseProbe(changed(settings(), database_url=SecretStr(dedicated_postgres.url)))
+    probe = DatabaseProbe(changed(settings(), database_url=SecretStr(dedicated_postgres.url)).database)
     await eventually(lambda: is_well(probe))
 
     processes = family_of(dedicated_postgres.pid)
@@ -72,14 +72,14 @@ async def test_what_is_kept_can_be_seen_with_the_rights_of_a_worker(
     monkeypatch.setattr(database_probe, "ANSWER_WITHIN_S", LIMIT_S)
     monkeypatch.setattr(database_probe, "WATCH_EVERY_S", 0.0)
     monkeypatch.setattr(database_probe, "TOTALS_GOOD_FOR_S", 0.0)
-    probe = DatabaseProbe(as_writer)
+    probe = DatabaseProbe(as_writer.database)
     await probe.watch()
     assert probe.pending == {}
     assert probe.partitions is not None
     assert probe.partitions.months_ahead == 4
     assert probe.partitions.default_rows == 0
 
-    owner = await connect(migrated)
+    owner = await connect(migrated.database)
     await owner.execute(
         'INSERT INTO dead_letters (topic, partition, "offset", reason, detail, headers) '
         "VALUES ('t', 0, 1, 'not_json', 'd', '[]'), ('t', 0, 2, 'not_json', 'd', '[]')"
@@ -104,7 +104,7 @@ async def test_what_cannot_be_seen_stays_as_it_was(
 ) -> None:
     """A database without our tables, as before `chatlog migrate up`."""
     monkeypatch.setattr(database_probe, "ANSWER_WITHIN_S", LIMIT_S)
-    probe = DatabaseProbe(settings())
+    probe = DatabaseProbe(settings().database)
     await probe.check()
     await probe.watch()
 

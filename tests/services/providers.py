@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, c
 
 from app.local.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedStorage, scratch_directory
 from app.local.embedded.service import Service
-from sinks.storage.bucket import StorageSettings
+from sinks.storage.bucket import BucketSettings
 from tests.services.containers import docker_answers, kafka_container, postgres_container
 from tests.services.moto import moto_server
 from tests.services.storage import settings_of
@@ -28,17 +28,17 @@ def shared_postgres(named: str | None) -> Iterator[str]:
 
 
 @contextmanager
-def shared_storage(named: StorageSettings | None) -> Iterator[StorageSettings]:
+def shared_storage(named: BucketSettings | None) -> Iterator[BucketSettings]:
     """Give object storage where buckets may be made: the one that is named, else embedded."""
     with ExitStack() as stack:
         yield named or stack.enter_context(_embedded_storage())
 
 
 @contextmanager
-def shared_moto() -> Iterator[StorageSettings]:
+def shared_moto() -> Iterator[BucketSettings]:
     """Give moto's S3, for what the embedded one lacks: lifecycle rules. Its own process, all in memory."""
     with moto_server() as endpoint:
-        yield StorageSettings("unused", endpoint, access_key="anyone", secret_key="anything", path_style=True)
+        yield BucketSettings("unused", endpoint, access_key="anyone", secret_key="anything", path_style=True)
 
 
 @asynccontextmanager
@@ -92,7 +92,7 @@ def _embedded_postgres() -> Iterator[str]:
 
 
 @contextmanager
-def _embedded_storage() -> Iterator[StorageSettings]:
+def _embedded_storage() -> Iterator[BucketSettings]:
     with scratch_directory() as directory:
         storage = EmbeddedStorage(directory / "storage")
         with _running(storage):

@@ -10,15 +10,15 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
 from app.local.embedded import EmbeddedStorage
-from sinks.storage.bucket import StorageSettings
+from sinks.storage.bucket import BucketSettings
 from tests.services.waiting import in_own_loop
 
 
-def storage_named_by(environment: Mapping[str, str]) -> StorageSettings | None:
+def storage_named_by(environment: Mapping[str, str]) -> BucketSettings | None:
     """Return the storage that the environment names, if it does; tests make buckets beside its own."""
     if not environment.get("STORAGE_BUCKET"):
         return None
-    return StorageSettings(
+    return BucketSettings(
         bucket=environment["STORAGE_BUCKET"],
         endpoint=environment.get("STORAGE_ENDPOINT") or None,
         region=environment.get("STORAGE_REGION") or "us-east-1",
@@ -28,9 +28,9 @@ def storage_named_by(environment: Mapping[str, str]) -> StorageSettings | None:
     )
 
 
-def settings_of(storage: EmbeddedStorage) -> StorageSettings:
+def settings_of(storage: EmbeddedStorage) -> BucketSettings:
     """Return how to reach a running embedded server, and its own bucket."""
-    return StorageSettings(
+    return BucketSettings(
         bucket=storage.bucket,
         endpoint=storage.endpoint,
         access_key=storage.access_key,
@@ -39,13 +39,13 @@ def settings_of(storage: EmbeddedStorage) -> StorageSettings:
     )
 
 
-def storage_overrides(storage: StorageSettings) -> dict[str, Any]:
+def storage_overrides(storage: BucketSettings) -> dict[str, Any]:
     """Return the fields of Settings that name this bucket, for `settings(**storage_overrides(storage))`."""
     return {f"storage_{name}": value for name, value in dataclasses.asdict(storage).items()}
 
 
 @contextmanager
-def fresh_bucket(server: StorageSettings) -> Iterator[StorageSettings]:
+def fresh_bucket(server: BucketSettings) -> Iterator[BucketSettings]:
     """Make an empty bucket, and remove it at the end with all it holds."""
     bucket = dataclasses.replace(server, bucket=f"test-{secrets.token_hex(6)}")
     in_own_loop(_make(bucket))
@@ -56,7 +56,7 @@ def fresh_bucket(server: StorageSettings) -> Iterator[StorageSettings]:
 
 
 @asynccontextmanager
-async def s3_client(storage: StorageSettings) -> AsyncIterator[Any]:
+async def s3_client(storage: BucketSettings) -> AsyncIterator[Any]:
     """Give a plain S3 client, to see what is really there."""
     async with get_session().create_client(
         "s3",
@@ -73,12 +73,12 @@ async def s3_client(storage: StorageSettings) -> AsyncIterator[Any]:
         yield client
 
 
-async def _make(storage: StorageSettings) -> None:
+async def _make(storage: BucketSettings) -> None:
     async with s3_client(storage) as client:
         await client.create_bucket(Bucket=storage.bucket)
 
 
-async def _remove(storage: StorageSettings) -> None:
+async def _remove(storage: BucketSettings) -> None:
     async with s3_client(storage) as client:
         async for page in client.get_paginator("list_objects_v2").paginate(Bucket=storage.bucket):
             for found in page.get("Contents", []):

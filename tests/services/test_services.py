@@ -11,8 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from app.kafka.topics import groups_of, topics_of
 from app.settings import VARIABLES, Settings, load_settings
-from app.storage import storage_settings_of
-from sinks.storage.bucket import StorageSettings
+from app.storage import bucket_settings_of
+from sinks.storage.bucket import BucketSettings
 from tests.services import (
     as_environment,
     eventually,
@@ -70,10 +70,10 @@ def test_all_names_in_the_settings_of_a_test_are_its_own(
 ) -> None:
     built = settings(batch_max_entries=7)
 
-    assert all(unique_env in topic.name for topic in topics_of(built).all())
-    assert unique_env in groups_of(built).capture
-    assert unique_env in groups_of(built).persist
-    assert unique_env in groups_of(built).export
+    assert all(unique_env in topic.name for topic in topics_of(built.topology).all())
+    assert unique_env in groups_of(built.topology).capture
+    assert unique_env in groups_of(built.topology).persist
+    assert unique_env in groups_of(built.topology).export
     assert built.storage.bucket is None
     assert built.database.require_url() == database_url
     assert built.worker.batch_max_entries == 7
@@ -91,17 +91,17 @@ def test_another_process_can_be_given_the_same_settings(
 
 
 def test_settings_can_be_given_a_bucket_of_the_tests_own(
-    settings: Callable[..., Settings], storage: StorageSettings
+    settings: Callable[..., Settings], storage: BucketSettings
 ) -> None:
-    assert storage_settings_of(settings(**storage_overrides(storage))) == storage
+    assert bucket_settings_of(settings(**storage_overrides(storage)).storage) == storage
 
 
-def test_two_buckets_know_nothing_of_each_other_and_go_at_the_end(storage_server: StorageSettings) -> None:
-    async def put(bucket: StorageSettings) -> None:
+def test_two_buckets_know_nothing_of_each_other_and_go_at_the_end(storage_server: BucketSettings) -> None:
+    async def put(bucket: BucketSettings) -> None:
         async with s3_client(bucket) as client:
             await client.put_object(Bucket=bucket.bucket, Key="exports/a.csv", Body=b"")
 
-    async def is_empty(bucket: StorageSettings) -> bool:
+    async def is_empty(bucket: BucketSettings) -> bool:
         async with s3_client(bucket) as client:
             return "Contents" not in await client.list_objects_v2(Bucket=bucket.bucket)
 

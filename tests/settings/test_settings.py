@@ -219,13 +219,13 @@ def test_capture_is_off_without_its_topic(value: str | None, monkeypatch: pytest
     settings = load_settings()
     assert not settings.topology.capture_is_on
     # Persist still knows where entries are.
-    assert topics_of(settings).chat_log.name == "vlab-local-chat-log"
+    assert topics_of(settings.topology).chat_log.name == "vlab-local-chat-log"
 
 
 def test_topics_are_named_after_the_environment_or_as_one_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLAB_ENV", "prod")
     monkeypatch.setenv("VLAB_STATE_TOPIC", "states-of-ours")
-    names = [spec.name for spec in topics_of(load_settings()).all()]
+    names = [spec.name for spec in topics_of(load_settings().topology).all()]
     assert names == [
         "vlab-prod-chat-events",
         "states-of-ours",
@@ -243,7 +243,7 @@ def test_groups_are_named_after_the_environment_or_as_one_says(monkeypatch: pyte
     monkeypatch.setenv("VLAB_ENV", "prod")
     monkeypatch.setenv("PERSIST_GROUP", "scribble-chat-log")
     monkeypatch.setenv("EXPORT_GROUP", "")
-    groups = groups_of(load_settings())
+    groups = groups_of(load_settings().topology)
     assert [groups.of(role) for role in Role] == [
         "vlab-prod-chatlog-capture",
         "scribble-chat-log",
@@ -271,7 +271,7 @@ def test_readme_documents_every_variable_and_no_other() -> None:
 def test_readme_tells_the_names_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLAB_ENV", "some-env")
     settings = load_settings()
-    topics, groups = topics_of(settings), groups_of(settings)
+    topics, groups = topics_of(settings.topology), groups_of(settings.topology)
     named = {
         "VLAB_CHAT_EVENTS_TOPIC": topics.events.name,
         "VLAB_STATE_TOPIC": topics.state.name,

@@ -44,10 +44,10 @@ def settings_for(provider: IdentityProviderProcess, **overrides: object) -> Sett
 async def replica(settings: Settings) -> AsyncIterator[Browser]:
     """Run the pages for signing in; give a browser that is at them."""
     app = FastAPI()
-    app.state.authenticator = Authenticator(settings)
+    app.state.authenticator = Authenticator(settings.api, settings.oidc)
     app.include_router(pages.router)
     async with (
-        await create_pool(settings, min_size=0) as pool,
+        await create_pool(settings.database, min_size=0) as pool,
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as client,
     ):
         app.state.ended_sessions = EndedSessions(pool)
@@ -85,7 +85,9 @@ class Browser(Visitor):
     def caller(self) -> Caller | None:
         """Who the browser's session says it is; None without one."""
         cookie = self.client.cookies.get(SESSION_COOKIE)
-        session = Authenticator(self.settings).sessions.read(cookie) if cookie else None
+        session = (
+            Authenticator(self.settings.api, self.settings.oidc).sessions.read(cookie) if cookie else None
+        )
         return session.caller if session else None
 
 

@@ -38,7 +38,7 @@ def database(postgres: str) -> Iterator[str]:
     """A database with our tables, for all tests here: no sign-in is another's."""
     with services.fresh_database(postgres) as url:
         settings = settings_of(database_url=url)
-        services.in_own_loop(migrations.up(lambda: connect(settings), say=lambda _: None))
+        services.in_own_loop(migrations.up(lambda: connect(settings.database), say=lambda _: None))
         yield url
 
 

@@ -56,7 +56,7 @@ async def test_signing_in_never_leads_to_another_site(visitor: Visitor, elsewher
 async def test_a_bad_token_is_told_beside_its_field_and_not_shown_again(
     visitor: Visitor, lifetime: timedelta, spoil: str, said: str
 ) -> None:
-    token = mint(visitor.settings, Caller(ANA), lifetime) + spoil
+    token = mint(visitor.settings.api, Caller(ANA), lifetime) + spoil
 
     answer = await visitor.post("/sign-in", token=token, next=TAB)
 
@@ -72,7 +72,7 @@ async def test_no_token_is_told_as_well(visitor: Visitor) -> None:
 
 
 async def test_another_site_cannot_sign_a_visitor_in(visitor: Visitor) -> None:
-    token = mint(visitor.settings, Caller(ANA), timedelta(hours=1))
+    token = mint(visitor.settings.api, Caller(ANA), timedelta(hours=1))
 
     answer = await visitor.client.post(
         "/sign-in", data={"token": token}, headers=HEADERS | {"Sec-Fetch-Site": "cross-site"}

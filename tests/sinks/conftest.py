@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 async def migrate(settings: Settings) -> None:
-    await up(lambda: connect(settings, statement_timeout_s=0), say=lambda _: None)
+    await up(lambda: connect(settings.database, statement_timeout_s=0), say=lambda _: None)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ async def database(database_url: str, unique_env: str, tmp_path: Path) -> Settin
 @pytest.fixture
 async def pool(database: Settings) -> AsyncIterator[asyncpg.Pool]:
     """Connections as the sinks use them."""
-    made = await create_pool(database, min_size=0)
+    made = await create_pool(database.database, min_size=0)
     try:
         yield made
     finally:

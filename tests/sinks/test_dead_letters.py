@@ -74,7 +74,7 @@ ODD = [
 
 
 async def kept(settings: Settings) -> dict[int, asyncpg.Record]:
-    connection = await connect(settings)
+    connection = await connect(settings.database)
     try:
         return {row["offset"]: row for row in await connection.fetch("SELECT * FROM dead_letters")}
     finally:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from app.exports import service as exports
 from app.settings import Settings
 from app.site import create_app
-from sinks.storage.bucket import StorageSettings
+from sinks.storage.bucket import BucketSettings
 from tests.services import storage_overrides
 from tests.site.owners import add_surveys
 from tests.site.visitor import Visitor
@@ -50,7 +50,7 @@ async def system(api_settings: Callable[..., Settings]) -> Settings:
 
 
 @pytest.fixture
-async def storing_system(api_settings: Callable[..., Settings], storage: StorageSettings) -> Settings:
+async def storing_system(api_settings: Callable[..., Settings], storage: BucketSettings) -> Settings:
     """The same with a bucket of its own."""
     made = api_settings(**storage_overrides(storage))
     await prepare(made)

@@ -64,7 +64,7 @@ async def update_export(settings: Settings, export_id: UUID | str, **columns: An
 
 async def row_of(settings: Settings, export_id: UUID | str) -> dict[str, Any]:
     """Return a row as it is."""
-    connection = await connect(settings)
+    connection = await connect(settings.database)
     try:
         found = await connection.fetchrow("SELECT * FROM export_status WHERE id = $1", UUID(str(export_id)))
     finally:
@@ -80,7 +80,7 @@ async def execute(settings: Settings, statement: str, *arguments: object) -> Non
 
 async def fetch_value(settings: Settings, statement: str, *arguments: object) -> Any:
     """Run a statement in a connection of its own; return the first value of its first row."""
-    connection = await connect(settings)
+    connection = await connect(settings.database)
     try:
         return await connection.fetchval(statement, *arguments)
     finally:
@@ -89,4 +89,4 @@ async def fetch_value(settings: Settings, statement: str, *arguments: object) ->
 
 def bearer(settings: Settings, email: str = ANA) -> dict[str, str]:
     """Return the headers of a request of this owner's program."""
-    return {"Authorization": f"Bearer {mint(settings, Caller(email), timedelta(hours=1))}"}
+    return {"Authorization": f"Bearer {mint(settings.api, Caller(email), timedelta(hours=1))}"}

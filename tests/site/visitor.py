@@ -37,7 +37,7 @@ class Visitor:
     settings: Settings
 
     async def sign_in(self, email: str = ANA, back_to: str = "/") -> httpx.Response:
-        token = mint(self.settings, Caller(email), timedelta(hours=1))
+        token = mint(self.settings.api, Caller(email), timedelta(hours=1))
         return await self.post("/sign-in", token=token, next=back_to)
 
     async def get(self, address: str, **headers: str) -> httpx.Response:

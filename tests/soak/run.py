@@ -117,7 +117,7 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
 
 
 async def _wrongly_joined(system: Settings) -> int:
-    connection = await connect(system, statement_timeout_s=0)
+    connection = await connect(system.database, statement_timeout_s=0)
     try:
         return int(await connection.fetchval(WRONGLY_JOINED))
     finally:

@@ -51,7 +51,7 @@ class Traffic:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Produce until `stop` is set; what was begun is finished."""
-        topics = topics_of(self._system)
+        topics = topics_of(self._system.topology)
         async with producing(self._system) as producer:
             while not stop.is_set():
                 next_tick = time.monotonic() + TICK_S

@@ -46,11 +46,11 @@ class Watch:
     def __init__(self, system: Settings, crew: Crew) -> None:
         self._system = system
         self._crew = crew
-        topics = topics_of(system)
+        topics = topics_of(system.topology)
         #: The way of a message: who reads it from where.
         self._way = {
-            Role.CAPTURE: (groups_of(system).capture, topics.events.name),
-            Role.PERSIST: (groups_of(system).persist, topics.chat_log.name),
+            Role.CAPTURE: (groups_of(system.topology).capture, topics.events.name),
+            Role.PERSIST: (groups_of(system.topology).persist, topics.chat_log.name),
         }
         self.peaks = Peaks()
         #: How far each group had come in each partition.

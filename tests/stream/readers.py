@@ -48,7 +48,7 @@ class Reader:
         **options: Any,
     ) -> None:
         self.acknowledge = acknowledge
-        self.topic = topics_of(settings).chat_log.name
+        self.topic = topics_of(settings.topology).chat_log.name
         #: Every event that the agent got, in the order in which it came.
         self.events: list[Any] = []
         self._plain = plain
@@ -66,7 +66,7 @@ class Reader:
             "stream_wait_empty": not plain,
             "stream_recovery_delay": 0,
         }
-        self.app = faust.App(groups_of(settings).persist, **(usual | options))
+        self.app = faust.App(groups_of(settings.topology).persist, **(usual | options))
         if not plain:
             self.app.transport = ChunkTransport(
                 self.app.conf.broker_consumer, self.app, limits=ChunkLimits(max_records, 10_000)
@@ -131,10 +131,12 @@ async def running(reader: Reader) -> AsyncIterator[Reader]:
 
 async def committed(settings: Settings, partition: int = 0) -> int | None:
     """Ask the broker, as whoever takes over would."""
-    consumer = AIOKafkaConsumer(**client_settings(settings), group_id=groups_of(settings).persist)
+    consumer = AIOKafkaConsumer(
+        **client_settings(settings.kafka), group_id=groups_of(settings.topology).persist
+    )
     await consumer.start()
     try:
-        tp = TopicPartition(topics_of(settings).chat_log.name, partition)
+        tp = TopicPartition(topics_of(settings.topology).chat_log.name, partition)
         offset: int | None = await consumer.committed(tp)
     finally:
         await consumer.stop()
@@ -161,5 +163,5 @@ def said(numbers: Iterable[int] | int) -> list[bytes]:
 async def with_partitions(settings: Callable[..., Settings], count: int, **fields: Any) -> Settings:
     """Return settings whose topics exist, with so many partitions."""
     made = settings(topic_partitions=count, **fields)
-    await ensure_topics(made)
+    await ensure_topics(made.kafka, made.topology)
     return made

@@ -43,7 +43,7 @@ async def test_committed_offsets_are_waited_for_while_the_coordinator_loads_them
         tmp_path,
         topic_partitions=PARTITIONS,
     )
-    await ensure_topics(settings)
+    await ensure_topics(settings.kafka, settings.topology)
     reader = Reader(settings)
     tps = [TopicPartition(reader.topic, partition) for partition in range(PARTITIONS)]
     await commit_often(settings, tps)
@@ -99,7 +99,7 @@ async def another_kind_of_consumer(settings: Settings, topic: str) -> AsyncItera
         ANOTHER_KIND,
         ",".join(settings.kafka.bootstrap_servers),
         topic,
-        groups_of(settings).persist,
+        groups_of(settings.topology).persist,
         stdout=asyncio.subprocess.PIPE,
     )
     try:
@@ -195,7 +195,9 @@ async def committed_as_known_to(reader: Reader, tp: TopicPartition) -> int | Non
 
 async def commit_often(settings: Settings, tps: list[TopicPartition]) -> None:
     consumer = AIOKafkaConsumer(
-        **client_settings(settings), group_id=groups_of(settings).persist, enable_auto_commit=False
+        **client_settings(settings.kafka),
+        group_id=groups_of(settings.topology).persist,
+        enable_auto_commit=False,
     )
     await consumer.start()
     try:

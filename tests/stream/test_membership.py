@@ -67,7 +67,7 @@ async def test_capture_holds_a_write_to_its_table_until_the_group_confirms_it(
     settings: Callable[..., Settings],
 ) -> None:
     made = settings()
-    await ensure_topics(made)
+    await ensure_topics(made.kafka, made.topology)
     app = build(made, Role.CAPTURE)
     work = cast("CaptureWork", app.work)
     await work.start()

@@ -36,10 +36,10 @@ class Keeper:
     """A Faust app that has the table, and an agent only to be given partitions."""
 
     def __init__(self, settings: Settings, store: str, data_dir: Path) -> None:
-        topics = topics_of(settings)
+        topics = topics_of(settings.topology)
         self.changelog = topics.state_changelog.name
         self.app = faust.App(
-            groups_of(settings).capture,
+            groups_of(settings.topology).capture,
             broker=[f"kafka://{server}" for server in settings.kafka.bootstrap_servers],
             store=f"{store}://",
             datadir=data_dir,
@@ -56,7 +56,7 @@ class Keeper:
             self.app.conf.broker_consumer, self.app, limits=ChunkLimits(100, 1_000_000)
         )
         self.may_write = True
-        self.producer = RecordProducer(client_settings(settings), RetryPolicy("test"))
+        self.producer = RecordProducer(client_settings(settings.kafka), RetryPolicy("test"))
         self.table = StateTable(
             self.app,
             name="states",
@@ -99,7 +99,7 @@ async def running(settings: Settings, store: str, data_dir: Path) -> AsyncIterat
 @pytest.fixture
 async def topics(settings: Callable[..., Settings]) -> Settings:
     made = settings(topic_partitions=PARTITIONS)
-    await ensure_topics(made)
+    await ensure_topics(made.kafka, made.topology)
     return made
 
 
@@ -171,7 +171,7 @@ async def test_nothing_is_logged_for_nothing(topics: Settings, tmp_path: Path) -
     async with running(topics, "memory", tmp_path) as keeper:
         await keeper.table.write(0, {})
         tp = TopicPartition(keeper.changelog, 0)
-        async with AIOKafkaConsumer(**client_settings(topics)) as consumer:
+        async with AIOKafkaConsumer(**client_settings(topics.kafka)) as consumer:
             assert (await consumer.end_offsets([tp]))[tp] == 0
 
 

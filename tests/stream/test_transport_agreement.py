@@ -177,7 +177,7 @@ async def test_markers_of_transactions_between_records_hold_nothing_up(
 ) -> None:
     reader = Reader(one_partition, plain=plain)
     producer = AIOKafkaProducer(
-        **client_settings(one_partition), transactional_id=f"{one_partition.topology.vlab_env}-writer"
+        **client_settings(one_partition.kafka), transactional_id=f"{one_partition.topology.vlab_env}-writer"
     )
     async with producer:
         for number in range(3):
@@ -291,7 +291,7 @@ async def compact_eagerly(settings: Settings, topic: str) -> None:
         "segment.ms": "100",
         "max.compaction.lag.ms": "100",
     }
-    admin = AIOKafkaAdminClient(**client_settings(settings))
+    admin = AIOKafkaAdminClient(**client_settings(settings.kafka))
     await admin.start()
     try:
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=configs)])
@@ -302,7 +302,7 @@ async def compact_eagerly(settings: Settings, topic: str) -> None:
 async def ends_of(settings: Settings, topic: str) -> tuple[int, int]:
     """Return where the log begins and ends."""
     tp = TopicPartition(topic, 0)
-    async with AIOKafkaConsumer(**client_settings(settings)) as consumer:
+    async with AIOKafkaConsumer(**client_settings(settings.kafka)) as consumer:
         return (await consumer.beginning_offsets([tp]))[tp], (await consumer.end_offsets([tp]))[tp]
 
 

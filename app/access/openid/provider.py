@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from app.access.openid.metadata import Metadata
     from app.access.openid.pending import PendingSignIn
-    from app.settings import Settings
+    from app.settings.api import ApiSettings
+    from app.settings.oidc import OidcSettings
     from models.access import Caller
 
 #: Where providers send browsers back to, at our public address: what is registered there.
@@ -138,26 +139,26 @@ class IdentityProvider:
         return self._keys
 
 
-def provider_named_by(settings: Settings) -> IdentityProvider | None:
+def provider_named_by(oidc: OidcSettings, api: ApiSettings) -> IdentityProvider | None:
     """Return the provider that the settings name; None if they name none.
 
     Raises:
         ConfigurationError: a setting is missing without which nobody could sign in by it.
     """
-    if settings.oidc.issuer is None or settings.oidc.client_id is None:
+    if oidc.issuer is None or oidc.client_id is None:
         return None
-    if settings.api.public_url is None:
+    if api.public_url is None:
         raise ConfigurationError(
             "OIDC_ISSUER needs API_PUBLIC_URL: the provider sends people back to that address, followed by "
             f"{CALLBACK_PATH}"
         )
-    secret = settings.oidc.client_secret
+    secret = oidc.client_secret
     client = Client(
-        issuer=settings.oidc.issuer,
-        id=settings.oidc.client_id,
+        issuer=oidc.issuer,
+        id=oidc.client_id,
         secret=secret.get_secret_value() if secret else None,
-        scopes=settings.oidc.scopes,
-        redirect_uri=f"{settings.api.public_url}{CALLBACK_PATH}",
+        scopes=oidc.scopes,
+        redirect_uri=f"{api.public_url}{CALLBACK_PATH}",
     )
-    pending = PendingSignIns(session_secret(settings))
-    return IdentityProvider(client, pending, ClaimNames.of(settings))
+    pending = PendingSignIns(session_secret(api))
+    return IdentityProvider(client, pending, ClaimNames.of(api))

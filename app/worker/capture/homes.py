@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from agents.capture.homes import Homes
     from app.kafka.topics import Topics
-    from app.settings import Settings
+    from app.settings.kafka import KafkaSettings
     from app.stream.table import StateTable
     from models.platforms import Platform
     from sinks.retry import RetryPolicy
@@ -111,7 +111,7 @@ class PartitionerChoice:
 
 
 async def find_partitioner(
-    settings: Settings, topics: Topics, counts: Mapping[str, int], platform: Platform
+    kafka: KafkaSettings, topics: Topics, counts: Mapping[str, int], platform: Platform
 ) -> LikelyPartitioner | None:
     """Look by which partitioner the states are where they are; of the events, while there are no states.
 
@@ -119,7 +119,7 @@ async def find_partitioner(
     partitioner fits by chance.
 
     Args:
-        settings: where Kafka is.
+        kafka: where it is.
         topics: their names.
         counts: how many partitions each topic has.
         platform: whose events they are.
@@ -131,8 +131,8 @@ async def find_partitioner(
         KafkaUnavailable: Kafka does not answer.
     """
     events, states = counts[topics.events.name], counts[topics.state.name]
-    states_there = await sample(settings, topics.state.name, states)
-    events_there = await sample(settings, topics.events.name, events)
+    states_there = await sample(kafka, topics.state.name, states)
+    events_there = await sample(kafka, topics.events.name, events)
     if not states_there and not events_there:
         return None
     of_states, of_events = list(users_of_states(states_there)), list(users_of_events(events_there, platform))

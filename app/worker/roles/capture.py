@@ -54,12 +54,12 @@ class CaptureWork:
         if not settings.topology.capture_is_on:
             raise ConfigurationError(
                 "capture is off because VLAB_CHAT_LOG_TOPIC is unset or empty; "
-                f"to turn it on: VLAB_CHAT_LOG_TOPIC={topics_of(settings).chat_log.name}"
+                f"to turn it on: VLAB_CHAT_LOG_TOPIC={topics_of(settings.topology).chat_log.name}"
             )
         self._app = app
         self._settings = settings
         self._fail = fail
-        self.topics = topics = topics_of(settings)
+        self.topics = topics = topics_of(settings.topology)
         self.retry_policy = RetryPolicy("capture")
         to_dead_letters = RetryPolicy("dead letters")
         #: What is looked at from outside: every part that may wait, and the topics that are read.
@@ -67,15 +67,19 @@ class CaptureWork:
         self.consumed = topics.read_by(Role.CAPTURE)
         #: What the parts count.
         self.registry = CollectorRegistry()
-        self._producer = RecordProducer(client_settings(settings), self.retry_policy)
+        self._producer = RecordProducer(client_settings(settings.kafka), self.retry_policy)
         # What others produced may have fitted only because it was compressed.
-        self._leading_producer = RecordProducer(client_settings(settings), self.retry_policy, compress=True)
-        self._dead_letter_producer = RecordProducer(client_settings(settings), to_dead_letters, compress=True)
+        self._leading_producer = RecordProducer(
+            client_settings(settings.kafka), self.retry_policy, compress=True
+        )
+        self._dead_letter_producer = RecordProducer(
+            client_settings(settings.kafka), to_dead_letters, compress=True
+        )
         self._exchange = WatermarkExchange(
-            client_settings(settings), topics.watermarks.name, self._producer, self.retry_policy
+            client_settings(settings.kafka), topics.watermarks.name, self._producer, self.retry_policy
         )
         membership = Membership(
-            settings.worker.session_timeout_s - heartbeat_interval_s(settings),
+            settings.worker.session_timeout_s - heartbeat_interval_s(settings.worker),
             lambda: cast("ChunkConsumer", app.consumer).confirmed_at(),
         )
         self.table = StateTable(
@@ -96,7 +100,9 @@ class CaptureWork:
     async def start(self) -> None:
         """Check the topics, connect, waiting while Kafka is away, and let the other workers know."""
         settings, topics, app = self._settings, self.topics, self._app
-        counts = await once_kafka_answers(self.retry_policy, lambda: check_partitions(settings))
+        counts = await once_kafka_answers(
+            self.retry_policy, lambda: check_partitions(settings.kafka, settings.topology)
+        )
         self._counts = counts
         await asyncio.gather(
             self._producer.start(), self._leading_producer.start(), self._dead_letter_producer.start()
@@ -118,7 +124,7 @@ class CaptureWork:
             )
         )
         platform = (PLATFORMS_WITH_MEDIA if settings.worker.capture_media else PLATFORMS)["messenger"]
-        find = partial(find_partitioner, settings, topics, counts, platform)
+        find = partial(find_partitioner, settings.kafka, topics, counts, platform)
         choice = PartitionerChoice(find, self.table, self.homes, self.retry_policy)
         self._join = CaptureJoin(
             app, topics, counts, choice, self.events_led, self.states_led, self._exchange, self.retry_policy

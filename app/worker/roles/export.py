@@ -51,8 +51,8 @@ class ExportWork:
         self._app = app
         self._settings = settings
         self._fail = fail
-        self._storage = open_storage(settings)
-        self.topics = topics_of(settings)
+        self._storage = open_storage(settings.storage, retry_s=settings.exports.retry_s)
+        self.topics = topics_of(settings.topology)
         self.retry_policy = RetryPolicy("export")
         to_dead_letters, self._storing = RetryPolicy("dead letters"), RetryPolicy("storage")
         #: What is looked at from outside: every part that may wait, and the topics that are read.
@@ -60,7 +60,7 @@ class ExportWork:
         self.consumed = self.topics.read_by(Role.EXPORT)
         #: What the parts count.
         self.registry = CollectorRegistry()
-        self._producer = RecordProducer(client_settings(settings), to_dead_letters, compress=True)
+        self._producer = RecordProducer(client_settings(settings.kafka), to_dead_letters, compress=True)
         self._pool: asyncpg.Pool | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         declare_agent(app, "export", self.topics.exports.name, lambda: self._jobs)
@@ -73,7 +73,7 @@ class ExportWork:
         """
         settings = self._settings
         counts = await once_kafka_answers(
-            self.retry_policy, lambda: partition_counts(settings, [self.topics.dead_letters.name])
+            self.retry_policy, lambda: partition_counts(settings.kafka, [self.topics.dead_letters.name])
         )
         await self._producer.start()
         self.dead_letters = DeadLetterTopic(
@@ -82,7 +82,7 @@ class ExportWork:
             counts[self.topics.dead_letters.name],
             self.registry,
         )
-        self._pool = await create_pool(settings, application_name="chatlog-export", min_size=0)
+        self._pool = await create_pool(settings.database, application_name="chatlog-export", min_size=0)
         self.attempts = ExportAttempts(
             ExportLog(self._pool, self.retry_policy), self._files(), figures=ExportFigures(self.registry)
         )
@@ -138,7 +138,7 @@ class ExportWork:
         """Give a connection that may take its time, and be busy when it is given back."""
         try:
             connection = await connect(
-                self._settings, application_name="chatlog-export", statement_timeout_s=0
+                self._settings.database, application_name="chatlog-export", statement_timeout_s=0
             )
         except DatabaseRefuses as error:
             raise CannotGoOn(str(error)) from None

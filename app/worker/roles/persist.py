@@ -36,7 +36,7 @@ class PersistWork:
     def __init__(self, app: faust.App, settings: Settings, fail: Fail) -> None:
         self._settings = settings
         self._fail = fail
-        self.topics = topics_of(settings)
+        self.topics = topics_of(settings.topology)
         self.retry_policy = RetryPolicy("persist")
         to_dead_letters, keeping = RetryPolicy("dead letters"), RetryPolicy("dead-letters table")
         #: What is looked at from outside: every part that may wait, and the topics that are read.
@@ -45,7 +45,7 @@ class PersistWork:
         #: What the parts count.
         self.registry = CollectorRegistry()
         self._keeping = keeping
-        self._producer = RecordProducer(client_settings(settings), to_dead_letters, compress=True)
+        self._producer = RecordProducer(client_settings(settings.kafka), to_dead_letters, compress=True)
         self._pool: asyncpg.Pool | None = None
         declare_agent(app, "persist", self.topics.chat_log.name, lambda: self._entries)
         declare_agent(
@@ -63,10 +63,10 @@ class PersistWork:
         """
         settings = self._settings
         counts = await once_kafka_answers(
-            self.retry_policy, lambda: partition_counts(settings, [self.topics.dead_letters.name])
+            self.retry_policy, lambda: partition_counts(settings.kafka, [self.topics.dead_letters.name])
         )
         await self._producer.start()
-        self._pool = await create_pool(settings, application_name="chatlog-persist", min_size=0)
+        self._pool = await create_pool(settings.database, application_name="chatlog-persist", min_size=0)
         self.sink = ChatLogSink(
             self._pool,
             self.retry_policy,

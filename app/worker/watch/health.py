@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from faust.types import TP
 
     from app.postgres.probe import DatabaseProbe
-    from app.settings import Settings
+    from app.settings.worker import WorkerSettings
     from app.worker.watch.lag import LagMonitor
     from sinks.retry import RetryPolicy
 
@@ -45,7 +45,6 @@ ASK_DATABASE_EVERY_S = 5.0
 class Watched(Protocol):
     """What the monitor looks at: a worker's app."""
 
-    settings: Settings
     lag: LagMonitor
     rebalancing: bool
     rebalancing_count: int
@@ -94,11 +93,10 @@ class HealthMonitor(Service):
 
     mundane_level = "debug"
 
-    def __init__(self, app: Watched, database: DatabaseProbe | None) -> None:
+    def __init__(self, app: Watched, worker: WorkerSettings, database: DatabaseProbe | None) -> None:
         super().__init__()
         self._app = app
         self._database = database
-        worker = app.settings.worker
         self._watchdog = Watchdog(
             worker.stalled_after_s, worker.stalled_after_s + 2 * worker.rebalance_timeout_s
         )

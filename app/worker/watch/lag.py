@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from faust.types import TP
 
     from app.kafka.offsets import Offsets
-    from app.settings import Settings
+    from app.settings.kafka import KafkaSettings
     from app.stream.progress import PartitionProgress
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class LagMonitor(Service):
         group: the consumer group.
 
     Args:
-        settings: how to reach the brokers.
+        kafka: how to reach the brokers.
         group: the consumer group.
         topics: what it reads.
         progress: tells what this worker has in flight, which is the cheapest source of timestamps.
@@ -131,7 +131,7 @@ class LagMonitor(Service):
 
     def __init__(
         self,
-        settings: Settings,
+        kafka: KafkaSettings,
         group: str,
         topics: Collection[str],
         progress: Callable[[], Mapping[TP, PartitionProgress]],
@@ -141,7 +141,7 @@ class LagMonitor(Service):
         self.partitions: tuple[PartitionLag, ...] = ()
         self.error: str | None = None
         self._trouble = Trouble(log, over="Kafka tells the lag again")
-        self._offsets = GroupOffsets(settings, group, topics)
+        self._offsets = GroupOffsets(kafka, group, topics)
         self._progress = progress
         self._began_at = time.monotonic()
         self._answered_at: float | None = None

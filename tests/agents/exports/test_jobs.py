@@ -24,7 +24,7 @@ from models.exports import ExportJob, object_key
 from sinks.dead_letters import DeadLetterTopic
 from sinks.exports.log import ExportLog
 from sinks.retry import RetryPolicy
-from sinks.storage.bucket import ObjectStorage, StorageSettings
+from sinks.storage.bucket import BucketSettings, ObjectStorage
 from tests.agents.test_persist import record
 from tests.exporting import (
     OWNER,
@@ -116,13 +116,13 @@ class Worker:
 
 @pytest.fixture
 async def worker_of(
-    database: Settings, pool: asyncpg.Pool, storage: StorageSettings, kafka: str, kafka_prefix: str
+    database: Settings, pool: asyncpg.Pool, storage: BucketSettings, kafka: str, kafka_prefix: str
 ) -> AsyncIterator[Workers]:
     topic = await make_topic(kafka, f"{kafka_prefix}-dead-letters", partitions=1)
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-        connection = await connect(database, statement_timeout_s=0)
+        connection = await connect(database.database, statement_timeout_s=0)
         try:
             yield connection
         finally:
@@ -548,7 +548,7 @@ async def test_rows_that_may_not_be_read_are_a_reason_and_the_worker_goes_on(
 
 
 async def test_storage_that_refuses_is_a_reason_without_addresses_and_keys(
-    database: Settings, worker_of: Workers, storage: StorageSettings, monkeypatch: pytest.MonkeyPatch
+    database: Settings, worker_of: Workers, storage: BucketSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await make_survey(database, 3)
     export, later = await ask(database), await ask(database)

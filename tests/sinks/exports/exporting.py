@@ -96,7 +96,7 @@ async def exported(
     **options: Any,
 ) -> bytes:
     """Return the file."""
-    connection = await connect(settings, statement_timeout_s=0)
+    connection = await connect(settings.database, statement_timeout_s=0)
     pieces: list[bytes] = []
 
     async def write(data: bytes) -> None:

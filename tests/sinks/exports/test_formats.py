@@ -113,7 +113,7 @@ PAYLOAD = {"text": 'a "b"\n\r\t\\ 🙏🏾', "id": 12345678901234567, "list": [1
 
 @pytest.fixture
 async def world(database: Settings) -> AsyncIterator[World]:
-    connection = await connect(database, statement_timeout_s=0)
+    connection = await connect(database.database, statement_timeout_s=0)
     try:
         yield World(connection)
     finally:

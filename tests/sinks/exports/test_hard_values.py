@@ -42,7 +42,7 @@ TIMES = {
 
 @pytest.fixture
 async def world(database: Settings) -> AsyncIterator[World]:
-    connection = await connect(database, statement_timeout_s=0)
+    connection = await connect(database.database, statement_timeout_s=0)
     try:
         yield World(connection)
     finally:

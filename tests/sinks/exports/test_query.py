@@ -30,7 +30,7 @@ A, B = "a@example.org", "b@example.org"
 
 @pytest.fixture
 async def world(database: Settings) -> AsyncIterator[World]:
-    connection = await connect(database, statement_timeout_s=0)
+    connection = await connect(database.database, statement_timeout_s=0)
     try:
         yield World(connection)
     finally:
@@ -187,7 +187,7 @@ async def test_a_survey_that_the_owner_does_not_have_is_refused(
 
     with pytest.raises(NoSurveyToExport, match="has no survey named"):
         await exported(database, owner, survey, source)
-    connection = await connect(database)
+    connection = await connect(database.database)
     with pytest.raises(NoSurveyToExport):
         await estimate(connection, WantedExport(owner, survey, source, ExportOptions()))
     await connection.close()

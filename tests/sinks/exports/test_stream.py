@@ -45,7 +45,7 @@ PAYLOAD = 3_000
 
 @pytest.fixture
 async def world(database: Settings) -> AsyncIterator[World]:
-    connection = await connect(database, statement_timeout_s=0)
+    connection = await connect(database.database, statement_timeout_s=0)
     try:
         yield World(connection)
     finally:
@@ -101,7 +101,7 @@ async def test_progress_is_close_before_the_end_though_cells_have_lines(
     database: Settings, world: World
 ) -> None:
     await fill(world.connection, 3_000)
-    connection = await connect(database, statement_timeout_s=0)
+    connection = await connect(database.database, statement_timeout_s=0)
     progress, seen = Written(), []
 
     async def write(data: bytes) -> None:
@@ -118,7 +118,7 @@ async def test_progress_is_close_before_the_end_though_cells_have_lines(
 
 async def test_the_file_shows_one_moment(database: Settings, world: World) -> None:
     await fill(world.connection, 3_000)
-    connection = await connect(database, statement_timeout_s=0)
+    connection = await connect(database.database, statement_timeout_s=0)
     pieces: list[bytes] = []
 
     async def write(data: bytes) -> None:
@@ -136,7 +136,7 @@ async def test_who_writes_slowly_holds_up_postgresql_and_not_the_memory(
     database: Settings, world: World
 ) -> None:
     await fill(world.connection, 10_000)
-    connection = await connect(database, statement_timeout_s=0)
+    connection = await connect(database.database, statement_timeout_s=0)
     progress = Written()
     go_on = asyncio.Event()
 
@@ -176,7 +176,7 @@ async def test_the_event_loop_is_never_held(
 
 async def test_what_the_writer_raises_ends_the_export_and_the_query(database: Settings, world: World) -> None:
     await fill(world.connection, 10_000)
-    connection = await connect(database, statement_timeout_s=0, application_name="failing")
+    connection = await connect(database.database, statement_timeout_s=0, application_name="failing")
 
     async def write(data: bytes) -> None:
         raise OSError("no space left")
@@ -190,7 +190,7 @@ async def test_what_the_writer_raises_ends_the_export_and_the_query(database: Se
 
 async def test_a_cancelled_export_ends_at_once_and_leaves_no_query(database: Settings, world: World) -> None:
     await fill(world.connection, 10_000)
-    connection = await connect(database, statement_timeout_s=0, application_name="cancelled")
+    connection = await connect(database.database, statement_timeout_s=0, application_name="cancelled")
     progress = Written()
 
     async def write(data: bytes) -> None:
@@ -210,7 +210,7 @@ async def test_a_connection_that_is_ended_by_the_server_is_a_service_that_is_dow
     database: Settings, world: World
 ) -> None:
     await fill(world.connection, 10_000)
-    connection = await connect(database, statement_timeout_s=0, application_name="ended")
+    connection = await connect(database.database, statement_timeout_s=0, application_name="ended")
     has_ended = False
 
     async def write(data: bytes) -> None:
@@ -233,10 +233,10 @@ async def test_a_server_that_says_nothing_any_more_is_given_up(
 ) -> None:
     settings = settings_for_tests(unique_env, "127.0.0.1:1", dedicated_postgres.url, tmp_path)
     await migrate(settings)
-    filling = await connect(settings, statement_timeout_s=0)
+    filling = await connect(settings.database, statement_timeout_s=0)
     await fill(filling, 10_000)
     await filling.close()
-    connection = await connect(settings, statement_timeout_s=0)
+    connection = await connect(settings.database, statement_timeout_s=0)
     monkeypatch.setattr(export_copy, "SILENCE_S", 2.0)
     server = psutil.Process(connection.get_server_pid())
 

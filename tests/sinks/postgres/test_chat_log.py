@@ -86,7 +86,7 @@ def sink(pool: asyncpg.Pool) -> ChatLogSink:
 
 
 async def execute(settings: Settings, statement: str) -> None:
-    connection = await connect(settings)
+    connection = await connect(settings.database)
     try:
         await connection.execute(statement)
     finally:
@@ -148,7 +148,7 @@ async def test_a_time_is_stored_to_the_millisecond_from_1970_to_9999(
 
     await write(sink, [entry(userid="u", timestamp=moment) for moment in moments])
 
-    connection = await connect(database)
+    connection = await connect(database.database)
     rows = await connection.fetch(
         "SELECT extract(epoch FROM timestamp) * 1000 AS ms FROM chat_log ORDER BY timestamp"
     )
@@ -163,7 +163,7 @@ async def test_a_message_of_any_month_has_a_place(database: Settings, sink: Chat
     moments = [0, NOW_MS, int(now.timestamp() * 1000), TIMESTAMP_MAX_MS]
     assert await write(sink, [entry(timestamp=moment) for moment in moments]) == []
 
-    connection = await connect(database)
+    connection = await connect(database.database)
     rows = await connection.fetch(
         "SELECT tableoid::regclass::text AS partition FROM chat_log ORDER BY timestamp"
     )
@@ -458,7 +458,7 @@ async def test_a_user_without_rights_stops_with_what_to_do(database: Settings) -
     await execute(database, f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
     url = urlsplit(database.database.require_url())
     as_role = url._replace(netloc=f"{role}:secret@{url.netloc.rpartition('@')[2]}").geturl()
-    pool = await create_pool(changed(database, database_url=SecretStr(as_role)), min_size=0)
+    pool = await create_pool(changed(database, database_url=SecretStr(as_role)).database, min_size=0)
     try:
         with pytest.raises(CannotGoOn, match="`chatlog check` tells which role to grant"):
             await write(sink_on(pool), [entry(0)])
@@ -493,7 +493,7 @@ async def test_connections_cut_in_the_middle_of_writes_lose_and_double_nothing(
 
     async def cut_connections() -> None:
         nonlocal cut
-        connection = await connect(database, application_name="cutter")
+        connection = await connect(database.database, application_name="cutter")
         try:
             while True:
                 cut += await connection.fetchval(CUT)
@@ -525,7 +525,7 @@ async def test_connections_cut_in_the_middle_of_writes_lose_and_double_nothing(
 
 @asynccontextmanager
 async def locked(settings: Settings, how: str) -> AsyncIterator[None]:
-    connection = await connect(settings, statement_timeout_s=0)
+    connection = await connect(settings.database, statement_timeout_s=0)
     transaction = connection.transaction()
     await transaction.start()
     await connection.execute(how)
@@ -543,7 +543,7 @@ async def waits(sink: ChatLogSink, for_what: str) -> bool:
 
 
 async def test_a_locked_table_is_waited_for(database: Settings) -> None:
-    pool = await create_pool(changed(database, database_timeout_s=1.0), min_size=0)
+    pool = await create_pool(changed(database, database_timeout_s=1.0).database, min_size=0)
     sink = sink_on(pool)
     async with locked(database, "LOCK TABLE chat_log IN ACCESS EXCLUSIVE MODE"):
         writing = asyncio.create_task(write(sink, [entry(0)]))
@@ -562,7 +562,7 @@ async def test_a_database_that_is_read_only_for_now_is_waited_for(
     await execute(database, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     writing = asyncio.create_task(write(sink, [entry(0)]))
     await eventually(lambda: waits(sink, "25006"))
-    connection = await connect(database)
+    connection = await connect(database.database)
     await connection.execute("SET default_transaction_read_only = off")
     await connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
     await connection.execute(CUT)
@@ -581,7 +581,7 @@ async def own_database(dedicated_postgres: EmbeddedPostgres, tmp_path: Path) -> 
 async def test_a_server_that_crashes_and_comes_back_finds_its_writes_waiting(
     own_database: Settings, dedicated_postgres: EmbeddedPostgres
 ) -> None:
-    pool = await create_pool(own_database, min_size=0)
+    pool = await create_pool(own_database.database, min_size=0)
     sink = sink_on(pool, max_entries=200)
     numbers, enough = itertools.count(), asyncio.Event()
     written: list[ChatLogEntry] = []
@@ -610,7 +610,7 @@ async def test_a_server_that_crashes_and_comes_back_finds_its_writes_waiting(
 async def test_writes_to_a_frozen_server_are_abandoned_in_time(
     own_database: Settings, dedicated_postgres: EmbeddedPostgres
 ) -> None:
-    pool = await create_pool(own_database, min_size=0)
+    pool = await create_pool(own_database.database, min_size=0)
     sink = sink_on(pool)
     await write(sink, [entry(0)])
     with frozen(dedicated_postgres.pid):

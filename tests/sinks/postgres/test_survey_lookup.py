@@ -128,7 +128,7 @@ async def test_tables_that_are_locked_at_the_start_hold_up_nobody(
     settings = settings_for_tests(unique_env, "127.0.0.1:1", database_url, tmp_path)
     await migrate(settings)
     await make_surveys(settings)
-    pool = await create_pool(changed(settings, database_timeout_s=0.3), min_size=0)
+    pool = await create_pool(changed(settings, database_timeout_s=0.3).database, min_size=0)
     try:
         async with session(settings) as connection, connection.transaction():
             await connection.execute("LOCK TABLE surveys IN ACCESS EXCLUSIVE MODE")
@@ -144,7 +144,7 @@ async def test_while_the_database_is_away_what_was_known_is_looked_up(
     settings = settings_for_tests(unique_env, "127.0.0.1:1", dedicated_postgres.url, tmp_path)
     await migrate(settings)
     await make_surveys(settings)
-    pool = await create_pool(settings, min_size=0)
+    pool = await create_pool(settings.database, min_size=0)
     try:
         lookup = fresh_surveys(pool, RetryPolicy("test"))
         assert await found(lookup) == FIRST
@@ -166,7 +166,7 @@ async def test_at_the_start_it_waits_for_a_database_that_is_down(
     await make_surveys(settings)
     await dedicated_postgres.kill()
     retry_policy = RetryPolicy("test")
-    pool = await create_pool(settings, min_size=0)
+    pool = await create_pool(settings.database, min_size=0)
     try:
         asking = asyncio.create_task(found(fresh_surveys(pool, retry_policy)))
         await eventually(lambda: retry_policy.retries > 0)

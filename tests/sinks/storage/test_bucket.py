@@ -16,7 +16,7 @@ import pytest
 
 from app.local.embedded import free_port
 from sinks.errors import CannotGoOn, ServiceDown
-from sinks.storage.bucket import ObjectStorage, StorageSettings, signs_content
+from sinks.storage.bucket import BucketSettings, ObjectStorage, signs_content
 from sinks.storage.content_disposition import attachment
 from sinks.storage.lifecycle import Lifecycle
 from tests.services import eventually, s3_client
@@ -45,18 +45,18 @@ async def get(url: str) -> tuple[int, bytes, str]:
 
 
 @pytest.fixture
-async def opened(storage: StorageSettings) -> AsyncIterator[ObjectStorage]:
+async def opened(storage: BucketSettings) -> AsyncIterator[ObjectStorage]:
     async with ObjectStorage(storage) as opened:
         yield opened
 
 
-async def checked(settings: StorageSettings, retry_s: float = 30) -> None:
+async def checked(settings: BucketSettings, retry_s: float = 30) -> None:
     async with ObjectStorage(settings, retry_s=retry_s) as storage:
         await storage.check()
 
 
 async def test_a_bucket_as_it_should_be_passes_and_nothing_is_left_in_it(
-    storage: StorageSettings, moto: StorageSettings
+    storage: BucketSettings, moto: BucketSettings
 ) -> None:
     for settings in (storage, moto):
         await checked(settings)
@@ -73,13 +73,13 @@ async def test_a_bucket_as_it_should_be_passes_and_nothing_is_left_in_it(
         ({"region": "not a region"}, "STORAGE_"),
     ],
 )
-async def test_a_wrong_setting_is_named(storage: StorageSettings, wrong: dict[str, Any], told: str) -> None:
+async def test_a_wrong_setting_is_named(storage: BucketSettings, wrong: dict[str, Any], told: str) -> None:
     with pytest.raises(CannotGoOn, match=told) as raised:
         await checked(dataclasses.replace(storage, **wrong))
     assert str(storage.secret_key) not in str(raised.value)
 
 
-async def test_a_host_that_does_not_exist_is_named(storage: StorageSettings) -> None:
+async def test_a_host_that_does_not_exist_is_named(storage: BucketSettings) -> None:
     settings = dataclasses.replace(storage, endpoint="http://no-such-host.invalid:9000")
     with pytest.raises(socket.gaierror) as unknown:
         socket.getaddrinfo("no-such-host.invalid", 9000)
@@ -89,7 +89,7 @@ async def test_a_host_that_does_not_exist_is_named(storage: StorageSettings) -> 
         await checked(settings, retry_s=5)
 
 
-async def test_tls_where_there_is_none_is_told(storage: StorageSettings) -> None:
+async def test_tls_where_there_is_none_is_told(storage: BucketSettings) -> None:
     endpoint = (storage.endpoint or "").replace("http:", "https:")
     with pytest.raises(CannotGoOn, match="does not speak TLS: let STORAGE_ENDPOINT begin with http:"):
         await checked(dataclasses.replace(storage, endpoint=endpoint))
@@ -110,19 +110,19 @@ async def website(status: bytes) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def test_a_website_is_no_object_storage(storage: StorageSettings) -> None:
+async def test_a_website_is_no_object_storage(storage: BucketSettings) -> None:
     async with website(b"403 Forbidden") as endpoint:
         with pytest.raises(CannotGoOn, match=r"STORAGE_ENDPOINT|the keys may not"):
             await checked(dataclasses.replace(storage, endpoint=endpoint))
 
 
-async def test_a_server_that_is_in_trouble_is_one_to_wait_for(storage: StorageSettings) -> None:
+async def test_a_server_that_is_in_trouble_is_one_to_wait_for(storage: BucketSettings) -> None:
     async with website(b"503 Service Unavailable") as endpoint:
         with pytest.raises(ServiceDown, match="refuses for now"):
             await checked(dataclasses.replace(storage, endpoint=endpoint))
 
 
-async def test_a_server_that_is_not_there_is_one_to_wait_for(storage: StorageSettings) -> None:
+async def test_a_server_that_is_not_there_is_one_to_wait_for(storage: BucketSettings) -> None:
     endpoint = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(ServiceDown, match=r"cannot be reached \(ConnectionRefusedError\): start what is at"):
         await checked(dataclasses.replace(storage, endpoint=endpoint))
@@ -138,7 +138,7 @@ async def test_a_frozen_server_is_given_up_in_time(dedicated_storage: EmbeddedSt
 
 
 async def test_without_keys_those_of_the_machine_are_taken(
-    storage: StorageSettings, monkeypatch: pytest.MonkeyPatch
+    storage: BucketSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", storage.access_key or "")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", storage.secret_key or "")
@@ -147,7 +147,7 @@ async def test_without_keys_those_of_the_machine_are_taken(
 
 
 async def test_a_machine_without_keys_is_told_what_to_set(
-    storage: StorageSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    storage: BucketSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -160,7 +160,7 @@ async def test_a_machine_without_keys_is_told_what_to_set(
 
 
 async def test_the_environment_does_not_say_where_storage_is(
-    storage: StorageSettings, monkeypatch: pytest.MonkeyPatch
+    storage: BucketSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", storage.endpoint or "")
     async with ObjectStorage(dataclasses.replace(storage, endpoint=None)) as elsewhere:
@@ -223,7 +223,7 @@ async def test_a_link_to_one_file_is_none_to_another(opened: ObjectStorage) -> N
         assert b"secret" not in content
 
 
-async def test_a_link_is_signed_for_the_endpoint_of_those_who_follow_it(storage: StorageSettings) -> None:
+async def test_a_link_is_signed_for_the_endpoint_of_those_who_follow_it(storage: BucketSettings) -> None:
     public = (storage.endpoint or "").replace("127.0.0.1", "localhost")
     async with ObjectStorage(dataclasses.replace(storage, public_endpoint=public)) as opened:
         await put(opened)
@@ -234,7 +234,7 @@ async def test_a_link_is_signed_for_the_endpoint_of_those_who_follow_it(storage:
     assert (await get(link.replace("localhost", "127.0.0.1")))[0] == 403
 
 
-async def test_without_path_style_the_bucket_is_in_the_host_name(storage: StorageSettings) -> None:
+async def test_without_path_style_the_bucket_is_in_the_host_name(storage: BucketSettings) -> None:
     named = dataclasses.replace(storage, endpoint="https://storage.example", path_style=False)
     async with ObjectStorage(named) as opened:
         link = await opened.link("exports/a.csv", file_name="a.csv", expires_s=HOUR_S)
@@ -259,7 +259,7 @@ async def test_a_removed_file_is_gone_and_removing_it_again_is_no_error(opened: 
 
 
 async def test_a_file_is_not_called_missing_where_its_bucket_is(
-    storage: StorageSettings, moto: StorageSettings
+    storage: BucketSettings, moto: BucketSettings
 ) -> None:
     for settings in (storage, moto):
         async with ObjectStorage(settings) as opened:
@@ -280,7 +280,7 @@ async def test_other_files_stay_when_one_is_removed(opened: ObjectStorage) -> No
     assert await opened.size("exports/a/2.csv") == 8
 
 
-async def test_lifecycle_rules_are_kept_as_they_are_written(moto: StorageSettings) -> None:
+async def test_lifecycle_rules_are_kept_as_they_are_written(moto: BucketSettings) -> None:
     async with ObjectStorage(moto) as opened:
         assert await opened.read_lifecycle() == Lifecycle()
 
@@ -296,13 +296,13 @@ async def test_storage_without_lifecycle_rules_says_so(opened: ObjectStorage) ->
     assert await opened.read_lifecycle() is None
 
 
-async def test_it_is_used_while_it_is_open(storage: StorageSettings) -> None:
+async def test_it_is_used_while_it_is_open(storage: BucketSettings) -> None:
     with pytest.raises(RuntimeError, match="outside of its `async with`"):
         await ObjectStorage(storage).check()
 
 
 def test_no_secret_is_shown() -> None:
-    settings = StorageSettings("b", access_key="the access key", secret_key="the secret key")
+    settings = BucketSettings("b", access_key="the access key", secret_key="the secret key")
     assert "the access key" not in repr(settings)
     assert "the secret key" not in repr(settings)
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from sinks.errors import CannotGoOn, ServiceDown
-from sinks.storage.bucket import ObjectStorage, StorageSettings
+from sinks.storage.bucket import BucketSettings, ObjectStorage
 from sinks.storage.errors import UploadLost
 from sinks.storage.multipart import FIRST_PART_BYTES, IN_FLIGHT_BYTES, MIB, Upload, part_bytes
 from tests.services import eventually, s3_client
@@ -47,7 +47,7 @@ async def store(storage: ObjectStorage, content: bytes, piece_bytes: int = MIB) 
     return upload
 
 
-async def stored(settings: StorageSettings, key: str = KEY) -> bytes | None:
+async def stored(settings: BucketSettings, key: str = KEY) -> bytes | None:
     async with s3_client(settings) as client:
         try:
             found = await client.get_object(Bucket=settings.bucket, Key=key)
@@ -57,7 +57,7 @@ async def stored(settings: StorageSettings, key: str = KEY) -> bytes | None:
         return content
 
 
-async def unfinished(settings: StorageSettings) -> int:
+async def unfinished(settings: BucketSettings) -> int:
     async with s3_client(settings) as client:
         try:
             found = await client.list_multipart_uploads(Bucket=settings.bucket)
@@ -67,13 +67,13 @@ async def unfinished(settings: StorageSettings) -> int:
 
 
 @pytest.fixture
-async def opened(storage: StorageSettings) -> AsyncIterator[ObjectStorage]:
+async def opened(storage: BucketSettings) -> AsyncIterator[ObjectStorage]:
     async with ObjectStorage(storage, retry_s=30) as opened:
         yield opened
 
 
 @pytest.fixture
-async def line(storage: StorageSettings) -> AsyncIterator[Line]:
+async def line(storage: BucketSettings) -> AsyncIterator[Line]:
     """A line to the storage of the test."""
     port = urlsplit(storage.endpoint or "").port
     assert port is not None
@@ -82,7 +82,7 @@ async def line(storage: StorageSettings) -> AsyncIterator[Line]:
 
 
 @pytest.fixture
-async def over_line(storage: StorageSettings, line: Line) -> AsyncIterator[ObjectStorage]:
+async def over_line(storage: BucketSettings, line: Line) -> AsyncIterator[ObjectStorage]:
     async with ObjectStorage(dataclasses.replace(storage, endpoint=line.endpoint), retry_s=30) as opened:
         yield opened
 
@@ -92,7 +92,7 @@ async def over_line(storage: StorageSettings, line: Line) -> AsyncIterator[Objec
     [0, 1, FIRST_PART_BYTES - 1, FIRST_PART_BYTES, FIRST_PART_BYTES + 1, 3 * FIRST_PART_BYTES + 12_345],
 )
 async def test_a_file_of_any_size_arrives_as_it_was_written(
-    opened: ObjectStorage, storage: StorageSettings, size: int
+    opened: ObjectStorage, storage: BucketSettings, size: int
 ) -> None:
     content = content_of(size)
 
@@ -104,7 +104,7 @@ async def test_a_file_of_any_size_arrives_as_it_was_written(
 
 
 async def test_the_pieces_it_is_written_in_do_not_matter(
-    opened: ObjectStorage, storage: StorageSettings
+    opened: ObjectStorage, storage: BucketSettings
 ) -> None:
     content = content_of(2 * FIRST_PART_BYTES + 7)
 
@@ -116,7 +116,7 @@ async def test_the_pieces_it_is_written_in_do_not_matter(
 
 @pytest.mark.parametrize("size", [10, FIRST_PART_BYTES + 1])
 async def test_its_type_and_name_are_stored_with_it(
-    opened: ObjectStorage, storage: StorageSettings, size: int
+    opened: ObjectStorage, storage: BucketSettings, size: int
 ) -> None:
     await store(opened, content_of(size))
 
@@ -126,7 +126,7 @@ async def test_its_type_and_name_are_stored_with_it(
     assert found["ContentDisposition"].startswith('attachment; filename="a survey.csv"')
 
 
-async def test_the_same_on_another_storage(moto: StorageSettings) -> None:
+async def test_the_same_on_another_storage(moto: BucketSettings) -> None:
     content = content_of(2 * FIRST_PART_BYTES + 3)
     async with ObjectStorage(moto) as opened:
         await store(opened, content)
@@ -138,7 +138,7 @@ async def test_the_same_on_another_storage(moto: StorageSettings) -> None:
 
 
 async def test_what_is_there_stays_until_the_new_file_is_complete(
-    opened: ObjectStorage, storage: StorageSettings
+    opened: ObjectStorage, storage: BucketSettings
 ) -> None:
     await store(opened, b"the old one")
     content = content_of(FIRST_PART_BYTES + 1)
@@ -151,7 +151,7 @@ async def test_what_is_there_stays_until_the_new_file_is_complete(
     assert await stored(storage) == content
 
 
-async def test_leaving_it_incomplete_leaves_nothing(opened: ObjectStorage, storage: StorageSettings) -> None:
+async def test_leaving_it_incomplete_leaves_nothing(opened: ObjectStorage, storage: BucketSettings) -> None:
     async with begin(opened) as upload:
         await upload.write(content_of(3 * FIRST_PART_BYTES))
 
@@ -159,7 +159,7 @@ async def test_leaving_it_incomplete_leaves_nothing(opened: ObjectStorage, stora
     assert await unfinished(storage) == 0
 
 
-async def test_an_error_while_it_is_made_leaves_nothing(moto: StorageSettings) -> None:
+async def test_an_error_while_it_is_made_leaves_nothing(moto: BucketSettings) -> None:
     async def fail(opened: ObjectStorage) -> None:
         async with begin(opened) as upload:
             await upload.write(content_of(2 * FIRST_PART_BYTES))
@@ -173,7 +173,7 @@ async def test_an_error_while_it_is_made_leaves_nothing(moto: StorageSettings) -
     assert await unfinished(moto) == 0
 
 
-async def test_a_cancelled_task_leaves_nothing(opened: ObjectStorage, storage: StorageSettings) -> None:
+async def test_a_cancelled_task_leaves_nothing(opened: ObjectStorage, storage: BucketSettings) -> None:
     uploads: list[Upload] = []
 
     async def write_without_end() -> None:
@@ -232,7 +232,7 @@ async def test_writing_waits_while_storage_does(dedicated_storage: EmbeddedStora
 
 
 async def test_a_line_cut_in_the_middle_of_a_part_costs_that_part_alone(
-    over_line: ObjectStorage, line: Line, storage: StorageSettings
+    over_line: ObjectStorage, line: Line, storage: BucketSettings
 ) -> None:
     content = content_of(3 * FIRST_PART_BYTES)
     line.cut_after_bytes = FIRST_PART_BYTES + MIB
@@ -246,7 +246,7 @@ async def test_a_line_cut_in_the_middle_of_a_part_costs_that_part_alone(
 
 @pytest.mark.parametrize("call", [b"?uploads", b"partNumber=2", b"uploadId="])
 async def test_an_answer_that_was_lost_does_no_harm(
-    over_line: ObjectStorage, line: Line, storage: StorageSettings, call: bytes
+    over_line: ObjectStorage, line: Line, storage: BucketSettings, call: bytes
 ) -> None:
     content = content_of(2 * FIRST_PART_BYTES + 1)
     line.lose_answer_to = call
@@ -258,7 +258,7 @@ async def test_an_answer_that_was_lost_does_no_harm(
 
 
 async def test_completing_whose_answer_was_lost_is_known_to_have_succeeded(
-    over_line: ObjectStorage, line: Line, storage: StorageSettings
+    over_line: ObjectStorage, line: Line, storage: BucketSettings
 ) -> None:
     content = content_of(2 * FIRST_PART_BYTES)
     async with begin(over_line) as upload:
@@ -273,7 +273,7 @@ async def test_completing_whose_answer_was_lost_is_known_to_have_succeeded(
 
 
 async def test_completing_an_upload_that_is_gone_is_no_success_though_an_old_file_has_its_size(
-    opened: ObjectStorage, storage: StorageSettings
+    opened: ObjectStorage, storage: BucketSettings
 ) -> None:
     content = content_of(FIRST_PART_BYTES + 1)
     await store(opened, bytes(len(content)))
@@ -292,7 +292,7 @@ async def test_completing_an_upload_that_is_gone_is_no_success_though_an_old_fil
 
 
 async def test_nothing_is_sent_that_only_aws_takes(
-    over_line: ObjectStorage, line: Line, storage: StorageSettings
+    over_line: ObjectStorage, line: Line, storage: BucketSettings
 ) -> None:
     await store(over_line, content_of(FIRST_PART_BYTES + 1))
     await store(over_line, b"small")

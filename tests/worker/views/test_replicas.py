@@ -37,9 +37,9 @@ async def test_the_figures_of_two_replicas_add_up_to_what_was_done(
     await eventually(lambda: share_the_topic(system, replicas))
     for wave in range(WAVES):
         records = [(b"user-%d" % user, encode_entry(entry(user, wave))) for user in range(USERS)]
-        await produce(system, topics_of(system).chat_log.name, records)
+        await produce(system, topics_of(system.topology).chat_log.name, records)
         await eventually(lambda: has_rows(system, (wave + 1) * USERS))  # noqa: B023  awaited here
-    await produce(system, topics_of(system).chat_log.name, [(b"u", b"no JSON")] * STRANGE)
+    await produce(system, topics_of(system.topology).chat_log.name, [(b"u", b"no JSON")] * STRANGE)
 
     each, added = await eventually(lambda: all_read(replicas))
 
@@ -64,7 +64,7 @@ def entry(user: int, wave: int) -> ChatLogEntry:
 
 
 async def share_the_topic(system: Settings, replicas: list[WorkerProcess]) -> bool:
-    topic = topics_of(system).chat_log.name
+    topic = topics_of(system.topology).chat_log.name
     for replica in replicas:
         await ready(replica)
         assignment = (await get(replica, "/api/overview")).json["assignment"]
@@ -98,7 +98,7 @@ def flat(scraped: dict[str, dict[tuple[tuple[str, str], ...], float]]) -> Counte
 
 async def batches(system: Settings) -> list[int]:
     """Return how many rows each transaction wrote, fewest first: every batch is one."""
-    connection = await connect(system)
+    connection = await connect(system.database)
     try:
         rows = await connection.fetch(
             "SELECT count(*) AS size FROM chat_log GROUP BY xmin::text ORDER BY size"

@@ -45,7 +45,7 @@ OF_FAUST = (
 
 
 async def test_a_persist_worker_tells_what_it_did(system: Settings, workers: Workers) -> None:
-    topic = topics_of(system).chat_log.name
+    topic = topics_of(system.topology).chat_log.name
     entries = [(b"u", encode_entry(entry(number))) for number in range(30)]
     at_once = [
         (b"v", encode_entry(entry(30, raw_payload={"message": {"mid": mid}})))
@@ -67,7 +67,7 @@ async def test_a_persist_worker_tells_what_it_did(system: Settings, workers: Wor
     overview = await eventually(lambda: counted(worker, **counters))
 
     assert overview["role"] == "persist"
-    assert overview["group"] == groups_of(system).persist
+    assert overview["group"] == groups_of(system.topology).persist
     assert overview["counters"] == counters
     assert overview["assignment"][topic] == [0, 1, 2, 3]
     assert overview["live"] == overview["ready"] == {"status": "ok", "reasons": []}
@@ -123,7 +123,7 @@ async def test_a_capture_worker_tells_what_it_did_and_what_it_knows(
     system: Settings, workers: Workers
 ) -> None:
     said = conversations(users=6, turns=4)
-    topics = topics_of(system)
+    topics = topics_of(system.topology)
     await produce(system, topics.state.name, said.states)
     await produce(system, topics.events.name, [*said.events, (b"u", b"{"), (b"u", b'{"read": {}}')])
     worker = workers.start(Role.CAPTURE)
@@ -160,7 +160,7 @@ async def test_a_capture_worker_tells_what_it_did_and_what_it_knows(
 
 async def test_any_capture_worker_knows_the_state_of_every_user(system: Settings, workers: Workers) -> None:
     said = conversations(users=24, turns=1)
-    await produce(system, topics_of(system).state.name, said.states)
+    await produce(system, topics_of(system.topology).state.name, said.states)
     users = sorted({key.decode() for key, _ in said.states})
     one, other = workers.start(Role.CAPTURE), workers.start(Role.CAPTURE)
     await eventually(lambda: share_partitions(one, other))
@@ -168,7 +168,7 @@ async def test_any_capture_worker_knows_the_state_of_every_user(system: Settings
     answers = await eventually(lambda: both_know(one, other, users))
 
     assert {answer.json["userid"] for answer in answers} == set(users)
-    mine = (await get(one, "/api/overview")).json["assignment"][topics_of(system).state.name]
+    mine = (await get(one, "/api/overview")).json["assignment"][topics_of(system.topology).state.name]
     of_other = [
         user for user, answer in zip(users, answers, strict=True) if answer.json["partition"] not in mine
     ]
@@ -189,7 +189,7 @@ async def test_any_capture_worker_knows_the_state_of_every_user(system: Settings
 
 async def test_with_a_token_nobody_else_gets_in(system: Settings, workers: Workers) -> None:
     said = conversations(users=1, turns=1)
-    await produce(system, topics_of(system).state.name, said.states)
+    await produce(system, topics_of(system.topology).state.name, said.states)
     closed = changed(system, web_token=SecretStr(SECRET), web_host="0.0.0.0")
     worker = workers.start(Role.CAPTURE, closed)
     await ready(worker)

@@ -56,7 +56,7 @@ main()
 
 
 async def test_a_partition_that_stands_still_makes_the_worker_fail(system: Settings) -> None:
-    topic = topics_of(system).chat_log.name
+    topic = topics_of(system.topology).chat_log.name
     await produce(system, topic, [(b"u", entry(1))])
     environment = {**os.environ, **as_environment(system), "STALLED_AFTER_S": "3"}
     worker = await asyncio.create_subprocess_exec(
@@ -84,7 +84,7 @@ async def test_a_worker_whose_database_is_down_lives_but_is_not_ready(
     await ready(worker)
 
     await dedicated_postgres.kill()
-    await produce(system, topics_of(system).chat_log.name, [(b"u", entry(1))])
+    await produce(system, topics_of(system.topology).chat_log.name, [(b"u", entry(1))])
     await eventually(lambda: is_not_ready(worker, "PostgreSQL cannot be used", "persist has waited"))
     # Longer than a partition may stand still: but a restart would not bring the database back.
     until = time.monotonic() + 7
@@ -225,10 +225,12 @@ async def knows(port: int, userid: str) -> Answer:
 
 async def fill_changelog(settings: Settings, records: int) -> None:
     """Make a changelog as a worker that has seen so many users leaves it."""
-    topic = topics_of(settings).state_changelog.name
+    topic = topics_of(settings.topology).state_changelog.name
     states = (StateRecord("user", number, {"forms": ["x" * 100], "md": {}}) for number in range(4))
     history = encode_history(functools.reduce(insert, states, EMPTY_HISTORY))
-    producer = AIOKafkaProducer(**client_settings(settings), acks="all", linger_ms=20, max_batch_size=2**19)
+    producer = AIOKafkaProducer(
+        **client_settings(settings.kafka), acks="all", linger_ms=20, max_batch_size=2**19
+    )
     await producer.start()
     try:
         for number in range(records - 1):

@@ -467,7 +467,7 @@ async def looks_well(lag: LagMonitor) -> bool:
 async def monitor(
     settings: Settings, group: str, topics: list[str], progress: dict[TP, PartitionProgress] | None = None
 ) -> AsyncIterator[LagMonitor]:
-    made = LagMonitor(settings, group, topics, lambda: progress or {})
+    made = LagMonitor(settings.kafka, group, topics, lambda: progress or {})
     try:
         yield made
     finally:
@@ -476,7 +476,7 @@ async def monitor(
 
 @asynccontextmanager
 async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    client = AIOKafkaAdminClient(**client_settings(settings))
+    client = AIOKafkaAdminClient(**client_settings(settings.kafka))
     await client.start()
     try:
         yield client
@@ -492,7 +492,7 @@ async def topic_with_records(
     async with admin(settings) as client:
         # Kept for ever: Kafka looks every few minutes for what is older than a week, as such records may be.
         await client.create_topics([NewTopic(topic, partitions, 1, topic_configs={"retention.ms": "-1"})])
-    producer = AIOKafkaProducer(**client_settings(settings), acks="all")
+    producer = AIOKafkaProducer(**client_settings(settings.kafka), acks="all")
     await producer.start()
     try:
         for partition in range(partitions):
@@ -503,7 +503,7 @@ async def topic_with_records(
         await producer.flush()
     finally:
         await producer.stop()
-    consumer = AIOKafkaConsumer(**client_settings(settings), auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(**client_settings(settings.kafka), auto_offset_reset="earliest")
     await consumer.start()
     try:
         consumer.assign([TopicPartition(topic, 0)])
@@ -518,8 +518,8 @@ async def never_far_behind(
 ) -> AsyncIterator[list[int]]:
     """Produce and commit in turns, for as long as the block runs; give the offsets that were committed."""
     done: list[int] = []
-    producer = AIOKafkaProducer(**client_settings(settings), acks="all")
-    consumer = AIOKafkaConsumer(**client_settings(settings), group_id=group, enable_auto_commit=False)
+    producer = AIOKafkaProducer(**client_settings(settings.kafka), acks="all")
+    consumer = AIOKafkaConsumer(**client_settings(settings.kafka), group_id=group, enable_auto_commit=False)
     tp = TopicPartition(topic, 0)
 
     async def go_on() -> None:
@@ -544,7 +544,9 @@ async def never_far_behind(
 
 async def come_and_go(settings: Settings, group: str, topic: str) -> None:
     """Join the group, and leave it once it has given out partitions."""
-    consumer = AIOKafkaConsumer(topic, **client_settings(settings), group_id=group, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        topic, **client_settings(settings.kafka), group_id=group, enable_auto_commit=False
+    )
     await consumer.start()
     try:
         await eventually(consumer.assignment)
@@ -553,7 +555,7 @@ async def come_and_go(settings: Settings, group: str, topic: str) -> None:
 
 
 async def commit(settings: Settings, group: str, *history: dict[TP, int]) -> None:
-    consumer = AIOKafkaConsumer(**client_settings(settings), group_id=group, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**client_settings(settings.kafka), group_id=group, enable_auto_commit=False)
     await consumer.start()
     try:
         for offsets in history:
