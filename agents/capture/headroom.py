@@ -74,7 +74,7 @@ class Headroom:
 
     @property
     def history_max(self) -> float:
-        """How many states a user's history may have that are all needed; the same until the next wait."""
+        """How many states a user's history may have that are all needed; fixed until the next wait."""
         return math.inf if self._is_unbounded() else RUN_AHEAD
 
     def trim(self, history: History, seen_ms: float) -> History:

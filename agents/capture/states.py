@@ -220,8 +220,9 @@ class StatesAtHome:
         return histories, done
 
     def _note_done(self, done: int) -> None:
-        for record, state, _ in self._states[self.done : done]:
-            self.newest_ms = max(self.newest_ms, clamp(state.updated, record.timestamp))
+        states = self._states[self.done : done]
+        claimed_ms = (clamp(state.updated, record.timestamp) for record, state, _ in states)
+        self.newest_ms = max(self.newest_ms, max(claimed_ms, default=-math.inf))
         self.done = done
 
 

@@ -50,7 +50,8 @@ class Watermarks(msgspec.Struct, frozen=True):
             what is below the marks.
         events: the mark of each partition of the events that it reads, of what is committed.
         events_idle: which of these were at their end.
-        events_led_to: the same of the topic of events led home.
+        events_led_to: of each home partition, where the topic of events led home ended when it had led home
+            what is below the marks.
         joined: of each home partition that it works on, up to where events led home are joined and committed.
         needed_from_ms: no event of its home partitions needs to know what was true before this.
         wanted_ms: its events wait, or waited, for states of up to this time.

@@ -66,7 +66,7 @@ def mapped_errors() -> Iterator[None]:
         raise found from None
 
 
-def notice_a_vanished_server(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+def enable_keepalive(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     """Have the kernel ask whether the server is still there: while it computes, it says nothing."""
     transport: asyncio.Transport = connection._transport  # type: ignore[attr-defined] # noqa: SLF001  no option
     connected: socket.socket = transport.get_extra_info("socket")

@@ -14,7 +14,7 @@ import asyncpg
 import orjson
 
 from models.exports import Source
-from sinks.exports.connection import mapped_errors, notice_a_vanished_server, snapshot
+from sinks.exports.connection import enable_keepalive, mapped_errors, snapshot
 from sinks.exports.copy import Copy, Written, header_of
 from sinks.exports.formats import content_type_of, encoder_of
 from sinks.exports.query import TooManyQuestions, counting, query_of
@@ -111,7 +111,7 @@ async def write_export(
         ExportImpossible: there will never be such a file; the message is for the owner.
         ServiceDown, CannotGoOn: PostgreSQL failed.
     """
-    notice_a_vanished_server(connection)
+    enable_keepalive(connection)
     async with snapshot(connection, _WALKING if export.source is Source.CHAT_LOG else _READING):
         with mapped_errors():
             scope = await scope_of(connection, export.owner, export.survey)
