@@ -168,6 +168,12 @@ async def test_keys_that_the_provider_changes_are_good_at_once(
         assert browser.caller == Caller(EVE)
 
 
+def refusals(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return why nobody was signed in, as the log tells."""
+    told = [record.__dict__ for record in caplog.records if record.message.startswith("Nobody is signed in")]
+    return [fields["error"] for fields in told]
+
+
 #: What a person is told, beside the status.
 FORGED = "This sign-in is out of date, or was not begun in this browser"
 DENIED = "The identity provider did not let you in"
@@ -242,8 +248,7 @@ async def test_a_provider_that_does_wrong_signs_nobody_in(
         # What to do is a button on the page, and leads to where they wanted to be.
         assert 'href="/sign-in/provider?next=%2Fsurveys%2Fexport' in answer.text
     if logged:
-        told = [record.__dict__ for record in caplog.records if record.message.startswith("Nobody is")]
-        assert logged in told[0]["error"]
+        assert logged in refusals(caplog)[0]
 
 
 @pytest.mark.parametrize(("trick", "status"), [(Trick.USERINFO_OF_ANOTHER, 400), (Trick.USERINFO_DOWN, 503)])
@@ -340,9 +345,17 @@ async def test_nobody_is_made_to_work_in_the_account_of_another(build: Callable[
         assert ana.caller == Caller(ANA)
 
 
-@pytest.mark.parametrize("trick", [None, Trick.TAKES_ANY_VERIFIER], ids=["PKCE", "nonce"])
+@pytest.mark.parametrize(
+    ("trick", "logged"),
+    [(None, "the provider does not take the code"), (Trick.TAKES_ANY_VERIFIER, "its nonce differs")],
+    ids=["PKCE", "nonce"],
+)
 async def test_a_code_that_was_stolen_is_worth_nothing_in_another_browser(
-    provider: IdentityProviderProcess, build: Callable[..., Settings], trick: Trick | None
+    provider: IdentityProviderProcess,
+    build: Callable[..., Settings],
+    trick: Trick | None,
+    logged: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with replica(build()) as ana:
         stolen = parse_qs(urlsplit(await let_in(await ana.begin(), ANA)).query)["code"][0]
@@ -356,6 +369,7 @@ async def test_a_code_that_was_stolen_is_worth_nothing_in_another_browser(
 
         assert answer.status_code == 400
         assert eve.caller is None
+    assert logged in refusals(caplog)[0]
 
 
 @pytest.mark.parametrize(
