@@ -18,7 +18,7 @@ from sinks.sql import statements
 if TYPE_CHECKING:
     from app.local.api import Api
     from app.local.screen import Screen
-    from app.settings import Settings
+    from app.settings.database import DatabaseSettings
 
 #: On an idle machine a file is there in half a second.
 DEADLINE_S = 180.0
@@ -34,8 +34,8 @@ _COUNT = {
 class ExportCheck:
     """One sample survey's exports: the one whose name is the hardest to make a file name of."""
 
-    def __init__(self, settings: Settings, api: Api, screen: Screen) -> None:
-        self._settings = settings
+    def __init__(self, database: DatabaseSettings, api: Api, screen: Screen) -> None:
+        self._database = database
         self._api = api
         self._screen = screen
         self._owner = owners()[0]
@@ -97,7 +97,7 @@ class ExportCheck:
     async def _counts(self) -> dict[Source, int]:
         shortcodes = [form.shortcode for form in self._survey.forms]
         pages = [page.id for page in self._owner.pages]
-        connection = await connect(self._settings.database, application_name="chatlog-up")
+        connection = await connect(self._database, application_name="chatlog-up")
         try:
             return {
                 source: await connection.fetchval(count, shortcodes, pages)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from app.settings import Settings
     from app.settings.topology import TopologySettings
 
 _PRODUCTION = {"prod", "production"}
@@ -32,9 +31,9 @@ class Options:
     web_port: int | None = None
     api_port: int | None = None
 
-    def plays_samples_into(self, settings: Settings) -> bool:
-        """Tell whether samples are to be played into the services that `settings` name."""
-        return not is_production(settings.topology) if self.samples is None else self.samples
+    def plays_samples_into(self, topology: TopologySettings) -> bool:
+        """Tell whether samples are to be played into an environment."""
+        return not is_production(topology) if self.samples is None else self.samples
 
 
 def is_production(topology: TopologySettings) -> bool:

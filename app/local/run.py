@@ -139,7 +139,8 @@ class _Run:
     def _plays_samples(self, services: Services) -> bool:
         # What is embedded is nobody's production, whatever VLAB_ENV says.
         some_are_real = services.kafka is None or services.postgres is None
-        plays = self._options.plays_samples_into(self._given if some_are_real else services.settings)
+        settings = self._given if some_are_real else services.settings
+        plays = self._options.plays_samples_into(settings.topology)
         if not plays and self._options.samples is None:
             self._screen.say(
                 f"! VLAB_ENV is {self._given.topology.vlab_env}: no samples are played; --samples plays them"
@@ -152,7 +153,7 @@ class _Run:
         capture, persist = [await processes.workers[role].counters() for role in (Role.CAPTURE, Role.PERSIST)]
         narrator.sum_up(capture, persist, missing)
         if self._options.once and has_owners:
-            wrong = await ExportCheck(services.settings, processes.api, self._screen).run()
+            wrong = await ExportCheck(services.settings.database, processes.api, self._screen).run()
             narrator.tell_exports(wrong)
             missing += wrong
         return missing

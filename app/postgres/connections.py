@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 
 from app.postgres.pooled_connection import PooledConnection, has_its_own_session
+from app.settings.database import DATABASE_URL_FORM
 from models.errors import ChatlogError, MustAct
 from sinks.errors import ServiceDown
 from sinks.postgres.sqlstate import (
@@ -31,11 +32,10 @@ if TYPE_CHECKING:
 
 #: How long a server may take to accept a connection before it counts as down.
 CONNECT_TIMEOUT_S = 5.0
-#: The server cancels a statement at `database_timeout_s`. The client gives up this much later: only when the
+#: The server cancels a statement at DATABASE_TIMEOUT_S. The client gives up this much later: only when the
 #: server has gone without a word, which no timeout on its side can tell us.
 CLIENT_MARGIN_S = 5.0
 _LIMIT = "statement_timeout"
-ACCEPTED_URL = "postgresql://user:password@host:port/database"
 #: What names a file in DATABASE_URL.
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 
@@ -60,7 +60,7 @@ async def connect(
     Args:
         database: where, and how long a statement may take.
         application_name: what `pg_stat_activity` shows, so that an operator knows whose session it is.
-        statement_timeout_s: instead of `database_timeout_s`; 0 for no limit.
+        statement_timeout_s: instead of DATABASE_TIMEOUT_S; 0 for no limit.
 
     Raises:
         ConfigurationError: DATABASE_URL is not set.
@@ -87,10 +87,10 @@ async def create_pool(
     needed, and fail with what asyncpg raises, for the caller to classify and retry.
 
     Args:
-        database: where, how long a statement may take, and how many connections (`database_pool_size`).
+        database: where, how long a statement may take, and how many connections (DATABASE_POOL_SIZE).
         application_name: what `pg_stat_activity` shows.
         min_size: connections to open at once and to keep; with 0, the server may be down.
-        max_size: instead of `database_pool_size`.
+        max_size: instead of DATABASE_POOL_SIZE.
 
     Raises:
         ConfigurationError: DATABASE_URL is not set.
@@ -251,7 +251,7 @@ def _verifies_by_default_file(url: str) -> bool:
 _REFUSED = "refuses the connection: {said}"
 _BROKE_OFF = "breaks off the connection: {said}; see its log, or that of the pooler before it"
 _NOT_UNDERSTOOD = (
-    f"cannot be addressed: DATABASE_URL is not understood; accepted: {ACCEPTED_URL}, and for TLS "
+    f"cannot be addressed: DATABASE_URL is not understood; accepted: {DATABASE_URL_FORM}, and for TLS "
     "?sslmode=verify-full&sslrootcert=FILE"
 )
 _NO_AUTHORITY = (

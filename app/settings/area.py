@@ -11,7 +11,8 @@ class Area(BaseModel):
     """Settings that belong together. It reads nothing by itself: `app.settings.load_settings` fills it.
 
     A new setting is one line, a field; the variable that sets it has the prefix and the field's name, in
-    capitals. README has a row for it (a test keeps the two equal).
+    capitals. README has a row for it (a test keeps the two equal). Names say the unit of a duration or a
+    size; where one says none, it is a count.
 
     Attributes:
         prefix: what the names of this area's variables begin with; empty where they have nothing in common.

@@ -36,7 +36,7 @@ class WorkerProcess(faust.Worker):
         super().__init__(
             app,
             loglevel=level,
-            logging_config=logging_config(app.settings.replace(log={"level": level}).log),
+            logging_config=logging_config(app.settings.log.model_copy(update={"level": level})),
             quiet=True,
             **options,
         )

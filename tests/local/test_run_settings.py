@@ -12,6 +12,7 @@ from app.local.embedded import free_port
 from app.local.environment import environment_of_worker, settings_of_run
 from app.local.options import Options
 from app.local.ports import claim_port
+from app.settings.topology import TopologySettings
 from app.storage import bucket_settings_of
 from tests.services import changed, settings_from
 
@@ -45,7 +46,7 @@ class Storage:
 def test_samples_are_played_into_production_only_when_asked(
     asked: bool | None, environment: str, plays: bool
 ) -> None:
-    assert Options(samples=asked).plays_samples_into(settings_from(vlab_env=environment)) is plays
+    assert Options(samples=asked).plays_samples_into(TopologySettings(vlab_env=environment)) is plays
 
 
 def test_what_is_embedded_replaces_what_settings_say_of_it(tmp_path: Path) -> None:
