@@ -10,6 +10,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import botocore.session
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -24,6 +25,9 @@ hypothesis_settings.register_profile(
     "no time limits", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("no time limits")
+
+# Each client of S3 reads a megabyte of JSON about the services of AWS, and most tests make some.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 # A shell lets what it starts in the background ignore Ctrl-C, which the tests' children would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -110,9 +114,23 @@ def moto(moto_server: BucketSettings) -> Iterator[BucketSettings]:
         yield bucket
 
 
+@pytest.fixture(scope="session")
+def migrated_database(postgres: str) -> Iterator[str]:
+    """The URL of a database with the whole schema and no rows, which is there to be copied."""
+    with services.migrated_database(postgres) as url:
+        yield url
+
+
 @pytest.fixture
-def database_url(postgres: str) -> Iterator[str]:
-    """The URL of an empty database of the test's own."""
+def database_url(postgres: str, migrated_database: str) -> Iterator[str]:
+    """The URL of a database of the test's own, with the whole schema and no rows."""
+    with services.fresh_database(postgres, like=migrated_database) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(postgres: str) -> Iterator[str]:
+    """The URL of a database of the test's own, without the schema."""
     with services.fresh_database(postgres) as url:
         yield url
 
@@ -139,7 +157,9 @@ def settings(
     tmp_path: Path,
 ) -> Callable[..., Settings]:
     """Builds settings with topics, groups and a database of the test's own; takes fields to set otherwise."""
-    return functools.partial(services.settings_for_tests, unique_env, kafka, database_url, tmp_path)
+    return functools.partial(
+        services.settings_for_tests, unique_env, kafka, database_url=database_url, data_dir=tmp_path
+    )
 
 
 @pytest.fixture

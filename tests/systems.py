@@ -25,9 +25,9 @@ async def system(settings: Callable[..., Settings]) -> Settings:
 
 
 @pytest.fixture
-def second_database_url(postgres: str) -> Iterator[str]:
-    """The URL of another empty database, for a second system on the same topics."""
-    with fresh_database(postgres) as url:
+def second_database_url(postgres: str, migrated_database: str) -> Iterator[str]:
+    """The URL of another database with the schema and no rows, for a second system on the same topics."""
+    with fresh_database(postgres, like=migrated_database) as url:
         yield url
 
 

@@ -18,7 +18,6 @@ from app.kafka.clients import client_settings
 from app.kafka.topic_admin import ensure_topics
 from app.local.embedded import free_port
 from app.postgres.connections import connect
-from migrations.history import up
 from tests.services import as_environment
 
 if TYPE_CHECKING:
@@ -172,8 +171,7 @@ def workers_of(settings: Settings, directory: Path) -> Iterator[Workers]:
 
 
 async def prepare(settings: Settings) -> None:
-    """Make the schema and the topics of a test."""
-    await up(lambda: connect(settings.database, statement_timeout_s=0), say=lambda _: None)
+    """Make the topics of a test, whose database has the schema."""
     await ensure_topics(settings.kafka, settings.topology)
 
 

@@ -11,7 +11,6 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI, Request, Response
 
-import migrations
 from app.access import (
     CSRF_HEADER,
     SESSION_COOKIE,
@@ -31,7 +30,7 @@ from app.access import (
 from app.access.sessions import Session, Sessions
 from app.access.tokens import CLOCKS_DIFFER_S
 from app.local.embedded import free_port
-from app.postgres.connections import connect, create_pool
+from app.postgres.connections import create_pool
 from models.access import Caller
 from sinks.errors import ServiceDown
 from tests import services
@@ -98,11 +97,9 @@ async def browser(
 
 
 @pytest.fixture(scope="module")
-def database(postgres: str) -> Iterator[str]:
+def database(postgres: str, migrated_database: str) -> Iterator[str]:
     """A database with our tables, for all tests here: no session is another's."""
-    with services.fresh_database(postgres) as url:
-        settings = settings_of(database_url=url)
-        services.in_own_loop(migrations.up(lambda: connect(settings.database), say=lambda _: None))
+    with services.fresh_database(postgres, like=migrated_database) as url:
         yield url
 
 

@@ -17,7 +17,6 @@ from models.entries import ChatLogEntry, Direction
 from sinks.postgres.chat_log import ChatLogSink
 from sinks.retry import RetryPolicy
 from tests.services import as_environment
-from tests.sinks.conftest import migrate
 from tests.sinks.sources import each_its_own_source
 from tests.survey_tables import ANN, BENS, FIRST, MADE, SECOND, SURVEY, execute, make_surveys, session
 from tests.workers import CHATLOG
@@ -42,7 +41,6 @@ class Ended:
 async def tables(settings: Callable[..., Settings]) -> Settings:
     """Settings of a system with the schema, two owners and their surveys."""
     made = settings()
-    await migrate(made)
     await make_surveys(made)
     return made
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-import migrations
 from benchmarks.big_table import Entries
 from sinks.sql import statements
 from tests.migrations.connecting import connect_to
+from tests.services import migrate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,8 +44,7 @@ def key_of(row: asyncpg.Record) -> Key:
 
 
 async def filled(url: str) -> Database:
-    """Connect to a table of invented entries, two of them of one person and one millisecond."""
-    await migrations.up(connect_to(url), say=lambda _: None)
+    """Put invented entries into a migrated database, two of them of one person and one millisecond."""
     connection = await connect_to(url)()
     await connection.execute(_ENTRIES.make_entries)
     await connection.execute(_ENTRIES.fill, *ENTRIES.numbered(0, ROWS))
@@ -134,6 +133,7 @@ async def test_an_invented_entry_is_as_large_as_a_real_one_and_always_the_same(d
 
 
 async def test_the_sizes_name_the_table_and_each_index_once(dedicated_postgres: EmbeddedPostgres) -> None:
+    await migrate(dedicated_postgres.url)
     database = await filled(dedicated_postgres.url)
     await database.execute("CHECKPOINT")
     sizes = {size["name"]: size for size in await database.fetch(_PAGES.sizes)}

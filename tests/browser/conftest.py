@@ -24,14 +24,18 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def site(
-    kafka: str, postgres: str, storage_server: BucketSettings, tmp_path_factory: pytest.TempPathFactory
+    kafka: str,
+    postgres: str,
+    migrated_database: str,
+    storage_server: BucketSettings,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
     """The system, with real services behind it."""
     directory = tmp_path_factory.mktemp("site")
     env = f"t-{secrets.token_hex(6)}"
     with (
         pytest.MonkeyPatch.context() as patch,
-        services.fresh_database(postgres) as database_url,
+        services.fresh_database(postgres, like=migrated_database) as database_url,
         services.fresh_bucket(storage_server) as bucket,
     ):
         for name in services.names_of_settings():

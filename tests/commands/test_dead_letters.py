@@ -25,7 +25,6 @@ from app.commands import cli
 from app.kafka.clients import client_settings
 from app.postgres.connections import connect, create_pool
 from app.settings import Role, Settings
-from migrations.history import up
 from models.dead_letters import DeadLetter
 from sinks.dead_letters import DeadLetterTable
 from sinks.retry import RetryPolicy
@@ -51,11 +50,9 @@ class Ended:
 
 
 @pytest.fixture
-async def tables(settings: Callable[..., Settings]) -> Settings:
+def tables(settings: Callable[..., Settings]) -> Settings:
     """Settings of a system whose schema exists; most of these tests need no topics."""
-    made = settings()
-    await up(lambda: connect(made.database, statement_timeout_s=0), say=lambda _: None)
-    return made
+    return settings()
 
 
 async def test_dead_letters_are_listed_newest_first_with_how_many_there_are_by_reason(

@@ -22,7 +22,6 @@ from pydantic import SecretStr
 
 from app.commands import cli
 from app.postgres.connections import connect
-from migrations.history import up
 from tests.services import as_environment, changed, eventually, settings_for_tests
 from tests.sinks.exports.exporting import World, cells
 from tests.sinks.storage.line import Line
@@ -63,11 +62,9 @@ class Ended:
 
 
 @pytest.fixture
-async def database(database_url: str, unique_env: str, tmp_path: Path) -> Settings:
+def database(database_url: str, unique_env: str, tmp_path: Path) -> Settings:
     """Settings of a database with the schema. Kafka and object storage are not there."""
-    made = settings_for_tests(unique_env, "127.0.0.1:1", database_url, tmp_path)
-    await up(lambda: connect(made.database, statement_timeout_s=0), say=lambda _: None)
-    return made
+    return settings_for_tests(unique_env, "127.0.0.1:1", database_url, tmp_path)
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ LATEST = REVISIONS[-1]
 
 
 @pytest.fixture
-def _database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", database_url)
+def _database(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
 
 
 def run(*arguments: str, answer: str = "") -> Result:
@@ -74,9 +74,9 @@ def test_a_wrong_revision_is_refused_with_those_there_are() -> None:
 
 
 async def test_two_processes_at_once_both_succeed_from_any_directory(
-    database_url: str, tmp_path: Path
+    empty_database_url: str, tmp_path: Path
 ) -> None:
-    environment = os.environ | {"DATABASE_URL": database_url}
+    environment = os.environ | {"DATABASE_URL": empty_database_url}
     started = [
         await asyncio.create_subprocess_exec(
             *COMMAND, "up", cwd=tmp_path, env=environment, stdout=asyncio.subprocess.PIPE

@@ -42,11 +42,15 @@ LATER = {
 
 @pytest.fixture(scope="session")
 def served(
-    kafka: str, postgres: str, storage_server: BucketSettings, tmp_path_factory: pytest.TempPathFactory
+    kafka: str,
+    postgres: str,
+    migrated_database: str,
+    storage_server: BucketSettings,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Served]:
     """Every metric that the API and a worker of each role serve once they have worked, with its labels."""
     env, directory = f"t-{secrets.token_hex(6)}", tmp_path_factory.mktemp("scrapes")
-    with services.fresh_database(postgres) as database_url:
+    with services.fresh_database(postgres, like=migrated_database) as database_url:
         system = services.settings_for_tests(
             env,
             kafka,

@@ -18,13 +18,12 @@ from app.commands.check import check
 from app.doctor import checks
 from app.doctor.checks import run_checks
 from app.doctor.findings import Finding, Level
-from app.kafka.topic_admin import ensure_topics
 from app.kafka.topics import topics_of
 from app.local.embedded import free_port
 from app.postgres.connections import connect
 from tests.services import as_environment, changed, in_own_loop, settings_for_tests, storage_overrides
 from tests.site.fixtures import SECRET
-from tests.workers import produce
+from tests.workers import prepare, produce
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -39,12 +38,6 @@ if TYPE_CHECKING:
 
 
 LATEST = migrations.known_revisions()[-1]
-
-
-async def prepare(settings: Settings) -> None:
-    """Make the topics and the schema, as someone who followed the README would."""
-    await ensure_topics(settings.kafka, settings.topology)
-    await migrations.up(lambda: connect(settings.database), say=lambda _: None)
 
 
 async def execute(settings: Settings, statement: str) -> None:
@@ -151,8 +144,8 @@ def test_whether_the_api_could_start_is_told_where_it_is_set_up(
     assert found.message.startswith(said or "the API has the settings that it needs")
 
 
-async def test_a_fresh_system_is_told_what_to_run(settings: SettingsFor) -> None:
-    findings = await run_checks(settings())
+async def test_a_fresh_system_is_told_what_to_run(settings: SettingsFor, empty_database_url: str) -> None:
+    findings = await run_checks(settings(database_url=empty_database_url))
     mends = {finding.mend for finding in findings if finding.level is Level.WRONG}
     assert mends == {"chatlog topics", "chatlog migrate up"}
 
@@ -265,10 +258,10 @@ def rights(findings: list[Finding]) -> list[tuple[Level, str, str]]:
 
 
 async def test_at_an_older_revision_nothing_is_said_of_what_a_later_one_makes(
-    settings: SettingsFor,
+    settings: SettingsFor, empty_database_url: str
 ) -> None:
-    system = settings()
-    await ensure_topics(system.kafka, system.topology)
+    system = settings(database_url=empty_database_url)
+    await prepare(system)
     await migrations.up(lambda: connect(system.database), "0005", say=lambda _: None)
     told = [finding.message for finding in await run_checks(system) if finding.area == "schema"]
     assert f"at revision 0005, and {LATEST} is needed" in told
@@ -397,9 +390,10 @@ class TestTheCommand:
     """`chatlog check`."""
 
     def test_it_prints_a_line_a_finding_and_fails_if_one_is_wrong(
-        self, settings: SettingsFor, monkeypatch: pytest.MonkeyPatch
+        self, settings: SettingsFor, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        before = run(settings(vlab_chat_log_topic=None), monkeypatch)
+        nothing_yet = settings(database_url=empty_database_url, vlab_chat_log_topic=None)
+        before = run(nothing_yet, monkeypatch)
         monkeypatch.setenv("VLAB_CHAT_LOG_TOPIC", "")
         in_own_loop(prepare(settings()))
         after = run(settings(), monkeypatch)

@@ -41,10 +41,9 @@ TWO_OF_A_SHORTCODE = (
 
 
 @pytest.fixture
-async def settings_of_one(settings: Callable[..., Settings]) -> Settings:
-    made = settings()
-    await migrations.up(partial(connect, made.database, statement_timeout_s=0), say=lambda _: None)
-    return made
+def settings_of_one(settings: Callable[..., Settings]) -> Settings:
+    """Settings of a database at the newest revision."""
+    return settings()
 
 
 @pytest.fixture
@@ -243,9 +242,9 @@ async def test_the_indexes_of_tables_of_others_are_their_matter(database: Databa
 
 
 async def test_tables_of_others_with_more_columns_and_other_types_are_as_needed(
-    settings: Callable[..., Settings],
+    settings: Callable[..., Settings], empty_database_url: str
 ) -> None:
-    made = settings()
+    made = settings(database_url=empty_database_url)
     connection = await connect(made.database)
     await connection.execute(theirs.TABLES + theirs.REDESIGNED_EXPORT_STATUS)
     await migrations.up(partial(connect, made.database, statement_timeout_s=0), say=lambda _: None)

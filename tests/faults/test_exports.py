@@ -29,7 +29,7 @@ from tests.faults.freezing import frozen
 from tests.faults.messages import entries
 from tests.faults.outage import is_ready_again, is_seen_to_wait, said
 from tests.looking import get, metrics, ready
-from tests.services import changed, eventually, settings_for_tests, storage_overrides
+from tests.services import changed, eventually, migrate, settings_for_tests, storage_overrides
 from tests.services.storage import settings_of
 from tests.workers import STOPS_WITHIN_S, count, prepare, produce
 
@@ -221,7 +221,7 @@ async def test_postgres_crashes_in_the_middle_and_starts_again(
     dedicated_storage: EmbeddedStorage,
 ) -> None:
     elsewhere = changed(system, database_url=SecretStr(dedicated_postgres.url))
-    await prepare(elsewhere)
+    await migrate(dedicated_postgres.url)
     await make_survey(elsewhere, MANY, size=SIZE)
     export, worker = await ask(elsewhere), workers.start(Role.EXPORT, elsewhere)
     await ready(worker)

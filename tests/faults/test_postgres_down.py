@@ -14,7 +14,7 @@ from tests.faults.freezing import frozen
 from tests.faults.ledger import Ledger, entries
 from tests.faults.outage import is_seen_to_wait, waits_said, was_no_flood, was_one_outage
 from tests.looking import ready
-from tests.services import eventually, settings_for_tests
+from tests.services import eventually, migrate, settings_for_tests
 from tests.workers import count, prepare
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ async def system(
     made = settings_for_tests(
         unique_env, kafka, dedicated_postgres.url, tmp_path, database_timeout_s=STATEMENT_S
     )
+    await migrate(dedicated_postgres.url)
     await prepare(made)
     return made
 

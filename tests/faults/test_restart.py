@@ -106,9 +106,9 @@ async def test_a_table_whose_changelog_was_trimmed_recovers_what_is_left(
 
 
 async def test_persist_stops_and_says_so_when_its_table_is_missing(
-    system: Settings, workers: Workers, second_database_url: str
+    system: Settings, workers: Workers, empty_database_url: str
 ) -> None:
-    empty = changed(system, database_url=SecretStr(second_database_url))
+    empty = changed(system, database_url=SecretStr(empty_database_url))
     worker = workers.start(Role.PERSIST, empty)
     entry = b'{"userid":"1","timestamp":1,"direction":"user","content":"x"}'
     await produce(system, topics_of(system.topology).chat_log.name, [(b"1", entry)])

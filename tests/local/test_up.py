@@ -19,8 +19,7 @@ from app.local.sample_owners import load_owners
 from samples.surveys import owners, responses
 from tests.local.embedded.processes import lives
 from tests.local.running import TIMEOUT_S, Up
-from tests.services import as_environment, eventually, settings_from
-from tests.sinks.conftest import migrate
+from tests.services import as_environment, eventually, migrate, settings_from
 from tests.workers import prepare
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ async def test_an_export_that_lacks_rows_is_told(up: Callable[..., Up], service_
     data = service_directory / "data"
     async with EmbeddedPostgres(data / "postgres") as postgres:
         settings = settings_from(database_url=postgres.url)
-        await migrate(settings)
+        await migrate(postgres.url)
         await load_owners(settings.database)
         connection = await asyncpg.connect(postgres.url)
         # So the messages that the survey's export is to hold belong to another one.

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import migrations
 from tests.migrations.connecting import connect_to
 from tests.services import eventually
 
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import asyncpg
+
+    import migrations
 
 #: More than any of these tests takes.
 A_TEST = timedelta(minutes=1)
@@ -32,9 +33,9 @@ async def _no_month_ends_meanwhile() -> None:
 
 
 @pytest.fixture
-def open_connection(database_url: str) -> migrations.Connect:
-    """Connect to the test's database, as `chatlog migrate` does."""
-    return connect_to(database_url)
+def open_connection(empty_database_url: str) -> migrations.Connect:
+    """Connect to a database that has nothing yet, as `chatlog migrate` does."""
+    return connect_to(empty_database_url)
 
 
 @pytest.fixture
@@ -48,10 +49,9 @@ async def empty(
 
 
 @pytest.fixture
-async def migrated(open_connection: migrations.Connect) -> migrations.Connect:
-    """Connect to the test's database, which has the whole schema."""
-    await migrations.up(open_connection, say=lambda _: None)
-    return open_connection
+def migrated(database_url: str) -> migrations.Connect:
+    """Connect to a database that has the whole schema."""
+    return connect_to(database_url)
 
 
 @pytest.fixture

@@ -144,15 +144,15 @@ async def test_a_database_of_a_newer_version_is_left_alone(migrated: migrations.
 
 
 async def test_a_user_without_rights_is_told_what_to_do(
-    database_url: str, open_connection: migrations.Connect
+    empty_database_url: str, open_connection: migrations.Connect
 ) -> None:
     connection = await open_connection()
-    name = urlsplit(database_url).path[1:]
+    name = urlsplit(empty_database_url).path[1:]
     await connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'")
     await connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     try:
         with pytest.raises(migrations.MigrationError, match="not enough rights") as raised:
-            await migrations.up(connect_to(database_url, user=name), say=lambda _: None)
+            await migrations.up(connect_to(empty_database_url, user=name), say=lambda _: None)
         assert "\n" not in str(raised.value)
     finally:
         await connection.execute(f"DROP ROLE {name}")
@@ -160,11 +160,11 @@ async def test_a_user_without_rights_is_told_what_to_do(
 
 
 async def test_the_schema_can_live_elsewhere_than_in_public(
-    database_url: str, open_connection: migrations.Connect
+    empty_database_url: str, open_connection: migrations.Connect
 ) -> None:
     connection = await open_connection()
     await connection.execute("CREATE SCHEMA chatroach")
-    await migrations.up(connect_to(f"{database_url}?search_path=chatroach"), say=lambda _: None)
+    await migrations.up(connect_to(f"{empty_database_url}?search_path=chatroach"), say=lambda _: None)
 
     # The connection's own search_path is still public: the function finds the table all the same.
     made = await connection.fetch("SELECT chatroach.chat_log_make_partitions(12, 0)")

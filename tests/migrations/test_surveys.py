@@ -78,11 +78,11 @@ async def test_with_some_of_theirs_only_the_others_are_made_and_do_not_bind_them
 
 
 async def test_theirs_are_found_in_another_schema_of_the_search_path(
-    database_url: str, empty: Database
+    empty_database_url: str, empty: Database
 ) -> None:
     await empty.execute(theirs.TABLES)
     await empty.execute("CREATE SCHEMA chatlog")
-    open_connection = connect_to(f"{database_url}?search_path=chatlog,public")
+    open_connection = connect_to(f"{empty_database_url}?search_path=chatlog,public")
     await go_up(open_connection)
 
     made = await empty.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'chatlog'")

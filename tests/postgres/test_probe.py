@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from app.postgres import probe as database_probe
 from app.postgres.connections import connect
 from app.postgres.probe import ANSWER_WITHIN_S, DatabaseProbe
-from migrations.history import up
 from tests.local.embedded.processes import family_of, freeze, thaw
 from tests.services import LIMIT_S, changed, eventually
 
@@ -24,10 +23,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-async def migrated(settings: Callable[..., Settings]) -> Settings:
-    made = settings()
-    await up(lambda: connect(made.database, statement_timeout_s=0), say=lambda _: None)
-    return made
+def migrated(settings: Callable[..., Settings]) -> Settings:
+    return settings()
 
 
 @pytest.fixture
@@ -100,11 +97,11 @@ async def test_what_is_kept_can_be_seen_with_the_rights_of_a_worker(
 
 
 async def test_what_cannot_be_seen_stays_as_it_was(
-    settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+    settings: Callable[..., Settings], empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A database without our tables, as before `chatlog migrate up`."""
     monkeypatch.setattr(database_probe, "ANSWER_WITHIN_S", LIMIT_S)
-    probe = DatabaseProbe(settings().database)
+    probe = DatabaseProbe(settings(database_url=empty_database_url).database)
     await probe.check()
     await probe.watch()
 

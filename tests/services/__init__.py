@@ -12,7 +12,7 @@ from tests.services.environment import (
     settings_for_tests,
     settings_from,
 )
-from tests.services.isolation import fresh_database, remove_topics
+from tests.services.isolation import fresh_database, migrate, migrated_database, remove_topics
 from tests.services.pgbouncer import TRANSACTION_MODE, PgBouncer, shared_pgbouncer
 from tests.services.providers import (
     dedicated_kafka,
@@ -39,6 +39,8 @@ __all__ = [
     "fresh_bucket",
     "fresh_database",
     "in_own_loop",
+    "migrate",
+    "migrated_database",
     "names_of_settings",
     "remove_topics",
     "s3_client",

@@ -10,10 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-import migrations
 from app.access import PENDING_COOKIE, SESSION_COOKIE, foreign_servers
 from app.access.openid import discovery
-from app.postgres.connections import connect
 from models.access import Caller, Role
 from tests import services
 from tests.access.signing import SECRET, settings_of
@@ -34,11 +32,9 @@ TAB = "/surveys/export?survey_name=a%20%2F%20b&page=2"
 
 
 @pytest.fixture(scope="module")
-def database(postgres: str) -> Iterator[str]:
+def database(postgres: str, migrated_database: str) -> Iterator[str]:
     """A database with our tables, for all tests here: no sign-in is another's."""
-    with services.fresh_database(postgres) as url:
-        settings = settings_of(database_url=url)
-        services.in_own_loop(migrations.up(lambda: connect(settings.database), say=lambda _: None))
+    with services.fresh_database(postgres, like=migrated_database) as url:
         yield url
 
 

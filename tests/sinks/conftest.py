@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.postgres.connections import connect, create_pool
-from migrations.history import up
+from app.postgres.connections import create_pool
 from tests.services import settings_for_tests
 
 if TYPE_CHECKING:
@@ -19,16 +18,10 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 
-async def migrate(settings: Settings) -> None:
-    await up(lambda: connect(settings.database, statement_timeout_s=0), say=lambda _: None)
-
-
 @pytest.fixture
-async def database(database_url: str, unique_env: str, tmp_path: Path) -> Settings:
-    """Settings of an empty database with the schema. Kafka is not there."""
-    made = settings_for_tests(unique_env, "127.0.0.1:1", database_url, tmp_path)
-    await migrate(made)
-    return made
+def database(database_url: str, unique_env: str, tmp_path: Path) -> Settings:
+    """Settings of a database with the schema and no rows. Kafka is not there."""
+    return settings_for_tests(unique_env, "127.0.0.1:1", database_url, tmp_path)
 
 
 @pytest.fixture

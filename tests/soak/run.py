@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.postgres.connections import connect
 from tests.faults.ledger import Ledger
-from tests.services import dedicated_kafka, dedicated_postgres, settings_for_tests
+from tests.services import dedicated_kafka, dedicated_postgres, migrate, settings_for_tests
 from tests.soak.crew import Crew
 from tests.soak.faults import FAULTS, Scene, is_up
 from tests.soak.outcome import Fault, Outcome
@@ -46,6 +46,7 @@ async def soak(seconds: float, seed: int, messages_per_s: int, directory: Path, 
     """
     async with dedicated_kafka() as kafka, dedicated_postgres() as postgres:
         system = settings_for_tests("soak", kafka.bootstrap_servers, postgres.url, directory)
+        await migrate(postgres.url)
         await prepare(system)
         ledger = Ledger(system)
         workers = Workers(system, directory / "workers")

@@ -23,8 +23,7 @@ from sinks.errors import CannotGoOn, ServiceDown
 from sinks.exports import copy as export_copy
 from sinks.exports.copy import BLOCK_BYTES, BLOCKS_AHEAD
 from sinks.exports.stream import WantedExport, Written, write_export
-from tests.services import LIMIT_S, changed, eventually, settings_for_tests
-from tests.sinks.conftest import migrate
+from tests.services import LIMIT_S, changed, eventually, migrate, settings_for_tests
 from tests.sinks.exports.exporting import BEGIN, World, cells, exported
 
 if TYPE_CHECKING:
@@ -232,7 +231,7 @@ async def test_a_server_that_says_nothing_any_more_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = settings_for_tests(unique_env, "127.0.0.1:1", dedicated_postgres.url, tmp_path)
-    await migrate(settings)
+    await migrate(dedicated_postgres.url)
     filling = await connect(settings.database, statement_timeout_s=0)
     await fill(filling, 10_000)
     await filling.close()

@@ -25,8 +25,7 @@ from sinks.postgres.batching import STOP_S
 from sinks.postgres.chat_log import ChatLogSink
 from sinks.retry import RetryPolicy
 from tests.faults.freezing import frozen
-from tests.services import LIMIT_S, changed, eventually, settings_for_tests
-from tests.sinks.conftest import migrate
+from tests.services import LIMIT_S, changed, eventually, migrate, settings_for_tests
 from tests.sinks.sources import each_its_own_source
 from tests.workers import count, rows_of
 
@@ -573,9 +572,8 @@ async def test_a_database_that_is_read_only_for_now_is_waited_for(
 @pytest.fixture
 async def own_database(dedicated_postgres: EmbeddedPostgres, tmp_path: Path) -> Settings:
     """Settings of a server that the test may end."""
-    made = settings_for_tests("t", "127.0.0.1:1", dedicated_postgres.url, tmp_path)
-    await migrate(made)
-    return made
+    await migrate(dedicated_postgres.url)
+    return settings_for_tests("t", "127.0.0.1:1", dedicated_postgres.url, tmp_path)
 
 
 async def test_a_server_that_crashes_and_comes_back_finds_its_writes_waiting(

@@ -14,8 +14,7 @@ from pydantic import SecretStr
 from app.postgres.connections import create_pool
 from sinks.postgres.survey_lookup import fresh_surveys
 from sinks.retry import RetryPolicy
-from tests.services import changed, eventually, settings_for_tests
-from tests.sinks.conftest import migrate
+from tests.services import changed, eventually, migrate, settings_for_tests
 from tests.survey_tables import ANN, BENS, FIRST, MADE, SECOND, SURVEY, execute, make_surveys, session
 
 if TYPE_CHECKING:
@@ -126,7 +125,6 @@ async def test_tables_that_are_locked_at_the_start_hold_up_nobody(
     database_url: str, unique_env: str, tmp_path: Path
 ) -> None:
     settings = settings_for_tests(unique_env, "127.0.0.1:1", database_url, tmp_path)
-    await migrate(settings)
     await make_surveys(settings)
     pool = await create_pool(changed(settings, database_timeout_s=0.3).database, min_size=0)
     try:
@@ -142,7 +140,7 @@ async def test_while_the_database_is_away_what_was_known_is_looked_up(
     dedicated_postgres: EmbeddedPostgres, unique_env: str, tmp_path: Path
 ) -> None:
     settings = settings_for_tests(unique_env, "127.0.0.1:1", dedicated_postgres.url, tmp_path)
-    await migrate(settings)
+    await migrate(dedicated_postgres.url)
     await make_surveys(settings)
     pool = await create_pool(settings.database, min_size=0)
     try:
@@ -162,7 +160,7 @@ async def test_at_the_start_it_waits_for_a_database_that_is_down(
 ) -> None:
     """Or the first entries after an outage would be stored without the surveyid that they can have."""
     settings = settings_for_tests(unique_env, "127.0.0.1:1", dedicated_postgres.url, tmp_path)
-    await migrate(settings)
+    await migrate(dedicated_postgres.url)
     await make_surveys(settings)
     await dedicated_postgres.kill()
     retry_policy = RetryPolicy("test")

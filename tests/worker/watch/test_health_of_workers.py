@@ -20,7 +20,7 @@ from app.worker.capture.homes import PARTITION, ROW
 from models.entries import ChatLogEntry, Direction, encode_entry
 from models.states import EMPTY_HISTORY, StateRecord, encode_history, insert
 from tests.looking import Answer, get, get_from, health, metrics, ready
-from tests.services import as_environment, changed, eventually, settings_for_tests
+from tests.services import as_environment, changed, eventually, migrate, settings_for_tests
 from tests.workers import Workers, count, prepare, produce, workers_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ async def test_a_worker_whose_database_is_down_lives_but_is_not_ready(
     system: Settings, workers: Workers, dedicated_postgres: EmbeddedPostgres
 ) -> None:
     impatient = changed(system, database_url=SecretStr(dedicated_postgres.url), stalled_after_s=5.0)
-    await prepare(impatient)
+    await migrate(dedicated_postgres.url)
     worker = workers.start(Role.PERSIST, impatient)
     await ready(worker)
 
