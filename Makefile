@@ -6,14 +6,15 @@ BIN := $(VENV)/bin
 LOCK := requirements/dev.lock
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# Turns what pip says, a line a package, into one line that counts.
-COUNT := /^Collecting/ { printf "\r  fetched %d", ++n; fflush() } \
-	/^Installing/ { print ""; print "  unpacking ..."; fflush() }
+UV := $(BIN)/uv
 # Versions and hashes for every platform and Python we support, and no address to fetch them from.
-RESOLVE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q
+RESOLVE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q
 
 # Most tests wait more than they compute. Those of faults are about time, and are run one after another.
 SIDE_BY_SIDE = $(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/faults
+
+# What may not keep what it compiled compiles it at each start, and tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help up venv test test-faults soak bench lint format lock package clean
@@ -30,10 +31,11 @@ $(READY): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "chatlog needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@echo "Installing about 160 packages into $(VENV), once:"
-	@{ $(PIP) install --require-hashes --no-deps -r $(LOCK) || touch $(VENV)/.failed; } | awk '$(COUNT)'
-	@! rm $(VENV)/.failed 2>/dev/null
-	@$(PIP) install --no-deps --no-build-isolation -q -e .
+	@# pip fetches uv, which fetches the rest side by side.
+	@sed -n '/^uv==/,/[^\\]$$/p' $(LOCK) > $(VENV)/uv.lock
+	@$(PIP) install -q --require-hashes --no-deps -r $(VENV)/uv.lock
+	@$(UV) pip install --python $(VENV) --require-hashes --no-deps -r $(LOCK)
+	@$(UV) pip install --python $(VENV) --no-deps --no-build-isolation -q -e .
 	@touch $@
 
 test: venv ## run all tests, or some: ARGS="tests/models -k name"
@@ -66,13 +68,15 @@ lock: venv ## resolve the dependencies anew into requirements/
 	@$(RESOLVE) pyproject.toml -c requirements/dev.lock -o requirements/runtime.lock
 	@echo 'hatchling>=1.29,<2' | $(RESOLVE) - -c requirements/dev.lock -o requirements/build.lock
 
-package: ## build the wheel, and try it with nothing but what the image holds
-	@rm -rf build dist && mkdir -p build
-	@$(PYTHON) -m venv build/make && build/make/bin/pip install --disable-pip-version-check -q --require-hashes --no-deps -r requirements/build.lock
-	@build/make/bin/pip wheel --disable-pip-version-check -q --no-deps --no-build-isolation -w dist .
-	@$(PYTHON) -m venv build/image && build/image/bin/pip install --disable-pip-version-check -q --require-hashes --no-deps -r requirements/runtime.lock
-	@build/image/bin/pip install --disable-pip-version-check -q --no-deps --no-index dist/*.whl
-	@cd build && image/bin/chatlog --version && image/bin/python -c 'import app.worker, app.commands, app.api, migrations'
+package: venv ## build the wheel, and run the system from it, first with nothing but what the image holds
+	@rm -rf build dist
+	@$(UV) build -q --python $(BIN)/python --wheel --build-constraints requirements/build.lock --require-hashes
+	@$(UV) venv -q --python $(BIN)/python build/image
+	@$(UV) pip install -q --python build/image --require-hashes --no-deps -r requirements/runtime.lock
+	@$(UV) pip install -q --python build/image --no-deps --no-index dist/*.whl
+	@cd build && image/bin/chatlog --version && image/bin/python -c 'import app.worker, app.commands, app.site, migrations'
+	@$(UV) pip install -q --python build/image -c $(LOCK) "chatlog[embedded] @ $$(echo dist/*.whl)"
+	@cd build && image/bin/chatlog up --once --data data
 	@rm -rf build
 
 clean: ## remove the environment and caches
