@@ -17,7 +17,7 @@ of the app that is answered otherwise is an `AppError`, and says how.
     ├── UpFailed, EmbeddedError  whoever runs the system              503   1
     ├── ReplayStopped          the service                            503   1
     ├── ExportImpossible       who asks                               422   1
-    ├── Doomed, FileExists     who asks                               422   1
+    ├── Doomed, FileExists, CannotShare  who asks                     422   1
     ├── LeaseLost              nobody: another worker has the job     503   1
     ├── StreamEnded            us                                     500   1, with a traceback
     └── AppError

@@ -29,6 +29,7 @@ from app.sign_in import pages as sign_in
 from app.storage import open_storage
 from app.surveys import api as surveys
 from app.surveys import pages as survey_pages
+from app.surveys.service import Surveys
 from app.web import health, metrics, static_files
 from app.web.answers import AnswerHeaders
 from app.web.body_limit import BodyLimit
@@ -95,7 +96,8 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
     app.state.pool, app.state.outbox = pool, outbox
     try:
         async with open_storage(settings.storage, retry_s=settings.exports.retry_s) as storage, outbox:
-            rows = ExportRows(pool, on_request=outbox.wake)
+            app.state.surveys = Surveys(pool)
+            rows = ExportRows(pool, app.state.surveys, on_request=outbox.wake)
             files = ExportFiles(
                 rows,
                 storage,

@@ -61,7 +61,10 @@ _PROGRESS = (
 )
 
 #: What whoever asks for an export gives; the rest of its row has defaults.
-_REQUEST = ("user_id", "survey_id", "status", "export_link", "source", "options", "published")
+_REQUEST = (
+    *("user_id", "survey_owner", "survey_id", "status", "export_link"),
+    *("source", "options", "published"),
+)
 
 _OF_PARTS: dict[str, tuple[Right, ...]] = {
     "chatlog_writer": (
@@ -77,6 +80,8 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         Right("SELECT", "chat_log"),
         Right("SELECT", "responses"),
         *_SURVEYS,
+        # Whether a survey is still shared with who asked for its export.
+        Right("SELECT", "survey_shares"),
         Right("SELECT", "export_status"),
         # Neither whose it is, nor what was asked for, nor whether its job was sent.
         Right("UPDATE", "export_status", _PROGRESS),
@@ -90,6 +95,7 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
             ("userid", "pageid", "timestamp", "question_ref", "shortcode", "surveyid"),
         ),
         *_SURVEYS,
+        *_on("survey_shares", "SELECT", "INSERT", "DELETE"),
         Right("SELECT", "export_status"),
         Right("INSERT", "export_status", _REQUEST),
         # Not whose it is, nor of what.

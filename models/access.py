@@ -190,6 +190,16 @@ def export_thing(asked_by: str, survey: str) -> Thing:
     return Thing(asked_by, within=frozenset({f"survey:{survey}"}))
 
 
+def own_list(caller: Caller) -> Thing:
+    """Return what a list of the caller's own things is asked by; `Caller.within` tells which of it remain."""
+    return Thing(caller.email, within=caller.scope)
+
+
+def everybodys_list(caller: Caller) -> Thing:
+    """Return what a list of everybody's things is asked by; `Caller.within` tells which of it remain."""
+    return Thing(within=caller.scope)
+
+
 def whoever_has_the_shell(*, acting_for: str = "shell") -> Caller:
     """Return the caller of commands, which nobody signs in for.
 

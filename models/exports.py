@@ -142,13 +142,23 @@ class ExportOptions(BaseModel):
 class ExportJob(BaseModel):
     """A record of the exports topic: which row of `export_status` is to be worked on.
 
-    `chat_log_options` is the contract with other producers and consumers of the topic; `options` is ours.
+    `chat_log_options` is the contract with other producers and consumers of the topic; `options` and
+    `survey_owner` are ours.
+
+    Attributes:
+        export_id: of the row.
+        user: the address of whoever asked.
+        survey_owner: the address of whose survey it is, where that is not whoever asked.
+        survey: its name.
+        source: what of it is exported.
+        options: which rows, and how they are written.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     export_id: UUID
     user: str = Field(min_length=1)
+    survey_owner: str | None = Field(default=None, min_length=1)
     survey: str = Field(min_length=1)
     source: Source = Source.RESPONSES
     options: ExportOptions
@@ -171,12 +181,18 @@ class ExportJob(BaseModel):
         except ValidationError as error:
             raise BadRecord(*_explain(error)) from None
 
+    @property
+    def owner(self) -> str:
+        """The address of whose survey it is."""
+        return self.survey_owner or self.user
+
     def encode(self) -> dict[str, Any]:
         """Return the record's value, to be written as JSON."""
         options = self.options.model_dump(mode="json", exclude_defaults=True)
         return {
             "export_id": str(self.export_id),
             "user": self.user,
+            **({"survey_owner": self.survey_owner} if self.survey_owner else {}),
             "survey": self.survey,
             "source": self.source.value,
             "chat_log_options": {

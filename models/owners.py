@@ -10,6 +10,9 @@ mailboxes.
 
 import unicodedata
 
+#: The longest email address there is (RFC 5321), and so the longest that can be an owner's.
+ADDRESS_MAX = 320
+
 
 def owner_address(written: str) -> str:
     """Return the one form of an address, of which there is one for each owner."""

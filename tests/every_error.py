@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from agents.exports.file import Doomed
 from agents.exports.run import Failure
-from app.access import KeysUnavailable, NotAllowed, ProviderUnavailable, SignInNeeded
+from app.access import KeysUnavailable, ProviderUnavailable, SignInNeeded
 from app.access.errors import IssuerUnavailable
 from app.commands.export_file import FileExists
 from app.exports.files import FileGone, StorageUnusable
 from app.exports.rows import ExportRow
-from app.exports.service import NoSuchExport, NoSuchSurvey
-from models.access import Action
+from app.exports.service import NoSuchExport
+from app.surveys.service import NoSuchSurvey
 from models.errors import BadRecord, ChatlogError, Reason
 from models.exports import NO_LINK, ExportOptions, Source, Status
 from tests.our_classes import our_classes
@@ -29,6 +29,7 @@ _NOW = datetime(2026, 11, 1, tzinfo=UTC)
 _ROW = ExportRow(
     id=uuid.uuid4(),
     user_id="ana@example.org",
+    survey_owner=None,
     survey_id="Baseline",
     status=Status.FINISHED,
     source=Source.CHAT_LOG,
@@ -55,7 +56,6 @@ _MADE: dict[type[ChatlogError], Callable[[], ChatlogError]] = {
     KeysUnavailable: lambda: KeysUnavailable(retry_after_s=7),
     NoSuchExport: NoSuchExport,
     NoSuchSurvey: NoSuchSurvey,
-    NotAllowed: lambda: NotAllowed(Action.EXPORT_SURVEY),
     ProviderUnavailable: lambda: ProviderUnavailable("it hangs", retry_after_s=7),
     SignInNeeded: lambda: SignInNeeded("/surveys"),
     StorageUnusable: StorageUnusable,

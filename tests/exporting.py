@@ -72,11 +72,19 @@ async def make_survey(
         await connection.close()
 
 
-async def ask(settings: Settings, *, owner: str = OWNER, survey: str = SURVEY, **options: Any) -> Asked:
+async def ask(
+    settings: Settings,
+    *,
+    owner: str = OWNER,
+    survey: str = SURVEY,
+    survey_owner: str | None = None,
+    **options: Any,
+) -> Asked:
     """Insert the row of an export, as the API does; its job is not sent."""
     job = ExportJob(
         export_id=uuid.uuid4(),
         user=owner,
+        survey_owner=survey_owner,
         survey=survey,
         source=Source.CHAT_LOG,
         options=ExportOptions(**options),
@@ -84,11 +92,12 @@ async def ask(settings: Settings, *, owner: str = OWNER, survey: str = SURVEY, *
     connection = await connect(settings.database)
     try:
         await connection.execute(
-            "INSERT INTO export_status (id, user_id, survey_id, status, export_link, source) "
-            "VALUES ($1, $2, $3, 'Started', 'Not Found', 'chat_log')",
+            "INSERT INTO export_status (id, user_id, survey_id, survey_owner, status, export_link, source) "
+            "VALUES ($1, $2, $3, $4, 'Started', 'Not Found', 'chat_log')",
             job.export_id,
             owner,
             survey,
+            survey_owner,
         )
     finally:
         await connection.close()

@@ -140,7 +140,7 @@ class FileMaker:
 
     async def _read(self, run: Run, write: Callable[[bytes], Awaitable[None]]) -> None:
         job = run.job
-        export = WantedExport(job.user, job.survey, job.source, job.options)
+        export = WantedExport(job.owner, job.survey, job.source, job.options, asked_by=job.user)
         async with self.connect() as connection:
             run.estimate = await estimate(connection, export)
             await write_export(connection, export, write, run.progress)

@@ -203,10 +203,11 @@ def _check_belongs(job: ExportJob, row: JobRow | None) -> None:
     """
     if row is None:
         raise BadRecord(Reason.UNKNOWN_VALUE, "export_id: export_status has no such row")
-    asked = (owner_address(job.user), job.survey, job.source)
-    if asked != (owner_address(row.owner), row.survey, row.source):
+    asked = (owner_address(job.user), owner_address(job.owner), job.survey, job.source)
+    if asked != (owner_address(row.user), owner_address(row.owner), row.survey, row.source):
         raise BadRecord(
-            Reason.UNKNOWN_VALUE, "user, survey, source: not those of the row of export_status with this id"
+            Reason.UNKNOWN_VALUE,
+            "user, survey_owner, survey, source: not those of the row of export_status with this id",
         )
 
 

@@ -10,7 +10,7 @@ from fastapi import Depends
 
 from app.access.errors import NotAllowed
 from app.access.requests import require_caller, require_page_caller
-from models.access import Action, Caller, Thing, may
+from models.access import Action, Caller, may_at_all
 
 
 class Asks:
@@ -33,8 +33,10 @@ class Asks:
         return self._let_in(caller)
 
     def _let_in(self, caller: Caller) -> Caller:
-        if not may(caller, self.action, Thing(caller.email)):
-            raise NotAllowed(self.action)
+        if not may_at_all(caller, self.action):
+            raise NotAllowed(
+                f"None of your roles lets you do this ({self.action}): ask whoever looks after your account."
+            )
         return caller
 
 

@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from app.access.errors import NotSignedIn
 from models.access import DEFAULT_TENANT, Caller, Role
-from models.owners import owner_address
+from models.owners import ADDRESS_MAX, owner_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.settings.api import ApiSettings
 
-#: The longest email address there is (RFC 5321), and so the longest that can be an owner's.
-_EMAIL_MAX = 320
 _TENANT_MAX = 200
 #: What OpenID Connect calls scopes: what is told of a person, and nothing that they are narrowed to.
 _SCOPES_OF_OPENID = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
@@ -93,7 +91,7 @@ def _email_in(claims: Mapping[str, Any], name: str) -> str:
     email = claim(claims, name)
     if isinstance(email, str):
         email = owner_address(email)
-    if not isinstance(email, str) or not 0 < len(email) <= _EMAIL_MAX or not email.isprintable():
+    if not isinstance(email, str) or not 0 < len(email) <= ADDRESS_MAX or not email.isprintable():
         raise NotSignedIn("The token names nobody: its claim for the email address is missing or empty.")
     # Some issuers write it as a string.
     if str(claims.get("email_verified", True)).lower() == "false":

@@ -6,10 +6,9 @@ counts. So it is with a sign-in that comes back from the identity provider: it c
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
+from app.postgres.answers import answer_within
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -51,8 +50,5 @@ class EndedSessions:
         return await self._value(_FIND, session.id) is not None
 
     async def _value(self, query: str, *arguments: object) -> object:
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                return await self._pool.fetchval(query, *arguments)
-        except DRIVER_ERRORS as error:
-            raise classify(error) from error
+        async with answer_within(ANSWER_WITHIN_S):
+            return await self._pool.fetchval(query, *arguments)

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from app.errors import ANSWERS, AppError, ErrorAnswer, Words
 from models.errors import MustAct
-
-if TYPE_CHECKING:
-    from models.access import Action
 
 
 class AuthError(AppError):
@@ -61,25 +57,7 @@ class ForgedRequest(AuthError):
 
 
 class NotAllowed(AuthError):
-    """Someone is signed in, and none of their roles lets them do this, whatever it is to be done with.
-
-    Args:
-        action: what they may not do.
-    """
-
-    answer = ErrorAnswer(
-        HTTPStatus.FORBIDDEN,
-        words=Words(
-            "Not yours to do",
-            "None of your roles lets you do this.",
-            "Ask whoever looks after your account, or sign in with another one.",
-        ),
-    )
-
-    def __init__(self, action: Action) -> None:
-        super().__init__(
-            f"None of your roles lets you do this ({action.value}): ask whoever looks after your account."
-        )
+    """Someone is signed in, and may not do what they know to be possible; the message says why not."""
 
 
 class SignInRefused(AuthError):

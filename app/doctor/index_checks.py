@@ -44,6 +44,7 @@ WITHOUT = {
     "export_status_survey_id_idx": "the page of a survey reads all exports there ever were",
     "export_status_owner_idx": "the pages of an owner read all exports there ever were",
     "export_status_outbox_idx": "looking for jobs to send reads all exports there ever were, every second",
+    "survey_shares_address_idx": "the list of surveys reads all that were ever shared",
     "users_owner_idx": "looking an owner up reads all of them",
     "credentials_userid_idx": "looking an owner's pages up reads those of all owners",
     "surveys_survey_name_idx": "looking a survey up reads all of them",

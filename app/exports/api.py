@@ -10,10 +10,12 @@ from app.access import Asks
 from app.exports.events import EVENT_SCHEMA, event_id, progress_events
 from app.exports.representations import Export, ExportRequest
 from app.exports.serving import Serving
+from app.surveys.rows import SurveyKey
 from app.web.metrics import EventStreams
 from app.web.parts import LINKED, PART_MAX, AfterExport, Limit, cut, place_of
 from app.web.problems import responses
 from models.access import Action, Caller
+from models.owners import ADDRESS_MAX
 
 router = APIRouter(prefix="/exports", tags=["exports"], responses=responses(401, 403, 422, 503))
 
@@ -21,8 +23,28 @@ AsksToExport = Annotated[Caller, Depends(Asks(Action.EXPORT_SURVEY))]
 AsksToSee = Annotated[Caller, Depends(Asks(Action.SEE_EXPORT))]
 AsksToUse = Annotated[Caller, Depends(Asks(Action.USE_EXPORT))]
 
+#: Instead of the address of whoever asked; no address is so.
+EVERYBODY = "*"
 SurveyName = Annotated[
     str, Query(min_length=1, max_length=1000, description="The survey's name.", examples=["Baseline"])
+]
+SurveyOwner = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=ADDRESS_MAX,
+        description="The email address of the survey's owner, if that is another, who shared it with you.",
+    ),
+]
+User = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=ADDRESS_MAX,
+        pattern=r"^[^\x00]+$",
+        description="The email address of whoever asked for them, or `*` for everybody; you, if left out. "
+        "What others asked for is told to the roles `compliance` and `admin`, without links.",
+    ),
 ]
 
 
@@ -33,30 +55,39 @@ async def ask_for_an_export(
     caller: AsksToExport,
     services: Serving,
     response: Response,
+    survey_owner: SurveyOwner = None,
 ) -> Export:
-    """Ask for the chat log or the responses of one of your surveys. It is made in the background.
+    """Ask for the chat log or the responses of a survey that is yours, or shared with you.
 
-    The answer is the export as it begins. Follow it by `/exports/{id}/events`, or by asking again.
+    It is made in the background. The answer is the export as it begins. Follow it by `/exports/{id}/events`,
+    or by asking again.
     """
-    row = await services.rows.request(caller.email, survey, asked.export_type, asked.options)
+    key = SurveyKey.of(survey_owner or caller.email, survey)
+    row = await services.rows.request(caller, key, asked.export_type, asked.options)
     response.headers["Location"] = f"/exports/{row.id}"
-    return Export.of(row)
+    return Export.of(row, caller)
 
 
 @router.get("/status", responses=LINKED)
-async def list_your_exports(
+async def list_exports(
     caller: AsksToSee,
     services: Serving,
     response: Response,
     limit: Limit = PART_MAX,
     after: AfterExport = None,
+    user_id: User = None,
 ) -> list[Export]:
     """Return your exports, the one that changed last first; where there are many, in parts.
 
     One that changes meanwhile is at the front again: begin anew to see it.
     """
-    rows = await services.rows.of_owner(caller.email, limit=limit + 1, after=place_of(after))
-    return [Export.of(row) for row in cut(rows, limit, response, "/exports/status")]
+    rows, place = services.rows, place_of(after)
+    if user_id == EVERYBODY:
+        found = await rows.of_all(caller, limit=limit + 1, after=place)
+    else:
+        found = await rows.of_user(caller, user_id or caller.email, limit=limit + 1, after=place)
+    asked = {"user_id": user_id} if user_id else {}
+    return [Export.of(row, caller) for row in cut(found, limit, response, "/exports/status", **asked)]
 
 
 @router.get("/status/survey", responses=LINKED | responses(404))
@@ -67,19 +98,22 @@ async def list_a_surveys_exports(
     response: Response,
     limit: Limit = PART_MAX,
     after: AfterExport = None,
+    survey_owner: SurveyOwner = None,
 ) -> list[Export]:
     """Return your exports of one survey, the one that changed last first; where there are many, in parts.
 
     One that changes meanwhile is at the front again: begin anew to see it.
     """
-    rows = await services.rows.of_survey(caller.email, survey, limit=limit + 1, after=place_of(after))
-    return [Export.of(row) for row in cut(rows, limit, response, "/exports/status/survey", survey=survey)]
+    key = SurveyKey.of(survey_owner or caller.email, survey)
+    rows = await services.rows.of_survey(caller, key, limit=limit + 1, after=place_of(after))
+    asked = {"survey": survey} | ({"survey_owner": survey_owner} if survey_owner else {})
+    return [Export.of(row, caller) for row in cut(rows, limit, response, "/exports/status/survey", **asked)]
 
 
 @router.get("/{export_id:uuid}", responses=responses(404))
 async def look_at_an_export(export_id: UUID, caller: AsksToSee, services: Serving) -> Export:
-    """Return one of your exports."""
-    return Export.of(await services.rows.get(caller.email, export_id))
+    """Return one of your exports; for the roles `compliance` and `admin` anybody's, without its link."""
+    return Export.of(await services.rows.get(caller, export_id), caller)
 
 
 @router.delete("/{export_id:uuid}", responses=responses(404))
@@ -88,13 +122,13 @@ async def cancel_or_remove_an_export(export_id: UUID, caller: AsksToUse, service
 
     The export stays in the list. Doing it again changes nothing.
     """
-    return Export.of(await services.files.remove(caller.email, export_id))
+    return Export.of(await services.files.remove(caller, export_id), caller)
 
 
 @router.post("/{export_id:uuid}/retry", responses=responses(404, 409))
 async def retry_an_export(export_id: UUID, caller: AsksToUse, services: Serving) -> Export:
     """Begin an export again that failed or was cancelled."""
-    return Export.of(await services.rows.retry(caller.email, export_id))
+    return Export.of(await services.rows.retry(caller, export_id), caller)
 
 
 @router.get(
@@ -113,7 +147,7 @@ async def retry_an_export(export_id: UUID, caller: AsksToUse, services: Serving)
 )
 async def download_an_export(export_id: UUID, caller: AsksToUse, services: Serving) -> RedirectResponse:
     """Go to the file, by a link that is signed now."""
-    return RedirectResponse(await services.files.link(caller.email, export_id), status_code=307)
+    return RedirectResponse(await services.files.link(caller, export_id), status_code=307)
 
 
 @router.get(
@@ -137,8 +171,8 @@ async def follow_an_export(
     last_event_id: Annotated[str | None, Header(description="Sent by browsers that connect again.")] = None,
 ) -> Response:
     """Follow the progress of one of your exports as server-sent events."""
-    row = await services.rows.get(caller.email, export_id)
+    row = await services.rows.get(caller, export_id)
     if row.is_final and last_event_id == event_id(row):
         # The one answer after which a browser does not connect again.
         return Response(status_code=204)
-    return progress_events(services.rows, row, streams)
+    return progress_events(row, lambda: services.rows.get(caller, export_id), streams)

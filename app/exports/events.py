@@ -16,12 +16,11 @@ from app.exports.service import NoSuchExport
 from sinks.errors import SinkError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from prometheus_client import Gauge
 
     from app.exports.rows import ExportRow
-    from app.exports.service import ExportRows
 
 #: A row says how far it is about once a second.
 LOOK_EVERY_S = 1.0
@@ -52,17 +51,19 @@ EVENT_SCHEMA = {
 }
 
 
-def progress_events(rows: ExportRows, row: ExportRow, streams: Gauge) -> EventSourceResponse:
+def progress_events(
+    row: ExportRow, look: Callable[[], Awaitable[ExportRow]], streams: Gauge
+) -> EventSourceResponse:
     """Return the stream of an export's progress, beginning with what `row` says.
 
     Args:
-        rows: where to look again.
-        row: the export, as its owner may see it.
+        row: the export.
+        look: looks again, and asks again whether whoever follows it may; raises NoSuchExport if not.
         streams: how many there are.
     """
     stopping = anyio.Event()
     return EventSourceResponse(
-        _counted(_events(rows, row, stopping), streams),
+        _counted(_events(row, look, stopping), streams),
         ping=KEEP_ALIVE_S,
         send_timeout=SEND_WITHIN_S,
         shutdown_event=stopping,
@@ -81,7 +82,9 @@ async def _counted(events: AsyncIterator[ServerSentEvent], streams: Gauge) -> As
             yield event
 
 
-async def _events(rows: ExportRows, row: ExportRow, stopping: anyio.Event) -> AsyncIterator[ServerSentEvent]:
+async def _events(
+    row: ExportRow, look: Callable[[], Awaitable[ExportRow]], stopping: anyio.Event
+) -> AsyncIterator[ServerSentEvent]:
     until = time.monotonic() + STREAM_MAX_S
     told: Progress | None = None
     while True:
@@ -97,7 +100,7 @@ async def _events(rows: ExportRows, row: ExportRow, stopping: anyio.Event) -> As
             await stopping.wait()
             return
         try:
-            row = await rows.get(row.user_id, row.id)
+            row = await look()
         except NoSuchExport:
             return
         except SinkError:

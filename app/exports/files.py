@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from app.exports.rows import ExportRow
     from app.exports.service import ExportRows
+    from models.access import Caller
     from sinks.storage.bucket import ObjectStorage
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class ExportFiles:
     """Gives and removes the files of exports.
 
     Args:
-        rows: the exports, scoped to their owners.
+        rows: the exports, and whether the caller may have them.
         storage: where the files are.
         link_good_for: how long a link works.
         kept_for: how long the storage keeps a file at least, by its lifecycle rule.
@@ -92,17 +93,18 @@ class ExportFiles:
         #: Whether the storage has the object of a key, and until when (monotonic) we take that for true.
         self._seen: dict[str, tuple[bool, float]] = {}
 
-    async def link(self, owner: str, export_id: UUID) -> str:
+    async def link(self, caller: Caller, export_id: UUID) -> str:
         """Return a link to the file, signed now.
 
         Raises:
-            NoSuchExport: the owner has none with this id.
+            NoSuchExport: the caller has none with this id.
+            NotAllowed: it is of a survey that is shared with them no longer.
             NotFinished: there is no file.
             FileGone: there is none any more.
             StorageUnusable: the storage refuses, or has not even the bucket.
             ServiceDown: the storage does not answer.
         """
-        row = await self._rows.get(owner, export_id)
+        row = await self._rows.file_of(caller, export_id)
         if row.removed is not None:
             raise FileGone("The file was removed by its owner: export again.", row)
         if row.status != Status.FINISHED:
@@ -135,19 +137,19 @@ class ExportFiles:
         are_there = await asyncio.gather(*map(self._seems_there, old.values()))
         return gone | {export for export, is_there in zip(old, are_there, strict=True) if not is_there}
 
-    async def remove(self, owner: str, export_id: UUID) -> ExportRow:
+    async def remove(self, caller: Caller, export_id: UUID) -> ExportRow:
         """End the export if it is under way, remove its file if it has one; return it as it is then.
 
         Raises:
-            NoSuchExport: the owner has none with this id.
+            NoSuchExport: the caller has none with this id.
             StorageUnusable: the storage refuses, or has not even the bucket; the file is not noted as gone.
             ServiceDown: the storage does not answer: the file is still there, remove it again.
         """
-        row = await self._rows.cancel(owner, export_id)
+        row = await self._rows.cancel(caller, export_id)
         if row.removed is None and row.object_key is not None:
             with _set_up():
                 await self._storage.delete(row.object_key)
-        return await self._rows.note_removed(owner, export_id) if row.has_file else row
+        return await self._rows.note_removed(caller, export_id) if row.has_file else row
 
     async def _has(self, key: str) -> bool:
         """Ask the storage, and remember what it said."""

@@ -38,6 +38,7 @@ def _record_of(row: asyncpg.Record) -> OutRecord:
     job = ExportJob(
         export_id=row["id"],
         user=row["user_id"],
+        survey_owner=row["survey_owner"],
         survey=row["survey_id"],
         source=Source(row["source"]),
         options=orjson.loads(row["options"]),

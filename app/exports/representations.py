@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from app.exports.rows import COUNT_UP_TO, Counts, ExportRow, Survey
+from models.access import Action, Caller, may
 from models.exports import NO_LINK, ExportOptions, Source, Status
+
+if TYPE_CHECKING:
+    from app.exports.rows import ExportRow
 
 
 class ExportRequest(ExportOptions):
@@ -70,11 +73,15 @@ class Export(Progress):
     """An export: one row of `export_status`."""
 
     updated: datetime = Field(description="When anything of it changed.")
-    user_id: str = Field(description="The owner's email address.")
+    user_id: str = Field(description="The email address of whoever asked for it.")
+    survey_owner: str | None = Field(
+        description="The email address of the survey's owner, if that is another, who shared it."
+    )
     survey_id: str = Field(description="The survey's name.")
     export_link: str = Field(
-        description=f"A link to the file that works for some hours, or `{NO_LINK}`. "
-        "`/exports/{id}/download` makes a new one as long as there is a file."
+        description=f"A link to the file that works for some hours, or `{NO_LINK}`, as it is always where "
+        "somebody else asked for it, or shared the survey. `/exports/{id}/download` makes a new one as long "
+        "as there is a file."
     )
     source: Source | str = Field(description="What is exported; text of their own in rows of other programs.")
     created: datetime = Field(description="When it was asked for.")
@@ -87,36 +94,10 @@ class Export(Progress):
     removed: datetime | None = Field(description="When its owner removed the file.")
 
     @classmethod
-    def of(cls, row: ExportRow) -> Self:
-        """Return how the API shows a row."""
-        return cls.model_validate(row)
-
-
-class SurveyCounts(BaseModel):
-    """How much there is of a survey."""
-
-    chat_log: int = Field(description=f"Messages; {COUNT_UP_TO} stands for as many or more.")
-    responses: int = Field(description=f"Responses; {COUNT_UP_TO} stands for as many or more.")
-
-
-class OwnSurvey(BaseModel):
-    """A survey of the one who asks; its versions and translations are one."""
-
-    survey_name: str = Field(description="What an export asks for.")
-    title: str | None = Field(description="Of the newest version.")
-    shortcodes: list[str]
-    created: datetime = Field(description="When the first version was made.")
-    versions: int
-    counts: SurveyCounts | None = Field(description="Null where counting takes too long.")
-
-    @classmethod
-    def of(cls, survey: Survey, counts: Counts | None) -> Self:
-        """Return how the API shows a survey."""
-        return cls(
-            survey_name=survey.name,
-            title=survey.title,
-            shortcodes=list(survey.shortcodes),
-            created=survey.created,
-            versions=survey.versions,
-            counts=SurveyCounts(chat_log=counts.chat_log, responses=counts.responses) if counts else None,
-        )
+    def of(cls, row: ExportRow, caller: Caller) -> Self:
+        """Return how the API shows a row to the caller, who may see it."""
+        shown = cls.model_validate(row)
+        # A share may be withdrawn, which the link that the row has knows nothing of.
+        if row.survey_owner is None and may(caller, Action.USE_EXPORT, row.thing):
+            return shown
+        return shown.model_copy(update={"export_link": NO_LINK})

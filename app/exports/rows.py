@@ -1,4 +1,4 @@
-"""What rows say of exports and surveys, as their owners know them.
+"""What rows say of exports, as whoever asked for them knows them.
 
 Pure; read and written by `app.exports.service`.
 
@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import orjson
 from pydantic import ValidationError
 
+from app.surveys.rows import SurveyKey
+from app.web.paging import Place
+from models.access import Thing, export_thing
 from models.exports import ExportOptions, Source, Status
 
 if TYPE_CHECKING:
@@ -23,23 +26,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-#: Counts stop here: a page shows "1,000+" rather than wait for a number.
-COUNT_UP_TO = 1000
-
 Known = TypeVar("Known", bound=StrEnum)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where one is in a long list, the latest first: what follows it is the next part.
-
-    Attributes:
-        moment: by which the list is ordered.
-        key: tells it from others of that moment: the id of an export, the name of a survey.
-    """
-
-    moment: datetime
-    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +35,9 @@ class ExportRow:
 
     Attributes:
         id: its own, however often it is tried.
-        user_id: the owner's email address.
-        survey_id: the survey's name. (Both names are those of the system before.)
+        user_id: the email address of whoever asked for it, and owns it.
+        survey_owner: the email address of whose survey it is, where that is another, who shared it.
+        survey_id: the survey's name. (The names of ids are those of the system before.)
         status: how far it is.
         source: what is exported.
         options: what of it, and how it is written; None if they are another version's.
@@ -68,6 +56,7 @@ class ExportRow:
 
     id: UUID
     user_id: str
+    survey_owner: str | None
     survey_id: str
     status: Status | str
     source: Source | str
@@ -110,47 +99,19 @@ class ExportRow:
         return self.status == Status.FINISHED and self.removed is None
 
     @property
-    def place(self) -> Place:
-        """Where it is among its owner's exports, in the order of the last change."""
-        return Place(self.updated, str(self.id))
+    def survey(self) -> SurveyKey:
+        """Of which survey it is."""
+        return SurveyKey.of(self.survey_owner or self.user_id, self.survey_id)
 
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """A survey of an owner: its versions and translations are one, by its name.
-
-    Attributes:
-        name: what it is asked for by.
-        title: of its newest version.
-        shortcodes: of all versions.
-        created: when its first version was made.
-        versions: how many there are.
-    """
-
-    name: str
-    title: str | None
-    shortcodes: tuple[str, ...]
-    created: datetime
-    versions: int
-
-    @classmethod
-    def of(cls, record: asyncpg.Record) -> Self:
-        """Read what `find_surveys` says of one."""
-        codes = tuple(code for code in record["shortcodes"] if code is not None)
-        return cls(record["survey_name"], record["title"], codes, record["created"], record["versions"])
+    @property
+    def thing(self) -> Thing:
+        """What the right to it depends on."""
+        return export_thing(self.user_id, self.survey_id)
 
     @property
     def place(self) -> Place:
-        """Where it is among its owner's surveys."""
-        return Place(self.created, self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How much there is of a survey: exact below `COUNT_UP_TO`, which stands for "as many or more"."""
-
-    chat_log: int
-    responses: int
+        """Where it is in a list of exports, in the order of the last change."""
+        return Place(self.updated, str(self.id))
 
 
 def kept_options(options: ExportOptions) -> str:

@@ -1,15 +1,21 @@
-"""The list of an owner's surveys: how much there is of each, and how its last export went."""
+"""The list of surveys: how much there is of each, how its last export went, and with whom it is shared.
+
+Every write ends in going back to a page, so that loading it again repeats nothing.
+"""
 
 import asyncio
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi.responses import RedirectResponse
 
 from app.access import PageAsks
-from app.exports.rows import COUNT_UP_TO, Counts
-from app.exports.service import ExportRows
 from app.exports.serving import Serving
+from app.surveys.rows import COUNT_UP_TO, Counts, SurveyKey
+from app.surveys.service import CannotShare, Surveys
+from app.surveys.serving import KnownSurveys
 from app.web import addresses
 from app.web.paging import PageNumber, Paging
 from app.web.problems import PageRoute
@@ -23,24 +29,27 @@ COUNTS_WITHIN_S = 0.1
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 AsksToSee = Annotated[Caller, Depends(PageAsks(Action.SEE_SURVEY))]
-
+AsksToShare = Annotated[Caller, Depends(PageAsks(Action.SHARE_SURVEY))]
 Search = Annotated[str, Query(max_length=1000)]
+SurveyName = Annotated[str, Form(min_length=1)]
+Address = Annotated[str, Form(max_length=1000)]
 
 
 @router.get(addresses.SURVEYS)
 async def surveys(
     request: Request,
     caller: AsksToSee,
+    known: KnownSurveys,
     serving: Serving,
     search: Search = "",
     page: PageNumber = 1,
     counted: bool = False,
 ) -> Response:
     """Show the surveys, or those that a search finds; with `counted`, not before they are counted."""
-    rows, search = serving.rows, search.strip()
-    paging = Paging.nearest(page, await rows.count_of_surveys(caller.email, search), size=SURVEYS_A_PAGE)
-    shown = await rows.survey_page_of(caller.email, search, size=SURVEYS_A_PAGE, number=paging.number)
-    names = [survey.name for survey in shown]
+    search = search.strip()
+    paging = Paging.nearest(page, await known.count(caller, search), size=SURVEYS_A_PAGE)
+    shown = await known.page(caller, search, size=SURVEYS_A_PAGE, number=paging.number)
+    keys = [survey.key for survey in shown]
     return render(
         request,
         "surveys/templates/surveys.html",
@@ -48,20 +57,64 @@ async def surveys(
         search=search,
         surveys=shown,
         paging=paging,
-        exports=await rows.latest_of(caller.email, names),
-        counts=await _counts(rows, caller.email, names, wait=counted),
+        exports=await serving.rows.latest_of(caller, keys),
+        counts=await _counts(known, keys, wait=counted),
         count_up_to=COUNT_UP_TO,
     )
 
 
-async def _counts(
-    rows: ExportRows, owner: str, surveys: Sequence[str], *, wait: bool
-) -> dict[str, Counts] | None:
+@router.get(addresses.PEOPLE)
+async def people(
+    request: Request,
+    caller: AsksToShare,
+    known: KnownSurveys,
+    survey_name: Annotated[str, Query(min_length=1)],
+) -> Response:
+    """Show with whom a survey is shared, and how to share it with somebody else."""
+    return await _show_people(request, known, caller, survey_name)
+
+
+@router.post(addresses.PEOPLE)
+async def share(
+    request: Request, caller: AsksToShare, known: KnownSurveys, survey_name: SurveyName, address: Address = ""
+) -> Response:
+    """Share a survey with somebody, or show why that cannot be."""
+    try:
+        await known.share(caller, SurveyKey(caller.email, survey_name), address)
+    except CannotShare as error:
+        return await _show_people(request, known, caller, survey_name, address, str(error))
+    return RedirectResponse(addresses.people(survey_name), HTTPStatus.SEE_OTHER)
+
+
+@router.post(addresses.PEOPLE + "/remove")
+async def unshare(
+    caller: AsksToShare, known: KnownSurveys, survey_name: SurveyName, address: Address
+) -> Response:
+    """Share a survey with somebody no longer."""
+    await known.unshare(caller, SurveyKey(caller.email, survey_name), address)
+    return RedirectResponse(addresses.people(survey_name), HTTPStatus.SEE_OTHER)
+
+
+async def _show_people(
+    request: Request, known: Surveys, caller: Caller, survey: str, address: str = "", error: str = ""
+) -> Response:
+    return render(
+        request,
+        "surveys/templates/people.html",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK,
+        name=survey,
+        shares=await known.shares(caller, SurveyKey(caller.email, survey)),
+        address=address,
+        errors={"address": error} if error else {},
+    )
+
+
+async def _counts(known: Surveys, keys: Sequence[SurveyKey], *, wait: bool) -> dict[SurveyKey, Counts] | None:
     """Return the counts; nothing if they take too long at all, None if they only take long now."""
-    if not surveys:
+    if not keys:
         return {}
     try:
         async with asyncio.timeout(None if wait else COUNTS_WITHIN_S):
-            return await rows.counts_of(owner, surveys)
+            return await known.rows_of(keys)
     except TimeoutError:
         return None

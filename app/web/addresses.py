@@ -1,4 +1,8 @@
-"""Where the pages are. A survey's name travels in the query, since it may hold anything, slashes too."""
+"""Where the pages are.
+
+A survey's name travels in the query, since it may hold anything, slashes too; and with it the address of its
+owner, where that is not whoever looks: there may be two surveys of one name.
+"""
 
 from urllib.parse import urlencode
 
@@ -8,6 +12,7 @@ SIGN_IN = "/sign-in"
 SIGN_IN_BY_PROVIDER = "/sign-in/provider"
 SURVEYS = "/"
 TAB = "/surveys/export"
+PEOPLE = "/surveys/people"
 FORMS = {Source.CHAT_LOG: "/exports/create-chat-log", Source.RESPONSES: "/exports/create-responses"}
 
 
@@ -18,15 +23,31 @@ def surveys(search: str = "", page: int = 1, *, counted: bool = False) -> str:
     return f"{SURVEYS}?{urlencode(query)}" if query else SURVEYS
 
 
-def tab(survey: str, page: int = 1) -> str:
-    """Return the address of a survey's Export tab."""
-    query = {"survey_name": survey} | ({"page": str(page)} if page > 1 else {})
-    return f"{TAB}?{urlencode(query)}"
+def tab(survey: str, page: int = 1, *, owner: str = "") -> str:
+    """Return the address of a survey's Export tab.
+
+    Args:
+        survey: its name.
+        page: of the exports of it.
+        owner: whose it is, if not whoever looks.
+    """
+    return f"{TAB}?{urlencode(_survey(survey, owner) | ({'page': str(page)} if page > 1 else {}))}"
 
 
-def form(source: str, survey: str) -> str:
-    """Return the address of the form by which an export is asked for with options."""
-    return f"{FORMS[Source(source)]}?{urlencode({'survey_name': survey})}"
+def people(survey: str) -> str:
+    """Return the address of the page that shows with whom a survey is shared, by its name."""
+    return f"{PEOPLE}?{urlencode(_survey(survey))}"
+
+
+def form(source: str, survey: str, *, owner: str = "") -> str:
+    """Return the address of the form by which an export is asked for with options.
+
+    Args:
+        source: what is exported.
+        survey: the survey's name.
+        owner: whose it is, if not whoever looks.
+    """
+    return f"{FORMS[Source(source)]}?{urlencode(_survey(survey, owner))}"
 
 
 def sign_in_by_provider(back_to: str) -> str:
@@ -37,3 +58,7 @@ def sign_in_by_provider(back_to: str) -> str:
 def sign_in(back_to: str) -> str:
     """Return the address of the sign-in page that leads on to `back_to`."""
     return f"{SIGN_IN}?{urlencode({'next': back_to})}"
+
+
+def _survey(name: str, owner: str = "") -> dict[str, str]:
+    return {"survey_name": name} | ({"survey_owner": owner} if owner else {})

@@ -1,14 +1,30 @@
-"""Which page of a long list is shown, and which there are. Pure."""
+"""Which page of a long list is shown, and which there are, and from where on it is read. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from fastapi import Query
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 #: The number of a page in an address.
 PageNumber = Annotated[int, Query(ge=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one is in a long list, the latest first: what follows it is the next part.
+
+    Attributes:
+        moment: by which the list is ordered.
+        key: tells it from others of that moment: the id of an export, the name and owner of a survey.
+    """
+
+    moment: datetime
+    key: str
 
 
 @dataclass(frozen=True, slots=True)

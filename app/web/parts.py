@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from fastapi import Query
 
-from app.exports.rows import Place
+from app.web.paging import Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +28,8 @@ AfterExport = Annotated[
     str | None,
     Query(pattern="^[0-9]{1,16}~[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description=_AFTER),
 ]
-#: A name may hold anything but what PostgreSQL cannot hold.
-AfterSurvey = Annotated[str | None, Query(pattern=r"^[0-9]{1,16}~[^\x00]+$", description=_AFTER)]
+#: A name, and on a line of its own its owner; it may hold anything but what PostgreSQL cannot hold.
+AfterSurvey = Annotated[str | None, Query(pattern=r"^[0-9]{1,16}~[^\x00]*\n[^\x00\n]+$", description=_AFTER)]
 
 #: What OpenAPI says of the header.
 LINKED: dict[int | str, dict[str, Any]] = {

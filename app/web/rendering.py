@@ -62,6 +62,7 @@ _ENVIRONMENT.filters |= {
 _ENVIRONMENT.globals |= {
     "ages": words.AGES,
     "form_url": addresses.form,
+    "people_url": addresses.people,
     "provider_url": addresses.sign_in_by_provider,
     "static": address_of,
     "surveys_url": addresses.surveys,

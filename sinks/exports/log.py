@@ -41,14 +41,16 @@ class JobRow:
     """What a worker has to know of a job's row.
 
     Attributes:
-        owner: the email address of whoever asked for it.
-        survey: the name of the survey.
+        user: the email address of whoever asked for it.
+        owner: the email address of whose survey it is.
+        survey: its name.
         source: what is exported.
         status: how far it is; text, because others write it as well.
         removed: whether its owner has thrown it away.
         leased: whether a worker is at it, this one or another.
     """
 
+    user: str
     owner: str
     survey: str
     source: str

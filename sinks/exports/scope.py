@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from models.access import Action, Caller, may, survey_thing
 from models.errors import ChatlogError, MustAct
+from models.owners import owner_address
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ _SQL = statements("export_data")
 _SURVEYIDS = _SQL.export_surveyids
 _ERAS = _SQL.export_eras
 _UNSENT = _SQL.export_unsent
+_SHARES = statements("surveys").find_shares
 
 
 class ExportImpossible(ChatlogError):
@@ -32,6 +35,10 @@ class ExportImpossible(ChatlogError):
 
 class NoSurveyToExport(ExportImpossible):
     """The owner has no survey of that name; another owner may."""
+
+
+class NotShared(ExportImpossible):
+    """Whoever asked may not export the survey, or may no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +73,25 @@ class Scope:
     unsent: tuple[tuple[str, str], ...] = ()
 
 
-async def scope_of(connection: asyncpg.Connection[asyncpg.Record], owner: str, survey: str) -> Scope:
-    """Return what belongs to a survey.
+async def scope_of(
+    connection: asyncpg.Connection[asyncpg.Record], owner: str, survey: str, asked_by: str
+) -> Scope:
+    """Return what belongs to a survey, if it may be exported for who asked, now: a share may be withdrawn.
 
     Args:
         connection: of a role that may read `users`, `surveys` and whose page is whose.
         owner: the email address, however it is written (`models.owners`).
         survey: its name; all versions and translations have the same.
+        asked_by: the email address of whoever gets it.
 
     Raises:
+        NotShared: it is neither theirs nor shared with them.
         NoSurveyToExport: this owner has none of that name.
     """
+    shared_with = {row["address"] for row in await connection.fetch(_SHARES, owner, survey)}
+    caller = Caller(owner_address(asked_by))
+    if not may(caller, Action.EXPORT_SURVEY, survey_thing(owner, survey, shared_with)):
+        raise NotShared(f"The survey is not shared with you, or no longer: ask its owner, {owner}")
     surveyids = [row["id"] for row in await connection.fetch(_SURVEYIDS, owner, survey)]
     if not surveyids:
         raise NoSurveyToExport(

@@ -18,7 +18,7 @@ from sinks.exports.connection import enable_keepalive, mapped_errors, snapshot
 from sinks.exports.copy import Copy, Written, header_of
 from sinks.exports.formats import content_type_of, encoder_of
 from sinks.exports.query import TooManyQuestions, counting, query_of
-from sinks.exports.scope import ExportImpossible, NoSurveyToExport, scope_of
+from sinks.exports.scope import ExportImpossible, NoSurveyToExport, NotShared, scope_of
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ExportImpossible",
     "NoSurveyToExport",
+    "NotShared",
     "TooManyQuestions",
     "WantedExport",
     "Written",
@@ -57,12 +58,14 @@ class WantedExport:
         survey: its name.
         source: what of it.
         options: how it is written.
+        asked_by: the email address of whoever gets it; None if that is the owner.
     """
 
     owner: str
     survey: str
     source: Source
     options: ExportOptions
+    asked_by: str | None = None
 
 
 async def estimate(connection: Connection, export: WantedExport) -> int:
@@ -73,12 +76,13 @@ async def estimate(connection: Connection, export: WantedExport) -> int:
         export: of what.
 
     Raises:
+        NotShared: whoever asked may not have it.
         NoSurveyToExport: the owner has none of that name.
         ServiceDown, CannotGoOn: PostgreSQL failed.
     """
     async with snapshot(connection, _READING):
         with mapped_errors():
-            scope = await scope_of(connection, export.owner, export.survey)
+            scope = await scope_of(connection, export.owner, export.survey, export.asked_by or export.owner)
             query = counting(scope, export.source, export.options)
             try:
                 async with connection.transaction():
@@ -114,7 +118,7 @@ async def write_export(
     enable_keepalive(connection)
     async with snapshot(connection, _WALKING if export.source is Source.CHAT_LOG else _READING):
         with mapped_errors():
-            scope = await scope_of(connection, export.owner, export.survey)
+            scope = await scope_of(connection, export.owner, export.survey, export.asked_by or export.owner)
             query = await query_of(connection, scope, export.source, export.options)
             header = await header_of(connection, query.columns, export.options)
         encoder = encoder_of(query.columns, export.options, header)

@@ -1,9 +1,11 @@
 -- The rows of export jobs. A worker claims one by a lease, keeps it and ends it, and only changes what is under
--- its token; the API asks for exports, and knows those of the owner who asks.
+-- its token; the API asks for exports, and knows those of whoever asks. A survey is known by its owner and its name,
+-- and is of whoever asked, unless the row names another owner, who shared it.
 
 -- name: look_at_export
 -- How a job is: whose it is, how far it is, and whether somebody works on it.
-SELECT user_id, survey_id, source, status, removed IS NOT NULL AS removed,
+SELECT user_id, coalesce(survey_owner, user_id) AS survey_owner, survey_id, source, status,
+       removed IS NOT NULL AS removed,
        coalesce(lease_token IS NOT NULL AND lease_until >= now(), false) AS leased
 FROM export_status
 WHERE id = $1;
@@ -48,59 +50,81 @@ SET status = 'Started', lease_token = NULL, lease_until = NULL, rows_done = 0, b
 WHERE id = $1 AND lease_token = $2;
 
 -- name: insert_export
--- Ask for an export: a row only if the survey is the owner's, and the very same was not asked for within $5: one
--- that is over by then may well be wanted again, if it was not within a second. `published` NULL is the outbox: the
--- row's job is not in Kafka yet. (The column's default is for rows of others, who send their jobs themselves.)
-INSERT INTO export_status (user_id, survey_id, status, export_link, source, options, published)
-SELECT $1::varchar, $2::varchar, 'Started', 'Not Found', $3::varchar, $4::jsonb, NULL
+-- Ask for an export of the survey $3 of the owner $2: a row only if there is one, and if $1 did not ask for the very
+-- same within $6: one that is over by then may well be wanted again, if it was not within a second. `published` NULL is
+-- the outbox: the row's job is not in Kafka yet. (The column's default is for rows of others, who send their jobs
+-- themselves.)
+INSERT INTO export_status (user_id, survey_owner, survey_id, status, export_link, source, options, published)
+SELECT $1::varchar, CASE WHEN owner_address($2) <> owner_address($1) THEN owner_address($2) END, $3::varchar,
+       'Started', 'Not Found', $4::varchar, $5::jsonb, NULL
 WHERE EXISTS (
     SELECT FROM surveys JOIN users ON users.id = surveys.userid
-    WHERE owner_address(users.email) = owner_address($1) AND surveys.survey_name = $2
+    WHERE owner_address(users.email) = owner_address($2) AND surveys.survey_name = $3
 ) AND NOT EXISTS (
     SELECT FROM export_status
-    WHERE owner_address(user_id) = owner_address($1) AND survey_id = $2 AND source = $3 AND options = $4
+    WHERE owner_address(user_id) = owner_address($1)
+      AND owner_address(coalesce(survey_owner, user_id)) = owner_address($2) AND survey_id = $3
+      AND source = $4 AND options = $5
       -- Not now(): this may have waited since then for the one that it is to find.
       AND clock_timestamp() - created
-          < CASE WHEN status IN ('Finished', 'Failed') THEN least($5, interval '1 second') ELSE $5::interval END
+          < CASE WHEN status IN ('Finished', 'Failed') THEN least($6, interval '1 second') ELSE $6::interval END
 )
 RETURNING *;
 
 -- name: queue_requests
--- Requests of one owner for one survey go one after the other, whichever processes they came to, until each
+-- Requests of one caller for one survey go one after the other, whichever processes they came to, until each
 -- transaction ends: what asks next sees the row of the one before. A process that freezes in between lets go, too.
 SELECT set_config('idle_in_transaction_session_timeout', '15s', true),
-       pg_advisory_xact_lock(hashtextextended($1 || E'\n' || $2, 0));
+       pg_advisory_xact_lock(hashtextextended($1 || E'\n' || $2 || E'\n' || $3, 0));
 
 -- name: find_export
--- One of the owner's exports.
-SELECT * FROM export_status WHERE id = $2 AND owner_address(user_id) = owner_address($1);
+-- An export. Whoever asks has to be asked whether they may see it.
+SELECT * FROM export_status WHERE id = $1;
 
 -- name: find_exports
--- Some of the owner's exports, the one that changed last first; of one survey, unless $2 is NULL; what follows
--- the place ($3, $4) in that order, unless $3 is NULL. Rows of the system before may lack `updated`.
+-- Some of those that $1 asked for, the one that changed last first; of the survey ($2, $3), unless $3 is NULL; of
+-- surveys with the names $4, unless it is NULL; what follows the place ($5, $6) in that order, unless $5 is NULL. Rows
+-- of the system before may lack `updated`.
 SELECT * FROM export_status
-WHERE owner_address(user_id) = owner_address($1) AND ($2::varchar IS NULL OR survey_id = $2)
-  AND ($3::timestamptz IS NULL OR (coalesce(updated, created), id) < ($3, $4::uuid))
+WHERE owner_address(user_id) = owner_address($1)
+  AND ($3::varchar IS NULL
+       OR (survey_id = $3 AND owner_address(coalesce(survey_owner, user_id)) = owner_address($2)))
+  AND ($4::varchar[] IS NULL OR survey_id = ANY ($4))
+  AND ($5::timestamptz IS NULL OR (coalesce(updated, created), id) < ($5, $6::uuid))
 ORDER BY coalesce(updated, created) DESC, id DESC
-LIMIT $5;
+LIMIT $7;
+
+-- name: find_exports_of_all
+-- Some of those that anybody asked for, in the order of `find_exports`; of surveys with the names $1, unless it is
+-- NULL; what follows the place ($2, $3), unless $2 is NULL.
+SELECT * FROM export_status
+WHERE ($1::varchar[] IS NULL OR survey_id = ANY ($1))
+  AND ($2::timestamptz IS NULL OR (coalesce(updated, created), id) < ($2, $3::uuid))
+ORDER BY coalesce(updated, created) DESC, id DESC
+LIMIT $4;
 
 -- name: find_export_page
--- A page of the owner's exports of a survey, the newest first.
+-- A page of those that $1 asked for of the survey $3 of the owner $2, the newest first.
 SELECT * FROM export_status
-WHERE owner_address(user_id) = owner_address($1) AND survey_id = $2
+WHERE owner_address(user_id) = owner_address($1)
+  AND owner_address(coalesce(survey_owner, user_id)) = owner_address($2) AND survey_id = $3
 ORDER BY created DESC, id DESC
-LIMIT $3 OFFSET $4;
+LIMIT $4 OFFSET $5;
 
 -- name: find_latest_exports
--- The newest of the owner's exports of each survey whose name is among $2.
-SELECT DISTINCT ON (survey_id) *
+-- The newest of those that $1 asked for, of each survey by owners $2 and names $3.
+SELECT DISTINCT ON (owner_address(coalesce(survey_owner, user_id)), survey_id) *
 FROM export_status
-WHERE owner_address(user_id) = owner_address($1) AND survey_id = ANY ($2::varchar[])
-ORDER BY survey_id, created DESC, id DESC;
+WHERE owner_address(user_id) = owner_address($1) AND survey_id = ANY ($3::varchar[])
+  AND (owner_address(coalesce(survey_owner, user_id)), survey_id)
+      IN (SELECT owner, survey_name FROM unnest($2::varchar[], $3::varchar[]) AS named (owner, survey_name))
+ORDER BY owner_address(coalesce(survey_owner, user_id)), survey_id, created DESC, id DESC;
 
 -- name: count_exports
--- How many exports of a survey the owner has.
-SELECT count(*) FROM export_status WHERE owner_address(user_id) = owner_address($1) AND survey_id = $2;
+-- How many $1 asked for of the survey $3 of the owner $2.
+SELECT count(*) FROM export_status
+WHERE owner_address(user_id) = owner_address($1)
+  AND owner_address(coalesce(survey_owner, user_id)) = owner_address($2) AND survey_id = $3;
 
 -- name: cancel_export
 -- End an export that is not over. Its worker finds its lease gone, and stops without a trace.
@@ -128,7 +152,7 @@ RETURNING *;
 -- name: take_unpublished
 -- Exports whose job is not in Kafka yet, oldest first. Locked until they are marked: a worker that takes the
 -- job at once, or an owner who cancels, waits for that; another process leaves them out.
-SELECT id, user_id, survey_id, source, options
+SELECT id, user_id, survey_owner, survey_id, source, options
 FROM export_status
 WHERE published IS NULL AND status = 'Started' AND removed IS NULL
 ORDER BY created

@@ -1,4 +1,5 @@
--- Surveys and whose page is whose: all of them for whoever stores entries, and an owner's for its pages.
+-- Surveys, with whom they are shared, and whose page is whose: all of them for whoever stores entries, and those that
+-- the caller may see for the API and its pages.
 
 -- name: read_pages
 -- Which owner has which page. These columns and no others: `details` holds secrets, and nobody of ours may
@@ -18,62 +19,148 @@ FROM surveys
 WHERE userid IS NOT NULL AND shortcode IS NOT NULL AND isfinite(created);
 
 -- name: find_surveys
--- Some of the owner's surveys, the newest first: the versions and translations of a survey share its name, and its
--- title is that of the newest. Of one name, unless $2 is NULL; with $3 in their name or a shortcode; what follows the
--- place ($4, $5) in that order, unless $4 is NULL. $6 at most, after leaving out $7.
-SELECT surveys.survey_name,
+-- Some of the surveys that are the caller's or shared with them, the newest first: the versions and translations of a
+-- survey share its owner and name, and its title is that of the newest. With $2 in their name or a shortcode; of the
+-- names $3, unless it is NULL; what follows the place ($4, $5, $6) in that order, unless $4 is NULL. $7 at most, after
+-- leaving out $8.
+WITH reachable AS (
+    SELECT id AS userid, owner_address(email) AS owner, NULL::varchar AS only_name
+    FROM users
+    WHERE owner_address(email) = owner_address($1)
+    UNION ALL
+    SELECT users.id, share.owner, share.survey_name
+    FROM survey_shares AS share JOIN users ON owner_address(users.email) = share.owner
+    WHERE share.address = owner_address($1)
+)
+SELECT reachable.owner,
+       surveys.survey_name,
        (array_agg(surveys.title ORDER BY surveys.created DESC))[1] AS title,
        array_agg(DISTINCT surveys.shortcode ORDER BY surveys.shortcode) AS shortcodes,
        min(surveys.created) AS created,
-       count(*) AS versions
-FROM surveys JOIN users ON users.id = surveys.userid
-WHERE owner_address(users.email) = owner_address($1) AND surveys.survey_name IS NOT NULL
-  AND ($2::varchar IS NULL OR surveys.survey_name = $2)
-GROUP BY surveys.survey_name
-HAVING bool_or(strpos(lower(concat_ws(E'\n', surveys.survey_name, surveys.shortcode)), lower($3::varchar)) > 0)
+       count(*) AS versions,
+       ARRAY(
+           SELECT share.address
+           FROM survey_shares AS share
+           WHERE share.owner = reachable.owner AND share.survey_name = surveys.survey_name
+           ORDER BY share.shared, share.address
+       ) AS shared_with
+FROM reachable
+JOIN surveys
+    ON surveys.userid = reachable.userid
+   AND (reachable.only_name IS NULL OR surveys.survey_name = reachable.only_name)
+WHERE surveys.survey_name IS NOT NULL AND ($3::varchar[] IS NULL OR surveys.survey_name = ANY ($3))
+GROUP BY reachable.owner, surveys.survey_name
+HAVING bool_or(strpos(lower(concat_ws(E'\n', surveys.survey_name, surveys.shortcode)), lower($2::varchar)) > 0)
    AND ($4::timestamptz IS NULL OR min(surveys.created) < $4
-        OR (min(surveys.created) = $4 AND surveys.survey_name > $5::varchar))
-ORDER BY min(surveys.created) DESC, surveys.survey_name
-LIMIT $6 OFFSET $7;
+        OR (min(surveys.created) = $4 AND (surveys.survey_name, reachable.owner) > ($5::varchar, $6::varchar)))
+ORDER BY min(surveys.created) DESC, surveys.survey_name, reachable.owner
+LIMIT $7 OFFSET $8;
 
 -- name: count_surveys
--- How many surveys the owner has with $2 in their name or a shortcode; every one has the empty text.
-SELECT count(DISTINCT surveys.survey_name)
-FROM surveys JOIN users ON users.id = surveys.userid
-WHERE owner_address(users.email) = owner_address($1)
+-- How many surveys that are the caller's or shared with them have $2 in their name or a shortcode (every one has the
+-- empty text), of the names $3, unless it is NULL.
+WITH reachable AS (
+    SELECT id AS userid, owner_address(email) AS owner, NULL::varchar AS only_name
+    FROM users
+    WHERE owner_address(email) = owner_address($1)
+    UNION ALL
+    SELECT users.id, share.owner, share.survey_name
+    FROM survey_shares AS share JOIN users ON owner_address(users.email) = share.owner
+    WHERE share.address = owner_address($1)
+)
+SELECT count(DISTINCT (reachable.owner, surveys.survey_name))
+FROM reachable
+JOIN surveys
+    ON surveys.userid = reachable.userid
+   AND (reachable.only_name IS NULL OR surveys.survey_name = reachable.only_name)
+WHERE ($3::varchar[] IS NULL OR surveys.survey_name = ANY ($3))
   AND strpos(lower(concat_ws(E'\n', surveys.survey_name, surveys.shortcode)), lower($2::varchar)) > 0;
 
+-- name: find_surveys_of
+-- The surveys of the owner $1, or of all unless it is given, by the name $2, or by any. Whoever asks has to be asked
+-- whether they may see each.
+WITH owners AS (
+    SELECT id AS userid, owner_address(email) AS owner
+    FROM users
+    WHERE $1::varchar IS NULL OR owner_address(email) = owner_address($1)
+)
+SELECT owners.owner,
+       surveys.survey_name,
+       (array_agg(surveys.title ORDER BY surveys.created DESC))[1] AS title,
+       array_agg(DISTINCT surveys.shortcode ORDER BY surveys.shortcode) AS shortcodes,
+       min(surveys.created) AS created,
+       count(*) AS versions,
+       ARRAY(
+           SELECT share.address
+           FROM survey_shares AS share
+           WHERE share.owner = owners.owner AND share.survey_name = surveys.survey_name
+           ORDER BY share.shared, share.address
+       ) AS shared_with
+FROM owners JOIN surveys ON surveys.userid = owners.userid
+WHERE surveys.survey_name IS NOT NULL AND ($2::varchar IS NULL OR surveys.survey_name = $2)
+GROUP BY owners.owner, surveys.survey_name
+ORDER BY owners.owner, min(surveys.created) DESC, surveys.survey_name;
+
+-- name: find_shares
+-- With whom the survey $2 of the owner $1 is shared, the first one first.
+SELECT address, shared_by, shared
+FROM survey_shares
+WHERE owner = owner_address($1) AND survey_name = $2
+ORDER BY shared, address;
+
+-- name: share_survey
+-- Share the survey $2 of the owner $1 with $3, as $4 wants. Shared already, it stays as it was.
+INSERT INTO survey_shares (owner, survey_name, address, shared_by)
+VALUES (owner_address($1), $2, owner_address($3), owner_address($4))
+ON CONFLICT DO NOTHING;
+
+-- name: unshare_survey
+-- Share it no longer.
+DELETE FROM survey_shares
+WHERE owner = owner_address($1) AND survey_name = $2 AND address = owner_address($3);
+
 -- name: count_survey_rows
--- How much there is of each of the owner's surveys whose name is among $2, up to $3: no more is read than that,
--- whatever there is.
-WITH mine AS (
-    SELECT surveys.survey_name,
+-- How much there is of each of these surveys, by owners $1 and names $2, up to $3: no more is read than that, whatever
+-- there is.
+WITH wanted AS (
+    SELECT owner, survey_name FROM unnest($1::varchar[], $2::varchar[]) AS named (owner, survey_name)
+),
+owners AS (
+    SELECT users.id, owner_address(users.email) AS owner
+    FROM users
+    WHERE owner_address(users.email) IN (SELECT owner FROM wanted)
+),
+named AS (
+    SELECT wanted.owner, wanted.survey_name,
            array_agg(surveys.id) AS ids,
            array_agg(DISTINCT surveys.shortcode) AS shortcodes
-    FROM surveys JOIN users ON users.id = surveys.userid
-    WHERE owner_address(users.email) = owner_address($1) AND surveys.survey_name = ANY ($2::varchar[])
-    GROUP BY surveys.survey_name
+    FROM wanted
+    JOIN owners ON owners.owner = wanted.owner
+    JOIN surveys ON surveys.userid = owners.id AND surveys.survey_name = wanted.survey_name
+    GROUP BY wanted.owner, wanted.survey_name
 ),
 pages AS (
-    SELECT array_agg(credentials.facebook_page_id) AS ids
-    FROM credentials JOIN users ON users.id = credentials.userid
-    WHERE owner_address(users.email) = owner_address($1) AND credentials.entity = 'facebook_page'
+    SELECT owners.owner, array_agg(credentials.facebook_page_id) AS ids
+    FROM owners JOIN credentials ON credentials.userid = owners.id
+    WHERE credentials.entity = 'facebook_page'
+    GROUP BY owners.owner
 )
-SELECT mine.survey_name,
+SELECT named.owner,
+       named.survey_name,
        least($3, (
            SELECT count(*)
-           FROM (SELECT FROM chat_log WHERE surveyid = ANY (mine.ids) LIMIT $3) AS known
+           FROM (SELECT FROM chat_log WHERE surveyid = ANY (named.ids) LIMIT $3) AS known
        ) + (
            -- As the export reads them: of a page of the owner's, since others may use the same shortcode.
            SELECT count(*)
            FROM (
                SELECT FROM chat_log
-               WHERE surveyid IS NULL AND shortcode = ANY (mine.shortcodes) AND pageid = ANY (pages.ids)
+               WHERE surveyid IS NULL AND shortcode = ANY (named.shortcodes) AND pageid = ANY (pages.ids)
                LIMIT $3
            ) AS unknown
        )) AS chat_log,
        (
            SELECT count(*)
-           FROM (SELECT FROM responses WHERE surveyid = ANY (mine.ids) LIMIT $3) AS answers
+           FROM (SELECT FROM responses WHERE surveyid = ANY (named.ids) LIMIT $3) AS answers
        ) AS responses
-FROM mine CROSS JOIN pages;
+FROM named LEFT JOIN pages ON pages.owner = named.owner;

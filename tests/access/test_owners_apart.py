@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import pytest
 from fastapi.routing import iter_route_contexts
 
+from models.access import Caller, Role
 from models.exports import owner_hash
 from tests.site.fixtures import client_of, running
 from tests.site.owners import ANA, BEN, OF_BEN, add_export, bearer, fetch_value, row_of
@@ -71,7 +73,7 @@ async def test_no_route_lets_an_owner_at_anothers_export(system: Settings) -> No
             for export in theirs:
                 address = path.replace(":uuid", "").format(export_id=export)
                 # Whose it is cannot be said by whoever asks, either.
-                address += f"?user={BEN}&user_id={BEN}&email={BEN}&owner={BEN}"
+                address += f"?user={BEN}&user_id={BEN}&email={BEN}&owner={BEN}&survey_owner={BEN}"
                 for method in METHODS:
                     answers += [
                         await client.request(method, address, **as_page),
@@ -83,14 +85,59 @@ async def test_no_route_lets_an_owner_at_anothers_export(system: Settings) -> No
     assert [await row_of(system, export) for export in theirs] == before
 
 
+@pytest.mark.parametrize(
+    "caller",
+    [
+        pytest.param(Caller(BEN, "acme", frozenset(Role)), id="of another tenant, with every role"),
+        pytest.param(Caller(BEN, scope=frozenset({"survey:Other", "learner:7"})), id="narrowed to others"),
+    ],
+)
+async def test_no_route_lets_the_same_address_of_another_tenant_or_scope_at_it(
+    system: Settings, caller: Caller
+) -> None:
+    theirs = await add_export(system, BEN, survey_id=OF_BEN, status="Failed", reason=SECRET)
+    before = await row_of(system, theirs)
+    names = {"survey": OF_BEN, "survey_name": OF_BEN, "address": "friend@example.org"}
+    answers = []
+    async with running(system) as app, client_of(app) as client:
+        visitor = Visitor(client, system)
+        await visitor.sign_in(caller=caller)
+        form = {"csrf_token": await visitor.csrf_token(), **names, **FORM}
+        paths = [path for path in paths_of(app) if path not in OF_ALL_SURVEYS]
+        for path in paths:
+            address = path.replace(":uuid", "").replace(":path", "").format(export_id=theirs, name="none")
+            for method in METHODS:
+                body: dict[str, Any] = {"params": names, "json": {"export_type": "responses"}}
+                answers += [
+                    await client.request(method, address, params=names, data=form),
+                    await client.request(method, address, **body, headers=bearer(system, caller)),
+                ]
+        of_all = [
+            await client.get(address, headers=bearer(system, caller))
+            for address in ("/surveys", "/exports/status", "/exports/status?user_id=*")
+        ]
+
+    told = [
+        f"{answer.request.method} {answer.request.url}: {answer.status_code}"
+        for answer in answers
+        if answer.status_code not in REFUSALS or SECRET in answer.text
+    ]
+    assert told == []
+    assert [answer.text for answer in of_all[:2]] == ["[]", "[]"]
+    assert of_all[2].status_code == 403 or of_all[2].text == "[]"
+    assert await row_of(system, theirs) == before
+    assert await fetch_value(system, "SELECT count(*) FROM survey_shares") == 0
+    assert await fetch_value(system, "SELECT count(*) FROM export_status") == 1
+
+
 async def test_no_route_lets_an_owner_at_anothers_survey(system: Settings) -> None:
     await add_export(system, BEN, survey_id=OF_BEN, status="Failed", reason=SECRET)
-    names = {"survey": OF_BEN, "survey_name": OF_BEN, "owner": BEN, "user_id": BEN}
+    names = {"survey": OF_BEN, "survey_name": OF_BEN, "survey_owner": BEN, "owner": BEN, "user_id": BEN}
     answers = []
     async with running(system) as app, client_of(app) as client:
         ana = Visitor(client, system)
         await ana.sign_in()
-        form = {"csrf_token": await ana.csrf_token(), "survey_name": OF_BEN, **FORM}
+        form = {"csrf_token": await ana.csrf_token(), **names, "address": "friend@example.org", **FORM}
         body = {"export_type": "responses"}
         paths = [path for path in paths_of(app) if "{" not in path and path not in OF_ALL_SURVEYS]
         for path in paths:
@@ -99,9 +146,9 @@ async def test_no_route_lets_an_owner_at_anothers_survey(system: Settings) -> No
                     await client.request(method, path, params=names, data=form),
                     await client.request(method, path, params=names, json=body, headers=bearer(system, ANA)),
                 ]
-        for path in ("/exports/status", "/surveys"):
+        for path, status in (("/exports/status", 403), ("/surveys", 200)):
             of_all = await client.get(path, params=names, headers=bearer(system, ANA))
-            assert (of_all.status_code, BEN in of_all.text, OF_BEN in of_all.text) == (200, False, False)
+            assert (of_all.status_code, BEN in of_all.text, OF_BEN in of_all.text) == (status, False, False)
 
     assert len(paths) >= 5
     assert_nothing_is_told(answers, len(paths))

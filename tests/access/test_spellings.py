@@ -84,7 +84,7 @@ async def test_two_rows_of_users_with_one_address_are_one_owner(
         connection = await connect(system.database)
         try:
             # One page and one shortcode of two rows: one owner's, so nothing of it is in doubt.
-            scope = await scope_of(connection, written, "Second")
+            scope = await scope_of(connection, written, "Second", written)
         finally:
             await connection.close()
         assert [era.pages for era in scope.eras] == [("p1",)]
@@ -106,7 +106,7 @@ async def test_who_only_looks_alike_sees_nothing(
         connection = await connect(system.database)
         try:
             with pytest.raises(NoSurveyToExport):
-                await scope_of(connection, ours, f"of {theirs}")
+                await scope_of(connection, ours, f"of {theirs}", ours)
         finally:
             await connection.close()
 

@@ -24,6 +24,7 @@ def row(number: int = 0, **changes: Any) -> ExportRow:
         "status": Status.STARTED,
         "source": Source.CHAT_LOG,
         "options": ExportOptions(),
+        "survey_owner": None,
         "export_link": NO_LINK,
         "reason": None,
         "rows_done": 0,

@@ -19,11 +19,13 @@ PARTS = {
     "chatlog_exporter": [
         *(f"exports.{what}_export" for what in ("look_at", "claim", "extend", "finish", "fail", "release")),
         "export_data.*",
+        "surveys.find_shares",
     ],
     "chatlog_api": [
         "exports.*",
         "surveys.find_*",
         "surveys.count_*",
+        "surveys.*share_survey",
         "outbox.*",
         "sessions.*",
     ],

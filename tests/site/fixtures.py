@@ -7,9 +7,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.exports import service as exports
 from app.settings import Settings
 from app.site import create_app
+from app.surveys import service as surveys
 from sinks.storage.bucket import BucketSettings
 from tests.services import storage_overrides
 from tests.site.owners import add_surveys
@@ -68,7 +68,7 @@ async def client(system: Settings) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def _counts_take_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no count be left out because this machine is slow."""
-    monkeypatch.setattr(exports, "COUNT_WITHIN_MS", 60_000)
+    monkeypatch.setattr(surveys, "COUNT_WITHIN_MS", 60_000)
 
 
 @asynccontextmanager

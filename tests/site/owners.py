@@ -54,6 +54,28 @@ async def add_export(settings: Settings, owner: str, **columns: Any) -> UUID:
     return found
 
 
+async def share(settings: Settings, owner: str, survey: str, address: str) -> None:
+    """Share a survey as its owner does."""
+    await execute(
+        settings,
+        "INSERT INTO survey_shares (owner, survey_name, address, shared_by) VALUES ($1, $2, $3, $1)",
+        owner,
+        survey,
+        address,
+    )
+
+
+async def unshare(settings: Settings, owner: str, survey: str, address: str) -> None:
+    """Share a survey no longer."""
+    await execute(
+        settings,
+        "DELETE FROM survey_shares WHERE owner = $1 AND survey_name = $2 AND address = $3",
+        owner,
+        survey,
+        address,
+    )
+
+
 async def update_export(settings: Settings, export_id: UUID | str, **columns: Any) -> None:
     """Do to a row what the export agent does."""
     changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(columns, start=2))
@@ -87,6 +109,7 @@ async def fetch_value(settings: Settings, statement: str, *arguments: object) ->
         await connection.close()
 
 
-def bearer(settings: Settings, email: str = ANA) -> dict[str, str]:
-    """Return the headers of a request of this owner's program."""
-    return {"Authorization": f"Bearer {mint(settings.api, Caller(email), timedelta(hours=1))}"}
+def bearer(settings: Settings, caller: str | Caller = ANA) -> dict[str, str]:
+    """Return the headers of a request of this caller's program, or of this owner's."""
+    caller = Caller(caller) if isinstance(caller, str) else caller
+    return {"Authorization": f"Bearer {mint(settings.api, caller, timedelta(hours=1))}"}

@@ -36,18 +36,20 @@ class Visitor:
     client: httpx.AsyncClient
     settings: Settings
 
-    async def sign_in(self, email: str = ANA, back_to: str = "/") -> httpx.Response:
-        token = mint(self.settings.api, Caller(email), timedelta(hours=1))
+    async def sign_in(
+        self, email: str = ANA, back_to: str = "/", caller: Caller | None = None
+    ) -> httpx.Response:
+        token = mint(self.settings.api, caller or Caller(email), timedelta(hours=1))
         return await self.post("/sign-in", token=token, next=back_to)
 
     async def get(self, address: str, **headers: str) -> httpx.Response:
         return await self.client.get(address, headers=HEADERS | headers)
 
-    async def post(self, address: str, **fields: str) -> httpx.Response:
+    async def post(self, address: str, /, **fields: str) -> httpx.Response:
         """Send a form as it is, without what its page would have added."""
         return await self.client.post(address, data=fields, headers=HEADERS)
 
-    async def submit(self, address: str, **fields: str) -> httpx.Response:
+    async def submit(self, address: str, /, **fields: str) -> httpx.Response:
         """Send a form of a page, which carries its CSRF token."""
         return await self.post(address, csrf_token=await self.csrf_token(), **fields)
 

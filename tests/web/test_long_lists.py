@@ -214,7 +214,7 @@ async def test_a_few_surveys_are_one_part_without_a_search_and_those_of_another_
 ) -> None:
     visitor = Visitor(client, system)
     await visitor.sign_in()
-    place_of_another = urlencode({"after": f"9999999999999999~{OF_BEN}"})
+    place_of_another = urlencode({"after": f"9999999999999999~{OF_BEN}\n{BEN}"})
 
     answers = [
         await client.get(address, headers=bearer(system))

@@ -20,8 +20,9 @@ from app.access import (
 )
 from app.errors import answer_of
 from app.exports.files import FileGone, NotFinished, StorageUnusable
-from app.exports.service import NoSuchExport, NoSuchSurvey, NotFailed
+from app.exports.service import NoSuchExport, NotFailed
 from app.site import create_app
+from app.surveys.service import CannotShare, NoSuchSurvey
 from app.web.problems import PageRoute
 from models.errors import ChatlogError
 from sinks.errors import CannotGoOn, ServiceDown
@@ -42,6 +43,7 @@ PROMISED = {
     NotFailed: 409,
     NotFinished: 409,
     FileGone: 410,
+    CannotShare: 422,
     KeysUnavailable: 503,
     ProviderUnavailable: 503,
     StorageUnusable: 503,

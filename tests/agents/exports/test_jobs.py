@@ -56,6 +56,8 @@ QUICK = Pace(progress_s=0.02, heartbeat_s=0.2, margin_s=0.2)
 LONG_S, BRIEF_S = 600.0, 3.0
 #: Rows of which a file is larger than one part of an upload.
 MANY, SIZE = 3_000, 100
+COLLEAGUE = "colleague@example.org"
+SHARE = "INSERT INTO survey_shares (owner, survey_name, address, shared_by) VALUES ($1, $2, $3, $1)"
 
 
 class Gate:
@@ -254,6 +256,48 @@ async def test_a_survey_that_is_not_the_owners_is_a_reason(database: Settings, w
     assert SURVEY in row["reason"]
     assert row["export_link"] == "Not Found"
     assert by_label(worker.figures.failed) == {Failure.IMPOSSIBLE: 1}
+
+
+async def test_a_shared_survey_is_exported_for_whom_it_is_shared_with(
+    database: Settings, pool: asyncpg.Pool, worker: Worker
+) -> None:
+    await make_survey(database, 3)
+    await make_survey(database, 0, owner=COLLEAGUE)
+    await pool.execute(SHARE, OWNER, SURVEY, COLLEAGUE)
+    theirs = await ask(database, owner=COLLEAGUE, survey_owner=OWNER)
+    own = await ask(database, owner=COLLEAGUE)
+
+    await worker.exports(chunk_of(theirs, own))
+
+    rows = [(await is_in(database, export, "Finished"))["rows_done"] for export in (theirs, own)]
+    assert rows == [3, 0]
+
+
+async def test_a_share_that_was_withdrawn_meanwhile_fails_the_export_and_says_so(
+    database: Settings, pool: asyncpg.Pool, worker: Worker
+) -> None:
+    await make_survey(database, 3)
+    await pool.execute(SHARE, OWNER, SURVEY, COLLEAGUE)
+    export = await ask(database, owner=COLLEAGUE, survey_owner=OWNER)
+    await pool.execute("DELETE FROM survey_shares")
+
+    await worker.exports(chunk_of(export))
+
+    row = await is_in(database, export, "Failed")
+    assert row["reason"] == f"The survey is not shared with you, or no longer: ask its owner, {OWNER}"
+    assert row["export_link"] == "Not Found"
+
+
+@pytest.mark.parametrize("job", [{"survey_owner": "other@example.org"}, {"survey_owner": None}])
+async def test_a_job_that_names_another_owner_of_the_survey_than_its_row_is_a_dead_letter(
+    database: Settings, worker: Worker, job: dict[str, str | None]
+) -> None:
+    export = await ask(database, owner=COLLEAGUE, survey_owner=OWNER)
+    forged = {name: value for name, value in (export.job.encode() | job).items() if value is not None}
+
+    await worker.exports(chunk_of(orjson.dumps(forged)))
+
+    assert (await row_of(database, export))["status"] == "Started"
 
 
 async def test_two_workers_with_the_same_job_make_one_file(database: Settings, worker_of: Workers) -> None:

@@ -417,7 +417,7 @@ def test_no_two_columns_have_the_same_name(names: list[str], expected: list[str]
 async def plan_of(connection: asyncpg.Connection, source: Source, options: ExportOptions) -> str:
     async with connection.transaction():
         await connection.execute(statements("export_data").export_walk)
-        query = await query_of(connection, await scope_of(connection, A, "Health"), source, options)
+        query = await query_of(connection, await scope_of(connection, A, "Health", A), source, options)
         return "\n".join(
             row[0] for row in await connection.fetch(f"EXPLAIN {await inlined(connection, query)}")
         )
