@@ -4,29 +4,31 @@ What was foreseen is a `ChatlogError`; anything else is a bug. Its class says wh
 for each of these, with what status HTTP answers, with what status a command exits, and what is told. A class
 of the app that is answered otherwise is an `AppError`, and says how.
 
-    ChatlogError               who must act                          HTTP   exit
-    ├── BadRecord              nobody: the record is a dead letter    500   1
+    ChatlogError                    who must act                        HTTP   exit
+    ├── BadRecord                   nobody: it is a dead letter          500   1
     ├── SinkError
-    │   ├── ServiceDown        the service: wait, and try again       503   1
-    │   └── CannotGoOn         whoever runs the system                503   1
-    ├── KafkaUnavailable       the service                            503   1
-    ├── TopicsUnfit            whoever runs the system                503   1
-    ├── DatabaseUnavailable    the service                            503   1
-    │   └── DatabaseRefuses    whoever runs the system                503   1
-    ├── MigrationError         whoever runs the system                503   1
-    ├── UpFailed, EmbeddedError  whoever runs the system              503   1
-    ├── ReplayStopped          the service                            503   1
-    ├── ExportImpossible       who asks                               422   1
-    ├── Doomed, FileExists, CannotShare  who asks                     422   1
-    ├── LeaseLost              nobody: another worker has the job     503   1
-    ├── StreamEnded            us                                     500   1, with a traceback
+    │   ├── ServiceDown             the service: wait, and try again     503   1
+    │   └── CannotGoOn              whoever runs the system              503   1
+    ├── KafkaUnavailable            the service                          503   1
+    ├── TopicsUnfit                 whoever runs the system              503   1
+    ├── DatabaseUnavailable         the service                          503   1
+    │   └── DatabaseRefuses         whoever runs the system              503   1
+    ├── UnusableAnswer              the service: a server of others      503   1
+    ├── MigrationError              whoever runs the system              503   1
+    ├── UpFailed, EmbeddedError     whoever runs the system              503   1
+    ├── ReplayStopped               the service                          503   1
+    ├── ExportImpossible, Doomed    who asks                             422   1
+    ├── FileExists, CannotShare     who asks                             422   1
+    ├── LeaseLost                   nobody: another worker has the job   503   1
+    ├── StreamEnded                 us                                   500   1, with a traceback
     └── AppError
-        ├── ConfigurationError  whoever runs the system               503   2
-        ├── AuthError          who asks, mostly: `app.access.errors`  303, 401, 403, 503
-        ├── NotFound           who asks                               404   1
-        ├── NotNow             who asks                               409   1
-        ├── FileGone           who asks                               410   1
-        └── StorageUnusable    whoever runs the system                503   1
+        ├── ConfigurationError      whoever runs the system              503   2
+        ├── AuthError               who asks (`app.access.errors`)       303, 400, 401, 403
+        │   └── IssuerUnavailable   the service                          503   1
+        ├── NotFound                who asks                             404   1
+        ├── NotNow                  who asks                             409   1
+        ├── FileGone                who asks                             410   1
+        └── StorageUnusable         whoever runs the system              503   1
 
 Commands exit with 0 when all is done and well; with `EXIT_FAILED` when something has to be mended first, for
 a bug (with its traceback), and when `chatlog check` and its like find something wrong; with `EXIT_SETTINGS`

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DEFAULT_TENANT = "default"
 
 
-class Role(StrEnum):
+class CallerRole(StrEnum):
     """What somebody is here for; its value is what tokens say."""
 
     OWNER = "owner"
@@ -43,12 +43,12 @@ class Role(StrEnum):
 
 
 _LABELS = {
-    Role.OWNER: "their own surveys, and those shared with them",
-    Role.OPERATOR: "reads conversations and dead letters of the tenant's channels",
-    Role.MODERATOR: "settings of the tenant's channels, and deletions",
-    Role.COMPLIANCE: "erasure and audit; everybody's exports, as records without their files",
-    Role.ADMIN: "what all of these may, and replays and drops dead letters",
-    Role.SERVICE: "a program that hands in events and turns, and no person",
+    CallerRole.OWNER: "their own surveys, and those shared with them",
+    CallerRole.OPERATOR: "reads conversations and dead letters of the tenant's channels",
+    CallerRole.MODERATOR: "settings of the tenant's channels, and deletions",
+    CallerRole.COMPLIANCE: "erasure and audit; everybody's exports, as records without their files",
+    CallerRole.ADMIN: "what all of these may, and replays and drops dead letters",
+    CallerRole.SERVICE: "a program that hands in events and turns, and no person",
 }
 
 
@@ -95,18 +95,18 @@ _OPERATOR = {Action.READ_DEAD_LETTERS: Reach.TENANT}
 _MODERATOR: dict[Action, Reach] = {}
 _COMPLIANCE = {Action.SEE_EXPORT: Reach.TENANT}
 #: What each role may. In a sum of roles, a later one reaches at least as far as one before it.
-ROLES: Mapping[Role, Mapping[Action, Reach]] = MappingProxyType(
+ROLES: Mapping[CallerRole, Mapping[Action, Reach]] = MappingProxyType(
     {
-        Role.OWNER: _OWNER,
-        Role.OPERATOR: _OPERATOR,
-        Role.MODERATOR: _MODERATOR,
-        Role.COMPLIANCE: _COMPLIANCE,
-        Role.ADMIN: _OWNER
+        CallerRole.OWNER: _OWNER,
+        CallerRole.OPERATOR: _OPERATOR,
+        CallerRole.MODERATOR: _MODERATOR,
+        CallerRole.COMPLIANCE: _COMPLIANCE,
+        CallerRole.ADMIN: _OWNER
         | _OPERATOR
         | _MODERATOR
         | _COMPLIANCE
         | {Action.SETTLE_DEAD_LETTERS: Reach.TENANT, Action.BACKFILL: Reach.TENANT},
-        Role.SERVICE: {},
+        CallerRole.SERVICE: {},
     }
 )
 
@@ -125,7 +125,7 @@ class Caller:
 
     email: str
     tenant: str = DEFAULT_TENANT
-    roles: frozenset[Role] = frozenset({Role.OWNER})
+    roles: frozenset[CallerRole] = frozenset({CallerRole.OWNER})
     scope: frozenset[str] = frozenset()
 
     def within(self, kind: str) -> frozenset[str] | None:
@@ -208,4 +208,4 @@ def whoever_has_the_shell(*, acting_for: str = "shell") -> Caller:
     Args:
         acting_for: the address of whose things are read or changed; by default nobody's in particular.
     """
-    return Caller(owner_address(acting_for), roles=frozenset(Role))
+    return Caller(owner_address(acting_for), roles=frozenset(CallerRole))

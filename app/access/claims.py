@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from app.access.errors import NotSignedIn
-from models.access import DEFAULT_TENANT, Caller, Role
+from models.access import DEFAULT_TENANT, Caller, CallerRole
 from models.owners import ADDRESS_MAX, owner_address
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def caller_of(claims: Mapping[str, Any], names: ClaimNames) -> Caller:
     return Caller(
         _email_in(claims, names.email),
         _tenant_in(claims, names.tenant),
-        _roles_in(claims, names.roles) or frozenset({Role.OWNER}),
+        _roles_in(claims, names.roles) or frozenset({CallerRole.OWNER}),
         _scope_in(claims, names.scope),
     )
 
@@ -108,9 +108,9 @@ def _tenant_in(claims: Mapping[str, Any], name: str) -> str:
     return tenant
 
 
-def _roles_in(claims: Mapping[str, Any], name: str) -> frozenset[Role]:
+def _roles_in(claims: Mapping[str, Any], name: str) -> frozenset[CallerRole]:
     named = _texts(claim(claims, name)) or []
-    return frozenset(role for role in Role if role in named)
+    return frozenset(role for role in CallerRole if role in named)
 
 
 def _scope_in(claims: Mapping[str, Any], name: str) -> frozenset[str]:

@@ -7,9 +7,9 @@ from datetime import timedelta
 import click
 
 from app.settings import ConfigurationError, load_settings
-from models.access import DEFAULT_TENANT, Caller, Role
+from models.access import DEFAULT_TENANT, Caller, CallerRole
 
-_ROLES = "\b\nWhat the roles may:\n" + "\n".join(f"  {role.value:<11} {role.label}" for role in Role)
+_ROLES = "\b\nWhat the roles may:\n" + "\n".join(f"  {role.value:<11} {role.label}" for role in CallerRole)
 
 
 @click.command(epilog=_ROLES)
@@ -25,8 +25,8 @@ _ROLES = "\b\nWhat the roles may:\n" + "\n".join(f"  {role.value:<11} {role.labe
     "--role",
     "roles",
     multiple=True,
-    type=click.Choice([role.value for role in Role]),
-    default=[Role.OWNER.value],
+    type=click.Choice([role.value for role in CallerRole]),
+    default=[CallerRole.OWNER.value],
     show_default=True,
     help="What they may, see below; once for each role.",
 )
@@ -60,7 +60,7 @@ def token(
     for scope in scopes:
         if not all(scope.partition(":")):
             raise click.BadParameter(f"not KIND:ID: {scope}", param_hint="--scope")
-    caller = Caller(email, tenant, frozenset(Role(role) for role in roles), frozenset(scopes))
+    caller = Caller(email, tenant, frozenset(CallerRole(role) for role in roles), frozenset(scopes))
     from app.access import mint  # noqa: PLC0415  loads FastAPI
     from app.web.public_address import address_of, check_address  # noqa: PLC0415
 

@@ -9,7 +9,7 @@ from app.access import mint
 from app.local.child import Child
 from app.local.environment import environment_of
 from app.web.public_address import address_of
-from models.access import Caller, Role
+from models.access import Caller, CallerRole
 
 if TYPE_CHECKING:
     from app.local.directory import RunDirectory
@@ -43,7 +43,7 @@ class Api(Child):
 
     def token_for(self, email: str) -> str:
         """Return a token of an owner who may do whatever anybody may."""
-        return mint(self._served.api, Caller(email, roles=frozenset(Role)), _LINK_COUNTS)
+        return mint(self._served.api, Caller(email, roles=frozenset(CallerRole)), _LINK_COUNTS)
 
     def sign_in_link(self, email: str) -> str:
         """Return the link that signs in to the pages as an owner."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.access import NotSignedIn
 from app.access.claims import ClaimNames, caller_of, claims_of
 from app.access.sessions import Sessions
-from models.access import DEFAULT_TENANT, Caller, Role
+from models.access import DEFAULT_TENANT, Caller, CallerRole
 from models.owners import owner_address
 from tests.access.signing import EMAIL, settings_of
 
@@ -24,7 +24,7 @@ callers = st.builds(
     Caller,
     email=st.emails().map(owner_address),
     tenant=words,
-    roles=st.frozensets(st.sampled_from(Role), min_size=1),
+    roles=st.frozensets(st.sampled_from(CallerRole), min_size=1),
     scope=st.frozensets(words.map("survey:{}".format), max_size=5),
 )
 
@@ -35,14 +35,14 @@ def named(claims: Mapping[str, Any], **names: str) -> Caller:
 
 
 def test_a_token_that_says_nothing_more_is_an_owners_of_the_default_tenant() -> None:
-    assert named({}) == Caller(EMAIL, DEFAULT_TENANT, frozenset({Role.OWNER}), frozenset())
+    assert named({}) == Caller(EMAIL, DEFAULT_TENANT, frozenset({CallerRole.OWNER}), frozenset())
     assert named({"tenant": None, "roles": None, "scope": None}) == named({})
 
 
 def test_a_token_says_tenant_roles_and_scope() -> None:
     said = named({"tenant": "acme", "roles": ["operator", "moderator"], "scope": ["survey:My survey"]})
     assert said == Caller(
-        EMAIL, "acme", frozenset({Role.OPERATOR, Role.MODERATOR}), frozenset({"survey:My survey"})
+        EMAIL, "acme", frozenset({CallerRole.OPERATOR, CallerRole.MODERATOR}), frozenset({"survey:My survey"})
     )
 
 
@@ -56,28 +56,28 @@ def test_a_token_says_tenant_roles_and_scope() -> None:
     ],
 )
 def test_roles_are_a_list_or_a_text_in_a_claim_or_at_a_path(claims: Mapping[str, Any], name: str) -> None:
-    assert named(claims, roles=name).roles == {Role.ADMIN, Role.COMPLIANCE}
+    assert named(claims, roles=name).roles == {CallerRole.ADMIN, CallerRole.COMPLIANCE}
 
 
 @pytest.mark.parametrize(
     ("claims", "roles"),
     [
-        ({"roles": ["offline_access", "operator", "uma_authorization"]}, {Role.OPERATOR}),
-        ({"roles": ["offline_access"]}, {Role.OWNER}),
-        ({"roles": []}, {Role.OWNER}),
-        ({"roles": ["Admin", "administrator", " admin"]}, {Role.OWNER}),
-        ({"roles": {"admin": True}}, {Role.OWNER}),
-        ({"roles": ["admin", 7]}, {Role.OWNER}),
-        ({"roles": 7}, {Role.OWNER}),
+        ({"roles": ["offline_access", "operator", "uma_authorization"]}, {CallerRole.OPERATOR}),
+        ({"roles": ["offline_access"]}, {CallerRole.OWNER}),
+        ({"roles": []}, {CallerRole.OWNER}),
+        ({"roles": ["Admin", "administrator", " admin"]}, {CallerRole.OWNER}),
+        ({"roles": {"admin": True}}, {CallerRole.OWNER}),
+        ({"roles": ["admin", 7]}, {CallerRole.OWNER}),
+        ({"roles": 7}, {CallerRole.OWNER}),
     ],
 )
-def test_roles_of_others_are_none_of_ours(claims: Mapping[str, Any], roles: set[Role]) -> None:
+def test_roles_of_others_are_none_of_ours(claims: Mapping[str, Any], roles: set[CallerRole]) -> None:
     assert named(claims).roles == roles
 
 
 @pytest.mark.parametrize("claims", [{"realm_access": "admin"}, {"realm_access": None}, {"realm_access": {}}])
 def test_a_path_that_leads_nowhere_names_no_role(claims: Mapping[str, Any]) -> None:
-    assert named(claims, roles="realm_access.roles").roles == {Role.OWNER}
+    assert named(claims, roles="realm_access.roles").roles == {CallerRole.OWNER}
 
 
 def test_what_openid_connect_calls_scopes_narrows_nobody() -> None:

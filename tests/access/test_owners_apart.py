@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from models.access import Caller, Role
+from models.access import Caller, CallerRole
 from models.exports import owner_hash
 from tests.site.fixtures import client_of, running
 from tests.site.owners import ANA, BEN, OF_BEN, add_export, bearer, fetch_value, row_of
@@ -88,7 +88,7 @@ async def test_no_route_lets_an_owner_at_anothers_export(system: Settings) -> No
 @pytest.mark.parametrize(
     "caller",
     [
-        pytest.param(Caller(BEN, "acme", frozenset(Role)), id="of another tenant, with every role"),
+        pytest.param(Caller(BEN, "acme", frozenset(CallerRole)), id="of another tenant, with every role"),
         pytest.param(Caller(BEN, scope=frozenset({"survey:Other", "learner:7"})), id="narrowed to others"),
     ],
 )

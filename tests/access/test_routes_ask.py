@@ -10,7 +10,7 @@ from fastapi.routing import iter_route_contexts
 
 from app.access import Asks
 from app.site import create_app
-from models.access import Caller, Role
+from models.access import Caller, CallerRole
 from tests.access.signing import settings_of
 from tests.site.fixtures import client_of, running
 from tests.site.owners import ANA, bearer
@@ -88,7 +88,7 @@ def test_a_route_that_does_not_ask_is_found(built: Settings) -> None:
 
 
 async def test_a_program_that_is_no_person_has_none_of_them(system: Settings) -> None:
-    service = Caller(ANA, roles=frozenset({Role.SERVICE}))
+    service = Caller(ANA, roles=frozenset({CallerRole.SERVICE}))
     refused = {}
     async with running(system) as app, client_of(app) as client:
         visitor = Visitor(client, system)

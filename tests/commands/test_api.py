@@ -15,7 +15,7 @@ import pytest
 
 from app.access.claims import ClaimNames, caller_of
 from app.local.embedded import free_port
-from models.access import Caller, Role
+from models.access import Caller, CallerRole
 from tests.access.signing import settings_of
 from tests.services import as_environment
 from tests.site.fixtures import SECRET
@@ -69,7 +69,7 @@ def test_a_token_says_what_it_is_narrowed_to_and_what_it_may(tmp_path: Path) -> 
     assert caller_of(claims, ClaimNames.of(settings_of().api)) == Caller(
         ANA,
         "acme",
-        frozenset({Role.OPERATOR, Role.COMPLIANCE}),
+        frozenset({CallerRole.OPERATOR, CallerRole.COMPLIANCE}),
         frozenset({"survey:My survey", "learner:7"}),
     )
 
@@ -77,7 +77,7 @@ def test_a_token_says_what_it_is_narrowed_to_and_what_it_may(tmp_path: Path) -> 
 def test_the_help_says_what_each_role_may(tmp_path: Path) -> None:
     said = " ".join(chatlog(tmp_path, "token", "--help").stdout.split())
 
-    assert all(f"{role.value} {role.label}" in said for role in Role)
+    assert all(f"{role.value} {role.label}" in said for role in CallerRole)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models.access import Caller, Role
+from models.access import Caller, CallerRole
 from tests.site.owners import ANA, BEN, OF_BEN, SHARED_NAME, add_export, bearer, row_of
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ async def listed(client: httpx.AsyncClient, headers: dict[str, str], user: str) 
     return {row["id"] for row in found}
 
 
-@pytest.mark.parametrize("role", [Role.COMPLIANCE, Role.ADMIN])
+@pytest.mark.parametrize("role", [CallerRole.COMPLIANCE, CallerRole.ADMIN])
 async def test_they_see_who_asked_for_what_and_have_no_file(
-    client: httpx.AsyncClient, system: Settings, role: Role
+    client: httpx.AsyncClient, system: Settings, role: CallerRole
 ) -> None:
     finished = {"status": "Finished", "export_link": LINK}
     of_ana, of_ben = await add_export(system, ANA, **finished), await add_export(system, BEN, **finished)
@@ -41,14 +41,14 @@ async def test_they_see_who_asked_for_what_and_have_no_file(
     assert every == {str(of_ana), str(of_ben)}
     assert of_one == {str(of_ana)}
     assert (record.json()["user_id"], record.json()["export_link"]) == (BEN, "Not Found")
-    refused = 404 if role is Role.ADMIN else 403
+    refused = 404 if role is CallerRole.ADMIN else 403
     assert [answer.status_code for answer in (download, removed, retried)] == [refused] * 3
     assert (await row_of(system, of_ben))["export_link"] == LINK
 
 
-@pytest.mark.parametrize("role", set(Role) - {Role.COMPLIANCE, Role.ADMIN})
+@pytest.mark.parametrize("role", set(CallerRole) - {CallerRole.COMPLIANCE, CallerRole.ADMIN})
 async def test_nobody_else_sees_what_others_asked_for(
-    client: httpx.AsyncClient, system: Settings, role: Role
+    client: httpx.AsyncClient, system: Settings, role: CallerRole
 ) -> None:
     of_ben = await add_export(system, BEN)
     ana = bearer(system, Caller(ANA, roles=frozenset({role})))
@@ -59,7 +59,7 @@ async def test_nobody_else_sees_what_others_asked_for(
     record = await client.get(f"/exports/{of_ben}", headers=ana)
 
     assert [answer.status_code for answer in lists] == [403, 403]
-    assert record.status_code == (404 if role is Role.OWNER else 403)
+    assert record.status_code == (404 if role is CallerRole.OWNER else 403)
     assert BEN not in "".join(answer.text for answer in (*lists, record))
 
 
@@ -69,7 +69,7 @@ async def test_somebody_narrowed_sees_records_of_what_is_left_to_them(
     left = await add_export(system, BEN, survey_id=OF_BEN)
     other = await add_export(system, BEN, survey_id=SHARED_NAME)
     scope = frozenset({f"survey:{OF_BEN}"})
-    auditor = bearer(system, Caller(AUDITOR, roles=frozenset({Role.COMPLIANCE}), scope=scope))
+    auditor = bearer(system, Caller(AUDITOR, roles=frozenset({CallerRole.COMPLIANCE}), scope=scope))
 
     assert await listed(client, auditor, "*") == await listed(client, auditor, BEN) == {str(left)}
     assert (await client.get(f"/exports/{other}", headers=auditor)).status_code == 404
@@ -77,7 +77,7 @@ async def test_somebody_narrowed_sees_records_of_what_is_left_to_them(
 
 async def test_records_of_all_come_in_parts_too(client: httpx.AsyncClient, system: Settings) -> None:
     every = {str(await add_export(system, owner)) for owner in (ANA, BEN, ANA)}
-    auditor = bearer(system, Caller(AUDITOR, roles=frozenset({Role.COMPLIANCE})))
+    auditor = bearer(system, Caller(AUDITOR, roles=frozenset({CallerRole.COMPLIANCE})))
 
     address, seen = "/exports/status?user_id=*&limit=1", []
     while address:

@@ -11,8 +11,8 @@ from models.access import (
     ROLES,
     Action,
     Caller,
+    CallerRole,
     Reach,
-    Role,
     Thing,
     export_thing,
     may,
@@ -31,7 +31,7 @@ MY_EXPORT = export_thing(ME, "Baseline")
 THEIR_EXPORT = export_thing(COLLEAGUE, "Baseline")
 DEAD_LETTERS = Thing()
 
-OWNER, OPERATOR, MODERATOR, COMPLIANCE, ADMIN, SERVICE = Role
+OWNER, OPERATOR, MODERATOR, COMPLIANCE, ADMIN, SERVICE = CallerRole
 
 #: An action, a thing, and the roles of which any lets me do it.
 CASES = [
@@ -57,7 +57,7 @@ callers = st.builds(
     Caller,
     email=st.sampled_from([ME, COLLEAGUE, STRANGER]),
     tenant=st.sampled_from([DEFAULT_TENANT, "acme"]),
-    roles=st.frozensets(st.sampled_from(Role)),
+    roles=st.frozensets(st.sampled_from(CallerRole)),
     scope=st.frozensets(st.sampled_from(["survey:Baseline", "survey:Endline", "learner:7"])),
 )
 actions = st.sampled_from(Action)
@@ -72,9 +72,9 @@ things = st.builds(
 
 @pytest.mark.parametrize(("action", "thing", "roles"), CASES)
 def test_the_roles_that_let_somebody_do_it_are_those_of_the_table(
-    action: Action, thing: Thing, roles: set[Role]
+    action: Action, thing: Thing, roles: set[CallerRole]
 ) -> None:
-    assert {role for role in Role if may(Caller(ME, roles=frozenset({role})), action, thing)} == roles
+    assert {role for role in CallerRole if may(Caller(ME, roles=frozenset({role})), action, thing)} == roles
 
 
 def test_the_table_has_every_action() -> None:
@@ -83,13 +83,13 @@ def test_the_table_has_every_action() -> None:
 
 
 def test_whoever_names_no_role_is_an_owner() -> None:
-    assert Caller(ME) == Caller(ME, DEFAULT_TENANT, frozenset({Role.OWNER}), frozenset())
+    assert Caller(ME) == Caller(ME, DEFAULT_TENANT, frozenset({CallerRole.OWNER}), frozenset())
 
 
 def test_an_admin_may_what_every_person_of_the_tenant_may() -> None:
-    for role in set(Role) - {Role.SERVICE}:
+    for role in set(CallerRole) - {CallerRole.SERVICE}:
         for action, reach in ROLES[role].items():
-            assert ROLES[Role.ADMIN][action] in {reach, Reach.TENANT}
+            assert ROLES[CallerRole.ADMIN][action] in {reach, Reach.TENANT}
 
 
 def test_an_address_is_one_however_it_is_written() -> None:
@@ -107,7 +107,7 @@ def test_a_scope_leaves_what_lies_within_it() -> None:
 
 
 def test_a_narrowed_caller_does_not_reach_what_lies_nowhere() -> None:
-    admin = Caller(ME, roles=frozenset({Role.ADMIN}), scope=frozenset({"survey:Baseline"}))
+    admin = Caller(ME, roles=frozenset({CallerRole.ADMIN}), scope=frozenset({"survey:Baseline"}))
     assert not may(admin, Action.READ_DEAD_LETTERS, DEAD_LETTERS)
 
 
@@ -130,8 +130,10 @@ def test_nobody_reaches_another_tenant(caller: Caller, action: Action, thing: Th
     assert not may(caller, action, thing)
 
 
-@given(callers, actions, things, st.sampled_from(Role))
-def test_one_more_role_takes_nothing_away(caller: Caller, action: Action, thing: Thing, role: Role) -> None:
+@given(callers, actions, things, st.sampled_from(CallerRole))
+def test_one_more_role_takes_nothing_away(
+    caller: Caller, action: Action, thing: Thing, role: CallerRole
+) -> None:
     more = replace(caller, roles=caller.roles | {role})
     assert may(more, action, thing) or not may(caller, action, thing)
 

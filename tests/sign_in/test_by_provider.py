@@ -12,7 +12,7 @@ import pytest
 
 from app.access import PENDING_COOKIE, SESSION_COOKIE, foreign_servers
 from app.access.openid import discovery
-from models.access import Caller, Role
+from models.access import Caller, CallerRole
 from tests import services
 from tests.access.signing import SECRET, settings_of
 from tests.identity_provider.behaviour import PUBLIC_CLIENT, Trick
@@ -110,7 +110,7 @@ async def test_roles_and_tenant_are_those_of_the_claims_that_tokens_have_them_in
     async with replica(settings) as browser:
         await browser.sign_in_by_provider(ANA)
 
-        assert browser.caller == Caller(ANA, "north", frozenset({Role.OPERATOR, Role.ADMIN}))
+        assert browser.caller == Caller(ANA, "north", frozenset({CallerRole.OPERATOR, CallerRole.ADMIN}))
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])

@@ -11,7 +11,7 @@ from app.access import NotAllowed
 from app.exports.service import ExportRows
 from app.postgres.connections import create_pool
 from app.surveys.service import Surveys
-from models.access import DEFAULT_TENANT, Action, Caller, Role, may
+from models.access import DEFAULT_TENANT, Action, Caller, CallerRole, may
 from tests.site.owners import ANA, BEN, OF_ANA, OF_BEN, SHARED_NAME, add_export, share
 
 if TYPE_CHECKING:
@@ -32,7 +32,13 @@ CALLERS = [
     for email, tenant, roles, scope in product(
         (ANA, BEN, CARLA),
         (DEFAULT_TENANT, "acme"),
-        ([Role.OWNER], [Role.COMPLIANCE], [Role.ADMIN], [Role.SERVICE], [Role.OWNER, Role.COMPLIANCE]),
+        (
+            [CallerRole.OWNER],
+            [CallerRole.COMPLIANCE],
+            [CallerRole.ADMIN],
+            [CallerRole.SERVICE],
+            [CallerRole.OWNER, CallerRole.COMPLIANCE],
+        ),
         SCOPES,
     )
 ]
@@ -70,7 +76,7 @@ async def test_the_lists_of_exports_are_what_the_caller_may_see(shared: Settings
         await add_export(shared, owner, **columns)
     async with await create_pool(shared.database, min_size=0) as pool:
         exports = ExportRows(pool, Surveys(pool), on_request=lambda: None)
-        every = await exports.of_all(Caller(ANA, roles=frozenset({Role.ADMIN})), limit=100)
+        every = await exports.of_all(Caller(ANA, roles=frozenset({CallerRole.ADMIN})), limit=100)
         for caller in CALLERS:
             visible = {row.id: row for row in every if may(caller, Action.SEE_EXPORT, row.thing)}
             for user in (ANA, BEN, CARLA):
