@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
-from app.settings import VARIABLES, Settings, by_area
+from app.settings import VARIABLES, Settings, by_area, load_settings
 from app.settings.area import Area
 from app.settings.kafka import KafkaSettings
 from tests.services import settings_from
@@ -90,3 +90,25 @@ def test_what_is_replaced_leaves_the_rest_as_it_was() -> None:
     assert (after.api.port, after.api.host, after.log.level) == (8, "::1", "DEBUG")
     assert after.web == before.web
     assert before.api.port == 1
+
+
+def test_one_area_may_be_set_in_the_environment_and_in_dotenv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_text("WEB_PORT=1\nWEB_TOKEN=of the file\n", "utf-8")
+    monkeypatch.setenv("WEB_PORT", "2")
+
+    web = load_settings().web
+
+    assert (web.port, web.token and web.token.get_secret_value()) == (2, "of the file")
+
+
+def test_a_variable_with_the_name_of_an_area_sets_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_text('WEB={"port": 1}\n', "utf-8")
+    monkeypatch.setenv("KAFKA", '{"security_protocol": "SSL"}')
+
+    assert load_settings() == Settings.model_construct()
