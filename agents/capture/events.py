@@ -20,9 +20,7 @@ from models.entries import encode_entry
 from models.errors import BadRecord
 from models.limits import DEAD_LETTER_MAX_BYTES
 from models.partitioners import Partitioner, partition_of
-from models.states import (
-    states_at_once,
-)
+from models.states import states_at_once
 from sinks.dead_letters import dead_letter_of
 from sinks.kafka.delivery import OutRecord
 from sinks.kafka.repartition import all_at_source

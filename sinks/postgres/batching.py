@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from models.errors import BadRecord
 
 Item = TypeVar("Item")
+#: What an item was made of: a record, for an agent. Nothing here looks into it.
 Source = TypeVar("Source")
 
 #: How long a stop waits for cancelled writes to end: asyncpg tells the server of a cancellation, and a server
