@@ -96,16 +96,7 @@ class Run:
 
 
 class ExportFigures:
-    """What became of the exports of one worker, counted.
-
-    Attributes:
-        finished: files that are there.
-        failed: exports that failed, by `Failure`.
-        lost: attempts whose job was cancelled, removed or taken over before they ended.
-        interrupted: attempts that ended with the connection to the database, or with a half of the file.
-        rows: rows in finished files.
-        bytes: bytes in finished files.
-        duration_s: how long finished files took to make.
+    """What became of the exports of one worker, counted; each figure says what it is.
 
     Args:
         registry: what is asked for the figures; None where nobody asks.

@@ -17,16 +17,7 @@ WRITE_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 
 
 
 class ChatLogFigures:
-    """Counters and histograms of one sink.
-
-    Attributes:
-        rows: entries that became rows.
-        duplicates: entries whose row was there already.
-        refused: entries that PostgreSQL refused for their content.
-        key_conflicts: entries of which another message has the key: lost to the table.
-        batch_entries: how many entries batches had.
-        write_s: how long batches took to write, in seconds.
-        last_write: when a batch was last written (`time.time()`); NaN before the first.
+    """Counters and histograms of one sink; each says what it is. The last write is NaN before the first.
 
     Args:
         registry: what is asked for the figures; None where nobody asks.
