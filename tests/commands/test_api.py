@@ -112,7 +112,11 @@ def test_a_link_carries_the_token_where_no_server_sees_it(
             {"API_JWT_SECRET": SECRET, "API_HOST": "0.0.0.0"},
             "set API_PUBLIC_URL to the address that people use",
         ),
-        (["api"], COMPLETE | {"API_JWT_SECRET": ""}, "chatlog: API_JWT_SECRET and API_JWKS_URL are not set"),
+        (
+            ["api"],
+            COMPLETE | {"API_JWT_SECRET": ""},
+            "chatlog: API_JWT_SECRET, API_JWKS_URL and OIDC_ISSUER are not set",
+        ),
         (["api"], COMPLETE | {"STORAGE_BUCKET": ""}, "chatlog: STORAGE_BUCKET is not set"),
         (["api"], COMPLETE | {"DATABASE_URL": ""}, "chatlog: DATABASE_URL is not set"),
         (["api", "--host", "0.0.0.0"], COMPLETE, "chatlog: API_HOST=0.0.0.0 opens the API to other machines"),

@@ -83,7 +83,7 @@ async def test_a_worker_does_not_begin_anew_and_says_what_to_set(system: Setting
     topic = topics_of(system.topology).chat_log.name
     await commit(system, "scribble-chat-log", topic)
     worker = workers.start(Role.PERSIST)
-    assert worker.wait() == 1
+    assert worker.wait() == 2
     said = worker.last_lines()
     assert "PERSIST_GROUP=scribble-chat-log to go on from there" in said
     assert f"PERSIST_GROUP={groups_of(system.topology).persist} to begin anew" in said
