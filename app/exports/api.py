@@ -12,7 +12,7 @@ from app.exports.representations import Export, ExportRequest
 from app.exports.serving import Serving
 from app.surveys.rows import SurveyKey
 from app.web.metrics import EventStreams
-from app.web.parts import LINKED, PART_MAX, AfterExport, Limit, cut, place_of
+from app.web.parts import LINKED, PART_MAX, Limit, after_query, cut, place_of
 from app.web.problems import responses
 from models.access import Action, Caller
 from models.owners import ADDRESS_MAX
@@ -23,6 +23,7 @@ AsksToExport = Annotated[Caller, Depends(Asks(Action.EXPORT_SURVEY))]
 AsksToSee = Annotated[Caller, Depends(Asks(Action.SEE_EXPORT))]
 AsksToUse = Annotated[Caller, Depends(Asks(Action.USE_EXPORT))]
 
+After = Annotated[str | None, after_query("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")]
 #: Instead of the address of whoever asked; no address is so.
 EVERYBODY = "*"
 SurveyName = Annotated[
@@ -74,7 +75,7 @@ async def list_exports(
     services: Serving,
     response: Response,
     limit: Limit = PART_MAX,
-    after: AfterExport = None,
+    after: After = None,
     user_id: User = None,
 ) -> list[Export]:
     """Return your exports, the one that changed last first; where there are many, in parts.
@@ -97,7 +98,7 @@ async def list_a_surveys_exports(
     services: Serving,
     response: Response,
     limit: Limit = PART_MAX,
-    after: AfterExport = None,
+    after: After = None,
     survey_owner: SurveyOwner = None,
 ) -> list[Export]:
     """Return your exports of one survey, the one that changed last first; where there are many, in parts.

@@ -8,7 +8,7 @@ from app.access import Asks
 from app.surveys.representations import KnownSurvey, SharedWith
 from app.surveys.rows import SurveyKey
 from app.surveys.serving import KnownSurveys
-from app.web.parts import LINKED, PART_MAX, AfterSurvey, Limit, cut, place_of
+from app.web.parts import LINKED, PART_MAX, Limit, after_query, cut, place_of
 from app.web.problems import responses
 from models.access import Action, Caller
 from models.owners import ADDRESS_MAX
@@ -17,6 +17,8 @@ router = APIRouter(prefix="/surveys", tags=["surveys"], responses=responses(401,
 
 AsksToSee = Annotated[Caller, Depends(Asks(Action.SEE_SURVEY))]
 AsksToShare = Annotated[Caller, Depends(Asks(Action.SHARE_SURVEY))]
+#: A name, and on a line of its own its owner; it may hold anything but what PostgreSQL cannot hold.
+After = Annotated[str | None, after_query(r"[^\x00]*\n[^\x00\n]+")]
 SurveyName = Annotated[
     str, Query(min_length=1, max_length=1000, description="The survey's name.", examples=["Baseline"])
 ]
@@ -37,7 +39,7 @@ async def list_your_surveys(
     surveys: KnownSurveys,
     response: Response,
     limit: Limit = PART_MAX,
-    after: AfterSurvey = None,
+    after: After = None,
 ) -> list[KnownSurvey]:
     """Return your surveys and those that are shared with you, newest first, and about how much there is.
 

@@ -22,14 +22,7 @@ if TYPE_CHECKING:
 #: About 700 kB.
 PART_MAX = 1000
 
-_AFTER = "Go on after this place in the list; taken from the header `Link` of the part before."
 Limit = Annotated[int, Query(ge=1, le=PART_MAX, description="How many at most.")]
-AfterExport = Annotated[
-    str | None,
-    Query(pattern="^[0-9]{1,16}~[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description=_AFTER),
-]
-#: A name, and on a line of its own its owner; it may hold anything but what PostgreSQL cannot hold.
-AfterSurvey = Annotated[str | None, Query(pattern=r"^[0-9]{1,16}~[^\x00]*\n[^\x00\n]+$", description=_AFTER)]
 
 #: What OpenAPI says of the header.
 LINKED: dict[int | str, dict[str, Any]] = {
@@ -55,6 +48,18 @@ class Placed(Protocol):
 Row = TypeVar("Row", bound=Placed)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def after_query(key: str) -> Any:
+    """Return what FastAPI has to know of the query `after` of a list.
+
+    Args:
+        key: the regular expression of what tells an item from others of its moment.
+    """
+    return Query(
+        pattern=rf"^[0-9]{{1,16}}~{key}$",
+        description="Go on after this place in the list; taken from the header `Link` of the part before.",
+    )
 
 
 def place_of(after: str | None) -> Place | None:

@@ -41,6 +41,9 @@ async def test_every_operation_is_described(client: httpx.AsyncClient) -> None:
         "GET /exports/{export_id}/download",
         "GET /exports/{export_id}/events",
         "GET /surveys",
+        "GET /surveys/shares",
+        "PUT /surveys/shares",
+        "DELETE /surveys/shares",
         "GET /health/live",
         "GET /health/ready",
     }
@@ -84,4 +87,4 @@ async def test_the_application_does_what_its_document_says(system: Settings, tmp
         found = await asking
 
     assert found.returncode == 0, found.stdout + api.said
-    assert "Tested: 11" in found.stdout
+    assert "Tested: 14" in found.stdout
