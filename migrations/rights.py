@@ -9,7 +9,7 @@ What is not here nobody may, but the owner of the tables. The roles are granted 
     GRANT chatlog_reader TO someone_who_reads;
 
 Nobody reads `credentials.details`, which holds secrets, and nobody who exports or asks for exports deletes a
-row (sessions that are over aside).
+row (sessions that are over, and shares, aside).
 """
 
 from __future__ import annotations

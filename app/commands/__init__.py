@@ -21,6 +21,7 @@ COMMANDS = {
     "worker": ("app.commands.worker", "Run a Faust worker with one role."),
     "api": ("app.commands.api", "Serve the REST API and the web pages."),
     "export": ("app.commands.export", "Write a survey's chat log or responses to a file."),
+    "surveys": ("app.commands.surveys", "See which surveys there are, and share them."),
     "token": ("app.commands.token", "Make a token or a sign-in link for the API."),
     "migrate": ("app.commands.migrate", "Bring the schema of DATABASE_URL to another version."),
     "topics": ("app.commands.topics", "Create missing topics; report what differs."),

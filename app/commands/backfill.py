@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.backfill.surveyids import BATCH_ROWS, RowOutcome, Unfilled, count_waiting, fill_surveyids
+from app.commands.asking import asks
 from app.postgres.connections import connect
 from app.settings import load_settings
+from models.access import Action
 
 
 @click.group()
@@ -33,6 +35,7 @@ def backfill() -> None:
     metavar="N",
     help="Rows at a time. Each batch is a transaction; smaller ones hold locks for less time.",
 )
+@asks(Action.BACKFILL)
 def surveyids(*, dry_run: bool, batch: int) -> None:
     """Fill in the survey of rows of chat_log that name none.
 

@@ -18,6 +18,7 @@ from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 from rich.text import Text
 
+from app.commands.asking import asks
 from app.dead_letters.box import DeadLetterBox, Filter, Found, replay
 from app.dead_letters.content import as_data, as_lines, printable
 from app.dead_letters.filters import ID, filters
@@ -25,6 +26,7 @@ from app.kafka.clients import client_settings
 from app.kafka.topic_admin import partition_counts
 from app.postgres.connections import connect
 from app.settings import load_settings
+from models.access import Action
 from models.errors import BadRecord
 from sinks.kafka.producer import RecordProducer
 from sinks.retry import RetryPolicy
@@ -52,6 +54,7 @@ def dead_letters() -> None:
 @dead_letters.command(name="list")
 @filters(first="newest", limit=LISTED_BY_DEFAULT)
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@asks(Action.READ_DEAD_LETTERS)
 def list_(wanted: Filter, limit: int, *, as_json: bool) -> None:
     """List dead letters, newest first, and how many there are by reason."""
 
@@ -75,6 +78,7 @@ def list_(wanted: Filter, limit: int, *, as_json: bool) -> None:
 @click.argument("id_", metavar="ID", type=ID)
 @click.option("--content", is_flag=True, help="Show what it holds: a person's message.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of lines.")
+@asks(Action.READ_DEAD_LETTERS)
 def show(id_: int, *, content: bool, as_json: bool) -> None:
     """Show one dead letter: where it came from, why it is here, and by size and digest what it holds."""
     letters = _run(_with_box(load_settings(), lambda box: box.read([id_])))
@@ -96,6 +100,7 @@ def show(id_: int, *, content: bool, as_json: bool) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Only tell what would be replayed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@asks(Action.SETTLE_DEAD_LETTERS)
 def replay_(wanted: Filter, limit: int | None, *, everything: bool, dry_run: bool, yes: bool) -> None:
     """Put records back, byte for byte, into the topic and partition they came from.
 
@@ -125,6 +130,7 @@ def replay_(wanted: Filter, limit: int | None, *, everything: bool, dry_run: boo
 @click.option("--all", "everything", is_flag=True, help="All there are, if no filter says which.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be dropped.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@asks(Action.SETTLE_DEAD_LETTERS)
 def drop(wanted: Filter, limit: int | None, *, everything: bool, dry_run: bool, yes: bool) -> None:
     """Delete dead letters from the table, for ever."""
     _require_a_choice(wanted, everything=everything)

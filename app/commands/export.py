@@ -23,11 +23,13 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tim
 from rich.table import Column
 from rich.text import Text
 
+from app.commands.asking import asks
 from app.commands.export_file import NewFile, StandardOutput
 from app.dead_letters.filters import MomentType
 from app.postgres.connections import connect
 from app.settings import load_settings
 from app.web import words
+from models.access import Action
 from models.entries import Direction
 from models.exports import Compression, ExportOptions, Format, Source, file_name
 from sinks.exports.stream import WantedExport, Written, estimate, write_export
@@ -95,6 +97,7 @@ TOLD_EVERY_S = 0.2
 @click.option("--wide", is_flag=True, help="Responses: one row per user, one column per question.")
 @click.option("--safe-cells", is_flag=True, help="CSV: a ' before what a spreadsheet would run as a formula.")
 @click.option("--for-spreadsheets", is_flag=True, help="CSV: a byte-order mark, and every text stays text.")
+@asks(Action.EXPORT_SURVEY)
 def export(survey: str, owner: str, output: str | None, source: str, *, force: bool, **chosen: Any) -> None:
     """Write SURVEY, the chat log or the responses, to a file.
 
