@@ -96,6 +96,15 @@ class Owner:
             )
         )
 
+    async def share_with(self, address: str) -> None:
+        """Share the survey, as its page does."""
+        await self.fetch_value(
+            "INSERT INTO survey_shares (owner, survey_name, address, shared_by) VALUES ($1, $2, $3, $1)",
+            self.email,
+            self.survey,
+            address,
+        )
+
     async def update_export(self, export: str, **columns: Any) -> None:
         """Do to a row what the export agent does."""
         changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(columns, start=2))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(600)
 
+LONG_ADDRESS = f"{'x' * 60}@{'y' * 60}.example.org"
 LONG_NAME = 'Endline / Kenya: "phase 2" استبيان 🩺 ' + "x" * 200
 
 
@@ -71,6 +72,8 @@ async def test_every_page_fits_and_can_be_used_by_everyone(
     busy = await site.new_owner("One of many")
     await add_surveys(busy)
     await add_exports(owner)
+    for address in (nobody.email, LONG_ADDRESS):
+        await owner.share_with(address)
     pages = {
         "sign-in": (None, addresses.SIGN_IN),
         "surveys": (owner, f"{addresses.SURVEYS}?counted=yes"),
@@ -80,6 +83,11 @@ async def test_every_page_fits_and_can_be_used_by_everyone(
         "tab": (owner, addresses.tab(owner.survey)),
         "tab-last": (owner, addresses.tab(owner.survey, 12)),
         "tab-empty": (nobody, addresses.tab(nobody.survey)),
+        "people": (owner, addresses.people(owner.survey)),
+        "people-none": (nobody, addresses.people(nobody.survey)),
+        "surveys-shared": (nobody, f"{addresses.SURVEYS}?counted=yes"),
+        "tab-shared": (nobody, addresses.tab(owner.survey, owner=owner.email)),
+        "form-shared": (nobody, addresses.form(Source.CHAT_LOG, owner.survey, owner=owner.email)),
         "chat-log-form": (owner, addresses.form(Source.CHAT_LOG, owner.survey)),
         "responses-form": (owner, addresses.form(Source.RESPONSES, owner.survey)),
         "not-found": (owner, addresses.tab("no such survey")),
@@ -119,6 +127,13 @@ async def test_what_is_asked_and_what_is_wrong_can_be_used_by_everyone_too(
     await page.get_by_role("alert").wait_for()
     found += await problems_of(reader)
     await page.screenshot(path=tmp_path / "mistake.png", full_page=True)
+
+    await page.goto(addresses.people(reader.owner.survey))
+    await page.get_by_label("Email address").fill("nobody")
+    await page.get_by_role("button", name="Share").click()
+    await page.get_by_text("That is no email address.").wait_for()
+    found += await problems_of(reader)
+    await page.screenshot(path=tmp_path / "mistake-people.png", full_page=True)
 
     assert found == []
 
