@@ -52,7 +52,7 @@ def test_every_command_asks_or_touches_nobodys_data() -> None:
 
 
 def test_a_command_does_not_run_for_what_no_role_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "ROLES", {role: {} for role in access.Role})
+    monkeypatch.setattr(access, "ROLES", {role: {} for role in access.CallerRole})
 
     @click.command()
     @asks(Action.READ_DEAD_LETTERS)
