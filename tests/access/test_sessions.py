@@ -235,16 +235,6 @@ async def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(
     assert ("secure" in cookie) is is_secure
 
 
-async def test_another_site_cannot_sign_a_visitor_in(build: Callable[..., Settings]) -> None:
-    async with browser(build()) as client:
-        answer = await client.post(
-            "/sign-in", params={"token": signed({})}, headers={"Origin": "https://evil.example"}
-        )
-
-    assert answer.status_code == 403
-    assert "set-cookie" not in answer.headers
-
-
 async def test_a_page_without_a_session_leads_back_to_itself_and_a_write_to_the_first_page(
     build: Callable[..., Settings],
 ) -> None:

@@ -18,7 +18,7 @@ from tests.services import eventually
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Request, Route
 
-    from tests.browser.site import Owner, Site
+    from tests.browser.site import Owner
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -237,17 +237,6 @@ async def test_what_a_format_has_no_use_for_is_out_of_sight(reader: Reader) -> N
 
     await expect(page.get_by_role("switch", name="Safe cells")).to_be_hidden()
     await expect(page.get_by_role("radio", name="gzip")).to_be_hidden()
-
-
-async def test_a_survey_of_another_owner_is_not_found(reader: Reader, site: Site) -> None:
-    other = await site.new_owner("Of another owner")
-    await reader.sign_in()
-
-    for address in (addresses.tab(other.survey), addresses.form(Source.CHAT_LOG, other.survey)):
-        answer = await reader.page.goto(address)
-        assert answer
-        assert answer.status == 404
-        await expect(reader.page.get_by_role("heading", name="Not found")).to_be_visible()
 
 
 async def test_a_server_that_does_not_answer_is_told_and_forgotten_when_it_does(reader: Reader) -> None:

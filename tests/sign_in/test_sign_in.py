@@ -71,12 +71,11 @@ async def test_no_token_is_told_as_well(visitor: Visitor) -> None:
     assert (await visitor.post("/sign-in")).status_code == 401
 
 
-async def test_another_site_cannot_sign_a_visitor_in(visitor: Visitor) -> None:
+@pytest.mark.parametrize("sent", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])
+async def test_another_site_cannot_sign_a_visitor_in(visitor: Visitor, sent: dict[str, str]) -> None:
     token = mint(visitor.settings.api, Caller(ANA), timedelta(hours=1))
 
-    answer = await visitor.client.post(
-        "/sign-in", data={"token": token}, headers=HEADERS | {"Sec-Fetch-Site": "cross-site"}
-    )
+    answer = await visitor.client.post("/sign-in", data={"token": token}, headers=HEADERS | sent)
 
     assert answer.status_code == 403
     assert SESSION_COOKIE not in visitor.client.cookies

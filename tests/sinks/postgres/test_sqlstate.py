@@ -15,6 +15,7 @@ CASES = [
     ("08006", ServiceDown, "connection failure"),
     ("53300", ServiceDown, "too many connections"),
     ("53100", ServiceDown, "disk full"),
+    ("53200", ServiceDown, "out of memory"),
     ("57P01", ServiceDown, "admin shutdown"),
     ("57P03", ServiceDown, "starting up"),
     ("57014", ServiceDown, "statement timeout"),
