@@ -10,14 +10,15 @@ UV := $(BIN)/uv
 # Versions and hashes for every platform and Python we support, and no address to fetch them from.
 RESOLVE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q
 
-# Most tests wait more than they compute. Those of faults are about time, and are run one after another.
+# Most tests wait more than they compute. Those of faults run workers at full load, and fewer at once.
 SIDE_BY_SIDE = $(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/faults
+FAULTS_SIDE_BY_SIDE = $(BIN)/python -m pytest -n 2 --dist worksteal tests/faults
 
 # What may not keep what it compiled compiles it at each start, and tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up venv test test-faults soak bench lint format lock package clean
+.PHONY: help up venv test test-faults test-upgrade soak bench lint format lock package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,12 +40,15 @@ $(READY): $(LOCK) pyproject.toml
 	@touch $@
 
 test: venv ## run all tests, or some: ARGS="tests/models -k name"
-	@$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(SIDE_BY_SIDE) && $(BIN)/python -m pytest tests/faults)
+	@$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(SIDE_BY_SIDE) && $(FAULTS_SIDE_BY_SIDE))
 
 test-faults: venv ## break everything that can break, and account for every message (20 minutes)
 	@rm -f build/faults.json
 	@$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS); status=$$?; \
 		$(BIN)/python -m tests.faults.report && exit $$status
+
+test-upgrade: venv ## after `make lock`: does what was read of Faust, mode and aiokafka still stand?
+	@$(BIN)/python -m pytest tests/stream -m upgrade $(ARGS)
 
 MINUTES ?= 30
 soak: venv ## random faults under load for MINUTES=30 (ARGS="--seed N" for the same ones again)
@@ -67,6 +71,7 @@ lock: venv ## resolve the dependencies anew into requirements/
 	@$(RESOLVE) pyproject.toml --extra dev -o requirements/dev.lock --upgrade
 	@$(RESOLVE) pyproject.toml -c requirements/dev.lock -o requirements/runtime.lock
 	@echo 'hatchling>=1.29,<2' | $(RESOLVE) - -c requirements/dev.lock -o requirements/build.lock
+	@echo "If Faust, mode or aiokafka changed: docs/faust.md, and make test-upgrade"
 
 package: venv ## build the wheel, and run the system from it, first with nothing but what the image holds
 	@rm -rf build dist

@@ -38,9 +38,9 @@ def pytest_runtest_makereport(
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the report, if there is anything to report."""
+    """Write the report, if there is anything to report; of tests side by side, none has seen all."""
     report = _report_of(session.config)
-    if report.outcomes:
+    if report.outcomes and not hasattr(session.config, "workerinput"):
         report.write()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from app.kafka.topics import groups_of, topics_of
 from app.settings import Role
 from tests.faults.cluster import committed
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
     from tests.faults.report import FaultReport
+
+pytestmark = pytest.mark.long
 
 MESSAGES = 400
 #: The same key as a message, not yet committed: who writes that as well waits for what becomes of this.

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tests.faults.report import FaultReport
     from tests.workers import WorkerProcess, Workers
 
+pytestmark = pytest.mark.long
+
 MESSAGES = 2_000
 
 

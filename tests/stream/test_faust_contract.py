@@ -1,7 +1,8 @@
 """What we rely on in Faust, mode and aiokafka: fails when another version differs, and names what to look at.
 
 Three things: the versions, the shape of all that we override, call or touch, and the text of what we read and
-wrote our own in place of, or around. How it behaves is in test_transport*.py. What to do when this fails:
+wrote our own in place of, or around. The versions are looked at by `make test`, the rest, which depends on
+nothing else, by `make test-upgrade`. How it behaves is in test_transport*.py. What to do when this fails:
 docs/faust.md.
 """
 
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 TESTED = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14.0"}
 PROJECT = Path(__file__).parents[2]
+#: Only another version can make it fail, and that fails the tests of versions first.
+of_these_versions = pytest.mark.upgrade
 
 
 def shape(function: Callable[..., Any]) -> str:
@@ -57,7 +60,7 @@ def shape(function: Callable[..., Any]) -> str:
 
 @pytest.mark.parametrize("package", TESTED)
 def test_what_is_installed_is_what_this_was_tested_with(package: str) -> None:
-    assert version(package) == TESTED[package]
+    assert version(package) == TESTED[package], "see docs/faust.md, and run `make test-upgrade`"
 
 
 @pytest.mark.parametrize("package", TESTED)
@@ -195,6 +198,7 @@ CALLED: list[tuple[Any, str, str]] = [
 ]
 
 
+@of_these_versions
 @pytest.mark.parametrize(
     ("owner", "name", "parameters"), CALLED, ids=[f"{owner.__name__}.{name}" for owner, name, _ in CALLED]
 )
@@ -239,6 +243,7 @@ TOUCHED: list[tuple[type, Iterable[str]]] = [
 ]
 
 
+@of_these_versions
 @pytest.mark.parametrize(
     ("owner", "name"),
     [(owner, name) for owner, names in TOUCHED for name in names],
@@ -310,6 +315,7 @@ def digest(owner: type, name: str) -> str:
     return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:12]
 
 
+@of_these_versions
 @pytest.mark.parametrize(
     ("owner", "name", "noted"), READ, ids=[f"{owner.__name__}.{name}".rstrip(".") for owner, name, _ in READ]
 )

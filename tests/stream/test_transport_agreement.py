@@ -212,6 +212,7 @@ async def test_offsets_that_were_compacted_away_hold_nothing_up(one_partition: S
     assert len(reader.values()) < 1000
 
 
+@pytest.mark.upgrade
 async def test_faust_itself_still_commits_past_a_record_that_was_not_processed(
     one_partition: Settings,
 ) -> None:
@@ -226,6 +227,7 @@ async def test_faust_itself_still_commits_past_a_record_that_was_not_processed(
         assert await committed(one_partition) == 3
 
 
+@pytest.mark.upgrade
 async def test_faust_itself_still_takes_a_failed_commit_for_a_success(one_partition: Settings) -> None:
     """Failure mode 5 of docs/faust.md; test_a_commit_that_fails_is_made_again… holds that ours does not."""
     reader = Reader(one_partition, plain=True, acknowledge=False, broker_commit_interval=3600)
