@@ -14,6 +14,10 @@ RESOLVE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes
 SIDE_BY_SIDE = $(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/faults
 FAULTS_SIDE_BY_SIDE = $(BIN)/python -m pytest -n 2 --dist worksteal tests/faults
 
+# As pip does: the authorities that this machine trusts, and time for a slow line.
+export UV_SYSTEM_CERTS ?= true
+export UV_HTTP_TIMEOUT ?= 180
+
 # What may not keep what it compiled compiles it at each start, and tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -32,10 +36,11 @@ $(READY): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "chatlog needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@# pip fetches uv, which fetches the rest side by side.
+	@# pip fetches uv, which fetches the rest side by side; or pip does, where a mirror is known to pip alone.
 	@sed -n '/^uv==/,/[^\\]$$/p' $(LOCK) > $(VENV)/uv.lock
 	@$(PIP) install -q --require-hashes --no-deps -r $(VENV)/uv.lock
-	@$(UV) pip install --python $(VENV) --require-hashes --no-deps -r $(LOCK)
+	@$(UV) pip install --python $(VENV) --require-hashes --no-deps -r $(LOCK) || \
+		$(PIP) install -q --require-hashes --no-deps -r $(LOCK)
 	@$(UV) pip install --python $(VENV) --no-deps --no-build-isolation -q -e .
 	@touch $@
 
