@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from app.kafka.topic_admin import KafkaUnavailable
 from app.settings import ConfigurationError
 from models.partitioners import Partitioner, partition_of
-from sinks.errors import SinkError
+from sinks.errors import ServiceDown, SinkError
 from sinks.kafka.producer import RecordProducer
 from sinks.postgres.sqlstate import DRIVER_ERRORS
 from sinks.splitting import write_or_split
@@ -26,7 +26,7 @@ from sinks.sql import statements
 from sinks.trouble import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     import asyncpg
 
@@ -126,7 +126,7 @@ class Outbox:
             self._unread.end()
         except DRIVER_ERRORS as error:
             self._unread.note("The outbox cannot be read", {"error": type(error).__name__})
-        except (SinkError, KafkaUnavailable, ConfigurationError, TimeoutError) as error:
+        except (SinkError, KafkaUnavailable, ConfigurationError) as error:
             self.is_well = False
             self._unsent.note(
                 "Records wait in the outbox, as they cannot be sent; their rows are kept",
@@ -156,7 +156,7 @@ class Outbox:
 
     async def _reach(self, outgoing: Outgoing) -> _Way:
         """Return the way to a topic whose brokers have just answered."""
-        async with asyncio.timeout(KAFKA_WITHIN_S):
+        async with _kafka_in_time():
             if self._producer is None:
                 for each in self._outgoing:
                     await each.check()
@@ -189,8 +189,7 @@ async def _send(outgoing: Outgoing, rows: Sequence[asyncpg.Record], way: _Way) -
     """Have the records of rows confirmed; return the ids of rows that never can be, which hold up no other.
 
     Raises:
-        SinkError: Kafka does not take them.
-        TimeoutError: it takes too long.
+        SinkError: Kafka does not take them, or takes too long.
     """
     refused: list[Any] = []
     by_partition: dict[int, list[tuple[Any, OutRecord]]] = defaultdict(list)
@@ -210,6 +209,19 @@ async def _send(outgoing: Outgoing, rows: Sequence[asyncpg.Record], way: _Way) -
         _, bad = await write_or_split(by_partition[partition], send)
         refused.extend(row_id for (row_id, _), _ in bad)
 
-    async with asyncio.timeout(KAFKA_WITHIN_S):
+    async with _kafka_in_time():
         await asyncio.gather(*map(send_to, by_partition))
     return refused
+
+
+@asynccontextmanager
+async def _kafka_in_time() -> AsyncIterator[None]:
+    """Give Kafka so long; a TimeoutError as such would be taken for one of the database."""
+    try:
+        async with asyncio.timeout(KAFKA_WITHIN_S):
+            yield
+    except TimeoutError:
+        raise ServiceDown(
+            f"Kafka does not answer within {KAFKA_WITHIN_S:g} s, or lacks the topic: see the brokers and the "
+            "network, and the topics by `chatlog topics --dry-run`"
+        ) from None

@@ -194,6 +194,28 @@ async def test_a_process_that_starts_while_kafka_is_down_takes_exports(
     assert (await row_of(settings, export))["published"] is None
 
 
+async def test_a_kafka_that_is_frozen_is_told_as_kafka_being_away(
+    api_settings: Callable[..., Settings],
+    system: Settings,  # the same database, prepared
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    monkeypatch.setattr(outbox, "KAFKA_WITHIN_S", 0.2)
+    async with await asyncio.start_server(say_nothing, "127.0.0.1") as frozen:
+        port = frozen.sockets[0].getsockname()[1]
+        settings = api_settings(kafka_bootstrap_servers=f"127.0.0.1:{port}")
+        async with serve(settings) as client:
+            export = await ask(client, settings)
+            await eventually(lambda: kafka_is(client, "down"))
+
+    assert (await row_of(settings, export))["published"] is None
+    assert "The outbox cannot be read" not in caplog.messages
+
+
 async def test_jobs_wait_while_it_is_open_which_topic_the_workers_read(
     api_settings: Callable[..., Settings],
     system: Settings,  # the same database, prepared
