@@ -307,3 +307,20 @@ async def test_what_was_not_yet_sent_fails_on_the_way_back_rather_than_wait_for_
     await go_down(migrated, "0005")
     found = await database.fetch("SELECT status FROM export_status ORDER BY id")
     assert [row["status"] for row in found] == ["Failed", "Started"]
+
+
+async def test_files_of_anothers_survey_are_out_of_reach_on_the_way_back_where_no_share_is_known(
+    migrated: migrations.Connect, database: Database
+) -> None:
+    for export_id, owner in ((FIRST, None), (SECOND, "owner@example.org")):
+        await database.execute(EXISTING_INSERT, export_id, "Name")
+        await database.execute(
+            "UPDATE export_status SET status = 'Finished', export_link = 'https://a', survey_owner = $2 "
+            "WHERE id = $1",
+            export_id,
+            owner,
+        )
+    await go_down(migrated, "0011")
+    await go_up(migrated)
+    found = await database.fetch("SELECT removed IS NULL, export_link FROM export_status ORDER BY id")
+    assert [tuple(row) for row in found] == [(True, "https://a"), (False, "Not Found")]
