@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from app.access.errors import NotSignedIn
+from app.postgres.answers import is_storable
 from models.access import DEFAULT_TENANT, Caller, CallerRole
 from models.owners import ADDRESS_MAX, owner_address
 
@@ -115,7 +116,8 @@ def _roles_in(claims: Mapping[str, Any], name: str) -> frozenset[CallerRole]:
 
 def _scope_in(claims: Mapping[str, Any], name: str) -> frozenset[str]:
     parts = _texts(claim(claims, name))
-    if parts is None:
+    # What can be no name of anything is no name.
+    if parts is None or not is_storable("".join(parts)):
         raise NotSignedIn("The token's claim for the scope cannot be read: its issuer has to mend that.")
     return frozenset(parts) - _SCOPES_OF_OPENID
 

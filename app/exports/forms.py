@@ -94,7 +94,9 @@ def defaults_of(source: Source) -> ExportOptions:
 def _as_text(sent: Mapping[str, Any]) -> dict[str, str]:
     """Return every field once; what is missing is as at first, but for switches: those are off."""
     absent = DEFAULTS | dict.fromkeys(_SWITCHES, "")
-    return {name: value if isinstance(value := sent.get(name), str) else absent[name] for name in DEFAULTS}
+    texts = {name: value for name, value in sent.items() if isinstance(value, str)}
+    # A form may say of itself that it is written in whatever: letters that no page can show again become `?`.
+    return {name: texts.get(name, absent[name]).encode(errors="replace").decode() for name in DEFAULTS}
 
 
 def _day(form: Mapping[str, str], name: str, errors: dict[str, str]) -> date | None:

@@ -32,4 +32,8 @@ async def answer_within(seconds: float = ANSWER_WITHIN_S) -> AsyncIterator[None]
 
 def is_storable(text: str) -> bool:
     """Tell whether PostgreSQL could hold a text at all; else nothing there has this name."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a pair of UTF-16, which JSON can name
+        return False
     return "\0" not in text

@@ -100,6 +100,8 @@ def test_any_other_scope_narrows_also_one_that_is_not_known_here() -> None:
         {"scope": {"learner": 7}},
         {"scope": 7},
         {"scope": ["learner:7", 8]},
+        {"scope": ["survey:a\0b"]},
+        {"scope": ["survey:\ud800"]},
     ],
 )
 def test_a_tenant_or_a_scope_that_cannot_be_read_is_no_reason_to_go_without(

@@ -155,6 +155,19 @@ async def test_a_write_with_a_session_must_come_from_a_page_of_it(
     assert answer.status_code == 403
 
 
+async def test_a_form_in_letters_that_are_none_is_refused_like_any_other(
+    build: Callable[..., Settings],
+) -> None:
+    form = '--x\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n\\ud800\r\n--x--\r\n'
+    sent = {"Content-Type": "multipart/form-data; boundary=x; charset=raw_unicode_escape"}
+    async with browser(build()) as client:
+        await signed_in(client)
+
+        answer = await client.post("/page", content=form, headers=sent)
+
+    assert answer.status_code == 403
+
+
 async def test_the_csrf_token_of_one_session_is_not_that_of_another(build: Callable[..., Settings]) -> None:
     async with browser(build()) as client:
         of_the_first = await signed_in(client)

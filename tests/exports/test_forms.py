@@ -22,6 +22,13 @@ def test_a_switch_that_is_not_sent_is_off() -> None:
     assert asked.options == ExportOptions()
 
 
+def test_what_no_page_can_show_again_is_replaced() -> None:
+    asked = read_form(Source.CHAT_LOG, FORM | {"since": "2026\ud800"})
+
+    assert asked.form["since"] == "2026?"
+    assert asked.errors.keys() == {"since"}
+
+
 def test_every_choice_for_a_chat_log_arrives() -> None:
     asked = read_form(
         Source.CHAT_LOG,
