@@ -81,6 +81,9 @@ async def test_only_its_owner_sees_and_changes_with_whom_it_is_shared(
         (f"{BEN.upper()} ", "of this address"),
         ("a@b\0", "no email address"),
         ("a\n@b", "no email address"),
+        ("a@b.c, d@e.f", "no email address"),
+        ("Ana <ana@example.org>", "no email address"),
+        ("ana@example.org@example.org", "no email address"),
     ],
 )
 async def test_it_is_shared_with_addresses_of_others_alone(
@@ -103,6 +106,20 @@ async def test_there_is_a_limit_to_with_how_many(client: httpx.AsyncClient, syst
 
     assert answer.status_code == 422
     assert str(SHARES_MAX) in answer.json()["detail"]
+    known = asked | {"address": "Colleague0@example.org"}
+    assert (await client.put("/surveys/shares", params=known, headers=bearer(system, BEN))).is_success
+
+
+async def test_what_is_too_long_to_be_kept_is_said(client: httpx.AsyncClient, system: Settings) -> None:
+    letters = "".join(chr(0x4E00 + number * 7919 % 20_000) for number in range(1100))
+    name, address = letters[:850], f"{letters[850:]}@example.org"
+    await fetch_value(system, "UPDATE surveys SET survey_name = $2 WHERE survey_name = $1", OF_BEN, name)
+
+    asked = {"survey": name, "address": address}
+    answer = await client.put("/surveys/shares", params=asked, headers=bearer(system, BEN))
+
+    assert answer.status_code == 422
+    assert "too long" in answer.json()["detail"]
 
 
 async def test_of_two_surveys_of_one_name_each_export_is_of_the_one_it_was_asked_of(
@@ -164,6 +181,28 @@ async def test_after_it_is_no_longer_shared_nothing_of_it_is_to_be_had(
     assert LINK not in download.text + retry.text + record.text
     assert (await row_of(system, failed))["status"] == "Failed"
     assert (record.status_code, cancelled.status_code, cancelled.json()["status"]) == (200, 200, "Failed")
+
+
+async def test_the_shares_of_a_survey_that_is_gone_can_be_seen_and_undone(
+    client: httpx.AsyncClient, system: Settings
+) -> None:
+    await share(system, BEN, OF_BEN, ANA)
+    of_ben = {"survey_id": OF_BEN, "survey_owner": BEN}
+    file = await add_export(system, ANA, status="Finished", export_link=LINK, **of_ben)
+    await fetch_value(system, "UPDATE surveys SET survey_name = 'renamed' WHERE survey_name = $1", OF_BEN)
+    ben, asked = bearer(system, BEN), {"survey": OF_BEN}
+    before = await client.get(f"/exports/{file}/download", headers=bearer(system, ANA))
+
+    seen = await client.get("/surveys/shares", params=asked, headers=ben)
+    by_another = await client.delete(
+        "/surveys/shares", params=asked | {"address": ANA}, headers=bearer(system, ANA)
+    )
+    undone = await client.delete("/surveys/shares", params=asked | {"address": ANA}, headers=ben)
+
+    after = await client.get(f"/exports/{file}/download", headers=bearer(system, ANA))
+    assert [one["address"] for one in seen.json()] == [ANA]
+    assert [answer.status_code for answer in (by_another, undone)] == [404, 204]
+    assert [answer.status_code for answer in (before, after)] == [307, 403]
 
 
 async def test_a_list_in_parts_tells_two_surveys_of_one_name_and_moment_apart(
