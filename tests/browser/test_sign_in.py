@@ -32,6 +32,14 @@ async def test_a_link_signs_in_and_its_token_is_nowhere_to_be_seen_afterwards(re
     assert token not in await page.content()
 
 
+async def test_a_link_signs_in_where_the_sign_in_page_is_open_already(reader: Reader) -> None:
+    await reader.page.goto(addresses.SIGN_IN)
+
+    await reader.page.goto(reader.owner.sign_in_link())
+
+    await reader.page.wait_for_url(lambda url: url.endswith(addresses.SURVEYS))
+
+
 async def test_a_link_that_has_expired_says_so(reader: Reader) -> None:
     await reader.page.goto(reader.owner.sign_in_link(timedelta(hours=-1)))
 

@@ -117,12 +117,16 @@ addEventListener("htmx:afterRequest", (event) => {
 });
 
 // A sign-in link carries its token behind the #, which no server and no log ever sees. It leaves the address at once.
+// Opened where this page is open already, it changes nothing but that, and loads nothing.
 const signIn = document.getElementById("sign-in-form");
-if (signIn && location.hash.startsWith("#token=")) {
+function signInByLink() {
+  if (!signIn || !location.hash.startsWith("#token=")) return;
   const token = decodeURIComponent(location.hash.slice("#token=".length));
   history.replaceState(null, "", location.pathname + location.search);
   signIn.elements.token.value = token;
   signIn.requestSubmit();
 }
+signInByLink();
+addEventListener("hashchange", signInByLink);
 // What is wrong with a form is read first.
 document.getElementById("problems")?.focus();
