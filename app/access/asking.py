@@ -34,9 +34,7 @@ class Asks:
 
     def _let_in(self, caller: Caller) -> Caller:
         if not may_at_all(caller, self.action):
-            raise NotAllowed(
-                f"None of your roles lets you do this ({self.action}): ask whoever looks after your account."
-            )
+            raise NotAllowed(f"None of your roles lets you do this ({self.action}).")
         return caller
 
 

@@ -108,4 +108,5 @@ async def test_a_program_that_is_no_person_has_none_of_them(system: Settings) ->
                     refused[method, path, "token"] = by_token.status_code
 
     assert text_of(page).count("Not allowed") == 2, "in the title and on the page"
+    assert "Your surveys" not in text_of(page), "which would lead back here"
     assert {key: status for key, status in refused.items() if status != REFUSED} == {}
