@@ -21,7 +21,7 @@ from rich.text import Text
 from app.commands.asking import asks
 from app.dead_letters.box import DeadLetterBox, Filter, Found, replay
 from app.dead_letters.content import as_data, as_lines, printable
-from app.dead_letters.filters import ID, filters
+from app.dead_letters.filters import IdType, filters
 from app.kafka.clients import client_settings
 from app.kafka.topic_admin import partition_counts
 from app.postgres.connections import connect
@@ -75,12 +75,15 @@ def list_(wanted: Filter, limit: int, *, as_json: bool) -> None:
 
 
 @dead_letters.command()
-@click.argument("id_", metavar="ID", type=ID)
+@click.argument("id_", metavar="ID", type=IdType())
 @click.option("--content", is_flag=True, help="Show what it holds: a person's message.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of lines.")
 @asks(Action.READ_DEAD_LETTERS)
 def show(id_: int, *, content: bool, as_json: bool) -> None:
-    """Show one dead letter: where it came from, why it is here, and by size and digest what it holds."""
+    """Show one dead letter.
+
+    Where it came from, why it is here, and by size and digest what it holds.
+    """
     letters = _run(_with_box(load_settings(), lambda box: box.read([id_])))
     if not letters:
         raise click.ClickException(
@@ -102,10 +105,11 @@ def show(id_: int, *, content: bool, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @asks(Action.SETTLE_DEAD_LETTERS)
 def replay_(wanted: Filter, limit: int | None, *, everything: bool, dry_run: bool, yes: bool) -> None:
-    """Put records back, byte for byte, into the topic and partition they came from.
+    """Put records back where they came from.
 
-    They go through the workers again: what was mended since is stored now, and what was not is refused again,
-    as a new dead letter. The old one stays, with the time of the replay. It may be interrupted and run again.
+    Byte for byte, into the same topic and partition. They go through the workers again: what was mended since
+    is stored now, and what was not is refused again, as a new dead letter. The old one stays, with the time
+    of the replay. It may be interrupted and run again.
     """
     _require_a_choice(wanted, everything=everything)
 

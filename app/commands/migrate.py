@@ -23,7 +23,10 @@ def migrate() -> None:
 @migrate.command()
 @click.argument("revision", default="head")
 def up(revision: str) -> None:
-    """Apply the changes up to REVISION (all of them by default), and make partitions ahead."""
+    """Apply the changes up to REVISION.
+
+    All of them by default. Makes partitions ahead, too.
+    """
     asyncio.run(migrations.up(_connect(), revision, say=click.echo))
 
 
@@ -31,7 +34,10 @@ def up(revision: str) -> None:
 @click.argument("revision", required=False)
 @click.confirmation_option("--yes", prompt="This drops tables, with all their rows. Go on?")
 def down(revision: str | None) -> None:
-    """Undo the changes after REVISION (the last one by default; all for `base`)."""
+    """Undo the changes after REVISION.
+
+    The last one by default; all of them for `base`.
+    """
     asyncio.run(migrations.down(_connect(), revision, say=click.echo))
 
 

@@ -20,8 +20,9 @@ def storage() -> None:
 @storage.command()
 @click.option("--set-lifecycle", is_flag=True, help="Add the rule that removes old exports, or mend it.")
 def check(*, set_lifecycle: bool) -> None:
-    """Write, read and delete a file, follow a link to it, and look for the rule that removes old exports.
+    """Try whether exports can be kept and linked to.
 
+    Writes, reads and deletes a file, follows a link to it, and looks for the rule that removes old exports.
     Changes nothing but, with --set-lifecycle, that rule; other rules of the bucket stay. Exits with 1 if
     something is wrong (✗); a note (!) is not.
     """

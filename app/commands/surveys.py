@@ -70,7 +70,10 @@ def list_(owner: str | None) -> None:
 @_owner
 @asks(Action.SHARE_SURVEY)
 def share(name: str, addresses: Sequence[str], owner: str | None) -> None:
-    """Share the survey NAME with somebody: they see it and can export it."""
+    """Share the survey NAME with somebody.
+
+    They see it in their list, and can export it.
+    """
 
     async def share_it(known: Surveys) -> None:
         key = await _key_of(known, name, owner)

@@ -8,7 +8,7 @@ from app.settings import CAPTURE_IS_OFF, Role, load_settings
 
 
 @click.command()
-@click.argument("role", type=click.Choice([role.value for role in Role]))
+@click.argument("role", metavar="ROLE", type=click.Choice([role.value for role in Role]))
 def worker(role: str) -> None:
     """Run a Faust worker with one ROLE until it is stopped (SIGTERM, Ctrl-C).
 

@@ -15,8 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 #: What PostgreSQL can count.
-ID = click.IntRange(1, 2**63 - 1)
+_LAST_ID = 2**63 - 1
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+class IdType(click.ParamType):
+    """The number of a dead letter."""
+
+    name = "id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        if not re.fullmatch("[0-9]{1,19}", value) or not 1 <= int(value) <= _LAST_ID:
+            self.fail(f"{value!r} is no number of a dead letter; accepted: one such as 17", param, ctx)
+        return int(value)
 
 
 class MomentType(click.ParamType):
@@ -61,7 +73,7 @@ def filters(
         + (" [default: pending]" * pending_by_default),
     )
     options = (
-        click.option("--id", "ids", type=ID, multiple=True, help="This one; may be repeated."),
+        click.option("--id", "ids", type=IdType(), multiple=True, help="This one; may be repeated."),
         click.option(
             "--reason",
             "reasons",
