@@ -44,9 +44,9 @@ class CallerRole(StrEnum):
 
 _LABELS = {
     CallerRole.OWNER: "their own surveys, and those shared with them",
-    CallerRole.OPERATOR: "reads conversations and dead letters of the tenant's channels",
+    CallerRole.OPERATOR: "reads dead letters",
     CallerRole.MODERATOR: "settings of the tenant's channels, and deletions",
-    CallerRole.COMPLIANCE: "erasure and audit; everybody's exports, as records without their files",
+    CallerRole.COMPLIANCE: "everybody's exports, as records without their files",
     CallerRole.ADMIN: "what all of these may, and replays and drops dead letters",
     CallerRole.SERVICE: "a program that hands in events and turns, and no person",
 }

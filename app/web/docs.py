@@ -22,12 +22,13 @@ TITLE = "chatlog"
 DESCRIPTION = """
 Export the chat log and the responses of your surveys.
 
-Send a token as `Authorization: Bearer …`; whose email address it holds is the owner, and sees their own
-surveys and exports only. Errors are `application/problem+json` (RFC 9457).
+Send a token as `Authorization: Bearer …`. It says by an email address who asks, and by roles what they may:
+an owner sees their own surveys, those that are shared with them, and their own exports. Errors are
+`application/problem+json` (RFC 9457).
 """
 TAGS = [
     {"name": "exports", "description": "Ask for a file, follow its making, download it."},
-    {"name": "surveys", "description": "What there is to export."},
+    {"name": "surveys", "description": "What there is to export, and with whom it is shared."},
     {"name": "operation", "description": "For whoever runs this."},
 ]
 
