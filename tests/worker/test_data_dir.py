@@ -72,7 +72,7 @@ def test_a_directory_that_cannot_be_written_is_named_with_what_to_do(
     extra = {"DATA_DIR": str(where), "TABLE_STORE": "rocksdb"}
     worker = workers.start(Role.CAPTURE, extra=extra, launcher=UNPRIVILEGED)
 
-    assert worker.wait() == 1
+    assert worker.wait() == 2
     log = worker.last_lines()
     assert f"DATA_DIR={where}: " in log
     assert "TABLE_STORE=memory" in log
