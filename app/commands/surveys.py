@@ -14,13 +14,15 @@ from app.commands.asking import asks
 from app.dead_letters.content import printable
 from app.postgres.connections import create_pool
 from app.settings import load_settings
+from app.surveys.rows import SurveyKey
 from app.surveys.service import Surveys
 from models.access import Action, whoever_has_the_shell
+from models.owners import owner_address
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from app.surveys.rows import Survey, SurveyKey
+    from app.surveys.rows import Survey
 
 Result = TypeVar("Result")
 
@@ -92,11 +94,12 @@ def share(name: str, addresses: Sequence[str], owner: str | None) -> None:
 def unshare(name: str, addresses: Sequence[str], owner: str | None) -> None:
     """Share the survey NAME with somebody no longer.
 
-    Their exports of it that are under way fail, and files that they have not downloaded are out of reach.
+    Their exports of it that are under way fail, and files that they have not downloaded are out of reach. Of a
+    survey that was renamed or deleted since, say by --owner whose it was.
     """
 
     async def unshare_it(known: Surveys) -> None:
-        key = await _key_of(known, name, owner)
+        key = SurveyKey(owner_address(owner), name) if owner else await _key_of(known, name, owner)
         for address in addresses:
             await known.unshare(whoever_has_the_shell(acting_for=key.owner), key, address)
 
@@ -109,7 +112,10 @@ async def _key_of(known: Surveys, name: str, owner: str | None) -> SurveyKey:
     found = await known.find(owner, name)
     if not found:
         whose = f"{owner} has no survey" if owner else "there is no survey"
-        raise click.ClickException(f'{whose} named "{name}"; `chatlog surveys list` shows which there are')
+        raise click.ClickException(
+            f'{whose} named "{name}"; `chatlog surveys list` shows which there are (to undo the sharing of one '
+            "that is gone, say by --owner whose it was)"
+        )
     if len(found) > 1:
         owners = ", ".join(survey.key.owner for survey in found)
         raise click.ClickException(f"several have a survey of this name: say whose with --owner ({owners})")

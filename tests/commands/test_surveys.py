@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.services import as_environment
-from tests.site.owners import ANA, BEN, OF_ANA, OF_BEN, SHARED_NAME, fetch_value
+from tests.site.owners import ANA, BEN, OF_ANA, OF_BEN, SHARED_NAME, execute, fetch_value
 from tests.workers import CHATLOG
 
 if TYPE_CHECKING:
@@ -51,6 +51,21 @@ async def test_a_team_shares_a_survey_and_it_is_undone_as_easily(
     ]
     assert "colleague@example.org" in listed[1]
     assert ANA not in listed[1]
+    assert await fetch_value(served_system, SHARES) is None
+
+
+async def test_sharing_is_undone_also_of_a_survey_that_is_gone(
+    served_system: Settings, tmp_path: Path
+) -> None:
+    address = ("--with", "colleague@example.org")
+    await chatlog(served_system, tmp_path, "share", OF_BEN, *address)
+    await execute(served_system, "UPDATE surveys SET survey_name = 'Another' WHERE survey_name = $1", OF_BEN)
+
+    unknown = await chatlog(served_system, tmp_path, "unshare", OF_BEN, *address)
+    undone = await chatlog(served_system, tmp_path, "unshare", OF_BEN, *address, "--owner", BEN.upper())
+
+    assert (unknown[0], undone[0]) == (1, 0)
+    assert "--owner" in unknown[1]
     assert await fetch_value(served_system, SHARES) is None
 
 
