@@ -94,8 +94,8 @@ def share(name: str, addresses: Sequence[str], owner: str | None) -> None:
 def unshare(name: str, addresses: Sequence[str], owner: str | None) -> None:
     """Share the survey NAME with somebody no longer.
 
-    Their exports of it that are under way fail, and files that they have not downloaded are out of reach. Of a
-    survey that was renamed or deleted since, say by --owner whose it was.
+    Their exports of it that are under way fail, and files that they have not downloaded are out of reach.
+    Of a survey that was renamed or deleted since, say by --owner whose it was.
     """
 
     async def unshare_it(known: Surveys) -> None:
@@ -113,8 +113,8 @@ async def _key_of(known: Surveys, name: str, owner: str | None) -> SurveyKey:
     if not found:
         whose = f"{owner} has no survey" if owner else "there is no survey"
         raise click.ClickException(
-            f'{whose} named "{name}"; `chatlog surveys list` shows which there are (to undo the sharing of one '
-            "that is gone, say by --owner whose it was)"
+            f'{whose} named "{name}"; `chatlog surveys list` shows which there are (one that is gone can '
+            "be unshared: say by --owner whose it was)"
         )
     if len(found) > 1:
         owners = ", ".join(survey.key.owner for survey in found)

@@ -18,7 +18,7 @@ _LONG_WORD = 7
 #: How many in all, by the length of the name: two in a short one are another name (APP_HOST, WEB_PORT).
 _LONG_NAME = 12
 #: Where a name that is only alike, and longer or shorter by a word, is taken for ours while ours is not set.
-_OUR_PREFIXES = ("STORAGE_", "EXPORT_", "API_", "VLAB_", "TOPIC_")
+_OUR_PREFIXES = ("STORAGE_", "EXPORT_", "API_", "VLAB_", "TOPIC_", "OIDC_")
 #: How alike, by difflib's measure.
 _ALIKE = 0.85
 
