@@ -254,8 +254,8 @@ async def test_a_filter_that_fits_none_is_not_taken_for_an_empty_table(tables: S
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [
-        (("show", str(2**63)), 2, "is not in the range"),
-        (("list", "--id", str(2**63)), 2, "is not in the range"),
+        (("show", str(2**63)), 2, "is no number of a dead letter"),
+        (("list", "--id", str(2**63)), 2, "is no number of a dead letter"),
         (("list", "--since", "9999-12-31T23:59-14:00"), 2, "is no time"),
         (("list", "--reason", "\udc80"), 1, "PostgreSQL cannot look for that"),
     ],

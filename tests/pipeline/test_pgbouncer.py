@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 async def system(
     pooler: PgBouncer,
     settings: Callable[..., Settings],
-    database_url: str,
+    empty_database_url: str,
     storage: BucketSettings,
     tmp_path: Path,
 ) -> Settings:
     """Settings of a system whose schema was made through PgBouncer, by the command."""
     direct = settings(api_jwt_secret=SECRET, **storage_overrides(storage))
-    made = changed(direct, database_url=SecretStr(pooler.url_of(database_url)))
+    made = changed(direct, database_url=SecretStr(pooler.url_of(empty_database_url)))
     await ensure_topics(made.kafka, made.topology)
     assert "Applied 0001" in await chatlog(made, tmp_path, "migrate", "up")
     return made
