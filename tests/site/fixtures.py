@@ -23,6 +23,18 @@ BASE_URL = "http://localhost:8000"
 Serve = Callable[[Settings], AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
+#: What a directory has by `from tests.site.fixtures import *` in its conftest.
+__all__ = [
+    "_counts_take_their_time",
+    "ana",
+    "api_settings",
+    "client",
+    "storing_system",
+    "system",
+    "visitor",
+]
+
+
 @pytest.fixture
 def api_settings(settings: Callable[..., Settings]) -> Callable[..., Settings]:
     """Builds settings with which the API starts, on a bucket that is not there."""
