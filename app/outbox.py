@@ -99,10 +99,11 @@ class Outbox:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._sweeping is not None:
+        while self._sweeping is not None and not self._sweeping.done():
+            # Again, if need be: in Python 3.11, asyncio.wait_for loses a cancellation that comes as what it
+            # waits for is done, and aiokafka waits by it.
             self._sweeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._sweeping
+            await asyncio.wait({self._sweeping}, timeout=1.0)
         await self._disconnect()
 
     async def _poll(self) -> None:

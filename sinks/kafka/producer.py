@@ -123,7 +123,8 @@ class RecordProducer:
     async def _connect(self) -> None:
         producer = self._new_producer()
         try:
-            await asyncio.wait_for(producer.start(), REQUEST_TIMEOUT_MS / 1000)
+            async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
+                await producer.start()
             self._connected = producer
         except _REFUSED as error:
             raise CannotGoOn(f"Kafka refuses our producer: {error!r}; run `chatlog check`") from error
