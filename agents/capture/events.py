@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from agents.chunks import Chunk
     from models.dead_letters import DeadLetter
     from models.events import Category, Event, Moment
-    from models.platforms import Platform
+    from models.platforms import StateJoin
     from models.states import State
     from sinks.dead_letters import DeadLetterTopic
     from sinks.kafka.producer import RecordProducer
@@ -63,7 +63,7 @@ class CaptureEvents:
 
     def __init__(
         self,
-        platform: Platform,
+        platform: StateJoin,
         table: HistoryTable,
         join_of: JoinOf,
         homes: Homes,

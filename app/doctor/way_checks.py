@@ -10,7 +10,7 @@ from app.kafka.topic_samples import sample
 from app.kafka.topics import topics_of
 from app.worker.capture.homes import FALLBACK, users_of_events, users_of_states
 from models.partitioners import fitting, partition_of
-from models.platforms import PLATFORMS_WITH_MEDIA
+from models.platforms import MESSENGER_WITH_MEDIA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +47,7 @@ async def check_ways(
     )
     users = {
         topics.state.name: list(users_of_states(states)),
-        topics.events.name: list(users_of_events(events, PLATFORMS_WITH_MEDIA["messenger"])),
+        topics.events.name: list(users_of_events(events, MESSENGER_WITH_MEDIA)),
     }
     return list(describe_ways(users, counts, counts[topics.state_changelog.name]))
 

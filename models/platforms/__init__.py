@@ -1,4 +1,4 @@
-"""The platforms whose events can be captured. To add one: a module beside this, and a line in the tables."""
+"""The platforms whose events can be captured. To add one: a module beside this, and a line in the table."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from types import MappingProxyType
 
 from models.entries import ChatLogEntry
 from models.events import Category, Event, Moment
+from models.messages import Extraction
 from models.platforms import messenger
 from models.states import State
 
 
 @dataclass(frozen=True, slots=True)
-class Platform:
-    """What a platform's module offers: pure functions.
+class StateJoin:
+    """What a platform offers whose messages need the state that a bot knew before them: `extract`, in steps.
 
     Attributes:
-        name: as settings and metrics call it.
         parse_event: a record's value to an event, clean enough to be stored; raises `BadRecord`.
         categorise: any event to its category; never raises.
         moment_of: event and its category to whose state it needs and as of when, or None when nothing visible
@@ -26,7 +26,6 @@ class Platform:
         extract_chat_log_entry: the three of them in one: event and state to an entry, None, or `BadRecord`.
     """
 
-    name: str
     parse_event: Callable[[bytes | None], Event]
     categorise: Callable[[Event], Category]
     moment_of: Callable[[Event, Category], Moment | None]
@@ -34,9 +33,31 @@ class Platform:
     extract_chat_log_entry: Callable[[Event, State], ChatLogEntry | None]
 
 
-def _messenger(*, media: bool) -> Platform:
-    return Platform(
-        "messenger",
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What a platform's module offers: pure functions.
+
+    Attributes:
+        name: as settings, topics, tables and metrics call it.
+        kinds: every kind of event that its module knows, for counters.
+        extract: a record's value to what was said and done, or to nothing; raises `BadRecord`. With a state
+            to join, as if nothing were known of the person.
+        key_of: a record's value to what the record is keyed by, so that what must stay in order does: the
+            channel (of Messenger, the person). None where it tells none. Never raises.
+        has_steady_times: whether every delivery of a message tells the same time; if not, the first counts.
+        join: for a platform whose messages need a state; None for all others.
+    """
+
+    name: str
+    kinds: frozenset[str]
+    extract: Callable[[bytes | None], Extraction]
+    key_of: Callable[[bytes], str | None]
+    has_steady_times: bool = True
+    join: StateJoin | None = None
+
+
+def _state_join(*, media: bool) -> StateJoin:
+    return StateJoin(
         messenger.parse_event,
         messenger.categorise,
         partial(messenger.moment_of, media=True) if media else messenger.moment_of,
@@ -45,7 +66,19 @@ def _messenger(*, media: bool) -> Platform:
     )
 
 
-#: By name, as they capture by default.
-PLATFORMS: Mapping[str, Platform] = MappingProxyType({"messenger": _messenger(media=False)})
-#: By name, as they capture whatever people see, and not text alone (`CAPTURE_MEDIA`).
-PLATFORMS_WITH_MEDIA: Mapping[str, Platform] = MappingProxyType({"messenger": _messenger(media=True)})
+#: Messenger's messages with their states: text and what a bot takes for it.
+MESSENGER = _state_join(media=False)
+#: The same, whatever people see, and not text alone (`CAPTURE_MEDIA`).
+MESSENGER_WITH_MEDIA = _state_join(media=True)
+
+#: Every platform by its name. One line each.
+PLATFORMS: Mapping[str, Platform] = MappingProxyType(
+    {
+        platform.name: platform
+        for platform in (
+            Platform("messenger", messenger.KINDS, messenger.extract, messenger.key_of, join=MESSENGER),
+        )
+    }
+)
+#: The names of those whose messages are known by what an event says, with no state: all but Messenger.
+WITHOUT_STATE = tuple(name for name, platform in PLATFORMS.items() if platform.join is None)

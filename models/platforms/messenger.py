@@ -30,14 +30,14 @@ from models.fields import (
     required_id,
     required_moment_ms,
 )
+from models.messages import Extraction
 from models.platforms.messenger_media import media_content, media_type, words_of_attachments
 from models.states import State
+from models.values import NOTHING, id_or_none, is_true, object_in, text_or_none
 
 _Object = dict[str, JSON]
 
-#: Stands for an object that isn't there, so that a field of it can be asked for all the same. Never changed.
-_NOTHING: _Object = {}
-
+KINDS = frozenset(Category) - {Category.OTHER}
 # Looking a member up in its enum takes longer than the rule that needs it.
 _ECHO, _BOT, _USER = Category.ECHO, Direction.BOT, Direction.USER
 
@@ -68,9 +68,31 @@ def extract_chat_log_entry(event: Event, state: State, *, media: bool = False) -
     return None if moment is None else entry_of(event, category, moment, state)
 
 
+def extract(raw: bytes | None, *, media: bool = False) -> Extraction:
+    """Return what a record of the events topic comes to, as if nothing were known of the person.
+
+    Raises:
+        BadRecord: as `parse_event` and `extract_chat_log_entry` do.
+    """
+    event = parse_event(raw)
+    category = categorise(event)
+    moment = moment_of(event, category, media=media)
+    return Extraction(category, () if moment is None else (entry_of(event, category, moment, {}),))
+
+
+def key_of(raw: bytes) -> str | None:
+    """Return the person, by whom the events topic is keyed, whether they spoke or their bot did."""
+    try:
+        event = decode_object(raw)
+    except BadRecord:
+        return None
+    person = "recipient" if _is_echo(event) else "sender"
+    return id_or_none(object_in(event.get(person)).get("id"))
+
+
 def categorise(event: Event) -> Category:
     """Return the category of any event: the first that matches, else OTHER. Never raises."""
-    message = _object(event.get("message"))
+    message = object_in(event.get("message"))
     if _UNSPOKEN_KEYS.isdisjoint(event) and "quick_reply" not in message:
         return _spoken(event, message) or _remaining(event, message)
     return _unspoken(event, message) or _spoken(event, message) or _remaining(event, message)
@@ -83,9 +105,9 @@ def moment_of(event: Event, category: Category, *, media: bool = False) -> Momen
         BadRecord: a visible message without the person's id or a timestamp; an envelope.
     """
     if category is _ECHO:
-        userid = required_id(_object(event.get("recipient")).get("id"), "recipient.id")
+        userid = required_id(object_in(event.get("recipient")).get("id"), "recipient.id")
     elif category in _USER_MESSAGE_TYPES:
-        userid = required_id(_object(event.get("sender")).get("id"), "sender.id")
+        userid = required_id(object_in(event.get("sender")).get("id"), "sender.id")
     elif category is Category.ENVELOPE:
         # Not taken apart here: its events are of several people, and their states on other partitions.
         raise BadRecord(
@@ -94,7 +116,7 @@ def moment_of(event: Event, category: Category, *, media: bool = False) -> Momen
         )
     elif media and media_type(category, event) is not None:
         person = "recipient" if _is_echo(event) else "sender"
-        userid = required_id(_object(event.get(person)).get("id"), f"{person}.id")
+        userid = required_id(object_in(event.get(person)).get("id"), f"{person}.id")
     else:
         return None
     return Moment(userid, required_moment_ms(event.get("timestamp"), "timestamp"))
@@ -123,25 +145,25 @@ def _unspoken(event: Event, message: _Object) -> Category | None:
     """Categories 1 to 5: nothing was said, whatever else the event holds."""
     if _is_referral(event, message):
         return Category.REFERRAL
-    if _is_true(event.get("optin")):
+    if is_true(event.get("optin")):
         return Category.OPTIN
     source = event.get("source")
-    if source == "synthetic" and _is_true(_object(event.get("event")).get("type")):
+    if source == "synthetic" and is_true(object_in(event.get("event")).get("type")):
         return Category.SYNTHETIC
-    if source == "messenger" and _is_true(event.get("pass_thread_control")):
+    if source == "messenger" and is_true(event.get("pass_thread_control")):
         return Category.HANDOVER
-    if _is_true(event.get("read")) or _is_true(event.get("delivery")):
+    if is_true(event.get("read")) or is_true(event.get("delivery")):
         return Category.WATERMARK
     return None
 
 
 def _spoken(event: Event, message: _Object) -> Category | None:
     """Categories 6 to 9: someone said something."""
-    if _is_true(message.get("is_echo")):
-        return Category.UNSENT if _is_true(message.get("is_deleted")) else Category.ECHO
-    if _is_true(event.get("postback")):
+    if is_true(message.get("is_echo")):
+        return Category.UNSENT if is_true(message.get("is_deleted")) else Category.ECHO
+    if is_true(event.get("postback")):
         return Category.POSTBACK
-    if _is_true(message.get("quick_reply")):
+    if is_true(message.get("quick_reply")):
         return Category.QUICK_REPLY
     if message.get("text") is not None:
         return Category.TEXT
@@ -149,13 +171,13 @@ def _spoken(event: Event, message: _Object) -> Category | None:
 
 
 def _remaining(event: Event, message: _Object) -> Category:
-    if _is_true(message.get("is_deleted")) or _is_true(event.get("message_unsend")):
+    if is_true(message.get("is_deleted")) or is_true(event.get("message_unsend")):
         return Category.UNSENT
-    if _is_true(message.get("attachments")) or _is_true(message.get("is_unsupported")):
+    if is_true(message.get("attachments")) or is_true(message.get("is_unsupported")):
         return Category.MEDIA
-    if _is_true(event.get("reaction")):
+    if is_true(event.get("reaction")):
         return Category.REACTION
-    if _is_true(event.get("message_edit")):
+    if is_true(event.get("message_edit")):
         return Category.EDIT
     if _ENVELOPE_LISTS.isdisjoint(event) and not event.keys() >= _CHANGE_KEYS:
         return Category.OTHER
@@ -168,19 +190,19 @@ _CHANGE_KEYS = frozenset({"field", "value"})
 
 
 def _is_referral(event: Event, message: _Object) -> bool:
-    if _is_true(event.get("referral")):
+    if is_true(event.get("referral")):
         return True
     if (postback := event.get("postback")) is not None:
-        postback = _object(postback)
+        postback = object_in(postback)
         payload = postback.get("payload")
-        if payload == "get_started" or _is_true(postback.get("referral")) or _refers(payload):
+        if payload == "get_started" or is_true(postback.get("referral")) or _refers(payload):
             return True
     quick_reply = message.get("quick_reply")
-    return quick_reply is not None and _refers(_object(quick_reply).get("payload"))
+    return quick_reply is not None and _refers(object_in(quick_reply).get("payload"))
 
 
 def _refers(payload: JSON) -> bool:
-    return _is_true(_object_in(payload).get("referral"))
+    return is_true(_object_within(payload).get("referral"))
 
 
 #: The categories in which a person spoke, with the message type that their rows get.
@@ -192,21 +214,21 @@ _USER_MESSAGE_TYPES = {
 
 
 def _bot_entry(event: Event, moment: Moment, state: State) -> ChatLogEntry:
-    message = _object(event.get("message"))
-    metadata = _object_in(message.get("metadata"))
+    message = object_in(event.get("message"))
+    metadata = _object_within(message.get("metadata"))
     md = state.get("md")
     return (
         ChatLogEntry(  # positional, in the order of the columns: names would cost a tenth of the extraction
             moment.userid,
             # The page is in the event, whatever the bot knows: it speaks, or is spoken to.
-            _id_or_none(_object(event.get("sender")).get("id")) or _id_or_none(_object(md).get("pageid")),
+            id_or_none(object_in(event.get("sender")).get("id")) or id_or_none(object_in(md).get("pageid")),
             moment.timestamp,
             _BOT,
             optional_text(message.get("text"), "message.text") or words_of_attachments(message),
-            _id_or_none(metadata.get("ref")),
+            id_or_none(metadata.get("ref")),
             _shortcode(state),
             _surveyid(md),
-            _text_or_none(metadata.get("type")),
+            text_or_none(metadata.get("type")),
             event,
             md if type(md) is dict else None,
         )
@@ -225,22 +247,22 @@ def _media_entry(event: Event, category: Category, moment: Moment, state: State)
 
 
 def _is_echo(event: Event) -> bool:
-    return _is_true(_object(event.get("message")).get("is_echo"))
+    return is_true(object_in(event.get("message")).get("is_echo"))
 
 
 def _user_entry(event: Event, moment: Moment, message_type: str, state: State) -> ChatLogEntry:
     md = state.get("md")
     return ChatLogEntry(
         moment.userid,
-        _id_or_none(_object(event.get("recipient")).get("id")) or _id_or_none(_object(md).get("pageid")),
+        id_or_none(object_in(event.get("recipient")).get("id")) or id_or_none(object_in(md).get("pageid")),
         moment.timestamp,
         _USER,
         (
-            optional_text(_object(event.get("message")).get("text"), "message.text")
-            or optional_text(_object(event.get("postback")).get("title"), "postback.title")
+            optional_text(object_in(event.get("message")).get("text"), "message.text")
+            or optional_text(object_in(event.get("postback")).get("title"), "postback.title")
             or ""
         ),
-        _id_or_none(state.get("question")),
+        id_or_none(state.get("question")),
         _shortcode(state),
         _surveyid(md),
         message_type,
@@ -253,7 +275,7 @@ def _shortcode(state: State) -> str | None:
     forms = state.get("forms")
     if type(forms) is not list or not forms:
         return None
-    shortcode = _id_or_none(forms[-1])
+    shortcode = id_or_none(forms[-1])
     return shortcode if shortcode is not None and fits_index(shortcode) else None
 
 
@@ -261,16 +283,6 @@ def _surveyid(md: JSON) -> str | None:
     if type(md) is not dict:
         return None
     return _uuid_or_none(md.get("surveyid")) or _uuid_or_none(md.get("survey_id"))
-
-
-def _id_or_none(value: JSON) -> str | None:
-    if type(value) is str:
-        return value or None
-    return str(value) if type(value) is int else None
-
-
-def _text_or_none(value: JSON) -> str | None:
-    return value if type(value) is str and value else None
 
 
 def _uuid_or_none(value: JSON) -> str | None:
@@ -282,19 +294,11 @@ def _uuid_or_none(value: JSON) -> str | None:
         return None
 
 
-def _object(value: JSON) -> _Object:
-    return value if type(value) is dict else _NOTHING
-
-
-def _object_in(value: JSON) -> _Object:
+def _object_within(value: JSON) -> _Object:
     """Return an object as it is, or the one that a string holds as JSON; for anything else, an empty one."""
     if type(value) is str and value.lstrip().startswith("{"):
         try:
             return decode_object(value.encode())
         except BadRecord:
-            return _NOTHING
-    return _object(value)
-
-
-def _is_true(value: JSON) -> bool:
-    return value is not None and (bool(value) or type(value) is dict or type(value) is list)
+            return NOTHING
+    return object_in(value)

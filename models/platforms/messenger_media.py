@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from models import JSON
 from models.events import Category, Event
+from models.values import NOTHING, object_in
 
 _Object = dict[str, JSON]
-_NOTHING: _Object = {}
 
 #: What attachments are of when they do not say it themselves.
 _ATTACHMENT, _UNSUPPORTED, _STICKER = "attachment", "unsupported", "sticker"
@@ -24,7 +24,7 @@ def words_of_attachments(message: _Object) -> str:
     lines: list[str] = []
     for attachment in _objects(message.get("attachments")):
         # The title of a template is that of its first element once more.
-        lines += list(_words(_object(attachment.get("payload")))) or list(_words(attachment))
+        lines += list(_words(object_in(attachment.get("payload")))) or list(_words(attachment))
     return "\n".join(lines)
 
 
@@ -34,9 +34,9 @@ def media_type(category: Category, event: Event) -> str | None:
     None for an event that nobody sees. A referral is seen where it came by a button or with words.
     """
     if category is Category.MEDIA:
-        return _type_of_attachment(_object(event.get("message")))
+        return _type_of_attachment(object_in(event.get("message")))
     if category is Category.REACTION:
-        return "unreaction" if _object(event.get("reaction")).get("action") == "unreact" else "reaction"
+        return "unreaction" if object_in(event.get("reaction")).get("action") == "unreact" else "reaction"
     if category is Category.REFERRAL:
         return _type_of_referral(event)
     return category.value if category is Category.EDIT or category is Category.UNSENT else None
@@ -50,20 +50,20 @@ def media_content(category: Category, event: Event) -> str | None:
     if category is Category.REFERRAL:
         return None
     if category is Category.MEDIA:
-        return words_of_attachments(_object(event.get("message")))
+        return words_of_attachments(object_in(event.get("message")))
     if category is Category.EDIT:
-        return _text(_object(event.get("message_edit")).get("text"))
+        return _text(object_in(event.get("message_edit")).get("text"))
     if category is Category.REACTION:
-        reaction = _object(event.get("reaction"))
+        reaction = object_in(event.get("reaction"))
         return _text(reaction.get("emoji")) or _text(reaction.get("reaction"))
     return ""
 
 
 def _type_of_referral(event: Event) -> str | None:
-    message = _object(event.get("message"))
+    message = object_in(event.get("message"))
     if message.get("is_echo"):
         return None
-    if _text(_object(event.get("postback")).get("title")):
+    if _text(object_in(event.get("postback")).get("title")):
         return "postback"
     if _text(message.get("text")):
         return "quick_reply" if "quick_reply" in message else "text"
@@ -71,8 +71,8 @@ def _type_of_referral(event: Event) -> str | None:
 
 
 def _type_of_attachment(message: _Object) -> str:
-    attachment = next(_objects(message.get("attachments")), _NOTHING)
-    if "sticker_id" in message or "sticker_id" in _object(attachment.get("payload")):
+    attachment = next(_objects(message.get("attachments")), NOTHING)
+    if "sticker_id" in message or "sticker_id" in object_in(attachment.get("payload")):
         return _STICKER
     if not message.get("attachments") and message.get("is_unsupported"):
         return _UNSUPPORTED
@@ -89,10 +89,6 @@ def _words(part: _Object) -> Iterator[str]:
 
 def _objects(value: JSON) -> Iterator[_Object]:
     return (item for item in value if type(item) is dict) if type(value) is list else iter(())
-
-
-def _object(value: JSON) -> _Object:
-    return value if type(value) is dict else _NOTHING
 
 
 def _text(value: JSON) -> str:

@@ -27,7 +27,7 @@ from agents.chunks import Chunk
 from models.errors import BadRecord, Reason
 from models.limits import OUR_RECORD_MAX_BYTES
 from models.partitioners import Partitioner
-from models.platforms import PLATFORMS
+from models.platforms import MESSENGER
 from models.states import as_of, decode_history, insert
 from sinks.kafka.repartition import Repartition
 from tests import virtual_time
@@ -206,7 +206,7 @@ class Worker:
         table: Any = world.table  # promises the same
         dead_letters: Any = world.dead_letters  # promises the same
         self.capture = CaptureEvents(
-            PLATFORMS["messenger"],
+            MESSENGER,
             table,
             self._current,
             homes,

@@ -9,18 +9,16 @@ import samples
 from models.entries import ChatLogEntry
 from models.errors import BadRecord
 from models.events import Category
-from models.platforms import PLATFORMS, PLATFORMS_WITH_MEDIA, Platform
+from models.platforms import MESSENGER, MESSENGER_WITH_MEDIA, StateJoin
 from models.states import EMPTY_HISTORY, History, as_of, decode_state, insert
 from samples import Conversation, ExpectedRow, SampleRecord
-
-MESSENGER = PLATFORMS["messenger"]
 
 each_conversation = pytest.mark.parametrize(
     "conversation", samples.conversations(), ids=lambda conversation: conversation.name
 )
 
 
-def _entry(event: SampleRecord, history: History, platform: Platform) -> ChatLogEntry | None:
+def _entry(event: SampleRecord, history: History, platform: StateJoin) -> ChatLogEntry | None:
     parsed = platform.parse_event(event.value)
     return platform.extract_chat_log_entry(parsed, as_of(history, event.timestamp_ms))
 
@@ -60,12 +58,12 @@ def _categories() -> Counter[Category]:
     ("platform", "conversation"),
     [
         *((MESSENGER, conversation) for conversation in samples.conversations()),
-        *((PLATFORMS_WITH_MEDIA["messenger"], each) for each in samples.conversations(media=True)),
+        *((MESSENGER_WITH_MEDIA, each) for each in samples.conversations(media=True)),
     ],
     ids=[f"{each.name}{media}" for media in ("", ", with media") for each in samples.conversations()],
 )
 def test_what_comes_of_a_conversation_is_what_was_worked_out_by_hand(
-    platform: Platform, conversation: Conversation
+    platform: StateJoin, conversation: Conversation
 ) -> None:
     history = _history(conversation)
     rows, dead_letters = [], 0

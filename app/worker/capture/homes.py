@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from app.kafka.topics import Topics
     from app.settings.kafka import KafkaSettings
     from app.stream.table import StateTable
-    from models.platforms import Platform
+    from models.platforms import StateJoin
     from sinks.retry import RetryPolicy
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class PartitionerChoice:
 
 
 async def find_partitioner(
-    kafka: KafkaSettings, topics: Topics, counts: Mapping[str, int], platform: Platform
+    kafka: KafkaSettings, topics: Topics, counts: Mapping[str, int], platform: StateJoin
 ) -> LikelyPartitioner | None:
     """Look by which partitioner the states are where they are; of the events, while there are no states.
 
@@ -162,7 +162,7 @@ def users_of_states(records: Iterable[ConsumerRecord]) -> Iterator[tuple[bytes, 
             continue
 
 
-def users_of_events(records: Iterable[ConsumerRecord], platform: Platform) -> Iterator[tuple[bytes, int]]:
+def users_of_events(records: Iterable[ConsumerRecord], platform: StateJoin) -> Iterator[tuple[bytes, int]]:
     """Return the user of each visible message, and the partition that it is in."""
     for record in records:
         try:

@@ -26,7 +26,7 @@ from app.worker.capture.ways import way_of
 from app.worker.faust_settings import heartbeat_interval_s
 from app.worker.roles import declare_agent, once_kafka_answers
 from app.worker.watch.figures import total
-from models.platforms import PLATFORMS, PLATFORMS_WITH_MEDIA
+from models.platforms import MESSENGER, MESSENGER_WITH_MEDIA
 from models.states import decode_history, encode_history, merge
 from sinks.dead_letters import DeadLetterTopic
 from sinks.kafka.producer import RecordProducer
@@ -123,7 +123,7 @@ class CaptureWork:
                 (topics.state, topics.states_by_user),
             )
         )
-        platform = (PLATFORMS_WITH_MEDIA if settings.worker.capture_media else PLATFORMS)["messenger"]
+        platform = MESSENGER_WITH_MEDIA if settings.worker.capture_media else MESSENGER
         find = partial(find_partitioner, settings.kafka, topics, counts, platform)
         choice = PartitionerChoice(find, self.table, self.homes, self.retry_policy)
         self._join = CaptureJoin(

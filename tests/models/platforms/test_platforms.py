@@ -7,16 +7,16 @@ import pytest
 
 from models.entries import ChatLogEntry, Direction
 from models.events import Category, Moment
-from models.platforms import PLATFORMS, PLATFORMS_WITH_MEDIA
+from models.platforms import MESSENGER, MESSENGER_WITH_MEDIA, PLATFORMS, WITHOUT_STATE
 
 
 def test_every_platform_is_registered_under_its_own_name() -> None:
-    for registered in (PLATFORMS, PLATFORMS_WITH_MEDIA):
-        assert {name: platform.name for name, platform in registered.items()} == {"messenger": "messenger"}
+    assert {name: platform.name for name, platform in PLATFORMS.items()} == {name: name for name in PLATFORMS}
+    assert {"messenger"} == PLATFORMS.keys() - set(WITHOUT_STATE)
 
 
 def test_a_platform_takes_an_event_all_the_way_to_an_entry() -> None:
-    platform = PLATFORMS["messenger"]
+    platform = MESSENGER
     event = platform.parse_event(b'{"sender":{"id":"U1"},"timestamp":1,"message":{"text":"hi"}}')
     assert platform.categorise(event) is Category.TEXT
     assert platform.moment_of(event, Category.TEXT) == Moment("U1", 1)
@@ -29,7 +29,7 @@ def test_what_has_no_text_is_captured_where_that_is_asked_for_and_nowhere_else()
     sticker = (
         b'{"sender":{"id":"U1"},"timestamp":1,"message":{"sticker_id":1,"attachments":[{"type":"image"}]}}'
     )
-    with_media = PLATFORMS_WITH_MEDIA["messenger"]
+    with_media = MESSENGER_WITH_MEDIA
     event = with_media.parse_event(sticker)
     category = with_media.categorise(event)
     moment = with_media.moment_of(event, category)
@@ -37,7 +37,7 @@ def test_what_has_no_text_is_captured_where_that_is_asked_for_and_nowhere_else()
     entry = with_media.entry_of(event, category, moment, {})
     assert entry.message_type == "sticker"
     assert with_media.extract_chat_log_entry(event, {}) == entry
-    default = PLATFORMS["messenger"]
+    default = MESSENGER
     assert default.moment_of(event, category) is None
     assert default.extract_chat_log_entry(event, {}) is None
 
