@@ -4,8 +4,8 @@ A message is known by its platform and the platform's own id of it. From these c
 whose first 48 bits are zero. With the message's own time in those bits it is the *id*, which tells its month
 and sorts by time. Redelivery, replay and backfill give the same.
 
-PostgreSQL makes the same of the same by functions of these names (`migrations/versions/0013_messages.up.sql`); a
-test holds the two together.
+PostgreSQL makes the same of the same by functions of these names (migrations/versions/0013_messages.up.sql):
+a test holds the two together.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The chat-log topic's records: what is accepted, what is refused, and that nothing changes on the way."""
 
 import json
+import uuid
 from contextlib import suppress
 from typing import Any
 
@@ -264,6 +265,8 @@ def test_a_record_with_anything_in_it_is_stored_clean_or_refused(
     (found,) = json.loads(stored.decode())
     said = cleaned(json.loads(broken.decode()))
     assert isinstance(said, dict)
+    # A hyphen more may be at a place where PostgreSQL allows one.
+    said["surveyid"] = said.get("surveyid") and str(uuid.UUID(said["surveyid"]))
     assert {name: nearly(found[name]) for name in COLUMNS} == {
         name: nearly(said.get(name)) for name in COLUMNS
     }
