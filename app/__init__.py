@@ -27,17 +27,18 @@ def _app_of_role() -> Any:
     import click  # noqa: PLC0415
     import mode.loop  # noqa: PLC0415
 
-    from app.settings import CAPTURE_IS_OFF, ConfigurationError, Role, load_settings  # noqa: PLC0415
+    from app.settings import ConfigurationError, Role, load_settings  # noqa: PLC0415
 
     settings = load_settings()
-    if settings.worker.chatlog_role is None:
-        raise ConfigurationError("CHATLOG_ROLE is not set; accepted: capture, persist, export")
-    if settings.worker.chatlog_role is Role.CAPTURE and not settings.topology.capture_is_on:
-        click.echo(CAPTURE_IS_OFF, err=True)
+    role = settings.worker.chatlog_role
+    if role is None:
+        raise ConfigurationError(f"CHATLOG_ROLE is not set; accepted: {', '.join(Role)}")
+    if idle := settings.topology.idle_because(role):
+        click.echo(idle, err=True)
         raise SystemExit(0)
     mode.loop.use("uvloop")
     # It takes the place of Faust's own command, before the command line looks for that.
     import_module("app.worker.faust_command")
     from app.worker.build import build  # noqa: PLC0415
 
-    return build(settings, settings.worker.chatlog_role)
+    return build(settings, role)

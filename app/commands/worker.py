@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from app.settings import CAPTURE_IS_OFF, Role, load_settings
+from app.settings import Role, load_settings
 
 
 @click.command()
@@ -12,14 +12,14 @@ from app.settings import CAPTURE_IS_OFF, Role, load_settings
 def worker(role: str) -> None:
     """Run a Faust worker with one ROLE until it is stopped (SIGTERM, Ctrl-C).
 
-    capture: raw events and states in, entries out. persist: entries in, rows of chat_log out. export: jobs
-    in, files in object storage out.
+    capture: Messenger's events and states in, entries out. capture-platforms: events of PLATFORMS in,
+    messages out. persist: entries and messages in, rows out. export: jobs in, files in object storage out.
 
     The same as `CHATLOG_ROLE=ROLE faust -A app worker`. Run more of them to scale.
     """
     settings = load_settings()
-    if role == Role.CAPTURE and not settings.topology.capture_is_on:
-        click.echo(CAPTURE_IS_OFF, err=True)
+    if idle := settings.topology.idle_because(Role(role)):
+        click.echo(idle, err=True)
         return
     # Before Faust is imported: mode picks its event loop at import.
     import mode.loop  # noqa: PLC0415

@@ -63,7 +63,7 @@ def _of_our_group(topology: TopologySettings, role: Role, group: FoundGroup) -> 
             Level.WRONG,
             f"{group.name}, our group of {role}, also reads {', '.join(others)}: of another installation, or "
             "another program, which takes partitions away from our workers",
-            f"set another {role.upper()}_GROUP there or here; if it is only what is left of other names: "
+            f"set another {role.group_variable} there or here; if it is only what is left of other names: "
             f"kafka-consumer-groups.sh --delete-offsets --group {group.name} --topic {others[0]}",
         )
     elif strangers := [m for m in group.members if m.client_id != client_id_of(topology, role)]:

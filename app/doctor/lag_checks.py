@@ -37,7 +37,7 @@ async def check_lag(
         groups: those of the cluster, with their members.
     """
     workers = {group.name: len(group.members) for group in groups}
-    roles = [role for role in Role if role is not Role.CAPTURE or topology.capture_is_on]
+    roles = [role for role in Role if topology.idle_because(role) is None]
     found = await asyncio.gather(*(_of(kafka, topology, role, workers) for role in roles))
     return [finding for finding in found if finding is not None]
 

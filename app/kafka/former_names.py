@@ -97,7 +97,7 @@ async def refuse_to_begin_anew(kafka: KafkaSettings, topology: TopologySettings,
 
 
 def _undecided(topology: TopologySettings, role: Role) -> list[str]:
-    return [name for name in _VARIABLES[role] if getattr(topology, name) is None]
+    return [name for name in _VARIABLES.get(role, ()) if getattr(topology, name) is None]
 
 
 def _as_before(topology: TopologySettings, undecided: Collection[str]) -> TopologySettings:

@@ -3,6 +3,7 @@
 Names come from settings; docs, `chatlog topics`, `chatlog check` and the workers all read this one list.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.settings import Role
@@ -28,7 +29,7 @@ class TopicSpec:
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The topics of one environment."""
+    """The topics of one environment; `platform_events` and `messages` by platform, of those captured."""
 
     events: TopicSpec
     state: TopicSpec
@@ -39,6 +40,8 @@ class Topics:
     chat_log: TopicSpec
     dead_letters: TopicSpec
     exports: TopicSpec
+    platform_events: Mapping[str, TopicSpec]
+    messages: Mapping[str, TopicSpec]
 
     @property
     def by_home(self) -> tuple[TopicSpec, ...]:
@@ -55,6 +58,8 @@ class Topics:
             self.states_by_user,
             self.watermarks,
             self.chat_log,
+            *self.platform_events.values(),
+            *self.messages.values(),
             self.dead_letters,
             self.exports,
         )
@@ -63,7 +68,8 @@ class Topics:
         """Return the names of the topics that the group of a role commits in."""
         read = {
             Role.CAPTURE: (self.events, self.state, self.events_by_user, self.states_by_user),
-            Role.PERSIST: (self.chat_log, self.dead_letters),
+            Role.CAPTURE_PLATFORMS: tuple(self.platform_events.values()),
+            Role.PERSIST: (self.chat_log, *self.messages.values(), self.dead_letters),
             Role.EXPORT: (self.exports,),
         }
         return tuple(spec.name for spec in read[role])
@@ -74,12 +80,18 @@ class Groups:
     """The consumer groups of one environment: one a role."""
 
     capture: str
+    capture_platforms: str
     persist: str
     export: str
 
     def of(self, role: Role) -> str:
         """Return the group of a role."""
-        return {Role.CAPTURE: self.capture, Role.PERSIST: self.persist, Role.EXPORT: self.export}[role]
+        return {
+            Role.CAPTURE: self.capture,
+            Role.CAPTURE_PLATFORMS: self.capture_platforms,
+            Role.PERSIST: self.persist,
+            Role.EXPORT: self.export,
+        }[role]
 
 
 def topics_of(topology: TopologySettings) -> Topics:
@@ -139,6 +151,23 @@ def topics_of(topology: TopologySettings) -> Topics:
             **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
         ),
         exports=topic(topology.name_of("vlab_exports_topic"), "export jobs"),
+        platform_events={
+            platform: topic(
+                f"vlab-{topology.vlab_env}-{platform}-events",
+                f"raw events of {platform}, keyed by channel",
+                **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
+            )
+            for platform in topology.platforms
+        },
+        # One a platform: where one stands still, the others go on.
+        messages={
+            platform: topic(
+                f"vlab-{topology.vlab_env}-messages-{platform}",
+                f"messages of {platform} and what becomes of them, keyed by channel",
+                **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
+            )
+            for platform in topology.platforms
+        },
     )
 
 
@@ -146,6 +175,7 @@ def groups_of(topology: TopologySettings) -> Groups:
     """Name the consumer groups after the environment, or as settings override them."""
     return Groups(
         capture=topology.name_of("capture_group"),
+        capture_platforms=topology.name_of("capture_platforms_group"),
         persist=topology.name_of("persist_group"),
         export=topology.name_of("export_group"),
     )

@@ -95,6 +95,8 @@ class _Run:
         workers: dict[Role, Worker] = {}
         first = wanted = web or settings.web.port
         for role in Role:
+            if settings.topology.idle_because(role):
+                continue
             # One that is asked for counts more than that of the last time.
             last = None if web else ports.of(f"{role} worker")
             port = claim_port(last or first, option="--web-port")

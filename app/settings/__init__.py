@@ -7,10 +7,9 @@ and what is accepted (`load_settings`). README documents each variable; a test k
 from app.settings.errors import ConfigurationError
 from app.settings.joined import VARIABLES, Settings, by_area
 from app.settings.loading import ignored_variables, load_settings
-from app.settings.topology import CAPTURE_IS_OFF, Role
+from app.settings.topology import Role
 
 __all__ = [
-    "CAPTURE_IS_OFF",
     "VARIABLES",
     "ConfigurationError",
     "Role",

@@ -7,11 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from app.settings.area import Area
 from app.settings.errors import ConfigurationError
-from app.settings.values import OptionalPath, OptionalSecret, OptionalText
-
-
-def _split_on_commas(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+from app.settings.values import OptionalPath, OptionalSecret, OptionalText, split_on_commas
 
 
 def _check_servers(servers: tuple[str, ...]) -> tuple[str, ...]:
@@ -26,7 +22,7 @@ def _check_servers(servers: tuple[str, ...]) -> tuple[str, ...]:
 SERVERS_FORM = "host:port, several separated by commas"
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 
-Servers = Annotated[tuple[str, ...], BeforeValidator(_split_on_commas), AfterValidator(_check_servers)]
+Servers = Annotated[tuple[str, ...], BeforeValidator(split_on_commas), AfterValidator(_check_servers)]
 
 
 class KafkaSettings(Area):

@@ -7,21 +7,25 @@ from collections.abc import Collection, Iterator
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from app.settings.area import Area
-from app.settings.values import EmptyIsUnset, OptionalKafkaName, matching
-
-#: What is told to whoever starts a capture worker while it has nothing to do.
-CAPTURE_IS_OFF = "capture is off: VLAB_CHAT_LOG_TOPIC is unset or empty; set it to turn capture on"
+from app.settings.values import EmptyIsUnset, OptionalKafkaName, matching, split_on_commas
+from models.platforms import WITHOUT_STATE
 
 
 class Role(StrEnum):
     """A kind of worker: its own Faust app, its own consumer group, scaled and restarted on its own."""
 
     CAPTURE = "capture"
+    CAPTURE_PLATFORMS = "capture-platforms"
     PERSIST = "persist"
     EXPORT = "export"
+
+    @property
+    def group_variable(self) -> str:
+        """The variable that names its consumer group."""
+        return f"{self.replace('-', '_').upper()}_GROUP"
 
 
 #: Shorter than what Kafka allows, as the state changelog is named after it.
@@ -47,9 +51,23 @@ _TOPICS = {
 }
 _GROUPS = {
     "capture_group": "vlab-{env}-chatlog-capture",
+    "capture_platforms_group": "vlab-{env}-chatlog-capture-platforms",
     "persist_group": "vlab-{env}-chatlog-persist",
     "export_group": "vlab-{env}-chatlog-export",
 }
+
+
+_NAMES = ",".join(WITHOUT_STATE)
+
+
+def _check_platforms(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in WITHOUT_STATE:
+            raise ValueError(f"not platforms; accepted: some of {_NAMES}")
+    return tuple(name for name in WITHOUT_STATE if name in names)
+
+
+PlatformNames = Annotated[tuple[str, ...], BeforeValidator(split_on_commas), AfterValidator(_check_platforms)]
 
 
 class TopologySettings(Area):
@@ -61,7 +79,10 @@ class TopologySettings(Area):
     vlab_chat_log_topic: OptionalKafkaName = None
     vlab_dead_letters_topic: OptionalKafkaName = None
     vlab_exports_topic: OptionalKafkaName = None
+    # Whose events are captured, Messenger's aside
+    platforms: PlatformNames = ()
     capture_group: OptionalGroupName = None
+    capture_platforms_group: OptionalGroupName = None
     persist_group: OptionalGroupName = None
     export_group: OptionalGroupName = None
     topic_partitions: int = Field(default=12, ge=1, le=10_000)
@@ -72,7 +93,7 @@ class TopologySettings(Area):
     def _agree(self) -> Self:
         if self._has_one_name_for_two(_GROUPS):
             raise ValueError(
-                "CAPTURE_GROUP, PERSIST_GROUP and EXPORT_GROUP must differ: one group is one kind of work"
+                f"{', '.join(name.upper() for name in _GROUPS)} must differ: one group is one kind of work"
             )
         if self._has_one_name_for_two(_TOPICS):
             raise ValueError(f"{', '.join(name.upper() for name in _TOPICS)} must name different topics")
@@ -97,6 +118,14 @@ class TopologySettings(Area):
             env = name.removeprefix(before).removesuffix(after)
             if name == f"{before}{env}{after}" and env != self.vlab_env:
                 yield field, name, env
+
+    def idle_because(self, role: Role) -> str | None:
+        """Say why a role has nothing to do, and how that is changed; None when it has."""
+        if role is Role.CAPTURE and not self.capture_is_on:
+            return "capture is off: VLAB_CHAT_LOG_TOPIC is unset or empty; set it to turn capture on"
+        if role is Role.CAPTURE_PLATFORMS and not self.platforms:
+            return f"no platform is captured: PLATFORMS is unset or empty; set it to some of {_NAMES}"
+        return None
 
     @property
     def capture_is_on(self) -> bool:

@@ -29,6 +29,11 @@ def matching(pattern: str, accepted: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def split_on_commas(value: object) -> object:
+    """Return the parts of a variable that names several things, as pydantic takes them."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 def _empty_is_unset(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 

@@ -46,7 +46,7 @@ def _somewhere_without_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("VLAB_CHAT_LOG_TOPIC", "no spaces", "accepted: 1 to 249 letters"),
         ("VLAB_CHAT_LOG_TOPIC", "a\n", "accepted: 1 to 249 letters"),
         ("TOPIC_PARTITIONS", "-1", "greater than or equal to 1"),
-        ("CHATLOG_ROLE", "sink", "'capture', 'persist' or 'export'"),
+        ("CHATLOG_ROLE", "sink", "'capture', 'capture-platforms', 'persist' or 'export'"),
         ("STORAGE_BUCKET", "Ours", "accepted: 3 to 63 lower-case letters"),
         ("STORAGE_BUCKET", "b", "accepted: 3 to 63 lower-case letters"),
         ("STORAGE_REGION", "US East", "accepted: such as us-east-1"),
@@ -80,7 +80,7 @@ def test_a_wrong_value_is_refused_by_its_name_with_what_is_accepted(
         ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"),
         ({"KAFKA_SSL_CERTFILE": "client.pem"}, "KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE go together"),
         ({"SESSION_TIMEOUT_S": "90"}, "SESSION_TIMEOUT_S must not be longer than REBALANCE_TIMEOUT_S"),
-        ({"CAPTURE_GROUP": "one", "PERSIST_GROUP": "one"}, "CAPTURE_GROUP, PERSIST_GROUP and EXPORT_GROUP"),
+        ({"CAPTURE_GROUP": "one", "PERSIST_GROUP": "one"}, "PERSIST_GROUP, EXPORT_GROUP must differ"),
         ({"STORAGE_ACCESS_KEY": "mine"}, "STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY go together"),
         ({"OIDC_ISSUER": "https://id.example"}, "OIDC_ISSUER and OIDC_CLIENT_ID go together"),
         ({"OIDC_CLIENT_ID": "chatlog"}, "OIDC_ISSUER and OIDC_CLIENT_ID go together"),
@@ -93,7 +93,7 @@ def test_a_wrong_value_is_refused_by_its_name_with_what_is_accepted(
             "VLAB_EXPORTS_TOPIC must name different topics",
         ),
         ({"VLAB_STATE_TOPIC": "vlab-local-exports"}, "VLAB_EXPORTS_TOPIC must name different topics"),
-        ({"EXPORT_GROUP": "vlab-local-chatlog-persist"}, "CAPTURE_GROUP, PERSIST_GROUP and EXPORT_GROUP"),
+        ({"EXPORT_GROUP": "vlab-local-chatlog-persist"}, "PERSIST_GROUP, EXPORT_GROUP must differ"),
         ({"WEB_HOST": "0.0.0.0"}, "set WEB_TOKEN, or use 127.0.0.1"),
         ({"WEB_HOST": "0.0.0.0", "WEB_TOKEN": " "}, "set WEB_TOKEN, or use 127.0.0.1"),
     ],
@@ -246,6 +246,7 @@ def test_groups_are_named_after_the_environment_or_as_one_says(monkeypatch: pyte
     groups = groups_of(load_settings().topology)
     assert [groups.of(role) for role in Role] == [
         "vlab-prod-chatlog-capture",
+        "vlab-prod-chatlog-capture-platforms",
         "scribble-chat-log",
         "vlab-prod-chatlog-export",
     ]
@@ -277,7 +278,7 @@ def test_readme_tells_the_names_by_default(monkeypatch: pytest.MonkeyPatch) -> N
         "VLAB_STATE_TOPIC": topics.state.name,
         "VLAB_DEAD_LETTERS_TOPIC": topics.dead_letters.name,
         "VLAB_EXPORTS_TOPIC": topics.exports.name,
-        **{f"{role.upper()}_GROUP": groups.of(role) for role in Role},
+        **{role.group_variable: groups.of(role) for role in Role},
     }
     for variable, name in named.items():
         assert f"| `{variable}` | `{name.replace('some-env', '{env}')}` |" in README.read_text("utf-8")

@@ -276,7 +276,7 @@ async def test_the_options_of_faust_cannot_open_the_views_to_all(system: Setting
 @pytest.mark.parametrize(
     ("role", "said"),
     [
-        ("", "CHATLOG_ROLE is not set; accepted: capture, persist, export"),
+        ("", "CHATLOG_ROLE is not set; accepted: capture, capture-platforms, persist, export"),
         ("sink", "CHATLOG_ROLE: Input should be 'capture', 'persist' or 'export'"),
     ],
 )

@@ -1,0 +1,204 @@
+"""The records of a platform's topic of messages: what capture hands to persist, one JSON object each.
+
+    {"op": "message", "platform": "twitch", "id": …}
+
+The operation says which of the types below it is. Ids of messages are ours (`models.ids`): `source` is who a
+message is, `id` that with its time. Times are ms since 1970, UTC. The rule that held for the channel as of
+the event's own time has been applied: persist writes what it is told.
+"""
+
+from typing import TypeAlias, cast
+
+import msgspec
+
+from models.errors import BadRecord, Reason
+
+#: The text of a JSON value, which nobody looks into on its way from the platform to the table.
+JSONText: TypeAlias = msgspec.Raw
+NULL = msgspec.Raw(b"null")
+
+
+class MessageRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="op", tag="message"):
+    """A message: a row of `messages`, and what its conversation and its author are called.
+
+    Attributes:
+        platform: where it was said.
+        id: of the row.
+        source_id: the platform's own id.
+        timestamp: when it was said; of several deliveries, as the first one said.
+        conversation_id: what it belongs to.
+        conversation: the platform's name of that.
+        kind: what that is (`models.messages.ConversationKind`).
+        channel: the place on the platform.
+        role: who spoke.
+        content: what was said.
+        author_id: the platform's id of who spoke.
+        author_name: how they are called there.
+        message_type: what kind of message, in the platform's words.
+        reply_to: the id of the message that it answers, where its time is known.
+        response_ms: how long the answer took.
+        weight: how many messages it stands for: 1 / the rate that it was sampled at.
+        kept: whether it is to be a row. If not, a sample left it out, and neither content nor payloads are
+            here: it is only counted among what its author said.
+        mirrored: whether it is a copy of a message of another channel, where it is counted.
+        metadata: what else is worth a column.
+        raw_payload: the event as it came; null where the channel's rule keeps none.
+    """
+
+    platform: str
+    id: str
+    source_id: str
+    timestamp: int
+    conversation_id: str
+    conversation: str
+    kind: str
+    channel: str
+    role: str
+    content: str = ""
+    author_id: str | None = None
+    author_name: str | None = None
+    message_type: str | None = None
+    reply_to: str | None = None
+    response_ms: int | None = None
+    weight: float = 1.0
+    kept: bool = True
+    mirrored: bool = False
+    metadata: JSONText = NULL
+    raw_payload: JSONText = NULL
+
+
+class EditRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="op", tag="edit"):
+    """Another text of a message.
+
+    Attributes:
+        platform: where it was said.
+        source: which message.
+        id: of its row, where the time of the message is known.
+        content: the text.
+        edited: since when; None for a text that fills in an empty message.
+        channel: where, as far as told.
+        conversation_id: what the message belongs to, as far as told.
+        message: its row as it is now, for a message that has none yet.
+        message_type: what kind it is now.
+        metadata: as of a message.
+        raw_payload: as of a message.
+    """
+
+    platform: str
+    source: str
+    content: str
+    id: str | None = None
+    edited: int | None = None
+    channel: str | None = None
+    conversation_id: str | None = None
+    message: MessageRecord | None = None
+    message_type: str | None = None
+    metadata: JSONText = NULL
+    raw_payload: JSONText = NULL
+
+
+class DeletionRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="op", tag="deletion"):
+    """A message was taken back.
+
+    Attributes:
+        platform: where it was said.
+        source: which message.
+        deleted: when; where the platform does not tell, when Kafka got the event.
+        deletion: what the channel's rule makes of it: `keep`, `hide` or `blank`.
+        id: of its row, where the time of the message is known.
+        channel: where, as far as told.
+        conversation_id: what the message belongs to, as far as told.
+        deleted_by: the platform's id of who did it, as far as told.
+        reason: why, in the platform's words.
+    """
+
+    platform: str
+    source: str
+    deleted: int
+    deletion: str = "keep"
+    id: str | None = None
+    channel: str | None = None
+    conversation_id: str | None = None
+    deleted_by: str | None = None
+    reason: str | None = None
+
+
+class ClearRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="op", tag="clear"):
+    """Everything said before in a channel was taken back: of one person, or of all.
+
+    Attributes:
+        platform: where.
+        channel: where on it.
+        cleared: when.
+        deletion: what the channel's rule makes of it: `keep`, `hide` or `blank`.
+        author_id: whose; None for everybody's.
+        cleared_by: the platform's id of who did it, as far as told.
+        duration_s: how long the person is kept out.
+        reason: why, in the platform's words.
+    """
+
+    platform: str
+    channel: str
+    cleared: int
+    deletion: str = "keep"
+    author_id: str | None = None
+    cleared_by: str | None = None
+    duration_s: int | None = None
+    reason: str | None = None
+
+
+class PresenceRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="op", tag="presence"):
+    """Somebody came or went (`models.messages.Presence`); `source` is who this event is."""
+
+    platform: str
+    source: str
+    kind: str
+    channel: str
+    timestamp: int
+    author_id: str | None = None
+    author_name: str | None = None
+
+
+class FeedbackRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="op", tag="feedback"):
+    """What somebody thinks of a message (`models.messages.Feedback`); `refers_to` is the message's source."""
+
+    platform: str
+    source: str
+    refers_to: str
+    value: float
+    given: int
+    label: str | None = None
+    comment: str | None = None
+    author_id: str | None = None
+    channel: str | None = None
+    metadata: JSONText = NULL
+
+
+#: What the topic holds.
+Record: TypeAlias = (
+    MessageRecord | EditRecord | DeletionRecord | ClearRecord | PresenceRecord | FeedbackRecord
+)
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Record)
+
+
+def encode_record(record: Record) -> bytes:
+    """Encode a record as the topic holds it."""
+    return _encoder.encode(record)
+
+
+def decode_record(raw: bytes | None) -> Record:
+    """Decode a record of the topic. Unknown fields are ignored.
+
+    Raises:
+        BadRecord: it is none that capture writes.
+    """
+    if not raw:
+        raise BadRecord(Reason.EMPTY, "the record has no value")
+    try:
+        return cast("Record", _decoder.decode(raw))
+    except msgspec.ValidationError as error:
+        raise BadRecord(Reason.WRONG_TYPE, f"not a record of messages: {error}") from None
+    except msgspec.DecodeError:
+        raise BadRecord(Reason.NOT_JSON, "not JSON") from None
