@@ -57,6 +57,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         reply_to: the platform's id of the message that it answers.
         reply_to_timestamp: when that one was said, where its id tells.
         response_ms: how long the answer took, of an assistant's.
+        channel_name: what the channel is called now, as far as told: names change, `channel` does not.
         parent_channel: the channel whose rules hold where this one has none (of a Discord thread).
         is_mirrored: whether it is a copy of a message that was said in another channel, where it is counted.
         is_withheld: whether the platform keeps back what was said.
@@ -79,6 +80,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     reply_to: str | None = None
     reply_to_timestamp: int | None = None
     response_ms: int | None = None
+    channel_name: str | None = None
     parent_channel: str | None = None
     is_mirrored: bool = False
     is_withheld: bool = False
@@ -174,7 +176,7 @@ class Presence(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         kind: what happened.
         channel: where.
         timestamp: when.
-        author_id: who; None for `leave_all`.
+        author_id: who; None for `leave_all`, and where only a name is told.
         author_name: how they are called there.
     """
 
