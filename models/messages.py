@@ -102,12 +102,14 @@ class Edit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         message: the message as it is now, where the event tells all of it: its row, if it has none yet.
         message_type: what kind it is now.
         metadata: as of a message.
+        told: when a text that fills in was told, where the platform says it: of several, the last one holds.
         raw_payload: as of a message.
     """
 
     source_id: str
     content: str
     edited: int | None = None
+    told: int | None = None
     timestamp: int | None = None
     channel: str | None = None
     parent_channel: str | None = None
@@ -214,8 +216,24 @@ class Feedback(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     metadata: dict[str, JSON] | None = None
 
 
+class ChannelParent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A channel that belongs to another, whose rules hold for it where it has none: a Discord thread.
+
+    Its messages do not tell it, so whoever applies the rules remembers it.
+
+    Attributes:
+        channel: which.
+        parent: the channel that it belongs to.
+        name: how it is called there.
+    """
+
+    channel: str
+    parent: str
+    name: str | None = None
+
+
 #: What an extractor may find; of Messenger, an entry.
-Found: TypeAlias = Message | Edit | Deletion | Clear | Presence | Feedback | ChatLogEntry
+Found: TypeAlias = Message | Edit | Deletion | Clear | Presence | Feedback | ChannelParent | ChatLogEntry
 
 
 #: The kind of an event that a platform's module does not know.

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from models.entries import ChatLogEntry
 from models.events import Category, Event, Moment
 from models.messages import Extraction
-from models.platforms import messenger
+from models.platforms import discord, messenger
 from models.states import State
 
 
@@ -77,6 +77,7 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
         platform.name: platform
         for platform in (
             Platform("messenger", messenger.KINDS, messenger.extract, messenger.key_of, join=MESSENGER),
+            Platform("discord", discord.KINDS, discord.extract, discord.key_of),
         )
     }
 )

@@ -5,14 +5,24 @@ record that is refused is right as well if the test says so: what cannot be a ro
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from models.errors import BadRecord
-from models.messages import Clear, Deletion, Edit, Extraction, Feedback, Message, Presence
+from models.messages import (
+    ChannelParent,
+    Clear,
+    Deletion,
+    Edit,
+    Extraction,
+    Feedback,
+    Found,
+    Message,
+    Presence,
+)
 
 _COLLECTION = Path(__file__).with_name("platform_cases.json")
 #: What the collection calls a platform where it is not what we call it.
@@ -68,16 +78,23 @@ def assert_right(
             extract(case.raw)
         return
     found = extract(case.raw).found
-    messages = [item for item in found if isinstance(item, Message)]
+    messages = _messages(found)
     assert [_as_told(case.platform, message) for message in messages] == case.messages
     if messages:
         first = {name: getattr(messages[0], name) for name in case.about_the_first}
         assert first == case.about_the_first
-    effects = _effects([item for item in found if not isinstance(item, Message)])
+    effects = _effects([item for item in found if not isinstance(item, Message | ChannelParent)])
     if case.effect is None or case.number in without_effect:
         assert effects == []
     else:
         assert [{name: effect.get(name) for name in case.effect} for effect in effects] == [case.effect]
+
+
+def _messages(found: Sequence[Found]) -> list[Message]:
+    """Return the messages, and what an answer that is filled in later is as a whole."""
+    return [item for item in found if isinstance(item, Message)] or [
+        item.message for item in found if isinstance(item, Edit) and item.edited is None and item.message
+    ]
 
 
 def _as_told(platform: str, message: Message) -> dict[str, Any]:
