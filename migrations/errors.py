@@ -44,7 +44,7 @@ def explain(error: BaseException) -> str:
         case asyncpg.DuplicateTableError() | asyncpg.DuplicateFunctionError():
             return f"These migrations did not make what is there ({said}): rename it, or use an empty schema"
         case asyncpg.LockNotAvailableError():
-            return "chat_log is held by a long query: run `chatlog migrate up` again when that has ended"
+            return "A table is held by a long query: run `chatlog migrate up` again when that has ended"
         case asyncpg.PostgresConnectionError() | asyncpg.OperatorInterventionError():
             return f"The connection was lost ({said}), and nothing was changed: run it again"
         case _:

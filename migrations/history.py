@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 from migrations import rights
 from migrations.changes import changes, run_on
 from migrations.errors import CAUSES, MigrationError, explain
+from models.platforms import WITHOUT_STATE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,7 +43,7 @@ VERSION_TABLE = "chatlog_schema_version"
 #: Any number will do that no other program takes for an advisory lock: these are the bytes of "chatlog".
 LOCK_KEY = int.from_bytes(b"chatlog")
 _GIVE_RIGHTS = "SELECT set_config('chatlog.rights', $1, true)"
-#: How often to try again when a long query holds chat_log; each try waits for 5 s (0001_chat_log.up.sql).
+#: How often to try again when a long query holds the table; each try waits for 5 s (0001_chat_log.up.sql).
 PARTITION_ATTEMPTS = 4
 
 
@@ -215,24 +216,31 @@ def _name(count: int) -> str:
 
 
 async def _make_partitions(connect: Connect, say: Say) -> None:
-    busy = tenacity.AsyncRetrying(
-        retry=tenacity.retry_if_exception_type(asyncpg.LockNotAvailableError),
-        stop=tenacity.stop_after_attempt(PARTITION_ATTEMPTS),
-        wait=tenacity.wait_random(0, 1),
-        reraise=True,
-    )
     connection = await connect()
     try:
-        if await connection.fetchval("SELECT to_regclass('chat_log') IS NULL"):
-            return
-        async for attempt in busy:
-            with attempt:
-                made = await connection.fetch("SELECT chat_log_make_partitions() AS name")
-                for partition in made:
-                    say(f"Made partition {partition['name']}")
+        if await connection.fetchval("SELECT to_regclass('chat_log') IS NOT NULL"):
+            await _make(connection, say, "SELECT chat_log_make_partitions()")
+        if await connection.fetchval("SELECT to_regclass('messages') IS NOT NULL"):
+            for platform in WITHOUT_STATE:
+                await _make(connection, say, "SELECT make_message_partitions($1)", [platform])
     except CAUSES as error:
         raise MigrationError(
             f"The schema is up to date, but partitions are missing. {explain(error)}"
         ) from error
     finally:
         await connection.close()
+
+
+async def _make(
+    connection: asyncpg.Connection[asyncpg.Record], say: Say, call: str, *arguments: list[str]
+) -> None:
+    busy = tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception_type(asyncpg.LockNotAvailableError),
+        stop=tenacity.stop_after_attempt(PARTITION_ATTEMPTS),
+        wait=tenacity.wait_random(0, 1),
+        reraise=True,
+    )
+    async for attempt in busy:
+        with attempt:
+            for partition in await connection.fetch(call, *arguments):
+                say(f"Made partition {partition[0]}")

@@ -5,11 +5,11 @@ What is not here nobody may, but the owner of the tables. The roles are granted 
     GRANT chatlog_writer TO the_user_of_the_workers_that_capture_and_persist;
     GRANT chatlog_exporter TO the_user_of_the_workers_that_export;
     GRANT chatlog_api TO the_user_of_the_api;
-    GRANT chatlog_maintainer TO the_user_of_chatlog_backfill;
+    GRANT chatlog_maintainer TO the_user_of_chatlog_backfill_and_chatlog_people;
     GRANT chatlog_reader TO someone_who_reads;
 
 Nobody reads `credentials.details`, which holds secrets, and nobody who exports or asks for exports deletes a
-row (sessions that are over, and shares, aside).
+row (sessions that are over, shares, and rules of channels aside).
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ class Right:
         action: as GRANT names it.
         thing: the table, or the function with the types of its arguments.
         columns: of the table; none for all of it.
+        since: the revision that makes the function.
     """
 
     action: str
     thing: str
     columns: tuple[str, ...] = ()
+    since: str = "0001"
 
     def __str__(self) -> str:
         """Return it for people."""
@@ -60,6 +62,28 @@ _PROGRESS = (
     *("rows_done", "rows_estimate", "bytes_done", "object_key", "finished", "cells_not_shown"),
 )
 
+#: What may become another: all but what it is, when and where.
+_OF_A_MESSAGE = (
+    *("content", "message_type", "role", "author_id", "conversation_id", "reply_to", "response_ms", "weight"),
+    *("edited", "deleted", "deletion", "metadata", "raw_payload"),
+)
+#: What tells which messages are somebody's; what was said is not among it.
+_WHOSE_MESSAGE = (
+    "platform",
+    "id",
+    "timestamp",
+    "conversation_id",
+    "channel",
+    "role",
+    "author_id",
+    "message_type",
+)
+_OPT_OUT = (
+    Right("INSERT", "people", ("platform", "person_id", "opted_out")),
+    Right("UPDATE", "people", ("opted_out",)),
+)
+_RULES = (Right("SELECT", "chat_logging_config"), Right("SELECT", "chat_logging_config_versions"))
+
 #: What whoever asks for an export gives; the rest of its row has defaults.
 _REQUEST = (
     *("user_id", "survey_owner", "survey_id", "status", "export_link"),
@@ -75,6 +99,26 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("dead_letters", "INSERT", "SELECT", "DELETE"),
         Right("UPDATE", "dead_letters", ("replayed_at",)),
         *_LOOKUP,
+        *_on("messages", "INSERT", "SELECT"),
+        Right("UPDATE", "messages", _OF_A_MESSAGE),
+        Right("EXECUTE", "make_message_partitions(character varying[], integer, integer)", since="0013"),
+        *_on("conversations", "INSERT", "SELECT", "UPDATE"),
+        *_on("message_days", "INSERT", "SELECT", "UPDATE"),
+        *_on("message_day_deltas", "INSERT", "SELECT", "DELETE"),
+        *_on("message_versions", "INSERT", "SELECT", "UPDATE"),
+        *_on("message_clears", "INSERT", "SELECT", "UPDATE"),
+        *_on("message_feedback", "INSERT", "SELECT", "UPDATE"),
+        # Two stays become one, where what was between them comes late.
+        *_on("stays", "INSERT", "SELECT", "UPDATE", "DELETE"),
+        *_on("stay_deltas", "INSERT", "SELECT", "DELETE"),
+        *_on("presences", "INSERT", "SELECT"),
+        *_on("sampled_out", "INSERT", "SELECT", "DELETE"),
+        *_on("people", "INSERT", "SELECT"),
+        # Who wants nothing recorded is not for a worker to say.
+        Right("UPDATE", "people", ("name", "named")),
+        *_RULES,
+        *_on("channel_parents", "INSERT", "SELECT", "UPDATE"),
+        *_on("connector_gaps", "INSERT", "SELECT", "UPDATE"),
     ),
     "chatlog_exporter": (
         Right("SELECT", "chat_log"),
@@ -85,6 +129,8 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         Right("SELECT", "export_status"),
         # Neither whose it is, nor what was asked for, nor whether its job was sent.
         Right("UPDATE", "export_status", _PROGRESS),
+        *_on("messages", "SELECT"),
+        *_on("conversations", "SELECT"),
     ),
     "chatlog_api": (
         # For counts; what was said is not for the API to read.
@@ -101,14 +147,47 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         # Not whose it is, nor of what.
         Right("UPDATE", "export_status", (*_PROGRESS, "options", "published", "removed")),
         *_on("ended_sessions", "SELECT", "INSERT", "DELETE"),
+        *_on("chat_logging_config", "SELECT", "INSERT", "UPDATE", "DELETE"),
+        Right("SELECT", "chat_logging_config_versions"),
+        *_on("people", "SELECT"),
+        *_OPT_OUT,
+        Right("SELECT", "channel_parents"),
+        Right("SELECT", "connector_gaps"),
+        Right("SELECT", "message_days"),
     ),
     "chatlog_maintainer": (
         Right("SELECT", "chat_log", _WHICH_MESSAGE),
         Right("UPDATE", "chat_log", ("surveyid",)),
         *_LOOKUP,
+        # Takes away what was recorded of somebody before they opted out.
+        *_on("people", "SELECT"),
+        *_OPT_OUT,
+        Right("SELECT", "messages", _WHOSE_MESSAGE),
+        Right("SELECT", "message_versions", ("platform", "source", "id", "changed_by")),
+        Right("SELECT", "message_feedback", ("platform", "source", "refers_to", "author_id")),
+        *_on("conversations", "SELECT", "DELETE"),
+        Right("UPDATE", "conversations", ("captured", "subject_id", "title", "metadata")),
+        *_on("stays", "SELECT"),
+        *_on("stay_deltas", "SELECT"),
+        *_on("presences", "SELECT"),
+        *_on("message_clears", "SELECT"),
+        *(
+            Right("DELETE", table)
+            for table in (
+                *("messages", "message_versions", "message_feedback", "message_clears"),
+                *("stays", "stay_deltas", "presences"),
+            )
+        ),
     ),
     # Where a message is not in chat_log, it may be among the dead letters.
-    "chatlog_reader": (*_on("chat_log", "SELECT"), *_on("dead_letters", "SELECT")),
+    "chatlog_reader": tuple(
+        Right("SELECT", table)
+        for table in (
+            *("chat_log", "dead_letters", "messages", "conversations", "message_days", "message_versions"),
+            *("message_clears", "message_feedback", "people", "stays", "chat_logging_config"),
+            *("chat_logging_config_versions", "channel_parents", "connector_gaps"),
+        )
+    ),
 }
 
 

@@ -112,7 +112,7 @@ BEGIN
     FOR of_a_role IN
         SELECT role, action, to_regprocedure(thing) AS function
         FROM jsonb_to_recordset(current_setting('chatlog.rights')::jsonb) AS given (role text, action text, thing text)
-        WHERE action = 'EXECUTE' AND to_regrole(role) IS NOT NULL
+        WHERE action = 'EXECUTE' AND to_regrole(role) IS NOT NULL AND to_regprocedure(thing) IS NOT NULL
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', of_a_role.function, of_a_role.role);
     END LOOP;

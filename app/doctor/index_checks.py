@@ -48,6 +48,17 @@ WITHOUT = {
     "users_owner_idx": "looking an owner up reads all of them",
     "credentials_userid_idx": "looking an owner's pages up reads those of all owners",
     "surveys_survey_name_idx": "looking a survey up reads all of them",
+    "conversations_newest_idx": "the list of conversations reads all there ever were",
+    "conversations_channel_idx": "the list of a channel's conversations reads all there ever were",
+    "conversations_tenant_idx": "the list of a tenant's conversations reads all there ever were",
+    "conversations_subject_idx": "looking a person's conversations up reads all there ever were",
+    "messages_pkey": "a message that is delivered again becomes a second row, or stops the worker",
+    "messages_conversation_idx": "reading a conversation reads all messages of its platform",
+    "messages_author_idx": "reading or erasing what somebody said reads all messages",
+    "messages_timestamp_idx": "reading a day reads all messages of its month",
+    "message_versions_pending_idx": "every batch of messages looks through all edits there ever were",
+    "message_feedback_refers_to_idx": "what people think of a message is looked for in all feedback",
+    "connector_gaps_began_idx": "the list of what connectors missed reads all there ever was",
     "responses_survey_idx": "an export of responses reads all of them and sorts them",
 }
 #: In place of these, one of more columns serves as well, as long as it is of all rows.
@@ -127,7 +138,7 @@ def _incomplete(needed: Index, name: str, rows: Sequence[asyncpg.Record]) -> Fin
     """Say of an index that is there, and of no use yet, what is in its way."""
     what, mend = f"{name} is INVALID", f"{_IF_NOBODY} DROP INDEX {name}; {needed}"
     parts = {row["relation"]: row["name"] for row in rows if row["part_of"] == name and row["is_valid"]}
-    partitions = {row["relation"] for row in rows if not row["is_whole"]}
+    partitions = {row["relation"] for row in rows if row["is_part"]}
     if lacking := sorted(partitions - set(parts)):
         which = ", ".join(lacking[:3]) + (f" and {len(lacking) - 3} more" if len(lacking) > 3 else "")
         what = f"{name} is INVALID, for want of a valid one of {which}"

@@ -50,6 +50,10 @@ class Part:
         """Without one of these it cannot work, or not fully; what the revision is, is asked elsewhere."""
         return [right for right in RIGHTS[self.role] if right != OF_EVERYBODY]
 
+    def wanted_at(self, revision: str) -> list[Right]:
+        """Return those of what is there at a revision; tables that are missing are told elsewhere."""
+        return [right for right in self.wanted if right.since <= revision]
+
     @property
     def rights(self) -> set[Right]:
         """Without one of these it cannot work."""
@@ -87,18 +91,22 @@ class _Found:
         return 1 - len(self.missing) / len(self.part.rights)
 
 
-async def check_rights(connection: asyncpg.Connection[asyncpg.Record]) -> list[Finding]:
+async def check_rights(connection: asyncpg.Connection[asyncpg.Record], revision: str) -> list[Finding]:
     """Say for which parts the user has the rights, and what is missing of those it is meant for.
+
+    Args:
+        connection: to the database.
+        revision: that the tables are at.
 
     Raises:
         asyncpg.PostgresError: the user may not look.
     """
-    found = [await _look(connection, part) for part in PARTS]
+    found = [await _look(connection, part, revision) for part in PARTS]
     return list(_findings(await connection.fetchval(_USER), found))
 
 
-async def _look(connection: asyncpg.Connection[asyncpg.Record], part: Part) -> _Found:
-    wanted = part.wanted
+async def _look(connection: asyncpg.Connection[asyncpg.Record], part: Part, revision: str) -> _Found:
+    wanted = part.wanted_at(revision)
     asked = json.dumps([{**asdict(right), "columns": right.columns or None} for right in wanted])
     missing: list[str] = []
     unfulfilled: list[str] = []

@@ -55,7 +55,7 @@ async def check_schema(connection: asyncpg.Connection[asyncpg.Record]) -> list[F
             await connection.fetchval(_HAS_DEFAULT), [row[0] for row in await connection.fetch(_MONTHS)]
         ),
         *await check_indexes(connection, expected, there),
-        *await check_rights(connection),
+        *await check_rights(connection, expected.revision),
     ]
 
 

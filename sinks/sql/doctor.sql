@@ -18,20 +18,20 @@ JOIN pg_attribute ON attrelid = to_regclass(needed.name) AND attnum > 0 AND NOT 
 ORDER BY "table", attnum;
 
 -- name: find_indexes
--- The indexes of the tables $1 and of their partitions; without those of the tables $2 that were not made by us. What
--- they are is in PostgreSQL's own words, without settings that change nothing but their size.
-WITH whole AS (
+-- The indexes of the tables $1, of their partitions, and of theirs; without those of the tables $2 that were not made
+-- by us. What they are is in PostgreSQL's own words, without settings that change nothing but their size.
+WITH RECURSIVE whole AS (
     SELECT name, to_regclass(name) AS relation
     FROM unnest($1::text[]) AS name
     WHERE name <> ALL ($2::text[]) OR obj_description(to_regclass(name), 'pg_class') LIKE 'Made by chatlog:%'
 ),
 part AS (
-    SELECT name, relation FROM whole
+    SELECT name, relation, 0 AS level FROM whole
     UNION ALL
-    SELECT name, inhrelid::regclass FROM whole JOIN pg_inherits ON inhparent = relation
+    SELECT name, inhrelid::regclass, level + 1 FROM part JOIN pg_inherits ON inhparent = relation
 )
 SELECT
-    part.name AS "table", relation::text, relation = to_regclass(part.name) AS is_whole,
+    part.name AS "table", relation::text, level = 0 AS is_whole, level = 1 AS is_part,
     indexrelid::regclass::text AS name,
     regexp_replace(
         substring(pg_get_indexdef(indexrelid) FROM ' USING (.*)$'), ' WITH \([^)]*\)', ''

@@ -1,8 +1,12 @@
--- The monthly partitions of chat_log.
+-- The monthly partitions of chat_log, and of messages for each platform.
 
 -- name: make_partitions
 -- The function is SECURITY DEFINER: the writer may execute it, and may not otherwise change tables.
 SELECT chat_log_make_partitions();
+
+-- name: make_message_partitions
+-- The same of the platforms $1.
+SELECT make_message_partitions($1::varchar[]);
 
 -- name: look_at_partitions
 -- How many months from this one on have a partition, without a gap; and about how many rows the default partition

@@ -21,6 +21,23 @@ if TYPE_CHECKING:
 
 ENTRY = "INSERT INTO chat_log (userid, timestamp, direction, content) VALUES ('u', now(), 'user', '')"
 DEAD_LETTER = """INSERT INTO dead_letters (topic, partition, "offset", reason) VALUES ('t', 0, 0, 'r')"""
+_ID = "gen_random_uuid()"
+MESSAGE = (
+    "INSERT INTO messages (platform, id, timestamp, conversation_id, channel, role, content) "
+    f"VALUES ('twitch', {_ID}, now(), {_ID}, 'c', 'user', '')"
+)
+PERSON = "INSERT INTO people (platform, person_id, {0}) VALUES ('twitch', 'p', {1})"
+RULE = "INSERT INTO chat_logging_config (platform, channel) VALUES ('twitch', 'c')"
+GAP = "INSERT INTO connector_gaps (platform, channel, began, reason) VALUES ('twitch', 'c', now(), 'r')"
+#: Who may read what was said on any platform reads as much of this.
+MESSAGES_AND_WHAT_BECAME_OF_THEM = tuple(
+    f"SELECT * FROM {table}"
+    for table in (
+        *("messages", "conversations", "message_days", "message_versions", "message_clears"),
+        *("message_feedback", "people", "stays", "chat_logging_config", "chat_logging_config_versions"),
+        *("channel_parents", "connector_gaps"),
+    )
+)
 EXPORT = (
     "INSERT INTO export_status (user_id, survey_id, status, export_link, source, options, published) "
     "VALUES ('ann@example.org', 'Name', 'Started', 'Not Found', 'chat_log', '{}', NULL)"
@@ -52,8 +69,60 @@ WRITER_MAY = (
     "SELECT * FROM chatlog_schema_version",
     "SELECT id, userid, shortcode, created FROM surveys",
     PAGES,
+    MESSAGE,
+    f"{MESSAGE} ON CONFLICT (id, timestamp, platform) DO NOTHING RETURNING *",
+    *MESSAGES_AND_WHAT_BECAME_OF_THEM,
+    "UPDATE messages SET content = '', edited = now(), deleted = now(), deletion = 'blank'",
+    "UPDATE messages SET metadata = NULL, raw_payload = NULL",
+    "SELECT id FROM messages FOR UPDATE",
+    "SELECT make_message_partitions('{twitch}', 4, 4)",
+    (
+        "INSERT INTO conversations (id, platform, channel, external_id, started, last_at) "
+        f"VALUES ({_ID}, 'twitch', 'c', 'c', now(), now()) ON CONFLICT (id) DO UPDATE "
+        "SET started = excluded.started, last_at = excluded.last_at, captured = conversations.captured + 1"
+    ),
+    (
+        "WITH gone AS (DELETE FROM message_day_deltas RETURNING *) INSERT INTO message_days "
+        "SELECT platform, channel, day, role, 1, 1, 0 FROM gone "
+        "ON CONFLICT (day, platform, channel, role) DO UPDATE SET messages = excluded.messages"
+    ),
+    f"INSERT INTO message_versions (platform, source, kind, changed) VALUES ('twitch', {_ID}, 'edit', now())",
+    "UPDATE message_versions SET applied = true, content = ''",
+    "INSERT INTO message_clears VALUES ('twitch', 'c', '', now())",
+    (
+        f"INSERT INTO message_feedback VALUES ('twitch', {_ID}, {_ID}, 1, now()) "
+        "ON CONFLICT (source) DO UPDATE SET value = excluded.value"
+    ),
+    "DELETE FROM stay_deltas",
+    "INSERT INTO stays VALUES ('twitch', 'c', 'p', now(), now())",
+    "DELETE FROM stays",
+    f"INSERT INTO presences VALUES ('twitch', {_ID}, 'join', 'c', 'p', now()) ON CONFLICT DO NOTHING",
+    f"INSERT INTO sampled_out VALUES ({_ID}, now()) ON CONFLICT DO NOTHING",
+    "DELETE FROM sampled_out",
+    PERSON.format("name, named", "'n', now()")
+    + " ON CONFLICT (platform, person_id) DO UPDATE SET name = excluded.name, named = excluded.named",
+    (
+        "INSERT INTO channel_parents VALUES ('discord', 'thread', 'c') "
+        "ON CONFLICT (platform, channel) DO UPDATE SET name = excluded.name"
+    ),
+    GAP,
+    "UPDATE connector_gaps SET ended = now(), filled = now()",
 )
 WRITER_MAY_NOT = (
+    "UPDATE messages SET timestamp = now()",
+    "UPDATE messages SET id = gen_random_uuid()",
+    "DELETE FROM messages",
+    "TRUNCATE messages",
+    "SELECT * FROM messages_default",
+    "ALTER TABLE messages DETACH PARTITION messages_default",
+    "DELETE FROM message_versions",
+    "DELETE FROM presences",
+    "UPDATE people SET opted_out = NULL",
+    "DELETE FROM people",
+    RULE,
+    "UPDATE chat_logging_config SET is_enabled = true",
+    "DELETE FROM chat_logging_config_versions",
+    "ALTER FUNCTION make_message_partitions(varchar[], integer, integer) SECURITY INVOKER",
     "SELECT * FROM ended_sessions",
     "UPDATE chat_log SET content = ''",
     "DELETE FROM chat_log",
@@ -78,6 +147,8 @@ WRITER_MAY_NOT = (
     "SELECT * FROM export_status",
 )
 EXPORTER_MAY = (
+    "SELECT * FROM messages",
+    "SELECT * FROM conversations",
     "SELECT * FROM chat_log",
     "SELECT * FROM responses",
     "SELECT id, email FROM users",
@@ -96,6 +167,10 @@ EXPORTER_MAY = (
     "SELECT * FROM chatlog_schema_version",
 )
 EXPORTER_MAY_NOT = (
+    MESSAGE,
+    "DELETE FROM messages",
+    "SELECT * FROM people",
+    RULE,
     "SELECT * FROM ended_sessions",
     EXPORT,
     "DELETE FROM export_status",
@@ -122,6 +197,16 @@ EXPORTER_MAY_NOT = (
     *CLOSED_TO_ALL,
 )
 API_MAY = (
+    RULE,
+    f"{RULE} ON CONFLICT (platform, channel) DO UPDATE SET is_enabled = true RETURNING *",
+    "DELETE FROM chat_logging_config",
+    "SELECT * FROM chat_logging_config_versions",
+    PERSON.format("opted_out", "now()")
+    + " ON CONFLICT (platform, person_id) DO UPDATE SET opted_out = excluded.opted_out",
+    "SELECT * FROM people",
+    "SELECT * FROM channel_parents",
+    "SELECT * FROM connector_gaps",
+    "SELECT * FROM message_days",
     "INSERT INTO ended_sessions (id, ends) VALUES ('s', now()) ON CONFLICT (id) DO NOTHING",
     "SELECT id FROM ended_sessions WHERE id = 's'",
     "DELETE FROM ended_sessions WHERE ends < now()",
@@ -145,6 +230,17 @@ API_MAY = (
     "SELECT * FROM chatlog_schema_version",
 )
 API_MAY_NOT = (
+    "SELECT content FROM messages",
+    "SELECT FROM messages",
+    "SELECT content FROM message_versions",
+    "SELECT comment FROM message_feedback",
+    MESSAGE,
+    "DELETE FROM messages",
+    "DELETE FROM chat_logging_config_versions",
+    "UPDATE people SET name = ''",
+    "DELETE FROM people",
+    GAP,
+    "SELECT make_message_partitions('{twitch}', 4, 4)",
     "UPDATE ended_sessions SET id = ''",
     "TRUNCATE ended_sessions",
     "DELETE FROM export_status",
@@ -173,6 +269,18 @@ API_MAY_NOT = (
     *CLOSED_TO_ALL,
 )
 MAINTAINER_MAY = (
+    PERSON.format("opted_out", "now()")
+    + " ON CONFLICT (platform, person_id) DO UPDATE SET opted_out = excluded.opted_out",
+    "SELECT id FROM messages WHERE platform = 'twitch' AND author_id = 'p' AND timestamp < now()",
+    "DELETE FROM messages WHERE platform = 'twitch' AND author_id = 'p' RETURNING id, conversation_id",
+    "DELETE FROM message_versions WHERE source = gen_random_uuid()",
+    "DELETE FROM message_feedback WHERE author_id = 'p'",
+    "DELETE FROM message_clears WHERE author_id = 'p'",
+    "DELETE FROM stays WHERE person_id = 'p'",
+    "DELETE FROM stay_deltas WHERE person_id = 'p'",
+    "DELETE FROM presences WHERE person_id = 'p'",
+    "DELETE FROM conversations WHERE subject_id = 'p'",
+    "UPDATE conversations SET captured = captured - 1, subject_id = NULL, title = NULL",
     "SELECT userid, timestamp, direction, shortcode, pageid FROM chat_log WHERE surveyid IS NULL",
     "SELECT count(*) FROM chat_log WHERE surveyid IS NULL",
     "UPDATE chat_log SET surveyid = gen_random_uuid() WHERE userid = 'u' AND surveyid IS NULL",
@@ -180,6 +288,13 @@ MAINTAINER_MAY = (
     PAGES,
 )
 MAINTAINER_MAY_NOT = (
+    "SELECT content FROM messages",
+    "UPDATE messages SET content = ''",
+    "SELECT content FROM message_versions",
+    "SELECT comment FROM message_feedback",
+    MESSAGE,
+    RULE,
+    "UPDATE people SET name = ''",
     "SELECT * FROM ended_sessions",
     "SELECT content FROM chat_log",
     "UPDATE chat_log SET content = ''",
@@ -191,11 +306,19 @@ MAINTAINER_MAY_NOT = (
     *CLOSED_TO_ALL,
 )
 READER_MAY = (
+    *MESSAGES_AND_WHAT_BECAME_OF_THEM,
     "SELECT * FROM chat_log",
     "SELECT * FROM dead_letters",
     "SELECT * FROM chatlog_schema_version",
 )
 READER_MAY_NOT = (
+    MESSAGE,
+    "UPDATE messages SET content = ''",
+    "DELETE FROM messages",
+    RULE,
+    "DELETE FROM chat_logging_config",
+    PERSON.format("opted_out", "now()"),
+    "SELECT make_message_partitions('{twitch}', 4, 4)",
     "SELECT * FROM ended_sessions",
     ENTRY,
     "UPDATE chat_log SET content = ''",
@@ -339,20 +462,29 @@ async def test_rows_in_every_partition_are_open_to_the_roles(database: Database)
     assert await database.fetchval("SELECT count(*) FROM chat_log") == 2
 
 
-async def test_a_caller_cannot_mislead_the_function_that_runs_as_the_owner(database: Database) -> None:
+@pytest.mark.parametrize(
+    ("table", "call"),
+    [
+        ("chat_log", "chat_log_make_partitions(0, 6)"),
+        ("messages", "make_message_partitions('{parrot}', 0, 6)"),
+    ],
+)
+async def test_a_caller_cannot_mislead_a_function_that_runs_as_the_owner(
+    database: Database, table: str, call: str
+) -> None:
     owner = await database.fetchval("SELECT current_user")
     await database.execute("SET ROLE chatlog_writer")
-    await database.execute("CREATE TEMP TABLE chat_log (of_the_caller int)")
+    await database.execute(f"CREATE TEMP TABLE {table} (of_the_caller int)")
     await database.execute("SET search_path = pg_temp, public")
-    await database.execute("SELECT chat_log_make_partitions(0, 6)")
-    await database.execute("DROP TABLE pg_temp.chat_log; RESET ROLE; SET search_path = public")
+    assert await database.fetch(f"SELECT public.{call}") != []
+    await database.execute(f"DROP TABLE pg_temp.{table}; RESET ROLE; SET search_path = public")
 
     made = await database.fetch(
-        "SELECT DISTINCT inhparent::regclass::text, tableowner FROM pg_inherits "
-        "JOIN pg_class ON pg_class.oid = inhrelid JOIN pg_tables ON tablename = relname "
-        "WHERE relkind = 'r'"
+        "SELECT DISTINCT tableowner FROM pg_partition_tree($1::regclass) "
+        "JOIN pg_class ON pg_class.oid = relid JOIN pg_tables ON tablename = relname",
+        table,
     )
-    assert [tuple(row) for row in made] == [("chat_log", owner)]
+    assert [tuple(row) for row in made] == [(owner,)]
 
 
 async def test_rights_that_were_changed_by_hand_are_put_right(

@@ -15,6 +15,7 @@ from app.kafka.topics import topics_of
 from app.postgres.connections import create_pool
 from app.settings import Role
 from app.worker.roles import declare_agent, once_kafka_answers
+from models.platforms import WITHOUT_STATE
 from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
 from sinks.kafka.producer import RecordProducer
 from sinks.postgres.chat_log import ChatLogSink
@@ -83,7 +84,8 @@ class PersistWork:
             self.registry,
         )
         table = DeadLetterTable(self._pool, self._keeping, self.registry)
-        self._partitions = asyncio.create_task(keep_partitions_ahead(self._pool), name="partitions")
+        partitions = keep_partitions_ahead(self._pool, WITHOUT_STATE)
+        self._partitions = asyncio.create_task(partitions, name="partitions")
         surveys = fresh_surveys(self._pool, self.retry_policy)
         self._fresh_surveys = asyncio.create_task(surveys.keep_fresh(), name="surveys")
         persist = Persist(self.sink, self.dead_letters, surveys, self.registry)
