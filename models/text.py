@@ -19,6 +19,18 @@ def clean_text(text: str) -> str:
     return _UNSTORABLE.sub(REPLACEMENT, text)
 
 
+def decode_text(raw: bytes) -> str:
+    """Return the text that bytes hold as UTF-8, clean, whatever they are: what is no UTF-8 is U+FFFD too."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        try:
+            return clean_text(raw.decode(errors="surrogatepass"))
+        except UnicodeDecodeError:
+            return clean_text(raw.decode(errors="replace"))
+    return clean_text(text) if 0 in raw else text
+
+
 def clean_json(value: JSON) -> JSON:
     """Return the value with every string in it cleaned, keys too. Recursive: the caller bounds the depth.
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from models.entries import ChatLogEntry
 from models.events import Category, Event, Moment
 from models.messages import Extraction
-from models.platforms import discord, messenger, twitch
+from models.platforms import discord, messenger, twitch, vrchat
 from models.states import State
 
 
@@ -79,6 +79,7 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
             Platform("messenger", messenger.KINDS, messenger.extract, messenger.key_of, join=MESSENGER),
             Platform("discord", discord.KINDS, discord.extract, discord.key_of),
             Platform("twitch", twitch.KINDS, twitch.extract, twitch.key_of, has_steady_times=False),
+            Platform("vrchat", vrchat.KINDS, vrchat.extract, vrchat.key_of),
         )
     }
 )

@@ -46,7 +46,7 @@ _SILENT = frozenset(
 _NAME = re.compile(r"[a-z][a-z0-9_.]{0,63}")
 
 
-class Delivery(NamedTuple):
+class EventSubDelivery(NamedTuple):
     """What an envelope is about.
 
     Attributes:
@@ -91,7 +91,7 @@ def room_of_envelope(envelope: _Object) -> str | None:
     return id_or_none(_delivery(envelope).event.get("broadcaster_user_id"))
 
 
-def _delivery(envelope: _Object) -> Delivery:
+def _delivery(envelope: _Object) -> EventSubDelivery:
     if "metadata" in envelope:
         metadata, body = object_in(envelope["metadata"]), object_in(envelope.get("payload"))
         message_type, told = metadata.get("message_type"), metadata.get("message_timestamp")
@@ -106,21 +106,23 @@ def _delivery(envelope: _Object) -> Delivery:
     else:
         raise BadRecord(Reason.NOT_AN_EVENT, "neither a line of IRC nor an envelope of EventSub")
     subscription = object_in(body.get("subscription"))
-    return Delivery(message_type, subscription.get("type"), told, object_in(body.get("event")), envelope)
+    return EventSubDelivery(
+        message_type, subscription.get("type"), told, object_in(body.get("event")), envelope
+    )
 
 
-def _chat_message(delivery: Delivery) -> tuple[Found, ...]:
+def _chat_message(delivery: EventSubDelivery) -> tuple[Found, ...]:
     text = required_text(object_in(delivery.event.get("message")).get("text"), "message.text")
     return _said(delivery, text, text_or_none(delivery.event.get("message_type")))
 
 
-def _chat_notification(delivery: Delivery) -> tuple[Found, ...]:
+def _chat_notification(delivery: EventSubDelivery) -> tuple[Found, ...]:
     text = optional_text(object_in(delivery.event.get("message")).get("text"), "message.text")
     notice = text_or_none(delivery.event.get("notice_type")) or ""
     return _said(delivery, text, notice.removeprefix("shared_chat_") or None) if text else ()
 
 
-def _said(delivery: Delivery, text: str, message_type: str | None) -> tuple[Found, ...]:
+def _said(delivery: EventSubDelivery, text: str, message_type: str | None) -> tuple[Found, ...]:
     tell = delivery.event.get
     reply, bits = object_in(tell("reply")), object_in(tell("cheer")).get("bits")
     fragments = list_in(object_in(tell("message")).get("fragments"))
@@ -150,7 +152,7 @@ def _said(delivery: Delivery, text: str, message_type: str | None) -> tuple[Foun
     return (chat_message(said),)
 
 
-def _message_delete(delivery: Delivery) -> tuple[Found, ...]:
+def _message_delete(delivery: EventSubDelivery) -> tuple[Found, ...]:
     return (
         Deletion(
             source_id=required_id(delivery.event.get("message_id"), "message_id"),
@@ -160,15 +162,15 @@ def _message_delete(delivery: Delivery) -> tuple[Found, ...]:
     )
 
 
-def _clear_user_messages(delivery: Delivery) -> tuple[Found, ...]:
+def _clear_user_messages(delivery: EventSubDelivery) -> tuple[Found, ...]:
     return (_clear(delivery, required_id(delivery.event.get("target_user_id"), "target_user_id")),)
 
 
-def _clear_chat(delivery: Delivery) -> tuple[Found, ...]:
+def _clear_chat(delivery: EventSubDelivery) -> tuple[Found, ...]:
     return (_clear(delivery, None),)
 
 
-def _moderate(delivery: Delivery) -> tuple[Found, ...]:
+def _moderate(delivery: EventSubDelivery) -> tuple[Found, ...]:
     """What a moderator did: of what it tells, what takes words back. It repeats a deleted message's words."""
     action = delivery.event.get("action")
     moderator = id_or_none(delivery.event.get("moderator_user_id"))
@@ -198,7 +200,7 @@ def _moderate(delivery: Delivery) -> tuple[Found, ...]:
 
 
 def _clear(
-    delivery: Delivery,
+    delivery: EventSubDelivery,
     author_id: str | None,
     cleared_by: str | None = None,
     *,
@@ -220,7 +222,7 @@ def _badge_names(badges: JSON) -> Collection[str]:
     return [name for badge in list_in(badges) if (name := text_or_none(object_in(badge).get("set_id")))]
 
 
-_FINDERS: dict[str, Callable[[Delivery], tuple[Found, ...]]] = {
+_FINDERS: dict[str, Callable[[EventSubDelivery], tuple[Found, ...]]] = {
     "channel.chat.message": _chat_message,
     "channel.chat.notification": _chat_notification,
     "channel.chat.message_delete": _message_delete,

@@ -16,7 +16,7 @@ from models.errors import BadRecord, Reason
 from models.fields import optional_indexed_id, required_id, required_moment_ms
 from models.messages import UNKNOWN, Clear, Deletion, Extraction, Found
 from models.platforms.twitch_messages import Said, chat_message
-from models.text import clean_text
+from models.text import decode_text
 
 #: Several lines in one record.
 FRAME = "frame"
@@ -64,7 +64,7 @@ def extract_irc(raw: bytes) -> Extraction:
     Raises:
         BadRecord: it is no line of IRC, or what was said or done in it lacks what a row needs.
     """
-    text = text_of(raw)
+    text = decode_text(raw)
     # Not str.splitlines: people's texts may hold what else Unicode takes for the end of a line.
     if "\n" not in text:
         return _extract_line(text.removesuffix("\r"))
@@ -81,20 +81,8 @@ def extract_irc(raw: bytes) -> Extraction:
 
 def room_of(raw: bytes) -> str | None:
     """Return the id of the room that a line, or a frame's first one, is of; else the room's login, if any."""
-    line = parse_line(text_of(raw).partition("\n")[0].removesuffix("\r"))
+    line = parse_line(decode_text(raw).partition("\n")[0].removesuffix("\r"))
     return line.tags.get("room-id") or _login(line.target)
-
-
-def text_of(raw: bytes) -> str:
-    """Return the text that bytes hold, as it can be stored, whatever they are."""
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        try:
-            return clean_text(raw.decode(errors="surrogatepass"))
-        except UnicodeDecodeError:
-            return clean_text(raw.decode(errors="replace"))
-    return clean_text(text) if 0 in raw else text
 
 
 def parse_line(line: str) -> IrcLine:

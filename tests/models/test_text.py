@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from models.text import clean_json, clean_text
+from models.text import clean_json, clean_text, decode_text
 from tests.models import strategies
 
 
@@ -49,3 +49,17 @@ def test_clean_json_reaches_every_key_and_value() -> None:
         "t": True,
         "none": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"", ""),
+        ("مرحبا 😀".encode(), "مرحبا 😀"),
+        (b"a\x00b", "a\ufffdb"),
+        (b"half \xed\xa0\xbd", "half \ufffd"),
+        (b"\xff and \xed\xa0\xbd", "\ufffd and \ufffd\ufffd\ufffd"),
+    ],
+)
+def test_bytes_are_text_whatever_they_are(raw: bytes, expected: str) -> None:
+    assert decode_text(raw) == expected
