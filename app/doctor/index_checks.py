@@ -58,6 +58,7 @@ WITHOUT = {
     "messages_timestamp_idx": "reading a day reads all messages of its month",
     "message_versions_pending_idx": "every batch of messages looks through all edits there ever were",
     "message_feedback_refers_to_idx": "what people think of a message is looked for in all feedback",
+    "connector_gaps_open_idx": "a connector may note one channel twice, and a gap that never ends",
     "connector_gaps_began_idx": "the list of what connectors missed reads all there ever was",
     "responses_survey_idx": "an export of responses reads all of them and sorts them",
 }

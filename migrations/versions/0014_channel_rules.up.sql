@@ -123,6 +123,9 @@ CREATE TABLE connector_gaps (
     filled   timestamptz
 );
 CREATE INDEX connector_gaps_began_idx ON connector_gaps (began);
+-- The one that a connector moves on while it hears the channel: after kill -9 the gap is written already.
+CREATE UNIQUE INDEX connector_gaps_open_idx ON connector_gaps (platform, channel) WHERE ended IS NULL;
 COMMENT ON TABLE connector_gaps IS 'When a connector did not hear a channel.';
-COMMENT ON COLUMN connector_gaps.ended IS 'When it heard it again; null while it does not.';
+COMMENT ON COLUMN connector_gaps.ended IS
+    'When it heard it again; null while it does not, or hears it now: then began is of the last minute.';
 COMMENT ON COLUMN connector_gaps.filled IS 'When what was missed was fetched; null where it was not.';
