@@ -4,8 +4,8 @@ A connector hands over line by line. A frame of several lines is read all the sa
 found. Where one of its lines is refused, so is the frame.
 
 JOIN and PART are no presence: they come in batches, late, without ids and times, and not at all in large
-rooms. Whispers are private, and nobody asked for them. A NUL is in the text what it is everywhere
-(`models.text`), at its end too.
+rooms. Whispers are private, and nobody asked for them. A NUL at the end of a line is in the text what it is
+everywhere (`models.text`); behind the end it is nothing.
 """
 
 import re
@@ -16,7 +16,7 @@ from models.errors import BadRecord, Reason
 from models.fields import optional_indexed_id, required_id, required_moment_ms
 from models.messages import UNKNOWN, Clear, Deletion, Extraction, Found
 from models.platforms.twitch_messages import Said, chat_message
-from models.text import decode_text
+from models.text import REPLACEMENT, decode_text
 
 #: Several lines in one record.
 FRAME = "frame"
@@ -68,7 +68,7 @@ def extract_irc(raw: bytes) -> Extraction:
     # Not str.splitlines: people's texts may hold what else Unicode takes for the end of a line.
     if "\n" not in text:
         return _extract_line(text.removesuffix("\r"))
-    lines = [line for part in text.split("\n") if (line := part.removesuffix("\r"))]
+    lines = [line for part in text.split("\n") if (line := part.removesuffix("\r")).strip(REPLACEMENT)]
     if not lines:
         raise BadRecord(Reason.EMPTY, "the record has no line")
     if len(lines) == 1:

@@ -94,7 +94,7 @@ def extract(raw: bytes | None) -> Extraction:
         return _extract_object(decode_object(raw))
     if first == b"[":
         return _extract_row(_decode_row(raw))
-    return vrchat_log.extract_bare_line(decode_text(raw).rstrip("\r\n"))
+    return vrchat_log.extract_bare_line(decode_text(raw))
 
 
 def key_of(raw: bytes) -> str | None:

@@ -27,6 +27,7 @@ from models import JSON
 from models.errors import BadRecord, Reason
 from models.fields import required_id, required_text, required_timestamp_ms
 from models.messages import Extraction, Presence, PresenceKind
+from models.text import REPLACEMENT
 from models.values import id_or_none
 
 _JOIN, _LEAVE, _LEAVE_ALL = PresenceKind.JOIN, PresenceKind.LEAVE, PresenceKind.LEAVE_ALL
@@ -75,8 +76,11 @@ def is_log_line(line: str) -> bool:
 
 
 def read_log_line(line: str) -> LogLine | None:
-    """Return what a line tells; None for most, which tell nothing of presence."""
-    if not (parts := _LINE.fullmatch(line)):
+    """Return what a line tells; None for most, which tell nothing of presence.
+
+    What a machine that went down leaves at the end of a file, NULs, is no part of a name.
+    """
+    if not (parts := _LINE.fullmatch(line.rstrip("\r\n\0" + REPLACEMENT))):
         return None
     year, month, day, time, text = parts.groups()
     local_time = f"{year}-{month}-{day}T{time}"
@@ -104,7 +108,7 @@ def extract_log_line(told: dict[str, JSON]) -> Extraction:
     Raises:
         BadRecord: it tells of presence, but not where it stands, or not when.
     """
-    line = read_log_line(required_text(told.get("line"), "line").rstrip("\r\n"))
+    line = read_log_line(required_text(told.get("line"), "line"))
     if line is None or line.op == LOCATION:
         return Extraction(_kind_of(line))
     file, offset = required_id(told.get("file"), "file"), told.get("offset")

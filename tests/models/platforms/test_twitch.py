@@ -420,6 +420,7 @@ def test_a_frame_of_several_lines_is_read_line_by_line() -> None:
         "first",
         "second",
     ]
+    assert extract(line("hi") + b"\r\n\0\0").found == extract(line("hi")).found
     assert extract(line("hi") + b"\r\n" + line("ho", "BRANDNEW")).unknown == "BRANDNEW"
 
 

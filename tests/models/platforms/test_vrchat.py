@@ -266,6 +266,12 @@ def test_lines_tell_who_came_and_went(text: str, line: tuple[str, str | None, st
     assert (presence.kind.value, presence.author_id, presence.author_name) == line
 
 
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\0\0", "\r\n\0"])
+def test_what_stands_behind_a_line_is_no_part_of_it(end: str) -> None:
+    assert read_log_line(JOINED + end) == read_log_line(JOINED)
+    assert extract(wrapped(JOINED + end)) == extract(wrapped())
+
+
 def test_before_there_were_ids_in_lines_all_of_it_is_the_name() -> None:
     line = log_line("[Behaviour] OnPlayerLeft Milo (1234567890)", "2023.06.02 01:08:04")
     assert read_log_line(line) == LogLine("leave", "2023-06-02T01:08:04", None, "Milo (1234567890)")
