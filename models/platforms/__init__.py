@@ -8,7 +8,7 @@ from types import MappingProxyType
 from models.entries import ChatLogEntry
 from models.events import Category, Event, Moment
 from models.messages import Extraction
-from models.platforms import discord, messenger, twitch, vrchat
+from models.platforms import assistant, discord, messenger, twitch, vrchat
 from models.states import State
 
 
@@ -80,6 +80,10 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
             Platform("discord", discord.KINDS, discord.extract, discord.key_of),
             Platform("twitch", twitch.KINDS, twitch.extract, twitch.key_of, has_steady_times=False),
             Platform("vrchat", vrchat.KINDS, vrchat.extract, vrchat.key_of),
+            # Langfuse tells a trace as often as something is known of it, each time with another time.
+            Platform(
+                "assistant", assistant.KINDS, assistant.extract, assistant.key_of, has_steady_times=False
+            ),
         )
     }
 )
