@@ -17,26 +17,30 @@ from aiokafka.errors import KafkaError
 import samples
 from app.kafka.offsets import GroupOffsets
 from app.kafka.topics import groups_of, topics_of
+from app.settings import Role
 from models.entries import Direction
 from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from uuid import UUID
 
     import asyncpg
 
     from app.local.player import Played
     from app.settings import Settings
     from samples import Key
+    from samples.rooms import Room
 
 _POLL_S = 0.1
 _SQL = statements("local")
 _MESSAGES = _SQL.find_played_messages
+_ROOM_MESSAGES = _SQL.find_played_room_messages
 _DEAD_LETTERS = _SQL.find_played_dead_letters
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ToldMessage:
     """One row of chat_log, as far as it is shown."""
 
     userid: str
@@ -51,8 +55,30 @@ class Message:
         return (self.userid, round(self.said_at.timestamp() * 1000), self.direction)
 
 
+@dataclass(frozen=True, slots=True)
+class RoomMessage:
+    """One row of messages, as far as it is shown and held against the samples.
+
+    Attributes:
+        id: of the row.
+        author_name: how who spoke is called; None where that is not known.
+    """
+
+    id: UUID
+    timestamp: datetime
+    channel: str
+    role: str
+    author_id: str | None
+    author_name: str | None
+    content: str
+    message_type: str | None
+    response_ms: int | None
+    edited: datetime | None
+    deleted: datetime | None
+
+
 class Arrival:
-    """Holds chat_log and dead_letters against what must come of the samples."""
+    """Holds chat_log, messages and dead_letters against what must come of the samples."""
 
     def __init__(self, connection: asyncpg.Connection[asyncpg.Record], settings: Settings) -> None:
         self._connection = connection
@@ -65,20 +91,27 @@ class Arrival:
         times = [datetime.fromtimestamp(row.timestamp / 1000, UTC) for row in rows]
         self._question = (list({row.userid for row in rows}), min(times), max(times))
 
-    async def messages(self) -> dict[str, list[Message]]:
+    async def messages(self) -> dict[str, list[ToldMessage]]:
         """Return what is in chat_log of the samples, by userid, in order."""
-        found: defaultdict[str, list[Message]] = defaultdict(list)
+        found: defaultdict[str, list[ToldMessage]] = defaultdict(list)
         for row in await self._connection.fetch(_MESSAGES, *self._question):
             direction = Direction(row["direction"])
-            message = Message(row["userid"], row["timestamp"], direction, row["content"], row["message_type"])
+            message = ToldMessage(
+                row["userid"], row["timestamp"], direction, row["content"], row["message_type"]
+            )
             if message.key in self._expected:
                 found[message.userid].append(message)
         return found
 
+    async def room_messages(self, room: Room) -> list[RoomMessage]:
+        """Return what is in messages of a room, in order."""
+        rows = await self._connection.fetch(_ROOM_MESSAGES, room.platform, room.ids)
+        return [RoomMessage(**row) for row in rows]
+
     async def dead_letters(self, played: Played) -> list[str]:
         """Return the reasons of the dead letters that came of what was played."""
-        partitions, offsets = zip(*played.events, strict=True)
-        rows = await self._connection.fetch(_DEAD_LETTERS, self._topics.events.name, partitions, offsets)
+        topics, partitions, offsets = zip(*played.events, strict=True)
+        rows = await self._connection.fetch(_DEAD_LETTERS, topics, partitions, offsets)
         return [row["reason"] for row in rows]
 
     async def until_worked_off(self, played: Played) -> None:
@@ -86,11 +119,13 @@ class Arrival:
 
         Goes on asking while Kafka does not answer: how long to wait is the caller's decision.
         """
-        await self._until_committed(self._groups.capture, {topic for topic, _ in played.ends}, played.ends)
+        for role in (Role.CAPTURE, Role.CAPTURE_PLATFORMS):
+            read = self._topics.read_by(role)
+            ends = {place: end for place, end in played.ends.items() if place[0] in read}
+            if ends:
+                await self._until_committed(self._groups.of(role), {topic for topic, _ in ends}, ends)
         # What came of it is in Kafka by now, so where the topics end at the first look is far enough.
-        await self._until_committed(
-            self._groups.persist, {self._topics.chat_log.name, self._topics.dead_letters.name}
-        )
+        await self._until_committed(self._groups.persist, self._topics.read_by(Role.PERSIST))
 
     async def _until_committed(
         self, group: str, topics: Collection[str], ends: Mapping[tuple[str, int], int] | None = None

@@ -1,4 +1,4 @@
-"""Plays the samples, tells each conversation when it has landed in chat_log, then sums up."""
+"""Plays the samples, tells each conversation and room when it has landed, then sums up."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ import samples
 from app.local.arrival import Arrival
 from app.local.errors import UpFailed
 from app.local.player import play_samples
+from app.local.rooms import differences, room_lines
 from app.postgres.connections import connect
+from samples.rooms import rooms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from app.local.arrival import Message
+    from app.local.arrival import ToldMessage
     from app.local.player import Played
     from app.local.screen import Screen
     from app.settings import Settings
     from samples import Conversation
 
-    Messages = Mapping[str, Sequence[Message]]
+    Messages = Mapping[str, Sequence[ToldMessage]]
 
 #: On an idle machine all is there 2 s after it was played.
 DEADLINE_S = 180.0
@@ -46,6 +48,7 @@ class Narrator:
         """
         self._settings = settings
         self._conversations = samples.conversations(media=settings.worker.capture_media)
+        self._rooms = [room for room in rooms() if room.platform in settings.topology.platforms]
         self._screen = screen
         self._started_at = started_at
         self._first_told_s: float | None = None
@@ -84,12 +87,26 @@ class Narrator:
                 await asyncio.sleep(_POLL_S)
         finally:
             worked_off.cancel()
-        return [*_missing_messages(self._conversations, landed), *await self._wrong_dead_letters(arrival)]
+        return [
+            *_missing_messages(self._conversations, landed),
+            *await self._tell_rooms(arrival),
+            *await self._wrong_dead_letters(arrival),
+        ]
+
+    async def _tell_rooms(self, arrival: Arrival) -> list[str]:
+        """Tell what was said on the other platforms, all of it by now; return what is not as it must be."""
+        wrong: list[str] = []
+        for room in self._rooms:
+            messages = await arrival.room_messages(room)
+            whole = len(room.expected)
+            note = f"{len(messages)} of {whole} messages" if len(messages) < whole else f"{whole} messages"
+            self._screen.say(room_lines(room, messages, note))
+            wrong += differences(room, messages)
+        return wrong
 
     async def _play_and_wait(self, arrival: Arrival) -> None:
-        self._screen.say(
-            f"Playing {len(samples.events())} events and {len(samples.states())} states into Kafka"
-        )
+        events = len(samples.events()) + sum(len(room.events) for room in self._rooms)
+        self._screen.say(f"Playing {events} events and {len(samples.states())} states into Kafka")
         self._played = await play_samples(self._settings.kafka, self._settings.topology)
         await arrival.until_worked_off(self._played)
 
@@ -112,7 +129,8 @@ class Narrator:
     async def _wrong_dead_letters(self, arrival: Arrival) -> list[str]:
         if self._played is None:
             return ["the samples were not played in time"]
-        found, expected = await arrival.dead_letters(self._played), samples.expected().dead_letters
+        found = await arrival.dead_letters(self._played)
+        expected = samples.expected().dead_letters + sum(room.dead_letters for room in self._rooms)
         if len(found) == expected:
             return []
         return [f"dead letters: {len(found)} instead of {expected} ({', '.join(found) or 'none'})"]

@@ -1,4 +1,4 @@
-"""Plays the samples into Kafka as the bots would have: events and states in the order of their times."""
+"""Plays the samples into Kafka as bots and connectors would have, each in the order in which it came."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import samples
 from app.kafka.clients import client_settings
 from app.kafka.topics import topics_of
 from app.local.errors import UpFailed
+from models.platforms import PLATFORMS
+from samples.rooms import events_of
 
 if TYPE_CHECKING:
     from app.settings.kafka import KafkaSettings
@@ -23,16 +25,16 @@ class Played:
     """Where the samples are in Kafka.
 
     Attributes:
-        events: the partition and offset of every event, in its topic.
+        events: the topic, partition and offset of every event.
         ends: for each partition of a topic that holds samples, the offset after the last of them.
     """
 
-    events: list[tuple[int, int]] = field(default_factory=list)
+    events: list[tuple[str, int, int]] = field(default_factory=list)
     ends: dict[tuple[str, int], int] = field(default_factory=dict)
 
 
 async def play_samples(kafka: KafkaSettings, topology: TopologySettings) -> Played:
-    """Produce every sample event and state, and return where they are.
+    """Produce every sample event and state of what is captured here, and return where they are.
 
     One after the other: a state that a bot made before an event must be in Kafka before the event is, for the
     event to find it. Kafka's own time is the present, or retention would take the samples away.
@@ -55,7 +57,13 @@ async def play_samples(kafka: KafkaSettings, topology: TopologySettings) -> Play
             made = await producer.send_and_wait(topic, record.value, key=record.userid.encode())
             played.ends[made.topic, made.partition] = made.offset + 1
             if topic == topics.events.name:
-                played.events.append((made.partition, made.offset))
+                played.events.append((topic, made.partition, made.offset))
+        for platform, spec in topics.platform_events.items():
+            for event in events_of(platform):
+                key = PLATFORMS[platform].key_of(event)
+                made = await producer.send_and_wait(spec.name, event, key=key and key.encode())
+                played.ends[made.topic, made.partition] = made.offset + 1
+                played.events.append((spec.name, made.partition, made.offset))
     except KafkaError as error:
         raise UpFailed(f"Kafka does not take the samples ({error!r}): see what it says in its log") from error
     finally:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.status import Status
     from rich.style import StyleType
 
-    from app.local.arrival import Message
+    from app.local.arrival import ToldMessage
     from samples import Conversation
 
 #: Wide lines are hard to read.
@@ -64,7 +64,9 @@ class Screen:
             shown = value.rjust(other_side) if numbers else value
             self.say(Text.assemble((f"{name:<{side}}  ", "dim"), shown))
 
-    def say_conversation(self, conversation: Conversation, messages: Sequence[Message], note: str) -> None:
+    def say_conversation(
+        self, conversation: Conversation, messages: Sequence[ToldMessage], note: str
+    ) -> None:
         """Print a conversation."""
         if self.is_live:
             self.say(bubbles(conversation, messages, note, self._console))

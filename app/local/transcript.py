@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from app.local.arrival import Message
+    from app.local.arrival import ToldMessage
     from samples import Conversation
 
 #: The part of the width that a message may take, so that the two sides can be told apart.
@@ -29,7 +29,7 @@ _COLOURS = {Direction.BOT: "cyan", Direction.USER: "green"}
 _NO_TEXT = "(no text)"
 
 
-def bubbles(conversation: Conversation, messages: Sequence[Message], note: str, console: Console) -> Text:
+def bubbles(conversation: Conversation, messages: Sequence[ToldMessage], note: str, console: Console) -> Text:
     """Return the conversation for a terminal."""
     lines = [
         Text(),
@@ -60,7 +60,7 @@ def bubbles(conversation: Conversation, messages: Sequence[Message], note: str, 
     return Text("\n").join(lines)
 
 
-def plain_lines(conversation: Conversation, messages: Sequence[Message], note: str) -> Text:
+def plain_lines(conversation: Conversation, messages: Sequence[ToldMessage], note: str) -> Text:
     """Return the conversation as lines that are whole, each message's later lines indented."""
     speakers = {Direction.BOT: "bot", Direction.USER: conversation.person.split()[0]}
     side = max(map(len, speakers.values()))
@@ -74,13 +74,13 @@ def plain_lines(conversation: Conversation, messages: Sequence[Message], note: s
     return Text("\n".join(lines))
 
 
-def _without_text(message: Message) -> str:
+def _without_text(message: ToldMessage) -> str:
     """Return what was sent instead of a text: a picture, a voice."""
     return _NO_TEXT if message.message_type in {None, "text"} else f"({message.message_type})"
 
 
-def _by_day(messages: Sequence[Message]) -> Iterator[tuple[date, list[Message]]]:
-    days: dict[date, list[Message]] = {}
+def _by_day(messages: Sequence[ToldMessage]) -> Iterator[tuple[date, list[ToldMessage]]]:
+    days: dict[date, list[ToldMessage]] = {}
     for message in messages:
         days.setdefault(message.said_at.date(), []).append(message)
     yield from days.items()

@@ -7,13 +7,22 @@ FROM chat_log
 WHERE userid = ANY ($1::varchar[]) AND timestamp BETWEEN $2 AND $3
 ORDER BY timestamp, direction;
 
+-- name: find_played_room_messages
+-- Messages of a platform by their ids, in order, each with what its author is called.
+SELECT
+    messages.id, messages.timestamp, messages.channel, messages.role, messages.author_id, people.name AS author_name,
+    messages.content, messages.message_type, messages.response_ms, messages.edited, messages.deleted
+FROM messages
+LEFT JOIN people ON people.platform = messages.platform AND people.person_id = messages.author_id
+WHERE messages.platform = $1 AND messages.id = ANY ($2::uuid[])
+ORDER BY messages.timestamp, messages.id;
+
 -- name: find_played_dead_letters
--- Why records that were played to topic $1 became dead letters: a row each, of those at the places ($2, $3).
+-- Why records that were played became dead letters: a row each, of those at the places ($1, $2, $3).
 SELECT dead.reason
 FROM dead_letters AS dead
-JOIN unnest($2::int[], $3::bigint[]) AS played (partition, "offset")
-    ON dead.partition = played.partition AND dead."offset" = played."offset"
-WHERE dead.topic = $1;
+JOIN unnest($1::varchar[], $2::int[], $3::bigint[]) AS played (topic, partition, "offset")
+    ON dead.topic = played.topic AND dead.partition = played.partition AND dead."offset" = played."offset";
 
 -- name: count_messages_of_forms
 -- The messages of some forms and pages. By these and not by surveyid as an export reads them, so that the two are

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 import samples
-from app.local.arrival import Message
+from app.local.arrival import ToldMessage
 from app.local.screen import Screen
 from app.local.transcript import bubbles, plain_lines
 from models.entries import Direction
@@ -20,7 +20,7 @@ BEGAN = datetime(2025, 3, 3, 23, 59, tzinfo=UTC)
 
 def _shown(*said: tuple[Direction, str], terminal: bool, width: int = 60) -> str:
     messages = [
-        Message(AMINA.userid, BEGAN + timedelta(minutes=number), direction, content)
+        ToldMessage(AMINA.userid, BEGAN + timedelta(minutes=number), direction, content)
         for number, (direction, content) in enumerate(said)
     ]
     output = io.StringIO()
@@ -50,7 +50,7 @@ def test_a_plain_line_is_whole_however_long() -> None:
 
 
 def test_what_was_sent_instead_of_a_text_is_named() -> None:
-    sent = Message(AMINA.userid, BEGAN, Direction.USER, "", "sticker")
+    sent = ToldMessage(AMINA.userid, BEGAN, Direction.USER, "", "sticker")
     assert "Amina  (sticker)" in plain_lines(AMINA, [sent], "1 message").plain
     assert "(sticker)" in bubbles(AMINA, [sent], "1 message", Console(width=60)).plain
 
