@@ -15,6 +15,8 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from app.access import Authenticator, EndedSessions
+from app.channels import api as channels
+from app.channels.service import ChannelRules
 from app.exports import api as exports
 from app.exports import pages as export_pages
 from app.exports.files import ExportFiles, FileGone
@@ -81,7 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(FileGone, export_pages.answer_gone)
     # Pages first: /exports/create-chat-log is one of them, and no id of an export.
     pages = (sign_in, survey_pages, export_pages, static_files)
-    for part in (*pages, exports, surveys, health, metrics):
+    for part in (*pages, exports, surveys, channels, health, metrics):
         app.include_router(part.router)
     offer_docs(app, Progress)
     return app
@@ -97,6 +99,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
     try:
         async with open_storage(settings.storage, retry_s=settings.exports.retry_s) as storage, outbox:
             app.state.surveys = Surveys(pool)
+            app.state.channel_rules = ChannelRules(pool)
             rows = ExportRows(pool, app.state.surveys, on_request=outbox.wake)
             files = ExportFiles(
                 rows,

@@ -78,10 +78,6 @@ _WHOSE_MESSAGE = (
     "author_id",
     "message_type",
 )
-_OPT_OUT = (
-    Right("INSERT", "people", ("platform", "person_id", "opted_out")),
-    Right("UPDATE", "people", ("opted_out",)),
-)
 _RULES = (Right("SELECT", "chat_logging_config"), Right("SELECT", "chat_logging_config_versions"))
 
 #: What whoever asks for an export gives; the rest of its row has defaults.
@@ -113,10 +109,10 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("stay_deltas", "INSERT", "SELECT", "DELETE"),
         *_on("presences", "INSERT", "SELECT"),
         *_on("sampled_out", "INSERT", "SELECT", "DELETE"),
-        *_on("people", "INSERT", "SELECT"),
-        # Who wants nothing recorded is not for a worker to say.
-        Right("UPDATE", "people", ("name", "named")),
+        *_on("people", "INSERT", "SELECT", "UPDATE"),
         *_RULES,
+        # Who wants nothing recorded is not for a worker to say.
+        Right("SELECT", "opt_outs"),
         *_on("channel_parents", "INSERT", "SELECT", "UPDATE"),
         *_on("connector_gaps", "INSERT", "SELECT", "UPDATE"),
     ),
@@ -149,8 +145,6 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("ended_sessions", "SELECT", "INSERT", "DELETE"),
         *_on("chat_logging_config", "SELECT", "INSERT", "UPDATE", "DELETE"),
         Right("SELECT", "chat_logging_config_versions"),
-        *_on("people", "SELECT"),
-        *_OPT_OUT,
         Right("SELECT", "channel_parents"),
         Right("SELECT", "connector_gaps"),
         Right("SELECT", "message_days"),
@@ -160,8 +154,9 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         Right("UPDATE", "chat_log", ("surveyid",)),
         *_LOOKUP,
         # Takes away what was recorded of somebody before they opted out.
-        *_on("people", "SELECT"),
-        *_OPT_OUT,
+        *_on("people", "SELECT", "DELETE"),
+        *_on("opt_outs", "SELECT", "INSERT"),
+        Right("UPDATE", "opt_outs", ("until",)),
         Right("SELECT", "messages", _WHOSE_MESSAGE),
         Right("SELECT", "message_versions", ("platform", "source", "id", "changed_by")),
         Right("SELECT", "message_feedback", ("platform", "source", "refers_to", "author_id")),
@@ -184,8 +179,8 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         Right("SELECT", table)
         for table in (
             *("chat_log", "dead_letters", "messages", "conversations", "message_days", "message_versions"),
-            *("message_clears", "message_feedback", "people", "stays", "chat_logging_config"),
-            *("chat_logging_config_versions", "channel_parents", "connector_gaps"),
+            *("message_clears", "message_feedback", "people", "opt_outs", "stays"),
+            *("chat_logging_config", "chat_logging_config_versions", "channel_parents", "connector_gaps"),
         )
     ),
 }

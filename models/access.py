@@ -44,9 +44,9 @@ class CallerRole(StrEnum):
 
 _LABELS = {
     CallerRole.OWNER: "their own surveys, and those shared with them",
-    CallerRole.OPERATOR: "reads dead letters",
-    CallerRole.MODERATOR: "settings of the tenant's channels, and deletions",
-    CallerRole.COMPLIANCE: "everybody's exports, as records without their files",
+    CallerRole.OPERATOR: "reads dead letters, and what is recorded of which channel",
+    CallerRole.MODERATOR: "sets what is recorded of the tenant's channels",
+    CallerRole.COMPLIANCE: "everybody's exports, as records without their files; opt-outs",
     CallerRole.ADMIN: "what all of these may, and replays and drops dead letters",
     CallerRole.SERVICE: "a program that hands in events and turns, and no person",
 }
@@ -69,6 +69,12 @@ class Action(StrEnum):
     READ_DEAD_LETTERS = "read_dead_letters"
     #: Put dead letters back where they came from, or delete them.
     SETTLE_DEAD_LETTERS = "settle_dead_letters"
+    #: See what is recorded of which channel.
+    SEE_CHANNELS = "see_channels"
+    #: Set what is recorded of which channel.
+    CHANGE_CHANNELS = "change_channels"
+    #: See who opted out of being recorded, do it for them, and delete what was recorded before.
+    OPT_OUT_PEOPLE = "opt_out_people"
     #: Fill in what old rows lack.
     BACKFILL = "backfill"
 
@@ -91,9 +97,17 @@ _OWNER = {
     Action.SEE_EXPORT: Reach.OWN,
     Action.USE_EXPORT: Reach.OWN,
 }
-_OPERATOR = {Action.READ_DEAD_LETTERS: Reach.TENANT}
-_MODERATOR: dict[Action, Reach] = {}
-_COMPLIANCE = {Action.SEE_EXPORT: Reach.TENANT}
+_OPERATOR = {Action.READ_DEAD_LETTERS: Reach.TENANT, Action.SEE_CHANNELS: Reach.TENANT}
+_MODERATOR = {
+    Action.SEE_CHANNELS: Reach.TENANT,
+    Action.CHANGE_CHANNELS: Reach.TENANT,
+    Action.OPT_OUT_PEOPLE: Reach.TENANT,
+}
+_COMPLIANCE = {
+    Action.SEE_EXPORT: Reach.TENANT,
+    Action.SEE_CHANNELS: Reach.TENANT,
+    Action.OPT_OUT_PEOPLE: Reach.TENANT,
+}
 #: What each role may. In a sum of roles, a later one reaches at least as far as one before it.
 ROLES: Mapping[CallerRole, Mapping[Action, Reach]] = MappingProxyType(
     {

@@ -11,10 +11,12 @@ from agents.exports.file import Doomed
 from agents.exports.run import Failure
 from app.access import KeysUnavailable, ProviderUnavailable, SignInNeeded
 from app.access.errors import IssuerUnavailable
+from app.channels.service import NoSuchRule
 from app.commands.export_file import FileExists
 from app.exports.files import FileGone, StorageUnusable
 from app.exports.rows import ExportRow
 from app.exports.service import NoSuchExport
+from app.people.opt_outs import NotOptedOut
 from app.surveys.service import NoSuchSurvey
 from models.errors import BadRecord, ChatlogError, Reason
 from models.exports import NO_LINK, ExportOptions, Source, Status
@@ -55,7 +57,9 @@ _MADE: dict[type[ChatlogError], Callable[[], ChatlogError]] = {
     IssuerUnavailable: lambda: IssuerUnavailable("it hangs", retry_after_s=7),
     KeysUnavailable: lambda: KeysUnavailable(retry_after_s=7),
     NoSuchExport: NoSuchExport,
+    NoSuchRule: NoSuchRule,
     NoSuchSurvey: NoSuchSurvey,
+    NotOptedOut: NotOptedOut,
     ProviderUnavailable: lambda: ProviderUnavailable("it hangs", retry_after_s=7),
     SignInNeeded: lambda: SignInNeeded("/surveys"),
     StorageUnusable: StorageUnusable,

@@ -21,6 +21,8 @@ COMMANDS = {
     "worker": ("app.commands.worker", "Run a Faust worker with one role."),
     "api": ("app.commands.api", "Serve the REST API and the web pages."),
     "export": ("app.commands.export", "Write a survey's chat log or responses to a file."),
+    "channels": ("app.commands.channels", "See and set what is recorded of which channel."),
+    "people": ("app.commands.people", "See who opted out of being recorded, and do it for them."),
     "surveys": ("app.commands.surveys", "See which surveys there are, and share them."),
     "token": ("app.commands.token", "Make a token or a sign-in link for the API."),
     "migrate": ("app.commands.migrate", "Bring the schema of DATABASE_URL to another version."),

@@ -29,6 +29,7 @@ an owner sees their own surveys, those that are shared with them, and their own 
 TAGS = [
     {"name": "exports", "description": "Ask for a file, follow its making, download it."},
     {"name": "surveys", "description": "What there is to export, and with whom it is shared."},
+    {"name": "channels", "description": "What is recorded of which channel."},
     {"name": "operation", "description": "For whoever runs this."},
 ]
 

@@ -302,12 +302,10 @@ CREATE TABLE people (
     person_id varchar,
     name      varchar,
     named     timestamptz,
-    opted_out timestamptz,
     PRIMARY KEY (platform, person_id)
 );
 COMMENT ON TABLE people IS 'Who spoke on a platform, and what they are called there.';
 COMMENT ON COLUMN people.named IS 'When somebody was last seen with that name.';
-COMMENT ON COLUMN people.opted_out IS 'Since when nothing of them is recorded.';
 
 CREATE TABLE stays (
     platform  varchar,

@@ -103,6 +103,17 @@ CREATE CONSTRAINT TRIGGER chat_logging_config_version
     FOR EACH ROW EXECUTE FUNCTION keep_config_version();
 
 
+CREATE TABLE opt_outs (
+    platform  varchar,
+    person_id varchar,
+    since     timestamptz,
+    until     timestamptz CHECK (until >= since),
+    PRIMARY KEY (platform, person_id, since)
+);
+COMMENT ON TABLE opt_outs IS 'Who does not want to be recorded: nothing said from since to until ever is.';
+COMMENT ON COLUMN opt_outs.since IS 'From when on; -infinity for whatever they ever said.';
+COMMENT ON COLUMN opt_outs.until IS 'Up to when; null while it lasts.';
+
 CREATE TABLE channel_parents (
     platform varchar,
     channel  varchar,

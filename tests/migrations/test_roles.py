@@ -26,7 +26,8 @@ MESSAGE = (
     "INSERT INTO messages (platform, id, timestamp, conversation_id, channel, role, content) "
     f"VALUES ('twitch', {_ID}, now(), {_ID}, 'c', 'user', '')"
 )
-PERSON = "INSERT INTO people (platform, person_id, {0}) VALUES ('twitch', 'p', {1})"
+PERSON = "INSERT INTO people (platform, person_id, name, named) VALUES ('twitch', 'p', 'P', now())"
+OPT_OUT = "INSERT INTO opt_outs (platform, person_id, since) VALUES ('twitch', 'p', now())"
 RULE = "INSERT INTO chat_logging_config (platform, channel) VALUES ('twitch', 'c')"
 GAP = "INSERT INTO connector_gaps (platform, channel, began, reason) VALUES ('twitch', 'c', now(), 'r')"
 #: Who may read what was said on any platform reads as much of this.
@@ -34,7 +35,14 @@ MESSAGES_AND_WHAT_BECAME_OF_THEM = tuple(
     f"SELECT * FROM {table}"
     for table in (
         *("messages", "conversations", "message_days", "message_versions", "message_clears"),
-        *("message_feedback", "people", "stays", "chat_logging_config", "chat_logging_config_versions"),
+        *(
+            "message_feedback",
+            "people",
+            "opt_outs",
+            "stays",
+            "chat_logging_config",
+            "chat_logging_config_versions",
+        ),
         *("channel_parents", "connector_gaps"),
     )
 )
@@ -99,8 +107,7 @@ WRITER_MAY = (
     f"INSERT INTO presences VALUES ('twitch', {_ID}, 'join', 'c', 'p', now()) ON CONFLICT DO NOTHING",
     f"INSERT INTO sampled_out VALUES ({_ID}, now()) ON CONFLICT DO NOTHING",
     "DELETE FROM sampled_out",
-    PERSON.format("name, named", "'n', now()")
-    + " ON CONFLICT (platform, person_id) DO UPDATE SET name = excluded.name, named = excluded.named",
+    PERSON + " ON CONFLICT (platform, person_id) DO UPDATE SET name = excluded.name, named = excluded.named",
     (
         "INSERT INTO channel_parents VALUES ('discord', 'thread', 'c') "
         "ON CONFLICT (platform, channel) DO UPDATE SET name = excluded.name"
@@ -117,8 +124,9 @@ WRITER_MAY_NOT = (
     "ALTER TABLE messages DETACH PARTITION messages_default",
     "DELETE FROM message_versions",
     "DELETE FROM presences",
-    "UPDATE people SET opted_out = NULL",
     "DELETE FROM people",
+    OPT_OUT,
+    "UPDATE opt_outs SET until = now()",
     RULE,
     "UPDATE chat_logging_config SET is_enabled = true",
     "DELETE FROM chat_logging_config_versions",
@@ -201,9 +209,6 @@ API_MAY = (
     f"{RULE} ON CONFLICT (platform, channel) DO UPDATE SET is_enabled = true RETURNING *",
     "DELETE FROM chat_logging_config",
     "SELECT * FROM chat_logging_config_versions",
-    PERSON.format("opted_out", "now()")
-    + " ON CONFLICT (platform, person_id) DO UPDATE SET opted_out = excluded.opted_out",
-    "SELECT * FROM people",
     "SELECT * FROM channel_parents",
     "SELECT * FROM connector_gaps",
     "SELECT * FROM message_days",
@@ -237,8 +242,9 @@ API_MAY_NOT = (
     MESSAGE,
     "DELETE FROM messages",
     "DELETE FROM chat_logging_config_versions",
-    "UPDATE people SET name = ''",
+    "SELECT * FROM people",
     "DELETE FROM people",
+    OPT_OUT,
     GAP,
     "SELECT make_message_partitions('{twitch}', 4, 4)",
     "UPDATE ended_sessions SET id = ''",
@@ -269,8 +275,9 @@ API_MAY_NOT = (
     *CLOSED_TO_ALL,
 )
 MAINTAINER_MAY = (
-    PERSON.format("opted_out", "now()")
-    + " ON CONFLICT (platform, person_id) DO UPDATE SET opted_out = excluded.opted_out",
+    f"{OPT_OUT} ON CONFLICT (platform, person_id, since) DO UPDATE SET until = NULL",
+    "SELECT * FROM opt_outs",
+    "DELETE FROM people WHERE person_id = 'p'",
     "SELECT id FROM messages WHERE platform = 'twitch' AND author_id = 'p' AND timestamp < now()",
     "DELETE FROM messages WHERE platform = 'twitch' AND author_id = 'p' RETURNING id, conversation_id",
     "DELETE FROM message_versions WHERE source = gen_random_uuid()",
@@ -317,7 +324,8 @@ READER_MAY_NOT = (
     "DELETE FROM messages",
     RULE,
     "DELETE FROM chat_logging_config",
-    PERSON.format("opted_out", "now()"),
+    PERSON,
+    OPT_OUT,
     "SELECT make_message_partitions('{twitch}', 4, 4)",
     "SELECT * FROM ended_sessions",
     ENTRY,

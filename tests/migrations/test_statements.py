@@ -26,10 +26,11 @@ PARTS = {
         "surveys.find_*",
         "surveys.count_*",
         "surveys.*share_survey",
+        "channels.*",
         "outbox.*",
         "sessions.*",
     ],
-    "chatlog_maintainer": ["backfill.*", "surveys.read_*"],
+    "chatlog_maintainer": ["backfill.*", "surveys.read_*", "people.*"],
     "none": ["local.*"],
 }
 #: `chatlog check` is run by anybody.

@@ -30,6 +30,7 @@ MY_EXPORT = export_thing(ME, "Baseline")
 #: Of a survey that I share: who asked for it is another, and it is theirs.
 THEIR_EXPORT = export_thing(COLLEAGUE, "Baseline")
 DEAD_LETTERS = Thing()
+CHANNEL = Thing(within=frozenset({"channel:twitch/1", "platform:twitch"}))
 
 OWNER, OPERATOR, MODERATOR, COMPLIANCE, ADMIN, SERVICE = CallerRole
 
@@ -50,6 +51,9 @@ CASES = [
     (Action.USE_EXPORT, THEIR_EXPORT, set()),
     (Action.READ_DEAD_LETTERS, DEAD_LETTERS, {OPERATOR, ADMIN}),
     (Action.SETTLE_DEAD_LETTERS, DEAD_LETTERS, {ADMIN}),
+    (Action.SEE_CHANNELS, CHANNEL, {OPERATOR, MODERATOR, COMPLIANCE, ADMIN}),
+    (Action.CHANGE_CHANNELS, CHANNEL, {MODERATOR, ADMIN}),
+    (Action.OPT_OUT_PEOPLE, CHANNEL, {MODERATOR, COMPLIANCE, ADMIN}),
     (Action.BACKFILL, DEAD_LETTERS, {ADMIN}),
 ]
 
