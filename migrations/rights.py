@@ -102,6 +102,8 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("message_days", "INSERT", "SELECT", "UPDATE"),
         *_on("message_day_deltas", "INSERT", "SELECT", "DELETE"),
         *_on("message_versions", "INSERT", "SELECT", "UPDATE"),
+        # What an update told goes when the message itself has come.
+        *_on("told_by_updates", "INSERT", "SELECT", "UPDATE", "DELETE"),
         *_on("message_clears", "INSERT", "SELECT", "UPDATE"),
         *_on("message_feedback", "INSERT", "SELECT", "UPDATE"),
         # Two stays become one, where what was between them comes late.
@@ -159,6 +161,7 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         Right("UPDATE", "opt_outs", ("until",)),
         Right("SELECT", "messages", _WHOSE_MESSAGE),
         Right("SELECT", "message_versions", ("platform", "source", "id", "changed_by")),
+        Right("SELECT", "told_by_updates"),
         Right("SELECT", "message_feedback", ("platform", "source", "refers_to", "author_id")),
         *_on("conversations", "SELECT", "DELETE"),
         Right("UPDATE", "conversations", ("captured", "subject_id", "title", "metadata")),
@@ -169,7 +172,7 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *(
             Right("DELETE", table)
             for table in (
-                *("messages", "message_versions", "message_feedback", "message_clears"),
+                *("messages", "message_versions", "told_by_updates", "message_feedback", "message_clears"),
                 *("stays", "stay_deltas", "presences"),
             )
         ),

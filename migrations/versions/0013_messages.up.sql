@@ -250,18 +250,32 @@ CREATE TABLE message_versions (
     conversation_id uuid,
     id              uuid,
     applied         boolean     NOT NULL DEFAULT false,
+    settled         boolean     NOT NULL DEFAULT false,
+    noted           timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (source, kind, changed)
 );
 ALTER TABLE message_versions ALTER COLUMN content SET STATISTICS 0;
 -- What waits for its message: little, and not for long.
 CREATE INDEX message_versions_pending_idx ON message_versions (source) WHERE NOT applied;
+CREATE INDEX message_versions_unsettled_idx ON message_versions (noted) WHERE NOT settled;
 COMMENT ON TABLE message_versions IS 'Texts that messages had, and deletions, each with its time; none for most messages.';
 COMMENT ON COLUMN message_versions.source IS 'Of which message: message_source(id).';
 COMMENT ON COLUMN message_versions.kind IS
     'first (the text at the message''s own time), fill (what filled an empty one in), edit or deletion.';
 COMMENT ON COLUMN message_versions.changed IS 'Since when it has that text, or is deleted.';
 COMMENT ON COLUMN message_versions.deletion IS 'What the channel''s rule made of a deletion: keep, hide or blank.';
-COMMENT ON COLUMN message_versions.applied IS 'Whether the row in messages has it.';
+COMMENT ON COLUMN message_versions.applied IS 'Whether the row in messages has it; else it waits for its message.';
+-- A message and a change of it that are written at one moment do not see each other: each change is looked at once more.
+COMMENT ON COLUMN message_versions.settled IS 'Whether it was looked at again after all that was being written then.';
+COMMENT ON COLUMN message_versions.noted IS 'When we were told.';
+
+CREATE TABLE told_by_updates (
+    source uuid PRIMARY KEY,
+    told   timestamptz NOT NULL
+);
+COMMENT ON TABLE told_by_updates IS
+    'Messages whose row an update made, as they have not come: they, or an earlier update, take its place.';
+COMMENT ON COLUMN told_by_updates.told IS 'The time of the update.';
 
 CREATE TABLE message_clears (
     platform   varchar     NOT NULL,
@@ -272,8 +286,13 @@ CREATE TABLE message_clears (
     reason     varchar,
     duration_s integer,
     deletion   varchar,
+    settled    boolean     NOT NULL DEFAULT false,
+    noted      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (platform, channel, author_id, cleared)
 );
+-- What concerns messages that come late.
+CREATE INDEX message_clears_cleared_idx ON message_clears (platform, channel, cleared);
+CREATE INDEX message_clears_unsettled_idx ON message_clears (noted) WHERE NOT settled;
 COMMENT ON TABLE message_clears IS 'When all that was said before in a channel was taken back, of a person or of all.';
 COMMENT ON COLUMN message_clears.author_id IS 'Whose messages; empty for everybody''s.';
 COMMENT ON COLUMN message_clears.duration_s IS 'How long the person is kept out; null for good, or for nobody.';
@@ -316,7 +335,7 @@ CREATE TABLE stays (
     left_at   timestamptz,
     messages  bigint      NOT NULL DEFAULT 0,
     told      boolean     NOT NULL DEFAULT false,
-    PRIMARY KEY (platform, channel, person_id, joined)
+    PRIMARY KEY (platform, channel, person_id, joined, told)
 );
 COMMENT ON TABLE stays IS 'From when to when somebody was in a channel.';
 COMMENT ON COLUMN stays.last_at IS 'When something was last seen of them.';
@@ -334,7 +353,8 @@ CREATE TABLE stay_deltas (
     kind      varchar
 );
 COMMENT ON TABLE stay_deltas IS 'What was seen of people since stays was brought up to date; appended to, and folded in.';
-COMMENT ON COLUMN stay_deltas.kind IS 'Null for messages; else what the platform told: join, leave or leave_all.';
+COMMENT ON COLUMN stay_deltas.kind IS
+    'Null for messages; told where presences have news, of a person or (null) of everybody in the channel.';
 
 CREATE TABLE presences (
     platform  varchar     NOT NULL,
@@ -344,7 +364,10 @@ CREATE TABLE presences (
     person_id varchar,
     timestamp timestamptz NOT NULL
 );
+CREATE INDEX presences_person_idx ON presences (platform, channel, person_id);
 COMMENT ON TABLE presences IS 'Who came and went when, as the platform told it, each event once.';
+COMMENT ON COLUMN presences.kind IS
+    'join, leave, leave_all (everybody), or message: that somebody spoke, on platforms that tell who is there.';
 
 CREATE TABLE sampled_out (
     id        uuid PRIMARY KEY,

@@ -98,6 +98,11 @@ WRITER_MAY = (
     "UPDATE message_versions SET applied = true, content = ''",
     "INSERT INTO message_clears VALUES ('twitch', 'c', '', now())",
     (
+        f"INSERT INTO told_by_updates VALUES ({_ID}, now()) "
+        "ON CONFLICT (source) DO UPDATE SET told = excluded.told"
+    ),
+    "DELETE FROM told_by_updates",
+    (
         f"INSERT INTO message_feedback VALUES ('twitch', {_ID}, {_ID}, 1, now()) "
         "ON CONFLICT (source) DO UPDATE SET value = excluded.value"
     ),
