@@ -12,13 +12,37 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 
 #: Bits 48 to 51 are the version (8: made as its maker likes, RFC 9562), and 64 to 65 the variant.
 _VERSION, _VARIANT = 0x8 << 76, 0b10 << 62
 _HASHED_BITS = (1 << 76) - 1 - (0b11 << 62)
 _TIME_SHIFT = 80
-#: What a hash is compared to, to sample by it.
-_HASH_RANGE = float(1 << 64)
+#: So many bits take Python little room, and among a million ids hardly ever two are alike in them.
+_SHORT_MASK = (1 << 60) - 1
+#: What a hash is compared to, to sample by it: as many bits as a float has, or some would come to 1.
+_LOT_BITS = 53
+
+
+class Identity(NamedTuple):
+    """What there is to know of a message by its name alone: all of it out of one hash.
+
+    Attributes:
+        source: who it is (`message_source`).
+        short: the last of its bits as a number, which takes little room.
+        lot: where it is among all messages, to sample by (`lot_of`).
+    """
+
+    source: str
+    short: int
+    lot: float
+
+
+def identity_of(platform: str, source_id: str) -> Identity:
+    """Return what `message_source`, `short_of` and `lot_of` do, for one hash."""
+    digest = _digest(platform, source_id)
+    number = _source(digest)
+    return Identity(_text(number), number & _SHORT_MASK, _lot(digest))
 
 
 def message_source(platform: str, source_id: str) -> str:
@@ -48,12 +72,22 @@ def source_of(message: str) -> str:
     return f"00000000-0000{message[13:]}"
 
 
+def short_of(message: str) -> int:
+    """Return the last of the bits of a source, or of an id, as a number: the same of both."""
+    return int(message[20:23] + message[24:], 16)
+
+
+def time_of(message: str) -> int:
+    """Return when the message with an id was said, in ms since 1970."""
+    return int(message[:8] + message[9:13], 16)
+
+
 def lot_of(platform: str, source_id: str) -> float:
     """Return a number from 0 to below 1 that is the message's own: it is in a sample of a rate above it.
 
     Of the hash, it takes bits that the id does not have, and is uniform over ids.
     """
-    return int.from_bytes(_digest(platform, source_id)[16:24]) / _HASH_RANGE
+    return _lot(_digest(platform, source_id))
 
 
 @lru_cache(maxsize=65_536)
@@ -65,6 +99,10 @@ def conversation_key(platform: str, channel: str, external_id: str) -> str:
 
 def _digest(platform: str, source_id: str) -> bytes:
     return sha256(f"{platform}\n{source_id}".encode()).digest()
+
+
+def _lot(digest: bytes) -> float:
+    return (int.from_bytes(digest[16:24]) >> (64 - _LOT_BITS)) / (1 << _LOT_BITS)
 
 
 def _source(digest: bytes) -> int:

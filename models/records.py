@@ -34,6 +34,7 @@ class MessageRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_fie
         content: what was said.
         author_id: the platform's id of who spoke.
         author_name: how they are called there.
+        channel_name: how the channel is called there.
         message_type: what kind of message, in the platform's words.
         reply_to: the id of the message that it answers, where its time is known.
         response_ms: how long the answer took.
@@ -57,6 +58,7 @@ class MessageRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_fie
     content: str = ""
     author_id: str | None = None
     author_name: str | None = None
+    channel_name: str | None = None
     message_type: str | None = None
     reply_to: str | None = None
     response_ms: int | None = None
@@ -76,6 +78,7 @@ class EditRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field=
         id: of its row, where the time of the message is known.
         content: the text.
         edited: since when; None for a text that fills in an empty message.
+        told: when a text that fills in was told, as far as the platform says it: the last one holds.
         channel: where, as far as told.
         conversation_id: what the message belongs to, as far as told.
         message: its row as it is now, for a message that has none yet.
@@ -89,6 +92,7 @@ class EditRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field=
     content: str
     id: str | None = None
     edited: int | None = None
+    told: int | None = None
     channel: str | None = None
     conversation_id: str | None = None
     message: MessageRecord | None = None
@@ -174,13 +178,50 @@ class FeedbackRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_fi
     metadata: JSONText = NULL
 
 
+class ParentRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="op", tag="parent"):
+    """A channel belongs to another, whose rules hold for it (`models.messages.ChannelParent`)."""
+
+    platform: str
+    channel: str
+    parent: str
+    name: str | None = None
+
+
+class SeenRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="op", tag="seen"):
+    """A message that is not recorded was seen: for capture, which gives it the same time when it comes again.
+
+    Nothing is to be stored of it. `id` is what it would have been.
+    """
+
+    platform: str
+    id: str
+
+
 #: What the topic holds.
 Record: TypeAlias = (
-    MessageRecord | EditRecord | DeletionRecord | ClearRecord | PresenceRecord | FeedbackRecord
+    MessageRecord
+    | EditRecord
+    | DeletionRecord
+    | ClearRecord
+    | PresenceRecord
+    | FeedbackRecord
+    | ParentRecord
+    | SeenRecord
 )
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Record)
+
+
+class _Row(msgspec.Struct, gc=False):
+    """The least that tells which message a record is, and its time."""
+
+    op: str = ""
+    id: str | None = None
+    message: "_Row | None" = None
+
+
+_row_decoder = msgspec.json.Decoder(_Row)
 
 
 def encode_record(record: Record) -> bytes:
@@ -202,3 +243,14 @@ def decode_record(raw: bytes | None) -> Record:
         raise BadRecord(Reason.WRONG_TYPE, f"not a record of messages: {error}") from None
     except msgspec.DecodeError:
         raise BadRecord(Reason.NOT_JSON, "not JSON") from None
+
+
+def message_told_in(raw: bytes | None) -> str | None:
+    """Return the id of the message that a record of the topic tells, recorded or not; None for all others."""
+    try:
+        row = _row_decoder.decode(raw or b"")
+    except msgspec.DecodeError:
+        return None
+    if row.op == "edit":
+        return row.message.id if row.message is not None else None
+    return row.id if row.op in {"message", "seen"} else None
