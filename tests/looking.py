@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
 #: A question that is not answered within this is not answered at all.
 ANSWER_S = 30
-LABELS = {"topic", "partition", "reason", "category", "part", "le", "role", "group", "version"}
+LABELS = {
+    "topic",
+    "partition",
+    "reason",
+    "category",
+    "part",
+    "le",
+    "role",
+    "group",
+    "version",
+    "platform",
+    "kind",
+}
 LABELS_OF_THE_API = {"method", "route", "status", "le"}
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from pydantic import SecretStr
 
 from app.kafka.topics import topics_of
+from models.platforms import WITHOUT_STATE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +78,8 @@ def settings_of_run(
         run = run.replace(database={"url": SecretStr(embedded_database)})
     if embedded_storage is not None:
         run = run.replace(storage=_of_storage(embedded_storage))
+    if "platforms" not in run.topology.model_fields_set:
+        run = run.replace(topology={"platforms": WITHOUT_STATE})
     # Capture is off while its topic isn't named.
     return run.replace(topology={"vlab_chat_log_topic": topics_of(run.topology).chat_log.name})
 

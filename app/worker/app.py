@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import faust
 
@@ -20,6 +20,7 @@ from app.stream.transport import ChunkConsumer, ChunkLimits, ChunkTransport
 from app.worker.faust_settings import faust_settings
 from app.worker.roles import once_kafka_answers
 from app.worker.roles.capture import CaptureWork
+from app.worker.roles.capture_platforms import CapturePlatformsWork
 from app.worker.roles.export import ExportWork
 from app.worker.roles.persist import PersistWork
 from app.worker.watch.health import HealthMonitor
@@ -45,11 +46,13 @@ STOP_DEADLINE_S = 9.0
 #: Chunks of one partition of the exports topic that may be in hand, each a single job: a job may take hours,
 #: and those behind it must not wait for it.
 JOBS_IN_HAND_PER_PARTITION = 1000
-#: Roles that are of no use without PostgreSQL.
-USES_DATABASE = {Role.PERSIST, Role.EXPORT}
+#: Roles that are of no use without PostgreSQL, or not for long.
+USES_DATABASE = {Role.CAPTURE_PLATFORMS, Role.PERSIST, Role.EXPORT}
 
-_WORK: dict[Role, type[CaptureWork | PersistWork | ExportWork]] = {
+_Work: TypeAlias = CaptureWork | CapturePlatformsWork | PersistWork | ExportWork
+_WORK: dict[Role, type[_Work]] = {
     Role.CAPTURE: CaptureWork,
+    Role.CAPTURE_PLATFORMS: CapturePlatformsWork,
     Role.PERSIST: PersistWork,
     Role.EXPORT: ExportWork,
 }
@@ -82,7 +85,7 @@ class WorkerApp(faust.App):
             self,
             limits=_limits(settings.worker, role),
         )
-        self.work: CaptureWork | PersistWork | ExportWork = _WORK[role](self, settings, self.fail)
+        self.work: _Work = _WORK[role](self, settings, self.fail)
         self.began_at = time.monotonic()
         self.lag = LagMonitor(
             settings.kafka, self.conf.id, self.work.consumed, lambda: cast("Any", self.consumer).progress()

@@ -14,6 +14,7 @@ from app.local.options import Options
 from app.local.ports import claim_port
 from app.settings.topology import TopologySettings
 from app.storage import bucket_settings_of
+from models.platforms import WITHOUT_STATE
 from tests.services import changed, settings_from
 
 if TYPE_CHECKING:
@@ -94,13 +95,24 @@ def test_what_is_not_embedded_stays_as_it_is_given(tmp_path: Path) -> None:
 
     run = settings_of_run(given, tmp_path)
 
-    ours = {"data_dir": given.worker.data_dir, "log_format": given.log.format, "capture_media": False}
+    ours = {
+        "data_dir": given.worker.data_dir,
+        "log_format": given.log.format,
+        "capture_media": False,
+        "platforms": (),
+    }
     assert changed(run, **ours) == (changed(given, vlab_chat_log_topic="vlab-staging-chat-log"))
 
 
 def test_all_that_people_see_is_captured_unless_the_person_says_otherwise(tmp_path: Path) -> None:
     assert settings_of_run(settings_from(), tmp_path).worker.capture_media
     assert not settings_of_run(settings_from(capture_media=False), tmp_path).worker.capture_media
+
+
+def test_every_platform_is_captured_unless_the_person_says_which(tmp_path: Path) -> None:
+    assert settings_of_run(settings_from(), tmp_path).topology.platforms == WITHOUT_STATE
+    for chosen in ((), ("discord",)):
+        assert settings_of_run(settings_from(platforms=chosen), tmp_path).topology.platforms == chosen
 
 
 def test_where_nobody_could_sign_in_a_secret_is_made_that_lasts_as_long_as_the_run(tmp_path: Path) -> None:

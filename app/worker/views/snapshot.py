@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from app.worker.app import WorkerApp
     from app.worker.roles.capture import CaptureWork
+    from app.worker.roles.capture_platforms import CapturePlatformsWork
     from app.worker.roles.export import ExportWork
     from app.worker.views.rates import Rates
     from app.worker.watch.lag import PartitionLag
@@ -49,7 +50,7 @@ def overview(app: WorkerApp) -> Snapshot:
         "assignment": dict(assigned),
         "recovery": {"remaining": recovery.remaining, "total": recovery.total} if recovery else None,
         "counters": totals(app.work.registry),
-        "categories": by_label(_capture(app).capture.categories) if _captures(app) else {},
+        "categories": _categories(app),
         "ways": ways(app),
         "waiting": [
             {"part": waiting.part, "seconds": round(waiting.seconds, 1), "error": waiting.error}
@@ -191,6 +192,13 @@ def _iso(moment_s: float | None) -> str | None:
     if moment_s is None or math.isnan(moment_s):
         return None
     return datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="milliseconds")
+
+
+def _categories(app: WorkerApp) -> dict[str, int]:
+    """Return how many events there were of each kind."""
+    if app.role is Role.CAPTURE_PLATFORMS:
+        return by_label(cast("CapturePlatformsWork", app.work).figures.kinds)
+    return by_label(_capture(app).capture.categories) if _captures(app) else {}
 
 
 def _captures(app: WorkerApp) -> bool:

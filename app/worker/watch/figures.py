@@ -34,9 +34,9 @@ def total(counter: Counter) -> int:
 
 
 def by_label(counter: Counter) -> dict[str, int]:
-    """Return what a counter with one label has counted of each value of it, the most first; no zeros."""
+    """Return what a counter has counted of each value of its labels, the most first; no zeros."""
     counts = {
-        next(iter(sample.labels.values())): int(sample.value)
+        " ".join(sample.labels.values()): int(sample.value)
         for family in counter.collect()
         for sample in family.samples
         if sample.name.endswith("_total") and sample.value
