@@ -95,7 +95,7 @@ BUILT_IN = ChannelRule()
 
 
 @dataclass(frozen=True, slots=True)
-class RuleVersion:
+class DatedRule:
     """A row of `chat_logging_config` as it was from a time on; None is left to the next in line.
 
     Attributes:
@@ -145,8 +145,8 @@ class PlatformRules:
 
     def __init__(
         self,
-        versions: Mapping[str, list[RuleVersion]],
-        for_all: list[RuleVersion],
+        versions: Mapping[str, list[DatedRule]],
+        for_all: list[DatedRule],
         opted_out_ms: Mapping[str, int],
         parents: Mapping[str, str],
     ) -> None:
@@ -218,11 +218,11 @@ class Rules:
 
     def __init__(
         self,
-        versions: Iterable[RuleVersion] = (),
+        versions: Iterable[DatedRule] = (),
         opted_out_ms: Mapping[tuple[str, str], int] | None = None,
         parents: Mapping[tuple[str, str], str] | None = None,
     ) -> None:
-        self._versions: defaultdict[str, defaultdict[str, list[RuleVersion]]] = defaultdict(
+        self._versions: defaultdict[str, defaultdict[str, list[DatedRule]]] = defaultdict(
             lambda: defaultdict(list)
         )
         for version in sorted(versions, key=lambda version: version.valid_from_us):
@@ -248,7 +248,7 @@ class Rules:
         return rules
 
 
-def _timeline(line: list[list[RuleVersion]]) -> _Timeline:
+def _timeline(line: list[list[DatedRule]]) -> _Timeline:
     """Return what holds from when on, where the first of some rows counts, and then the next in line."""
     rules = [_resolved([])]
     since_ms = [-(1 << 63)]
@@ -264,13 +264,13 @@ def _timeline(line: list[list[RuleVersion]]) -> _Timeline:
     return _Timeline(since_ms, rules)
 
 
-def _latest(versions: list[RuleVersion], moment_us: int) -> RuleVersion | None:
+def _latest(versions: list[DatedRule], moment_us: int) -> DatedRule | None:
     valid = bisect_right(versions, moment_us, key=lambda version: version.valid_from_us)
     latest = versions[valid - 1] if valid else None
     return None if latest is None or latest.is_deleted else latest
 
 
-def _resolved(line: list[RuleVersion | None]) -> ChannelRule:
+def _resolved(line: list[DatedRule | None]) -> ChannelRule:
     said: dict[str, Any] = {}
     for version in reversed(line):
         if version is not None:

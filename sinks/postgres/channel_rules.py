@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from models.channels import Rules, RuleVersion
+from models.channels import DatedRule, Rules
 from sinks.errors import CannotGoOn, ServiceDown
 from sinks.postgres.fresh import Fresh
 from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
@@ -92,9 +92,9 @@ class RuleTables:
         return CannotGoOn(str(judged)) if self._rules is None else ServiceDown(str(judged))
 
 
-def _version_of(row: asyncpg.Record) -> RuleVersion:
+def _version_of(row: asyncpg.Record) -> DatedRule:
     sets = {name: _set_of(row[name]) for name in ("ignored_users", "exempt")}
-    return RuleVersion(**{**row, **sets})
+    return DatedRule(**{**row, **sets})
 
 
 def _set_of(items: Collection[_Item] | None) -> frozenset[_Item] | None:

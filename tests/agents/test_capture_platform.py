@@ -20,7 +20,7 @@ from agents.capture_platform import (
 )
 from app.kafka.topics import DAY_MS
 from app.worker.watch.figures import by_label, total
-from models.channels import Rules, RuleVersion
+from models.channels import DatedRule, Rules
 from models.errors import BadRecord, Reason
 from models.ids import message_id, source_of
 from models.limits import OUR_RECORD_MAX_BYTES
@@ -156,7 +156,7 @@ async def test_each_event_is_records_nothing_or_a_dead_letter_and_all_are_counte
 
 async def test_what_rules_leave_out_is_counted_by_its_reason_and_what_a_sample_does_as_well() -> None:
     rules = Rules(
-        [RuleVersion("toy", "off", 0, is_enabled=False), RuleVersion("toy", "few", 0, sampling_rate=0.0)],
+        [DatedRule("toy", "off", 0, is_enabled=False), DatedRule("toy", "few", 0, sampling_rate=0.0)],
         {("toy", "shy"): 0},
     )
     log = events(
@@ -169,7 +169,7 @@ async def test_what_rules_leave_out_is_counted_by_its_reason_and_what_a_sample_d
 
 
 async def test_the_rules_of_a_thread_s_channel_hold_as_soon_as_the_thread_was_told() -> None:
-    rules = Rules([RuleVersion("toy", "room", 0, is_enabled=False)])
+    rules = Rules([DatedRule("toy", "room", 0, is_enabled=False)])
     log = events(
         said("m1", channel="thread"),
         {"channel": "thread", "parent": "room"},
@@ -218,7 +218,7 @@ async def test_a_successor_gives_what_comes_again_the_time_that_its_predecessor_
 
 async def test_the_rule_of_the_first_time_holds_for_a_successor_also_where_nothing_was_recorded() -> None:
     rules = Rules(
-        [RuleVersion("toy", "12", 0, is_enabled=False), RuleVersion("toy", "12", (START_MS + 1) * 1000)]
+        [DatedRule("toy", "12", 0, is_enabled=False), DatedRule("toy", "12", (START_MS + 1) * 1000)]
     )
     log = events(said("m1"), said("m1", 400))
     broker = Broker()
@@ -252,7 +252,7 @@ def test_wherever_workers_are_killed_and_whoever_still_writes_a_message_has_one_
         first_ms.setdefault(source_id, told_ms)
         value = {"source_id": source_id, "timestamp": told_ms}
         log.append(orjson.dumps(value), arrives_ms)
-    rules = Rules([RuleVersion("toy", "12", 0, sampling_rate=rate)])
+    rules = Rules([DatedRule("toy", "12", 0, sampling_rate=rate)])
 
     broker = Broker()
     asyncio.run(read_by_many(random.Random(seed), log, broker, rules))

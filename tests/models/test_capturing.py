@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from models.capturing import RECORD_MAX_BYTES, Captured, Capturing, SteadyTimes, capture, encode_within_limits
-from models.channels import ANY, Rules, RuleVersion, Unrecorded
+from models.channels import ANY, DatedRule, Rules, Unrecorded
 from models.errors import BadRecord, Reason
 from models.first_times import FirstTimesWindow
 from models.ids import conversation_key, lot_of, message_id, message_source
@@ -48,12 +48,12 @@ def message(source_id: str = "m1", **told: Any) -> Message:
     return Message(source_id=source_id, **{**by_default, "author_id": "34", **told})
 
 
-def rules(*versions: RuleVersion, **more: Any) -> Rules:
+def rules(*versions: DatedRule, **more: Any) -> Rules:
     return Rules(versions, **more)
 
 
-def rule(channel: str = "12", since_ms: int = 0, **said: Any) -> RuleVersion:
-    return RuleVersion("twitch", channel, since_ms * 1000, **said)
+def rule(channel: str = "12", since_ms: int = 0, **said: Any) -> DatedRule:
+    return DatedRule("twitch", channel, since_ms * 1000, **said)
 
 
 def steady(known: Rules | None = None) -> Capturing:

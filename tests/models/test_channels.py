@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.channels import ANY, BUILT_IN, ChannelRule, Deletions, Rules, RuleVersion, Unrecorded
+from models.channels import ANY, BUILT_IN, ChannelRule, DatedRule, Deletions, Rules, Unrecorded
 from models.ids import lot_of
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ NOW_MS = 1_790_000_000_000
 NAMES = [field.name for field in fields(ChannelRule)]
 
 
-def version(platform: str = "twitch", channel: str = "12", at_ms: float = 0, **said: Any) -> RuleVersion:
-    return RuleVersion(platform, channel, round(at_ms * 1000), **said)
+def version(platform: str = "twitch", channel: str = "12", at_ms: float = 0, **said: Any) -> DatedRule:
+    return DatedRule(platform, channel, round(at_ms * 1000), **said)
 
 
 def test_without_rules_everything_is_recorded_and_kept_for_30_days() -> None:
@@ -123,7 +123,7 @@ VERSIONS = st.lists(
 )
 
 
-def plainly(versions: list[RuleVersion], line: list[tuple[str, str]], time_ms: int) -> ChannelRule:
+def plainly(versions: list[DatedRule], line: list[tuple[str, str]], time_ms: int) -> ChannelRule:
     """The rule as its definition has it, with nothing remembered."""
     said: dict[str, Any] = {}
     for platform, channel in line:
@@ -142,7 +142,7 @@ def plainly(versions: list[RuleVersion], line: list[tuple[str, str]], time_ms: i
 
 @given(VERSIONS, st.randoms(use_true_random=False))
 def test_the_same_holds_whenever_and_in_whatever_order_it_is_asked(
-    versions: list[RuleVersion], chance: random.Random
+    versions: list[DatedRule], chance: random.Random
 ) -> None:
     shuffled = chance.sample(versions, len(versions))
     rules, fresh = (
