@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -172,8 +171,7 @@ def _table(found: Sequence[OptOut]) -> Table:
     for heading in ("platform", "person", "name", "since (UTC)", "until (UTC)"):
         table.add_column(heading, overflow="fold")
     for one in found:
-        always = one.since <= datetime.min.replace(tzinfo=UTC)
-        since = "always" if always else f"{one.since:%Y-%m-%d %H:%M:%S}"
+        since = "always" if one.since is None else f"{one.since:%Y-%m-%d %H:%M:%S}"
         until = "–" if one.until is None else f"{one.until:%Y-%m-%d %H:%M:%S}"
         cells = (one.platform, one.person_id, one.name or "–", since, until)
         table.add_row(*(Text(printable(cell)) for cell in cells))

@@ -52,20 +52,22 @@ class OptOut:
         platform: where.
         person_id: the platform's id of them.
         name: how they were called there last, where that is still known.
-        since: from when on; the year 1 stands for always.
+        since: from when on; None for whatever they ever said.
         until: up to when; None while it lasts.
     """
 
     platform: str
     person_id: str
     name: str | None
-    since: datetime
+    since: datetime | None
     until: datetime | None
 
     @classmethod
     def of(cls, row: asyncpg.Record) -> Self:
         """Read what a statement says of one."""
-        return cls(row["platform"], row["person_id"], row["name"], row["since"], row["until"])
+        # asyncpg makes the first datetime there is of -infinity.
+        since = None if row["since"].year == 1 else row["since"]
+        return cls(row["platform"], row["person_id"], row["name"], since, row["until"])
 
 
 class OptOuts:
