@@ -120,6 +120,28 @@ class DatedRule:
     keep_raw: bool | None = None
 
 
+class OptOutSpan(NamedTuple):
+    """Somebody wants nothing recorded of what they say and do.
+
+    Attributes:
+        platform: where.
+        person: who.
+        since_ms: from when on; None for ever.
+        until_ms: up to when; None while it lasts.
+    """
+
+    platform: str
+    person: str
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+    def holds_at(self, time_ms: int) -> bool:
+        """Tell whether it holds at a time."""
+        return (self.since_ms is None or self.since_ms <= time_ms) and (
+            self.until_ms is None or time_ms < self.until_ms
+        )
+
+
 _SAID = tuple(field.name for field in fields(ChannelRule))
 
 
@@ -139,7 +161,7 @@ class PlatformRules:
     Args:
         versions: of the platform's rows by channel, each row's in order.
         for_all: of the row for all platforms, in order.
-        opted_out_ms: since when, by person.
+        opt_outs: of its people, by person.
         parents: the channel that a channel belongs to.
     """
 
@@ -147,13 +169,13 @@ class PlatformRules:
         self,
         versions: Mapping[str, list[DatedRule]],
         for_all: list[DatedRule],
-        opted_out_ms: Mapping[str, int],
+        opt_outs: Mapping[str, list[OptOutSpan]],
         parents: Mapping[str, str],
     ) -> None:
         self._versions = versions
         self._rest = [versions.get(ANY, []), for_all]
         self._by_default = _timeline(self._rest)
-        self._opted_out_ms = opted_out_ms
+        self._opt_outs = opt_outs
         self._parents = parents
         #: By a channel that has rules, and one that belongs to such: as many as there are rules, or threads.
         self._timelines: dict[tuple[str | None, str | None], _Timeline] = {}
@@ -182,8 +204,8 @@ class PlatformRules:
 
     def has_opted_out(self, person: str | None, time_ms: int) -> bool:
         """Tell whether somebody wanted nothing recorded at a time."""
-        since_ms = self._opted_out_ms.get(person) if person is not None else None
-        return since_ms is not None and time_ms >= since_ms
+        spans = self._opt_outs.get(person) if person is not None else None
+        return spans is not None and any(span.holds_at(time_ms) for span in spans)
 
     def unrecorded(
         self, rule: ChannelRule, person: str | None, time_ms: int, *, is_bot: bool = False
@@ -202,7 +224,7 @@ class PlatformRules:
             return Unrecorded.BOT
         if rule.ignored_users and person in rule.ignored_users:
             return Unrecorded.IGNORED_USER
-        if self._opted_out_ms and self.has_opted_out(person, time_ms):
+        if self._opt_outs and self.has_opted_out(person, time_ms):
             return Unrecorded.OPTED_OUT
         return None
 
@@ -212,14 +234,14 @@ class Rules:
 
     Args:
         versions: of all rows of `chat_logging_config`, in any order.
-        opted_out_ms: who wants nothing recorded (platform, person), and since when.
+        opt_outs: who wants nothing recorded, and when.
         parents: the channel that a channel (platform, channel) belongs to.
     """
 
     def __init__(
         self,
         versions: Iterable[DatedRule] = (),
-        opted_out_ms: Mapping[tuple[str, str], int] | None = None,
+        opt_outs: Iterable[OptOutSpan] = (),
         parents: Mapping[tuple[str, str], str] | None = None,
     ) -> None:
         self._versions: defaultdict[str, defaultdict[str, list[DatedRule]]] = defaultdict(
@@ -227,9 +249,11 @@ class Rules:
         )
         for version in sorted(versions, key=lambda version: version.valid_from_us):
             self._versions[version.platform][version.channel].append(version)
-        self._opted_out_ms: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for (platform, person), since_ms in (opted_out_ms or {}).items():
-            self._opted_out_ms[platform][person] = since_ms
+        self._opt_outs: defaultdict[str, defaultdict[str, list[OptOutSpan]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
+        for opt_out in opt_outs:
+            self._opt_outs[opt_out.platform][opt_out.person].append(opt_out)
         self._parents: defaultdict[str, dict[str, str]] = defaultdict(dict)
         for (platform, channel), parent in (parents or {}).items():
             self._parents[platform][channel] = parent
@@ -242,7 +266,7 @@ class Rules:
             rules = self._of_platforms[platform] = PlatformRules(
                 dict(self._versions[platform]),
                 self._versions[ANY][ANY],
-                self._opted_out_ms[platform],
+                dict(self._opt_outs[platform]),
                 self._parents[platform],
             )
         return rules

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from models.channels import DatedRule, Rules
+from models.channels import DatedRule, OptOutSpan, Rules
 from sinks.errors import CannotGoOn, ServiceDown
 from sinks.postgres.fresh import Fresh
 from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
@@ -79,7 +79,7 @@ class RuleTables:
             versions, opt_outs, parents = self._read = read
             self._rules = Rules(
                 (_version_of(row) for row in versions),
-                {(platform, person): since_ms for platform, person, since_ms in opt_outs},
+                (OptOutSpan(*row) for row in opt_outs),
                 {(platform, channel): parent for platform, channel, parent in parents},
             )
         return self._rules

@@ -19,10 +19,14 @@ SELECT
 FROM chat_logging_config_versions;
 
 -- name: read_opt_outs
--- Who wants nothing recorded, and since when.
-SELECT platform, person_id, floor(extract(epoch FROM opted_out) * 1000)::bigint AS opted_out_ms
-FROM people
-WHERE opted_out IS NOT NULL;
+-- Who wants nothing recorded, from when on (NULL for ever) and up to when (NULL while it lasts). Whole milliseconds
+-- that it holds in part count.
+SELECT
+    platform,
+    person_id,
+    floor(extract(epoch FROM nullif(since, '-infinity')) * 1000)::bigint AS since_ms,
+    ceil(extract(epoch FROM until) * 1000)::bigint AS until_ms
+FROM opt_outs;
 
 -- name: read_ruled_parents
 -- The channels that belong to one that has rules of its own: to whichever others they belong makes no difference.

@@ -20,7 +20,7 @@ from agents.capture_platform import (
 )
 from app.kafka.topics import DAY_MS
 from app.worker.watch.figures import by_label, total
-from models.channels import DatedRule, Rules
+from models.channels import DatedRule, OptOutSpan, Rules
 from models.errors import BadRecord, Reason
 from models.ids import message_id, source_of
 from models.limits import OUR_RECORD_MAX_BYTES
@@ -157,7 +157,7 @@ async def test_each_event_is_records_nothing_or_a_dead_letter_and_all_are_counte
 async def test_what_rules_leave_out_is_counted_by_its_reason_and_what_a_sample_does_as_well() -> None:
     rules = Rules(
         [DatedRule("toy", "off", 0, is_enabled=False), DatedRule("toy", "few", 0, sampling_rate=0.0)],
-        {("toy", "shy"): 0},
+        [OptOutSpan("toy", "shy")],
     )
     log = events(
         said("m1", channel="off"), said("m2", author_id="shy"), said("m3", channel="few"), said("m4")

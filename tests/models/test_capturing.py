@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from models.capturing import RECORD_MAX_BYTES, Captured, Capturing, SteadyTimes, capture, encode_within_limits
-from models.channels import ANY, DatedRule, Rules, Unrecorded
+from models.channels import ANY, DatedRule, OptOutSpan, Rules, Unrecorded
 from models.errors import BadRecord, Reason
 from models.first_times import FirstTimesWindow
 from models.ids import conversation_key, lot_of, message_id, message_source
@@ -169,7 +169,7 @@ def test_what_was_seen_can_be_told_from_what_came_of_it_recorded_or_not() -> Non
 def test_nothing_of_a_message_that_is_not_recorded_leaves_capture(
     said: dict[str, Any], told: dict[str, Any], why: Unrecorded
 ) -> None:
-    known = rules(rule(**said), opted_out_ms={("twitch", "shy"): SAID_MS})
+    known = rules(rule(**said), opt_outs=[OptOutSpan("twitch", "shy", SAID_MS)])
     assert capture(message(**told), steady(known), CAME_MS) == Captured(None, why)
     seen = capture(message(**told), unsteady(known), CAME_MS)
     assert seen == Captured(SeenRecord(platform="twitch", id=message_id("twitch", "m1", SAID_MS)), why)
@@ -279,7 +279,7 @@ def test_clears_presence_feedback_and_parents_become_records() -> None:
     ],
 )
 def test_neither_presence_nor_opinion_of_who_opted_out_is_recorded(found: Found) -> None:
-    known = rules(opted_out_ms={("twitch", "shy"): SAID_MS})
+    known = rules(opt_outs=[OptOutSpan("twitch", "shy", SAID_MS)])
     assert capture(found, steady(known), CAME_MS) == Captured(None, Unrecorded.OPTED_OUT)
 
 

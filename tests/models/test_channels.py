@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.channels import ANY, BUILT_IN, ChannelRule, DatedRule, Deletions, Rules, Unrecorded
+from models.channels import ANY, BUILT_IN, ChannelRule, DatedRule, Deletions, OptOutSpan, Rules, Unrecorded
 from models.ids import lot_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def test_the_channel_comes_before_its_parent_that_before_the_platform_and_that_b
 
 
 def test_what_is_said_of_one_platform_is_nothing_to_another() -> None:
-    rules = Rules([version("discord", "12", is_enabled=False)], {("discord", "me"): 0})
+    rules = Rules([version("discord", "12", is_enabled=False)], [OptOutSpan("discord", "me")])
     assert rules.of("twitch").at("12", NOW_MS).is_enabled
     assert not rules.of("twitch").has_opted_out("me", NOW_MS)
 
@@ -68,15 +68,22 @@ def test_a_rule_holds_from_its_time_on_until_the_next_and_is_as_if_it_never_was_
 def test_who_is_ignored_a_bot_or_opted_out_is_not_recorded_and_each_for_its_reason() -> None:
     rules = Rules(
         [version(ignored_users=frozenset({"spy"}), bots=False), version(channel="off", is_enabled=False)],
-        {("twitch", "shy"): 500},
+        [
+            OptOutSpan("twitch", "shy", 500, 600),
+            OptOutSpan("twitch", "shy", 700),
+            OptOutSpan("twitch", "gone"),
+        ],
     ).of("twitch")
     rule = rules.at("12", NOW_MS)
     assert rules.unrecorded(rule, "somebody", NOW_MS) is None
     assert rules.unrecorded(rule, None, NOW_MS) is None
     assert rules.unrecorded(rule, "spy", NOW_MS) is Unrecorded.IGNORED_USER
     assert rules.unrecorded(rule, "somebody", NOW_MS, is_bot=True) is Unrecorded.BOT
+    times = (0, 499, 500, 599, 600, 699, 700, NOW_MS)
+    assert [rules.has_opted_out("shy", ms) for ms in times] == [ms in {500, 599, 700, NOW_MS} for ms in times]
     assert rules.unrecorded(rule, "shy", 499) is None
     assert rules.unrecorded(rule, "shy", 500) is Unrecorded.OPTED_OUT
+    assert rules.unrecorded(rule, "gone", 0) is Unrecorded.OPTED_OUT
     assert rules.unrecorded(rules.at("off", NOW_MS), "somebody", NOW_MS) is Unrecorded.DISABLED
 
 
