@@ -20,6 +20,7 @@ COMMANDS = {
     "up": ("app.commands.up", "Run everything here, and watch sample conversations land."),
     "worker": ("app.commands.worker", "Run a Faust worker with one role."),
     "api": ("app.commands.api", "Serve the REST API and the web pages."),
+    "connect": ("app.commands.connect", "Listen to a platform, and hand in what it says."),
     "export": ("app.commands.export", "Write a survey's chat log or responses to a file."),
     "channels": ("app.commands.channels", "See and set what is recorded of which channel."),
     "people": ("app.commands.people", "See who opted out of being recorded, and do it for them."),

@@ -14,6 +14,7 @@ from pydantic_settings import (
 
 from app.settings.api import ApiSettings
 from app.settings.area import Area
+from app.settings.connect import ConnectSettings
 from app.settings.database import DatabaseSettings
 from app.settings.exports import ExportSettings
 from app.settings.kafka import KafkaSettings
@@ -22,6 +23,7 @@ from app.settings.oidc import OidcSettings
 from app.settings.service_links import service_links
 from app.settings.storage import StorageSettings
 from app.settings.topology import TopologySettings
+from app.settings.twitch import TwitchSettings
 from app.settings.web import WebSettings
 from app.settings.worker import WorkerSettings
 
@@ -42,6 +44,8 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     oidc: OidcSettings = OidcSettings()
     web: WebSettings = WebSettings()
+    connect: ConnectSettings = ConnectSettings()
+    twitch: TwitchSettings = TwitchSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -22,6 +22,8 @@ OPEN = {
     "up": "on services of its own, with samples",
     "worker": "moves records, and shows none",
     "api": "its routes ask",
+    "connect twitch": "hands in what it hears, and shows none of it",
+    "connect gaps": "channels and times, and no message",
     "token": "says what others may: whoever has API_JWT_SECRET decides that",
     "migrate up": "the schema, and no row",
     "migrate down": "the schema; it warns before rows go",

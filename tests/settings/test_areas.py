@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 WIRES = (
     "app/__init__.py",
     "app/commands/",
+    "app/connect/connector.py",
     "app/doctor/checks.py",
     "app/local/",
     "app/settings/",

@@ -1,0 +1,151 @@
+"""`chatlog connect`: listen to a platform, and see what was missed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging.config
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.connect.gap_log import find_gaps
+from app.dead_letters.content import printable
+from app.postgres.connections import connect as connect_to_database
+from app.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    import asyncpg
+
+    from app.connect.connector import Connector
+    from app.settings import Settings
+
+#: Where the output isn't a terminal, so that nothing is cut or wrapped.
+WIDTH_WITHOUT_TERMINAL = 200
+
+_LOGIN = re.compile(r"[a-z0-9_]{1,25}")
+
+_web_port = click.option(
+    "--web-port",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="Show health, metrics and what is heard there, at WEB_HOST.",
+)
+
+
+def _logins(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    logins = tuple(name.removeprefix("#").lower() for name in names)
+    for login in logins:
+        if not _LOGIN.fullmatch(login):
+            raise click.BadParameter(
+                f"{login!r} is no channel; accepted: 1 to 25 letters, digits, underscores"
+            )
+    return logins
+
+
+@click.group()
+def connect() -> None:
+    """Listen to a platform, and hand in what it says; see what was missed.
+
+    A connector puts each event into the platform's events topic as it came, before anything else. It runs
+    until it is stopped. PLATFORMS has to name the platform, and workers capture what is handed in.
+    """
+
+
+@connect.command()
+@click.option(
+    "--channel",
+    "channels",
+    required=True,
+    multiple=True,
+    metavar="NAME",
+    callback=_logins,
+    help="A channel's login, as in its address; once for each.",
+)
+@_web_port
+def twitch(channels: tuple[str, ...], web_port: int | None) -> None:
+    """Listen to channels of Twitch's chat, anonymously or as TWITCH_LOGIN.
+
+    By IRC over TLS, each line as it comes. Twitch has no history: what is said while the connector does not
+    run, or has no connection, is a gap (`chatlog connect gaps`).
+    """
+    settings = load_settings()
+    from app.connect.twitch import TwitchChat  # noqa: PLC0415  its parts take a while to import
+
+    _run(settings, "twitch", TwitchChat(settings.twitch, channels).listen, web_port)
+
+
+@connect.command()
+@click.option("--platform", metavar="NAME", help="Of this one alone.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    default=7,
+    show_default=True,
+    metavar="N",
+    help="Those that ended in the last N days.",
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="So many at most."
+)
+def gaps(platform: str | None, days: int, limit: int) -> None:
+    """List when channels were not heard, those that are not heard now first."""
+    found = asyncio.run(_gaps(platform, days, limit))
+    if not found:
+        click.echo("No gaps.")
+        return
+    console = Console()
+    if not console.is_terminal:
+        console.width = WIDTH_WITHOUT_TERMINAL
+    console.print(_table(found))
+
+
+def _run(
+    settings: Settings, platform: str, listen: Callable[[Connector], Awaitable[None]], web_port: int | None
+) -> None:
+    import uvloop  # noqa: PLC0415
+
+    from app.connect.connector import run_connector  # noqa: PLC0415
+    from app.logs import logging_config  # noqa: PLC0415
+
+    logging.config.dictConfig(logging_config(settings.log))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run_connector(settings, platform, listen, web_port=web_port))
+
+
+async def _gaps(platform: str | None, days: int, limit: int) -> list[asyncpg.Record]:
+    connection = await connect_to_database(load_settings().database, application_name="chatlog-connect-gaps")
+    try:
+        since = datetime.now(UTC) - timedelta(days=days)
+        return await find_gaps(connection, platform, since, limit)
+    finally:
+        connection.terminate()
+
+
+def _table(found: Sequence[asyncpg.Record]) -> Table:
+    table = Table(
+        "platform", "channel", "began", "ended", "lasted", "reason", "filled", box=None, pad_edge=False
+    )
+    for gap in found:
+        ended = gap["ended"]
+        lasted = (ended or datetime.now(UTC)) - gap["began"]
+        table.add_row(
+            gap["platform"],
+            Text(printable(gap["channel"])),
+            _time(gap["began"]),
+            _time(ended) if ended else "not heard now",
+            str(timedelta(seconds=round(lasted.total_seconds()))),
+            gap["reason"],
+            _time(gap["filled"]) if gap["filled"] else "–",
+        )
+    return table
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
