@@ -77,8 +77,8 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
         platform.name: platform
         for platform in (
             Platform("messenger", messenger.KINDS, messenger.extract, messenger.key_of, join=MESSENGER),
-            Platform("discord", discord.KINDS, discord.extract, discord.key_of),
             Platform("twitch", twitch.KINDS, twitch.extract, twitch.key_of, has_steady_times=False),
+            Platform("discord", discord.KINDS, discord.extract, discord.key_of),
             Platform("vrchat", vrchat.KINDS, vrchat.extract, vrchat.key_of),
             # Langfuse tells a trace as often as something is known of it, each time with another time.
             Platform(

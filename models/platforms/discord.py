@@ -50,7 +50,7 @@ _Object = dict[str, JSON]
 _MINUTE_MS = 60_000
 #: What the wrapper of a message of the history tells in its place.
 _PLACE = ("channel_id", "guild_id", "channel_type")
-#: As much of an unknown dispatch's name as is worth a log line.
+#: No dispatch has a longer name.
 _NAME_MAX = 64
 
 
@@ -107,7 +107,12 @@ def _dispatch(name: JSON, data: _Object, event: _Object) -> Extraction:
         return updated(data, event)
     if (read := _READERS.get(name)) is not None:
         return read(data)
-    return Extraction("other") if name in SILENT_EVENTS else Extraction(UNKNOWN, unknown=name[:_NAME_MAX])
+    return Extraction("other") if name in SILENT_EVENTS else Extraction(UNKNOWN, unknown=_name(name))
+
+
+def _name(name: str) -> str:
+    """Return a dispatch's name for the log, if it is surely one and nothing that somebody said."""
+    return name if len(name) <= _NAME_MAX and name.isidentifier() else "no name"
 
 
 def _deleted(data: _Object) -> Extraction:

@@ -32,6 +32,7 @@ _OF_ATTACHMENT = ("id", "filename", "content_type", "size", "duration_secs")
 _OF_REFERENCE = ("message_id", "channel_id", "guild_id")
 #: A field that is not empty, and what it makes of a message. The first counts.
 _BODIES = {
+    "message_snapshots": "forward",
     "poll": "poll",
     "attachments": "attachment",
     "sticker_items": "sticker",
@@ -40,17 +41,19 @@ _BODIES = {
     "activity": "activity",
     "soundboard_sounds": "sound",
 }
+#: Where words are beside the text, and where files are. Most messages have none of either.
+_WORDY = ("embeds", "components", "poll", "message_snapshots")
+_WITH_FILES = ("attachments", "message_snapshots")
 
 
 def body_of(data: _Object, flags: int) -> str | None:
     """Return what the message is or shows beside its text; None for nothing."""
-    if flags & LOADING:
-        return "loading"
-    if data.get("message_snapshots"):
-        return "forward"
-    if flags & (CROSSPOST | VOICE):
-        return "crosspost" if flags & CROSSPOST else "voice"
-    return next((body for field, body in _BODIES.items() if data.get(field)), None)
+    if flags & (LOADING | CROSSPOST | VOICE):
+        return "loading" if flags & LOADING else "crosspost" if flags & CROSSPOST else "voice"
+    for field, body in _BODIES.items():
+        if data.get(field):
+            return body
+    return None
 
 
 def metadata_of(data: _Object, author: _Object, flags: int) -> dict[str, JSON] | None:
@@ -62,9 +65,9 @@ def metadata_of(data: _Object, author: _Object, flags: int) -> dict[str, JSON] |
     name = member.get("nick") if type(member) is dict else None
     if (name := text_or_none(name) or text_or_none(author.get("global_name"))) is not None:
         found["display_name"] = name
-    if text := "\n".join(_words(data)):
+    if any(map(data.get, _WORDY)) and (text := "\n".join(_words(data))):
         found["text"] = text
-    if attachments := list(_attachments(data)):
+    if any(map(data.get, _WITH_FILES)) and (attachments := list(_attachments(data))):
         found["attachments"] = attachments
     if stickers := list_in(data.get("sticker_items")):
         found["stickers"] = [text_or_none(object_in(sticker).get("name")) for sticker in stickers]

@@ -12,6 +12,8 @@ A score is of the trace's answer. One that is a word has it as its label, and th
 is of no message. Bad events in a batch hold it back as a whole, as nothing of it may be lost.
 """
 
+import re
+
 import orjson
 
 from models import JSON
@@ -45,8 +47,8 @@ _SILENT = frozenset(
     }
     | {"guardrail-create", "dataset-run-item-create", "sdk-log"}
 )
-#: As much of an unknown type as is worth a log line.
-_TYPE_MAX = 64
+#: How a type looks, and not what somebody said.
+_TYPE = re.compile(r"[a-z-]{1,64}")
 _KNOWN = _SILENT | {"trace-create", "score-create"}
 
 
@@ -66,10 +68,13 @@ def session_of(event: _Object) -> str | None:
 
 def unknown_in(event: _Object) -> str | None:
     """Return the type of an event in a batch that nobody knows."""
-    types = (object_in(item).get("type") for item in list_in(event.get("batch")))
-    return next(
-        (str(kind)[:_TYPE_MAX] for kind in types if type(kind) is not str or kind not in _KNOWN), None
-    )
+    for item in map(object_in, list_in(event.get("batch"))):
+        kind = item.get("type")
+        if type(kind) is not str:
+            return "no type"
+        if kind not in _KNOWN:
+            return kind if _TYPE.fullmatch(kind) else "no type"
+    return None
 
 
 def read(event: _Object) -> list[Found]:

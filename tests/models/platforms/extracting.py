@@ -14,6 +14,17 @@ from tests.models.strategies import any_json, as_bytes
 
 #: What a broken producer may send: anything.
 any_bytes = st.binary(max_size=200) | any_json.map(as_bytes)
+#: What may be none, and is never empty.
+_IDS = (
+    "source_id",
+    "channel",
+    "conversation",
+    "author_id",
+    "reply_to",
+    "refers_to",
+    "parent_channel",
+    "parent",
+)
 
 
 def assert_total(platform: str, raw: bytes | None) -> None:
@@ -28,8 +39,7 @@ def assert_total(platform: str, raw: bytes | None) -> None:
         for item in extraction.found:
             built = msgspec.to_builtins(item)
             assert orjson.loads(orjson.dumps(built)) == built
-            assert getattr(item, "channel", None) != ""
-            assert getattr(item, "source_id", None) != ""
+            assert all(getattr(item, name, None) != "" for name in _IDS)
     assert raw is None or offered.key_of(raw) != ""
 
 

@@ -23,6 +23,7 @@ from models.messages import (
 )
 from models.platforms import PLATFORMS
 from models.platforms.discord import KINDS, extract, key_of
+from tests.models.platforms.extracting import any_bytes, assert_total
 from tests.models.platforms.platform_cases import PlatformCase, assert_right, cases_of
 from tests.models.strategies import any_json, as_bytes
 
@@ -318,6 +319,7 @@ def test_what_the_platform_writes_is_no_message(number: int, update: str) -> Non
 def test_a_type_that_nobody_knows_is_counted_and_seen() -> None:
     assert dispatched("MESSAGE_CREATE", a_message(type=99)) == (UNKNOWN, (), "message type 99")
     assert dispatched("SOMETHING_NEW", {"content": "words"}) == (UNKNOWN, (), "SOMETHING_NEW")
+    assert dispatched("what she said", {}) == (UNKNOWN, (), "no name")
     assert extract(b'{"op":77,"t":null,"d":null}') == (UNKNOWN, (), "op 77")
 
 
@@ -458,32 +460,16 @@ _fields = st.sampled_from(
 )
 
 
-@given(st.binary() | any_json.map(as_bytes))
+@given(any_bytes)
 def test_any_bytes_come_to_something_or_are_refused(raw: bytes) -> None:
-    _assert_sound(raw)
+    assert_total("discord", raw)
 
 
 @given(_names, st.dictionaries(_fields, any_json, max_size=4), st.integers(0, 2**18))
 def test_a_dispatch_with_any_field_spoilt_comes_to_something_or_is_refused(
     name: str, spoilt: dict[str, Any], flags: int
 ) -> None:
-    _assert_sound(as_bytes({"t": name, "op": 0, "d": {**a_message(flags=flags), **spoilt}}))
-
-
-def _assert_sound(raw: bytes) -> None:
-    """Assert that an event is read or refused, and that what is found can be stored and is known by ids."""
-    key = key_of(raw)
-    assert key is None or key
-    try:
-        extraction = extract(raw)
-    except BadRecord:
-        return
-    assert extraction.kind in KINDS | {UNKNOWN}
-    assert (extraction.unknown is not None) == (extraction.kind == UNKNOWN)
-    for item in extraction.found:
-        msgspec.json.encode(item)
-        names = ("source_id", "channel", "author_id", "reply_to", "parent")
-        assert all(getattr(item, name, None) != "" for name in names)
+    assert_total("discord", as_bytes({"t": name, "op": 0, "d": {**a_message(flags=flags), **spoilt}}))
 
 
 def test_the_platform_is_registered_and_its_times_are_steady() -> None:
