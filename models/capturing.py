@@ -14,7 +14,7 @@ import orjson
 
 from models.channels import Unrecorded
 from models.errors import BadRecord, Reason
-from models.ids import conversation_key, id_at, identity_of, message_source
+from models.ids import conversation_key, id_at, identity_of, lot_of, message_source
 from models.limits import OUR_RECORD_MAX_BYTES
 from models.messages import (
     ChannelParent,
@@ -145,7 +145,8 @@ def _message(message: Message, to: Capturing, came_ms: int) -> Captured:  # noqa
     why = to.rules.unrecorded(rule, message.author_id, time_ms, is_bot=is_bot)
     if why is not None:
         return Captured(SeenRecord(platform=platform, id=message_id) if to.remembers else None, why)
-    fate = rule.fate_of(who.lot, message.exemptions)
+    lot = who.lot if message.sampled_by is None else lot_of(platform, message.sampled_by)
+    fate = rule.fate_of(lot, message.exemptions)
     record = _row(message, to, message_id, time_ms, fate, keep_raw=rule.keep_raw)
     return Captured(record, sampled_out=not fate.kept)
 

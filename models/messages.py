@@ -61,6 +61,8 @@ class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         parent_channel: the channel whose rules hold where this one has none (of a Discord thread).
         is_mirrored: whether it is a copy of a message that was said in another channel, where it is counted.
         is_withheld: whether the platform keeps back what was said.
+        sampled_by: the platform's id of the message with which it is in a sample or not, as an answer is with
+            its question; None for itself.
         exemptions: for what it may be exempt from sampling: `moderator`, `mention`, `reply`, `first`.
         metadata: what else is worth a column: names, badges, attachments; None for nothing.
         raw_payload: the event as it came: its JSON, or its text where it is none.
@@ -84,6 +86,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     parent_channel: str | None = None
     is_mirrored: bool = False
     is_withheld: bool = False
+    sampled_by: str | None = None
     exemptions: frozenset[str] = frozenset()
     metadata: dict[str, JSON] | None = None
     raw_payload: JSON = None

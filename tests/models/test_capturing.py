@@ -25,6 +25,7 @@ from models.messages import (
     Presence,
     PresenceKind,
 )
+from models.platforms import assistant
 from models.records import (
     NULL,
     ClearRecord,
@@ -307,3 +308,23 @@ def test_what_is_too_large_goes_without_its_raw_event_and_if_that_is_not_enough_
         record(message(content=large * 2, raw_payload=large))
     assert error.value.reason is Reason.TOO_LARGE
     assert "xxx" not in error.value.detail
+
+
+def test_an_answer_is_in_a_sample_with_its_question() -> None:
+    rules = Rules([DatedRule("assistant", ANY, 0, sampling_rate=0.5)])
+    turn = {
+        "session_id": "s",
+        "timestamp": "2026-03-02T12:20:00Z",
+        "user_message": "Where is it?",
+        "ai_response": "Here.",
+    }
+    kept = set()
+    for number in range(50):
+        found = assistant.extract(orjson.dumps(turn | {"turn_id": f"t{number}"})).found
+        records = [
+            capture(one, Capturing("assistant", rules.of("assistant"), SteadyTimes()), 0).record
+            for one in found
+        ]
+        kept.add(tuple(record.kept for record in records if isinstance(record, MessageRecord)))
+
+    assert kept == {(True, True), (False, False)}

@@ -87,6 +87,7 @@ class Exchange:
             reply_to_timestamp=self.asked if follows else None,
             response_ms=_response_ms(self.response_ms) if is_answer else None,
             is_withheld=said.message_type == WITHHELD,
+            sampled_by=self.question_id if follows else None,
             metadata=with_parts(self.metadata, said),
             raw_payload=None if follows else self.raw_payload,
         )

@@ -54,6 +54,8 @@ def read(event: _Object) -> list[Found]:
     found: list[Found] = []
     if (said := _said(event)) is not None:
         parent = id_or_none(event.get("parentMessageId"))
+        reply_to = None if parent == _NO_PARENT else parent
+        is_question = event.get("isCreatedByUser") is True
         message = Message(
             source_id=message_id,
             timestamp=created,
@@ -61,9 +63,10 @@ def read(event: _Object) -> list[Found]:
             conversation=session,
             kind=ConversationKind.SESSION,
             content=said.text,
-            role=MessageRole.USER if event.get("isCreatedByUser") is True else MessageRole.ASSISTANT,
+            role=MessageRole.USER if is_question else MessageRole.ASSISTANT,
             author_id=person,
-            reply_to=None if parent == _NO_PARENT else parent,
+            reply_to=reply_to,
+            sampled_by=None if is_question else reply_to,
             message_type=_message_type(event) or said.message_type,
             metadata=with_parts(
                 told_in(event, "sender", "model", "endpoint", "finish_reason", "tokenCount"), said

@@ -63,6 +63,7 @@ def read(event: _Object) -> list[Found]:
     created = moment_in(event.get("created_at"), "created_at")
     updated = optional_moment_in(event.get("updated_at"), "updated_at")
     parent = id_or_none(event.get("parent_id"))
+    reply_to = None if parent is None else _in_chat(chat, parent)
     message = Message(
         source_id=_in_chat(chat, message_id_in(event.get("id"), "id")),
         timestamp=created,
@@ -71,8 +72,9 @@ def read(event: _Object) -> list[Found]:
         kind=ConversationKind.SESSION,
         content=said.text,
         role=_ROLES[role],
+        sampled_by=reply_to if _ROLES[role] is MessageRole.ASSISTANT else None,
         author_id=index_id_in(event.get("user_id"), "user_id"),
-        reply_to=None if parent is None else _in_chat(chat, parent),
+        reply_to=reply_to,
         message_type=_message_type(event) or said.message_type,
         metadata=with_parts(told_in(event, "model_id", "usage"), said),
         raw_payload=event,
