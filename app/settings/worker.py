@@ -32,6 +32,9 @@ class WorkerSettings(Area):
     batch_max_wait_s: float = Field(default=0.02, ge=0, le=10)
     commit_interval_s: float = Field(default=1.0, gt=0, le=60)
 
+    # After how long without a message somebody is taken to have left
+    stay_gap_minutes: float = Field(default=30.0, ge=1, le=24 * 60)
+
     # The state table of the capture role
     table_store: Literal["memory", "rocksdb"] = "memory"
     data_dir: Path = Path("chatlog-data")

@@ -45,6 +45,8 @@ class Platform:
         key_of: a record's value to what the record is keyed by, so that what must stay in order does: the
             channel (of Messenger, the person). None where it tells none. Never raises.
         has_steady_times: whether every delivery of a message tells the same time; if not, the first counts.
+        tells_presence: whether it tells who comes and goes where messages are said. Of all others, who is
+            there is taken from what they say.
         join: for a platform whose messages need a state; None for all others.
     """
 
@@ -53,6 +55,7 @@ class Platform:
     extract: Callable[[bytes | None], Extraction]
     key_of: Callable[[bytes], str | None]
     has_steady_times: bool = True
+    tells_presence: bool = False
     join: StateJoin | None = None
 
 
@@ -79,7 +82,7 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
             Platform("messenger", messenger.KINDS, messenger.extract, messenger.key_of, join=MESSENGER),
             Platform("twitch", twitch.KINDS, twitch.extract, twitch.key_of, has_steady_times=False),
             Platform("discord", discord.KINDS, discord.extract, discord.key_of),
-            Platform("vrchat", vrchat.KINDS, vrchat.extract, vrchat.key_of),
+            Platform("vrchat", vrchat.KINDS, vrchat.extract, vrchat.key_of, tells_presence=True),
             # Langfuse tells a trace as often as something is known of it, each time with another time.
             Platform(
                 "assistant", assistant.KINDS, assistant.extract, assistant.key_of, has_steady_times=False

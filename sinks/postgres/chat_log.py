@@ -6,7 +6,6 @@ message has its key. While PostgreSQL is down it waits, and so does its caller.
 
 from __future__ import annotations
 
-import time
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,9 @@ import msgspec
 
 from models.entries import encode_entries, mid_of
 from models.errors import BadRecord, Reason
-from sinks.postgres.batching import Batcher
+from sinks.postgres.batching_sink import BatchingSink
 from sinks.postgres.figures import ChatLogFigures
 from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
-from sinks.splitting import write_or_split
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from models.entries import ChatLogEntry
-    from sinks.postgres.batching import Batched, Source
+    from sinks.postgres.batching import Batched
     from sinks.retry import RetryPolicy
 
     #: An entry, what it was decoded from, and whose it is (`sinks.postgres.batching`).
@@ -49,8 +47,11 @@ MANY = 0.25
 MID_QUOTED = 100
 
 
-class ChatLogSink:
-    """Writes entries to chat_log through a pool it is given.
+class ChatLogSink(BatchingSink["ChatLogEntry"]):
+    """Writes entries to chat_log.
+
+    Of entries with one key, the first that was given and not refused is the row. Those that are the same
+    message delivered again are fine; another message is refused with `KEY_CONFLICT`.
 
     Args:
         pool: connections as the writer role.
@@ -71,10 +72,9 @@ class ChatLogSink:
         max_writes: int,
         registry: CollectorRegistry | None = None,
     ) -> None:
-        self._pool = pool
-        self._retry_policy = retry_policy
-        self._batcher: Batcher[ChatLogEntry] = Batcher(
-            self._write_batch,
+        super().__init__(
+            pool,
+            retry_policy,
             key=_primary_key,
             max_items=max_entries,
             max_wait_s=max_wait_s,
@@ -84,38 +84,19 @@ class ChatLogSink:
         self._is_read_again = False
         self.figures = ChatLogFigures(registry)
 
-    async def write(self, entries: Sequence[tuple[ChatLogEntry, Source]]) -> list[tuple[Source, BadRecord]]:
-        """Write entries once each; return what those were decoded from that can never be stored, and why.
+    def _note_batch(self, size: int, rows: int, refused: list[BadRecord], seconds: float) -> None:
+        conflicts = sum(why.reason is Reason.KEY_CONFLICT for why in refused)
+        self.figures.note_batch(size, rows, len(refused) - conflicts, conflicts, seconds)
 
-        Of entries with one key, the first that was given and not refused is the row. Those that are the same
-        message delivered again are fine; another message is refused with `KEY_CONFLICT`.
-
-        Raises:
-            CannotGoOn: PostgreSQL refuses in a way that neither waiting nor leaving out a record mends.
-        """
-        return await self._batcher.submit(entries)
-
-    async def abandon(self) -> None:
-        """Stop writing what is not finished; its callers are cancelled. Idempotent."""
-        await self._batcher.stop()
-
-    async def _write_batch(self, batch: list[_Batched]) -> list[tuple[_Batched, BadRecord]]:
-        started = time.monotonic()
+    async def _store(self, batch: list[_Batched]) -> tuple[int, list[tuple[_Batched, BadRecord]]]:
         new, conflicts = await self._without_those_there(batch) if self._is_read_again else (batch, [])
-        accepted: list[_Batched] = []
-
-        async def insert(some: Sequence[_Batched]) -> int:
-            inserted = await self._retry_policy.run(lambda: self._insert(some))
-            accepted.extend(some)
-            return inserted
-
-        rows, refused = await write_or_split(new, insert)
-        if rows < len(accepted):
-            _, more = await self._find_when_possible(accepted)
+        rows, refused = await super()._store(new)
+        if rows < len(new) - len(refused):
+            are_refused = {id(one) for one, _ in refused}
+            _, more = await self._find_when_possible([one for one in new if id(one) not in are_refused])
             conflicts += more
         self._is_read_again = len(batch) - rows > MANY * len(batch)
-        self.figures.note_batch(len(batch), rows, len(refused), len(conflicts), time.monotonic() - started)
-        return refused + conflicts
+        return rows, refused + conflicts
 
     async def _without_those_there(self, batch: list[_Batched]) -> _Found:
         try:

@@ -1,4 +1,4 @@
-"""What the sink of chat_log counts, for Prometheus: all of it can be added over replicas."""
+"""What sinks count, for Prometheus: all of it can be added over replicas."""
 
 from __future__ import annotations
 
@@ -59,3 +59,72 @@ class ChatLogFigures:
         self.batch_entries.observe(size)
         self.write_s.observe(seconds)
         self.last_write.set_to_current_time()
+
+
+class MessageFigures:
+    """Counters and histograms of the sinks of messages, which are told apart by their platform.
+
+    Args:
+        registry: what is asked for the figures; None where nobody asks.
+    """
+
+    def __init__(self, registry: CollectorRegistry | None) -> None:
+        by_platform = ["platform"]
+        self.rows = Counter("chatlog_message_rows", "Rows added to messages.", by_platform, registry=registry)
+        self.duplicates = Counter(
+            "chatlog_message_duplicates",
+            "Messages whose row was there already.",
+            by_platform,
+            registry=registry,
+        )
+        self.changes = Counter(
+            "chatlog_message_changes",
+            "Edits, deletions, clears, presences and feedback that were kept.",
+            ["platform", "op"],
+            registry=registry,
+        )
+        self.refused = Counter(
+            "chatlog_message_refused",
+            "Records of messages that PostgreSQL refused for their content.",
+            by_platform,
+            registry=registry,
+        )
+        self.records_read = Counter(
+            "chatlog_message_records_read",
+            "Records of messages of which everything is safe.",
+            by_platform,
+            registry=registry,
+        )
+        self.batch_records = Histogram(
+            "chatlog_message_batch_records",
+            "Records of a batch.",
+            by_platform,
+            registry=registry,
+            buckets=BATCH_ENTRIES,
+        )
+        self.write_s = Histogram(
+            "chatlog_message_write_duration_seconds",
+            "How long a batch took to write, waiting for PostgreSQL included.",
+            by_platform,
+            registry=registry,
+            buckets=WRITE_S,
+        )
+        self.last_write = Gauge(
+            "chatlog_message_last_write_timestamp_seconds",
+            "When a batch was last written.",
+            by_platform,
+            registry=registry,
+        )
+
+    def start_from_zero(self, platform: str) -> None:
+        """Have the figures of a platform: of a counter that begins at 1, Prometheus misses the first step."""
+        for counter in (self.rows, self.duplicates, self.refused, self.records_read):
+            counter.labels(platform)
+        self.last_write.labels(platform).set(math.nan)
+
+    def note_batch(self, platform: str, size: int, refused: int, seconds: float) -> None:
+        """Count a batch of `size` records of a platform."""
+        self.refused.labels(platform).inc(refused)
+        self.batch_records.labels(platform).observe(size)
+        self.write_s.labels(platform).observe(seconds)
+        self.last_write.labels(platform).set_to_current_time()

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 #: Which statements each part runs, by its role; `chatlog up` is the owner of its tables.
 PARTS = {
     "chatlog_writer": [
-        *("chat_log.*", "partitions.*", "dead_letters.*", "surveys.read_*", "channel_rules.*", "connect.*"),
+        *("chat_log.*", "messages.*", "settling.*"),
+        *("partitions.*", "dead_letters.*", "surveys.read_*", "channel_rules.*", "connect.*"),
     ],
     "chatlog_exporter": [
         *(f"exports.{what}_export" for what in ("look_at", "claim", "extend", "finish", "fail", "release")),
