@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -116,9 +116,11 @@ class _PartitionReader:
         """Disconnect. Idempotent."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            with suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(CLOSE_S):
-                    await consumer.stop()
+            # Apart from us: it raises CancelledError where a task of its own was cancelled, and not we.
+            stopping = asyncio.ensure_future(consumer.stop())
+            stopping.add_done_callback(lambda stopped: stopped.cancelled() or stopped.exception())
+            await asyncio.wait({stopping}, timeout=CLOSE_S)
+            stopping.cancel()
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AIOKafkaConsumer]:
@@ -135,8 +137,10 @@ class _PartitionReader:
                     await self._consumer.start()
                     self._consumer.assign([self._place])
                 yield self._consumer
-        except (KafkaError, TimeoutError, OSError) as error:
+        except (KafkaError, TimeoutError, OSError, asyncio.CancelledError) as error:
             await self.close()
+            if cast("asyncio.Task[None]", asyncio.current_task()).cancelling():
+                raise
             raise ServiceDown(
                 f"Kafka does not tell what was captured: {error!r} of {self._place.topic}; {REMEDY}"
             ) from error

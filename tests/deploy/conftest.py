@@ -10,6 +10,7 @@ import pytest
 
 from app.kafka.topics import topics_of
 from app.settings import Role
+from models.platforms import WITHOUT_STATE
 from tests import services
 from tests.conversations import conversations
 from tests.looking import get_from, metrics, ready, samples_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 #: What is served only when it was looked at, or done, for the first time.
 LATER = {
     Role.CAPTURE: ("chatlog_events_total", "chatlog_lag_messages"),
+    Role.CAPTURE_PLATFORMS: ("chatlog_lag_messages",),
     Role.PERSIST: (
         "chatlog_lag_messages",
         "chatlog_dead_letters_pending",
@@ -57,6 +59,7 @@ def served(
             database_url,
             directory,
             api_jwt_secret=SECRET,
+            platforms=WITHOUT_STATE,
             **services.storage_overrides(storage_server),
         )
         try:

@@ -32,7 +32,7 @@ class _Strict(BaseModel):
 
 class Labels(_Strict):
     severity: Literal["info", "warning", "critical"]
-    role: Literal["capture", "persist", "export"] | None = None
+    role: Literal["capture", "capture-platforms", "persist", "export"] | None = None
 
 
 class Annotations(_Strict):

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from app.settings import Role
 from tests.deploy.promql import Served, not_served, read
 from tests.deploy.rule_files import DIRECTORY, Alert, alerts, load, rule_files
 
@@ -56,9 +57,7 @@ def test_an_alert_links_to_its_own_section() -> None:
 
 def test_a_role_without_a_worker_is_an_alert_for_each_role() -> None:
     absent = {alert.labels.role: alert.expr for alert in ALERTS if alert.alert == "ChatlogWorkerAbsent"}
-    assert absent == {
-        role: f'absent(chatlog_worker_info{{role="{role}"}})' for role in ("capture", "persist", "export")
-    }
+    assert absent == {role.value: f'absent(chatlog_worker_info{{role="{role}"}})' for role in Role}
 
 
 def test_the_example_configuration_loads_the_rules_and_names_the_job_that_they_look_for() -> None:
