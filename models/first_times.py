@@ -52,14 +52,21 @@ class FirstTimesWindow:
         return None
 
     def first(self, short: int, time_ms: int) -> int:
-        """Return the first time of a message that was seen now; it is this one if it was not seen before."""
-        known_ms = self.known(short)
+        """Return the first time of a message that was seen now; it is this one if it was not seen before.
+
+        It is known for as long again from now on: when a log is read once more, what came of all of it may be
+        known from its beginning, and is still to be known an hour after each message.
+        """
+        known_ms = self._newest.get(short)
         if known_ms is not None:
             return known_ms
+        known_ms = self.known(short)
+        if known_ms is None:
+            known_ms = time_ms
         if len(self._newest) >= self._part_max:
             self._begin(self._parts[-1][0])
-        self._newest[short] = time_ms
-        return time_ms
+        self._newest[short] = known_ms
+        return known_ms
 
     def _begin(self, slot: int) -> None:
         """Begin a part, for which the oldest make room."""
