@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 
 from app.kafka.topics import groups_of, topics_of
@@ -17,10 +18,11 @@ from tests.looking import get, ready
 from tests.services import eventually
 from tests.sinks.kafka.topics import all_records_in
 from tests.twitch_events import ROOM, deletion_line, envelope, irc_line
-from tests.workers import prepare, produce
+from tests.workers import prepare, produce, workers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from app.settings import Settings
     from models.records import Record
@@ -123,6 +125,49 @@ async def test_a_worker_waits_for_the_rules_before_it_captures_anything(
     finally:
         await connection.close()
     await eventually(lambda: has(system, 1))
+
+
+async def test_a_platform_whose_table_is_held_does_not_hold_up_another(
+    settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    system = settings(platforms=("discord", "twitch"))
+    await prepare(system)
+    connection = await connect(system.database)
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE messages_twitch IN ACCESS EXCLUSIVE MODE")
+            with workers_of(system, tmp_path / "workers") as workers:
+                workers.start(Role.CAPTURE_PLATFORMS)
+                workers.start(Role.PERSIST)
+                await say(system, *(irc_line(f"m{n}", SAID_MS + n) for n in range(50)))
+                await eventually(lambda: has(system, 50))
+                topic = topics_of(system.topology).platform_events["discord"].name
+                await produce(system, topic, [(b"5", discord_message(n)) for n in range(50)])
+                await eventually(lambda: has_rows(system, "discord", 50))
+                await connection.execute("ROLLBACK")
+                await eventually(lambda: has_rows(system, "twitch", 50))
+                await connection.execute("BEGIN")
+    finally:
+        await connection.close()
+
+
+def discord_message(number: int) -> bytes:
+    """Return a message as Discord's gateway sends it, said a number of seconds after a time."""
+    snowflake = str(((SAID_MS + number * 1000) - 1_420_070_400_000) << 22)
+    author = {"id": "77", "username": "ann", "bot": False}
+    said = {"id": snowflake, "channel_id": "5", "author": author, "content": f"said {number}", "type": 0}
+    said |= {"timestamp": "2026-09-21T14:13:20.000000+00:00", "edited_timestamp": None}
+    return orjson.dumps({"op": 0, "t": "MESSAGE_CREATE", "s": number, "d": said})
+
+
+async def has_rows(system: Settings, platform: str, number: int) -> bool:
+    connection = await connect(system.database)
+    try:
+        found = await connection.fetchval(f"SELECT count(*) FROM messages_{platform}")
+    finally:
+        await connection.close()
+    assert found == number, f"{found} rows of {platform}"
+    return True
 
 
 async def is_past(moment_ms: int) -> bool:
