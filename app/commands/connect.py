@@ -6,7 +6,9 @@ import asyncio
 import logging.config
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 from rich.console import Console
@@ -49,6 +51,15 @@ def _logins(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tu
     return logins
 
 
+def _zone(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
+    try:
+        if name is not None:
+            ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise click.BadParameter(f"{name!r} is no zone; accepted: a name such as Europe/Berlin") from None
+    return name
+
+
 @click.group()
 def connect() -> None:
     """Listen to a platform, and hand in what it says; see what was missed.
@@ -79,6 +90,40 @@ def twitch(channels: tuple[str, ...], web_port: int | None) -> None:
     from app.connect.twitch import TwitchChat  # noqa: PLC0415  its parts take a while to import
 
     _run(settings, "twitch", TwitchChat(settings.twitch, channels).listen, web_port)
+
+
+@connect.command()
+@click.option(
+    "--log-dir",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where the VRChat client writes output_log_….txt.",
+)
+@click.option(
+    "--zone",
+    metavar="NAME",
+    callback=_zone,
+    help="The zone of the machine that it runs on, such as Europe/Berlin, if that is another than this one.",
+)
+@click.option(
+    "--state",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Where it is remembered how far the logs were read, instead of vrchat.json in DATA_DIR.",
+)
+@_web_port
+def vrchat(log_dir: Path, zone: str | None, state: Path | None, web_port: int | None) -> None:
+    """Follow the log files of a VRChat client: who comes to its room, and who goes.
+
+    Up to where it was read is remembered when Kafka has it, so that nothing is missed while the connector
+    does not run, as long as the client keeps its files (about a day).
+    """
+    settings = load_settings()
+    from app.connect.vrchat import VrchatLog  # noqa: PLC0415
+
+    followed = VrchatLog(log_dir, state or settings.worker.data_dir / "vrchat.json", zone)
+    _run(settings, "vrchat", followed.listen, web_port)
 
 
 @connect.command()

@@ -96,7 +96,8 @@ class ConnectorView:
 
     async def _ready(self, _: web.Request) -> web.Response:
         """Ready is who hears something, and brings it to Kafka."""
-        waits_for_kafka = self._connector.retry_policy.waiting_since is not None
+        is_full = self._connector.handing_in.is_full
+        waits_for_kafka = is_full or self._connector.retry_policy.waiting_since is not None
         channels = len(self._connector.hearing.channels)
         is_ready = channels > 0 and not waits_for_kafka
         return web.json_response(
