@@ -12,7 +12,7 @@ from collections import deque
 #: How long a time is known for certain, and how long that is made up of parts that are forgotten at once.
 KEPT_MS = 60 * 60 * 1000
 _SLOT_MS = KEPT_MS // 3
-#: Ids of one partition that may be known at once: about 130 bytes each.
+#: Ids of one partition that may be known at once: about 150 bytes each.
 IDS_MAX = 1_000_000
 #: Into so many parts they are divided at least, so that never all are forgotten at once.
 _PARTS = 8

@@ -164,7 +164,11 @@ def topics_of(topology: TopologySettings) -> Topics:
             platform: topic(
                 f"vlab-{topology.vlab_env}-messages-{platform}",
                 f"messages of {platform} and what becomes of them, keyed by channel",
-                **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
+                # Dated by capture, which finds the last hour by it (agents.capture_platform).
+                **{
+                    "max.message.bytes": str(OUR_RECORD_MAX_BYTES),
+                    "message.timestamp.type": "CreateTime",
+                },
             )
             for platform in topology.platforms
         },
