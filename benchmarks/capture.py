@@ -45,12 +45,13 @@ async def compare(
     """
     for number in range(rounds):
         for name in in_turn((OURS, HOP, FAUST), number):
-            note(await _run(services, backlogs[name], name, number))
+            note(await run(services, backlogs[name], name, number))
 
 
-async def _run(services: Services, backlog: Backlog, name: str, number: int) -> Run:
+async def run(services: Services, backlog: Backlog, name: str, number: int, part: str = PART) -> Run:
+    """Run one contender; as part of another comparison under that one's name."""
     settings = await services.fresh(
-        f"{PART}-{name.replace(' ', '-')}-{number}",
+        f"{part}-{name}-{number}".replace(" ", "-").replace(":", ""),
         vlab_chat_events_topic=backlog.events,
         vlab_state_topic=backlog.states,
     )
@@ -72,4 +73,4 @@ async def _run(services: Services, backlog: Backlog, name: str, number: int) -> 
     if span.total != backlog.messages:
         raise DidNotFinish(f"{name} made {span.total:,} entries of {backlog.messages:,} events")
     await services.drop_topics(topics.chat_log.name, topics.state_changelog.name)
-    return run_of(PART, name, span, [contender], number)
+    return run_of(part, name, span, [contender], number)

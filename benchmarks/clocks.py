@@ -27,10 +27,16 @@ if TYPE_CHECKING:
 #: How often the broker is asked how far a group is.
 _POLL_S = 0.25
 
-_COMMITS = """
-    SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS at, count(*) AS rows
-    FROM chat_log GROUP BY xmin ORDER BY 1
-"""
+_COMMITS = {
+    "chat_log": """
+        SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS at, count(*) AS rows
+        FROM chat_log GROUP BY xmin ORDER BY 1
+    """,
+    "messages": """
+        SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS at, count(*) AS rows
+        FROM messages GROUP BY xmin ORDER BY 1
+    """,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +59,11 @@ class Span:
         return self.counted / (self.last - self.first)
 
 
-async def committed_rows(services: Services) -> Span:
-    """Return from which commit to which the rows of chat_log came."""
+async def committed_rows(services: Services, table: str = "chat_log") -> Span:
+    """Return from which commit to which the rows of chat_log, or of messages, came."""
     connection = await services.connect()
     try:
-        commits = await connection.fetch(_COMMITS)
+        commits = await connection.fetch(_COMMITS[table])
     finally:
         await connection.close()
     if len(commits) < 2:

@@ -93,7 +93,7 @@ async def compare(services: Services, size: Size, note: Callable[[Run], None]) -
             for number in range(size.rounds):
                 for entrant in in_turn(entrants, number):
                     note(await _measure(entrant, services, settings, rows, number))
-    await services.empty_table()
+    await services.empty_tables()
 
 
 def ratio(runs: Iterable[Run], over: str, under: str) -> float | None:
@@ -116,7 +116,7 @@ def _with_most_rows(runs: Iterable[Run]) -> list[Run]:
 
 
 async def _prepare(services: Services) -> None:
-    await services.empty_table()
+    await services.empty_tables()
     connection = await services.connect()
     try:
         await connection.execute(_ENTRIES.make_entries)

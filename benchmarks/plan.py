@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.settings import Role
-from benchmarks import backlog, capture, end_to_end, exports, memory, persist, scaling
+from benchmarks import (
+    backlog,
+    capture,
+    crowd,
+    end_to_end,
+    exports,
+    memory,
+    persist,
+    platforms,
+    scaling,
+)
 from benchmarks.rounds import in_turn
 from models.partitioners import Partitioner
 
@@ -17,7 +27,7 @@ if TYPE_CHECKING:
     from benchmarks.measuring import Run
     from benchmarks.services import Services
 
-PARTS = ("persist", "capture", "e2e", "scaling", "exports", "memory")
+PARTS = ("persist", "capture", "e2e", "platforms", "crowd", "scaling", "exports", "memory")
 #: Without the memory, which takes an hour.
 DEFAULT_PARTS = PARTS[:-1]
 #: The roles that read a backlog of messages.
@@ -35,6 +45,9 @@ class Size:
         every_contender: also those that no goal is about.
         latency_s: how long events are sent at a steady pace.
         latency_rounds: how often.
+        platform_messages: of the backlogs of platforms, and of Messenger beside them.
+        platform_rounds: how often each of these runs.
+        crowd_s: how long a crowd talks at a steady pace.
         scaling_messages: of the backlogs that one or two workers share.
         export_rows: of the surveys that are exported, fewer before more.
     """
@@ -45,6 +58,9 @@ class Size:
     every_contender: bool
     latency_s: float
     latency_rounds: int
+    platform_messages: int
+    platform_rounds: int
+    crowd_s: float
     scaling_messages: int
     export_rows: tuple[int, ...]
 
@@ -56,6 +72,9 @@ FULL = Size(
     every_contender=True,
     latency_s=30.0,
     latency_rounds=3,
+    platform_messages=200_000,
+    platform_rounds=3,
+    crowd_s=300.0,
     scaling_messages=100_000,
     export_rows=(250_000, 1_000_000),
 )
@@ -66,6 +85,9 @@ QUICK = Size(
     every_contender=False,
     latency_s=8.0,
     latency_rounds=1,
+    platform_messages=60_000,
+    platform_rounds=1,
+    crowd_s=15.0,
     scaling_messages=30_000,
     export_rows=(80_000,),
 )
@@ -89,6 +111,10 @@ async def measure(
     """
     if {"persist", "capture", "e2e"} & set(parts):
         await _compare(services, size, parts, note)
+    if "platforms" in parts:
+        await platforms.compare(services, size, note)
+    if "crowd" in parts:
+        await _crowd(services, size, note)
     if "scaling" in parts:
         await _scaling(services, size, note)
     if "exports" in parts:
@@ -121,6 +147,12 @@ async def _end_to_end(
         note(await end_to_end.latency(services, size.latency_s, number))
     for number in range(size.rounds):
         note(await end_to_end.throughput(services, everything, number))
+
+
+async def _crowd(services: Services, size: Size, note: Callable[[Run], None]) -> None:
+    note(await crowd.measure(services, size.crowd_s, keep_raw=True))
+    if size.every_contender:
+        note(await crowd.measure(services, size.crowd_s, keep_raw=False))
 
 
 async def _scaling(services: Services, size: Size, note: Callable[[Run], None]) -> None:

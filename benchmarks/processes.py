@@ -50,20 +50,56 @@ class Sample:
     rss_bytes: int
 
 
-class Contender:
-    """A running contender.
+class Watch:
+    """Watches a process and its children from outside, until it is ended.
 
     Attributes:
-        samples: CPU and memory since its start, in order of time.
+        samples: CPU and memory since it began, in order of time.
     """
 
+    def __init__(self, pid: int) -> None:
+        self._watched = pid
+        self.samples: list[Sample] = []
+        self._watching = asyncio.create_task(self._watch(), name=f"watch-{pid}")
+
+    def end(self) -> None:
+        """Watch no longer. Idempotent."""
+        self._watching.cancel()
+
+    def cpu_s(self, start: float, end: float) -> float:
+        """Return the CPU seconds that it used between two times of day."""
+        return self._cpu_at(end) - self._cpu_at(start)
+
+    def peak_mb(self) -> float:
+        """Return the most memory that it had at once, in MB (10^6 bytes)."""
+        return max((sample.rss_bytes for sample in self.samples), default=0) / 1e6
+
+    def _cpu_at(self, at: float) -> float:
+        """Interpolate between the two samples around a time."""
+        index = bisect_left(self.samples, at, key=lambda sample: sample.at)
+        if index in {0, len(self.samples)}:
+            return self.samples[min(index, len(self.samples) - 1)].cpu_s
+        before, after = self.samples[index - 1], self.samples[index]
+        share = (at - before.at) / (after.at - before.at)
+        return before.cpu_s + share * (after.cpu_s - before.cpu_s)
+
+    async def _watch(self) -> None:
+        process = psutil.Process(self._watched)
+        with suppress(psutil.NoSuchProcess):
+            while True:
+                self.samples.append(_sample(process))
+                await asyncio.sleep(SAMPLE_S)
+
+
+class Contender(Watch):
+    """A running contender."""
+
     def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path, web_port: int) -> None:
+        super().__init__(process.pid)
         self.name = name
         self.web_port = web_port
         self._process = process
         self._log = log
-        self.samples: list[Sample] = []
-        self._watching = asyncio.create_task(self._watch(), name=f"watch-{name}")
 
     @property
     def pid(self) -> int:
@@ -125,7 +161,7 @@ class Contender:
 
     async def stop(self) -> None:
         """End it in good order, or by force when that takes too long. Idempotent."""
-        self._watching.cancel()
+        self.end()
         if self._process.returncode is not None:
             return
         with suppress(ProcessLookupError):
@@ -137,33 +173,11 @@ class Contender:
             self._process.kill()
             await self._process.wait()
 
-    def cpu_s(self, start: float, end: float) -> float:
-        """Return the CPU seconds that it used between two times of day."""
-        return self._cpu_at(end) - self._cpu_at(start)
-
-    def peak_mb(self) -> float:
-        """Return the most memory that it had at once, in MB (10^6 bytes)."""
-        return max((sample.rss_bytes for sample in self.samples), default=0) / 1e6
-
-    def _cpu_at(self, at: float) -> float:
-        """Interpolate between the two samples around a time."""
-        index = bisect_left(self.samples, at, key=lambda sample: sample.at)
-        if index in {0, len(self.samples)}:
-            return self.samples[min(index, len(self.samples) - 1)].cpu_s
-        before, after = self.samples[index - 1], self.samples[index]
-        share = (at - before.at) / (after.at - before.at)
-        return before.cpu_s + share * (after.cpu_s - before.cpu_s)
-
-    async def _watch(self) -> None:
-        process = psutil.Process(self.pid)
-        with suppress(psutil.NoSuchProcess):
-            while True:
-                self.samples.append(_sample(process))
-                await asyncio.sleep(SAMPLE_S)
-
 
 def _sample(process: psutil.Process) -> Sample:
-    cpu_s, rss_bytes = 0.0, 0
+    # What children used that have ended is with the process itself.
+    ended = process.cpu_times()
+    cpu_s, rss_bytes = ended.children_user + ended.children_system, 0
     for one in (process, *process.children(recursive=True)):
         with suppress(psutil.NoSuchProcess), one.oneshot():
             times = one.cpu_times()

@@ -14,7 +14,7 @@ import orjson
 from rich.table import Table
 
 from app.settings import Role
-from benchmarks import capture, end_to_end, exports, persist, scaling
+from benchmarks import capture, crowd, end_to_end, exports, persist, platforms, scaling
 from benchmarks.contenders.exporting import CSV, GZIP, PARQUET
 from benchmarks.measuring import Run, median_per_s
 
@@ -61,6 +61,46 @@ GOALS = (
     Goal("e2e_p50_ms", "event to row at 500/s, median, ms", "< 150", lambda it: it < 150),
     Goal("e2e_p99_ms", "event to row at 500/s, 99 of 100, ms", "< 500", lambda it: it < 500),
     Goal("e2e_events_per_s", "event to row, from a backlog, events/s", "≥ 18,000", lambda it: it >= 18_000),
+    Goal(
+        "capture_twitch_vs_messenger", "capture: Twitch / Messenger, events/s", "≥ 1.0", lambda it: it >= 1.0
+    ),
+    Goal(
+        "capture_one_channel_vs_many",
+        "capture: one channel with all the load / many channels",
+        "≥ 0.9",
+        lambda it: it >= 0.9,
+    ),
+    Goal(
+        "capture_rules_vs_none",
+        "capture: 10,000 channels with rules / none",
+        "≥ 0.9",
+        lambda it: it >= 0.9,
+    ),
+    Goal(
+        "persist_twitch_vs_messenger",
+        "persist: messages of Twitch with raw_payload / chat_log, rows/s",
+        "≥ 1.15",
+        lambda it: it >= 1.15,
+    ),
+    Goal(
+        "persist_one_channel_vs_many",
+        "persist: one channel with all the load / many channels",
+        "≥ 0.9",
+        lambda it: it >= 0.9,
+    ),
+    Goal(
+        "bytes_twitch_vs_messenger",
+        "bytes a row: Twitch with raw_payload / chat_log",
+        "≤ 0.5",
+        lambda it: it <= 0.5,
+    ),
+    Goal(
+        "bytes_without_raw_vs_messenger",
+        "bytes a row: Twitch without raw_payload / chat_log",
+        "≤ 0.5",
+        lambda it: it <= 0.5,
+    ),
+    Goal("crowd_max_s", "3.0 M messages an hour: event to row, the slowest, s", "< 5", lambda it: it < 5),
     Goal("export_file_vs_copy", "export: CSV to a file / \\copy", "≥ 0.9", lambda it: it >= 0.9),
     Goal("export_s3_vs_copy", "export: CSV to S3 / \\copy to a file", "≥ 0.7", lambda it: it >= 0.7),
     Goal("export_vs_pandas", "export: CSV to a file / pandas to a file", "≥ 4", lambda it: it >= 4),
@@ -85,6 +125,18 @@ def ratios_of(runs: Sequence[Run]) -> dict[str, float]:
         "e2e_p50_ms": _median_figure(runs, end_to_end.LATENCY, "p50_ms"),
         "e2e_p99_ms": _median_figure(runs, end_to_end.LATENCY, "p99_ms"),
         "e2e_events_per_s": median_per_s(runs, end_to_end.THROUGHPUT, end_to_end.OURS) or None,
+        "capture_twitch_vs_messenger": _ratio(runs, platforms.CAPTURE, platforms.TWITCH, platforms.MESSENGER),
+        "capture_one_channel_vs_many": _ratio(
+            runs, platforms.CAPTURE, platforms.ONE_CHANNEL, platforms.TWITCH
+        ),
+        "capture_rules_vs_none": _ratio(runs, platforms.CAPTURE, platforms.RULED, platforms.TWITCH),
+        "persist_twitch_vs_messenger": _ratio(runs, platforms.PERSIST, platforms.TWITCH, platforms.MESSENGER),
+        "persist_one_channel_vs_many": _ratio(
+            runs, platforms.PERSIST, platforms.ONE_CHANNEL, platforms.TWITCH
+        ),
+        "bytes_twitch_vs_messenger": platforms.bytes_ratio(runs, platforms.TWITCH),
+        "bytes_without_raw_vs_messenger": platforms.bytes_ratio(runs, platforms.WITHOUT_RAW),
+        "crowd_max_s": _median_figure(runs, crowd.PART, "max_s"),
         "export_file_vs_copy": exports.ratio(runs, exports.name_of(CSV, exports.FILE), exports.COPY),
         "export_s3_vs_copy": exports.ratio(runs, exports.name_of(CSV, exports.S3), exports.COPY),
         "export_vs_pandas": exports.ratio(runs, exports.name_of(CSV, exports.FILE), exports.PANDAS),

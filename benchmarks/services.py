@@ -35,6 +35,14 @@ POSTGRES_SETTINGS = {
     "shared_buffers": "512MB",
 }
 
+#: What contenders fill.
+_FILLED = (
+    "chat_log",
+    *("messages", "conversations", "message_days", "message_day_deltas", "message_versions"),
+    *("message_clears", "message_feedback", "told_by_updates", "people", "presences", "stays", "stay_deltas"),
+    *("sampled_out", "channel_parents", "chat_logging_config", "chat_logging_config_versions"),
+)
+
 #: The broker notes when it got each record: the exact times of what capture produces.
 _STAMPED = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(4 * 1024 * 1024)}
 
@@ -54,7 +62,7 @@ class Services:
     directory: Path
 
     async def fresh(self, name: str, **values: object) -> Settings:
-        """Return the settings of one contender: groups and output topics of its own, and an empty table.
+        """Return the settings of one contender: groups and output topics of its own, and empty tables.
 
         Args:
             name: part of the names; each at most once in a run.
@@ -64,21 +72,25 @@ class Services:
             **by_area(
                 {
                     "capture_group": f"capture-{name}",
+                    "capture_platforms_group": f"capture-platforms-{name}",
                     "persist_group": f"persist-{name}",
                     "vlab_chat_log_topic": f"entries-{name}",
                     **values,
                 }
             )
         )
+        topics = topics_of(settings.topology)
+        stamped = [spec.name for spec in topics.messages.values()]
         if "vlab_chat_log_topic" not in values:
-            topics = topics_of(settings.topology)
-            await self.create_topics(topics.chat_log.name, topics.state_changelog.name, config=_STAMPED)
+            stamped += [topics.chat_log.name, topics.state_changelog.name]
+        if stamped:
+            await self.create_topics(*stamped, config=_STAMPED)
         await ensure_topics(settings.kafka, settings.topology)
-        await self.empty_table()
+        await self.empty_tables()
         return settings
 
     async def create_topics(self, *names: str, config: Mapping[str, str] | None = None) -> None:
-        """Create topics with `PARTITIONS` partitions."""
+        """Create topics with `PARTITIONS` partitions; those that are there stay as they are."""
         async with self._admin() as admin:
             await admin.create_topics([NewTopic(n, PARTITIONS, 1, topic_configs=config) for n in names])
 
@@ -87,11 +99,11 @@ class Services:
         async with self._admin() as admin:
             await admin.delete_topics(list(names))
 
-    async def empty_table(self) -> None:
-        """Leave no row, no half-full index and nothing to write back."""
+    async def empty_tables(self) -> None:
+        """Leave no row, no half-full index and nothing to write back; and no rules of channels."""
         connection = await self.connect()
         try:
-            await connection.execute("TRUNCATE chat_log")
+            await connection.execute(f"TRUNCATE {', '.join(_FILLED)}")
             await connection.execute("CHECKPOINT")
         finally:
             await connection.close()
