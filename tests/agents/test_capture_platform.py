@@ -227,6 +227,19 @@ async def test_the_rule_of_the_first_time_holds_for_a_successor_also_where_nothi
     assert broker.messages == []
 
 
+async def test_a_partition_whose_messages_go_where_one_far_ahead_has_its_own_finds_its_first_times() -> None:
+    """Where the topic of messages has fewer partitions than that of events."""
+    slow, fast = PartitionLog("events", 0), PartitionLog("events", 1)
+    for later_ms in (0, 60_000):
+        slow.append(orjson.dumps(said("m1", later_ms)), START_MS + later_ms)
+    fast.append(orjson.dumps(said("other")), START_MS + 10 * 60 * 60_000)
+    broker = Broker()
+    await Worker(broker).capture(slow.chunk(0, 1))
+    await Worker(broker).capture(fast.chunk(0, 1))
+    await Worker(broker).capture(slow.chunk(1, 1))
+    assert [one.timestamp for one in broker.messages if one.source_id == "m1"] == [START_MS, START_MS]
+
+
 @given(
     deliveries=st.lists(
         st.tuples(st.integers(0, 4), st.integers(0, 5000), st.sampled_from([1, 1000, 20 * 60_000])),
