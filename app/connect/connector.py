@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.connect.gap_log import GapLog
-from app.connect.handing_in import HandingIn
-from app.connect.hearing import Hearing
+from app.connect.handing_in import HandingIn, RawEvent
+from app.connect.hearing import Gap, Hearing, Missed
 from app.connect.view import ConnectorView
 from app.kafka.clients import client_settings
 from app.kafka.topic_admin import KafkaUnavailable, partition_counts
@@ -130,7 +131,7 @@ async def _run(
             topic,
             partitions,
             buffer_bytes=settings.connect.buffer_bytes,
-            refuse=lambda event: gap_log.add(event.key or ""),
+            refuse=lambda event: gap_log.add(_lost(event)),
         )
         hearing = Hearing(handing_in)
         gap_log = GapLog(platform, hearing, pool)
@@ -174,6 +175,11 @@ async def _end(part: asyncio.Future[None]) -> None:
         await asyncio.wait({part}, timeout=1.0)
     if not part.cancelled():
         part.exception()
+
+
+def _lost(event: RawEvent) -> Gap:
+    now_ms = round(time.time() * 1000)
+    return Gap(event.key or "", now_ms, now_ms, Missed.TOO_LARGE)
 
 
 async def _partitions(settings: Settings, topic: str) -> int:

@@ -37,6 +37,8 @@ WRITE_EVERY_S = 10.0
 SILENT_AFTER_S = 60.0
 #: How many gaps of a channel are kept while the database is away; then the oldest two become one.
 MOST_KEPT = 100
+#: How many gaps of single events, and of what cannot be fetched, are kept then; the oldest go first.
+MOST_BESIDE = 1000
 
 
 class GapLog:
@@ -59,6 +61,7 @@ class GapLog:
         self._unwritten = Trouble(log, over="Gaps are written down again")
         #: What is not written yet.
         self._gaps: defaultdict[str, list[Gap]] = defaultdict(list)
+        self._beside: list[Gap] = []
         self._heard: dict[str, Heard] = {}
         self._fetched: list[Fetched] = []
         self.counts: Counter[str] = Counter()
@@ -67,11 +70,29 @@ class GapLog:
         """Have it written now, because something was joined, lost or fetched."""
         self._wanted.set()
 
-    def add(self, channel: str) -> None:
-        """Note that one event of a channel was not taken, now."""
-        now = round(datetime.now(UTC).timestamp() * 1000)
-        self._keep([Gap(channel, now, now, Missed.TOO_LARGE)])
+    def add(self, gap: Gap) -> None:
+        """Note that something of a channel is missing which was, or is, heard else: `began` is told."""
+        self._tell(gap)
+        self._beside.append(gap)
+        if len(self._beside) > MOST_BESIDE:
+            del self._beside[0]
         self.wake()
+
+    async def heard_until(self) -> dict[str, int]:
+        """Return up to when each channel was heard, as it is written; nothing if that cannot be read.
+
+        What was heard long ago, and nobody hears any more, is among it.
+        """
+        if self._pool is None:
+            return {}
+        try:
+            rows = await self._pool.fetch(_SQL.list_heard, self._platform)
+        except DRIVER_ERRORS as error:
+            log.warning(
+                "Up to when channels were heard cannot be read", extra={"error": type(error).__name__}
+            )
+            return {}
+        return {row["channel"]: round(row["began"].timestamp() * 1000) for row in rows}
 
     async def run(self) -> None:
         """Write, until cancelled."""
@@ -105,13 +126,13 @@ class GapLog:
     async def _write_to(self, connection: PoolConnectionProxy[asyncpg.Record]) -> None:
         for gap in (gap for gaps in self._gaps.values() for gap in gaps):
             end = (self._platform, gap.channel, _time(gap.ended), gap.reason)
-            if gap.began == gap.ended:
-                await connection.execute(_SQL.add_gap, *end)
-                continue
             if gap.began is not None:
                 await self._hear(connection, [Heard(gap.channel, gap.began, gap.reason)])
             await connection.execute(_SQL.end_gap, *end)
             await self._hear(connection, [Heard(gap.channel, gap.ended, Missed.NOT_RUNNING)])
+        for gap in self._beside:
+            began, ended = _time(gap.began or gap.ended), _time(gap.ended)
+            await connection.execute(_SQL.add_gap, self._platform, gap.channel, began, ended, gap.reason)
         if self._heard:
             await self._hear(connection, self._heard.values())
         for fetched in self._fetched:
@@ -124,25 +145,29 @@ class GapLog:
 
     def _keep(self, gaps: Iterable[Gap]) -> None:
         for gap in gaps:
-            if gap.began is not None:
-                self.counts[gap.reason] += 1
-                log.warning(
-                    "A channel was not heard for a while",
-                    extra={
-                        "channel": gap.channel,
-                        "reason": gap.reason,
-                        "began": _time(gap.began).isoformat(),
-                        "ended": _time(gap.ended).isoformat(),
-                    },
-                )
+            self._tell(gap)
             kept = self._gaps[gap.channel]
             kept.append(gap)
             if len(kept) > MOST_KEPT:
                 first, second, *rest = kept
                 self._gaps[gap.channel] = [first._replace(ended=second.ended), *rest]
 
+    def _tell(self, gap: Gap) -> None:
+        if gap.began is not None:
+            self.counts[gap.reason] += 1
+            log.warning(
+                "A channel was not heard for a while",
+                extra={
+                    "channel": gap.channel,
+                    "reason": gap.reason,
+                    "began": _time(gap.began).isoformat(),
+                    "ended": _time(gap.ended).isoformat(),
+                },
+            )
+
     def _forget(self) -> None:
         self._gaps.clear()
+        self._beside.clear()
         self._heard.clear()
         self._fetched.clear()
 

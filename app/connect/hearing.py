@@ -31,6 +31,8 @@ class Missed(StrEnum):
     """The platform does not let the connector in there any more."""
     TOO_LARGE = "too large"
     """Kafka did not take an event, for its size."""
+    NOT_SHOWN = "not shown"
+    """The platform does not let the connector see what was said before in there, or it was deleted."""
 
 
 class Gap(NamedTuple):

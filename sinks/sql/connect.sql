@@ -20,8 +20,12 @@ FROM connector_gaps AS gap
 WHERE gap.platform = $1 AND gap.channel = $2 AND gap.ended IS NULL AND gap.began < $3::timestamptz;
 
 -- name: add_gap
--- Write down a gap of a channel in which it was heard but for one event.
-INSERT INTO connector_gaps (platform, channel, began, ended, reason) VALUES ($1, $2, $3, $3, $4);
+-- Write down that something of a channel is missing which was heard else: one event, or what cannot be fetched.
+INSERT INTO connector_gaps (platform, channel, began, ended, reason) VALUES ($1, $2, $3, $4, $5);
+
+-- name: list_heard
+-- Up to when each channel of a platform was heard.
+SELECT channel, began FROM connector_gaps WHERE platform = $1 AND ended IS NULL;
 
 -- name: fill_gaps
 -- Note that the gaps of a channel which ended in a time were filled from its history.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from app.connect.gap_log import MOST_KEPT, GapLog, find_gaps
-from app.connect.hearing import Hearing, Missed
+from app.connect.gap_log import MOST_BESIDE, MOST_KEPT, GapLog, find_gaps
+from app.connect.hearing import Gap, Hearing, Missed
 from tests.connect.test_hearing import Numbered
 
 if TYPE_CHECKING:
@@ -166,15 +166,42 @@ async def test_a_gap_whose_history_was_fetched_is_filled_and_no_other(pool: Pool
     assert [seconds(row["began"]) for row in filled] == [150]
 
 
-async def test_an_event_that_kafka_did_not_take_is_a_gap_of_a_moment(pool: Pool) -> None:
+async def test_what_is_missing_of_a_channel_that_is_heard_is_a_gap_of_its_own(pool: Pool) -> None:
     run = Run(pool)
+    await run.hear(0, 100)
 
-    run.gap_log.add("1")
+    run.gap_log.add(Gap("1", ms(50), ms(50), Missed.TOO_LARGE))
+    run.gap_log.add(Gap("2", ms(10), ms(20), Missed.NOT_SHOWN))
+    await run.gap_log.write()
     await run.gap_log.write()
 
-    (row,) = await pool.fetch("SELECT * FROM connector_gaps")
-    assert (row["began"], row["reason"]) == (row["ended"], "too large")
-    assert run.gap_log.counts == {"too large": 1}
+    assert await rows(pool) == [(10, 20, "not shown"), (50, 50, "too large"), (100, None, "not running")]
+    assert run.gap_log.counts == {"too large": 1, "not shown": 1}
+
+
+async def test_what_is_missing_is_kept_until_the_database_is_back_unless_it_is_too_much(pool: Pool) -> None:
+    run = Run(pool)
+    async with pool.acquire() as connection:
+        await connection.execute("ALTER TABLE connector_gaps RENAME TO away")
+    for second in range(MOST_BESIDE + 10):
+        run.gap_log.add(Gap("1", ms(second), ms(second), Missed.TOO_LARGE))
+    await run.gap_log.write()
+    async with pool.acquire() as connection:
+        await connection.execute("ALTER TABLE away RENAME TO connector_gaps")
+
+    await run.gap_log.write()
+
+    found = await rows(pool)
+    assert (len(found), found[0][0]) == (MOST_BESIDE, 10)
+
+
+async def test_who_comes_after_finds_up_to_when_channels_were_heard(pool: Pool) -> None:
+    run = Run(pool)
+    await run.hear(0, 100)
+
+    assert await Run(pool).gap_log.heard_until() == {"1": ms(100)}
+    assert await Run(pool, "discord").gap_log.heard_until() == {}
+    assert await Run(None).gap_log.heard_until() == {}
 
 
 async def test_gaps_are_listed_and_what_is_heard_now_is_none(pool: Pool) -> None:
