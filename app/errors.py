@@ -14,6 +14,8 @@ of the app that is answered otherwise is an `AppError`, and says how.
     ├── DatabaseUnavailable         the service                          503   1
     │   └── DatabaseRefuses         whoever runs the system              503   1
     ├── UnusableAnswer              the service: a server of others      503   1
+    ├── ConnectionEnded             the service: a platform              503   1
+    ├── NotForUs                    whoever runs the system              503   1
     ├── MigrationError              whoever runs the system              503   1
     ├── UpFailed, EmbeddedError     whoever runs the system              503   1
     ├── ReplayStopped               the service                          503   1

@@ -127,6 +127,30 @@ def vrchat(log_dir: Path, zone: str | None, state: Path | None, web_port: int | 
 
 
 @connect.command()
+@click.option(
+    "--shards",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="Into how many shards to divide the servers.  [default: as Discord recommends]",
+)
+@_web_port
+def discord(shards: int | None, web_port: int | None) -> None:
+    """Listen to all Discord servers that a bot is in (DISCORD_TOKEN).
+
+    Messages, edits, deletions and threads, as the bot may see them. What was missed for longer than Discord
+    keeps a session is fetched from the history.
+    """
+    settings = load_settings()
+    settings.discord.require_token()
+    from app.connect.discord.connector import listen  # noqa: PLC0415
+
+    def hear(connector: Connector) -> Awaitable[None]:
+        return listen(connector, settings.discord, settings.worker.data_dir, shards)
+
+    _run(settings, "discord", hear, web_port)
+
+
+@connect.command()
 @click.option("--platform", metavar="NAME", help="Of this one alone.")
 @click.option(
     "--days",

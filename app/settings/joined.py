@@ -16,6 +16,7 @@ from app.settings.api import ApiSettings
 from app.settings.area import Area
 from app.settings.connect import ConnectSettings
 from app.settings.database import DatabaseSettings
+from app.settings.discord import DiscordSettings
 from app.settings.exports import ExportSettings
 from app.settings.kafka import KafkaSettings
 from app.settings.logs import LogSettings
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     connect: ConnectSettings = ConnectSettings()
     twitch: TwitchSettings = TwitchSettings()
+    discord: DiscordSettings = DiscordSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -24,6 +24,7 @@ OPEN = {
     "api": "its routes ask",
     "connect twitch": "hands in what it hears, and shows none of it",
     "connect vrchat": "the same",
+    "connect discord": "the same",
     "connect gaps": "channels and times, and no message",
     "token": "says what others may: whoever has API_JWT_SECRET decides that",
     "migrate up": "the schema, and no row",
