@@ -405,8 +405,12 @@ async def test_killed_while_kafka_is_away_what_it_had_is_a_gap(
             await dedicated_kafka.stop()
             first = datetime.now(UTC)
             await talk.say(10)
-            # So long that it has written up to when it heard, and asked for signs of life.
-            await asyncio.sleep(12)
+
+            async def waits_for_kafka() -> bool:
+                return (await connector.get("/health/ready"))[0] == 503
+
+            # By then it has asked for signs of life, and was given them, and has written what it hears.
+            await eventually(waits_for_kafka)
             connector.kill()
         await dedicated_kafka.start()
         with connector_of(system, tmp_path / "again.log", *arguments) as again:
