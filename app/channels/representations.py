@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from app.channels.rows import IGNORED_MAX, RETENTION_MAX_DAYS, ChannelConfig, ConfigVersion
 from models.fields import INDEXED_MAX_BYTES
@@ -20,7 +20,7 @@ class RuleValues(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    is_enabled: bool | None = Field(default=None, description="Whether anything is recorded.")
+    is_enabled: StrictBool | None = Field(default=None, description="Whether anything is recorded.")
     retention_days: int | None = Field(
         default=None, ge=1, le=RETENTION_MAX_DAYS, description="For how many days messages are kept."
     )
@@ -40,13 +40,13 @@ class RuleValues(BaseModel):
     ignored_users: list[PersonId] | None = Field(
         default=None, max_length=IGNORED_MAX, description="The platform's ids of whom nothing is recorded."
     )
-    bots: bool | None = Field(default=None, description="Whether what bots say is recorded.")
+    bots: StrictBool | None = Field(default=None, description="Whether what bots say is recorded.")
     exempt: list[Exemption] | None = Field(
         default=None,
         max_length=4,
         description="Stored whatever the rate: a moderator's, with a mention, a reply, somebody's first.",
     )
-    keep_raw: bool | None = Field(default=None, description="Whether raw events are stored with messages.")
+    keep_raw: StrictBool | None = Field(default=None, description="Whether raw events are stored with messages.")
 
 
 class KnownRule(RuleValues):
