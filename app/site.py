@@ -1,4 +1,4 @@
-"""The API: exports and surveys by HTTP, beside the pages, as one ASGI application.
+"""The API: exports, surveys and what brings events by HTTP, beside the pages, as one ASGI application.
 
 `create_app` wires the parts; each resource is a module with a router. It holds no state that another replica
 would need: any of them can answer any request.
@@ -24,7 +24,14 @@ from app.exports.outgoing import outgoing_jobs
 from app.exports.representations import Progress
 from app.exports.service import ExportRows
 from app.exports.serving import ExportServices
+from app.ingest import api as events
+from app.ingest import webhooks
+from app.ingest.bodies import BODY_MAX_BYTES
+from app.ingest.intake import EventIntake
+from app.ingest.metrics import IngestMetrics
+from app.ingest.service import Ingest
 from app.kafka.clients import client_settings
+from app.kafka.topics import events_topics
 from app.outbox import Outbox
 from app.postgres.connections import create_pool
 from app.sign_in import pages as sign_in
@@ -75,7 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.registry = registry
     app.state.metrics = metrics.RequestMetrics(registry)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, larger={part.router.prefix: BODY_MAX_BYTES for part in (events, webhooks)})
     app.add_middleware(HeadLikeGet)
     app.add_middleware(RequestLog, metrics=app.state.metrics)
     app.add_middleware(AnswerHeaders)
@@ -83,7 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(FileGone, export_pages.answer_gone)
     # Pages first: /exports/create-chat-log is one of them, and no id of an export.
     pages = (sign_in, survey_pages, export_pages, static_files)
-    for part in (*pages, exports, surveys, channels, health, metrics):
+    for part in (*pages, exports, surveys, channels, events, webhooks, health, metrics):
         app.include_router(part.router)
     offer_docs(app, Progress)
     return app
@@ -92,12 +99,20 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry) -> AsyncIterator[None]:
     pool = await create_pool(settings.database, application_name="chatlog-api", min_size=0)
-    outbox = Outbox(client_settings(settings.kafka), pool, [outgoing_jobs(settings.kafka, settings.topology)])
+    client = client_settings(settings.kafka)
+    outbox = Outbox(client, pool, [outgoing_jobs(settings.kafka, settings.topology)])
+    ingested = IngestMetrics(registry)
+    intake = EventIntake(client, events_topics(settings.topology), ingested)
     authenticator: Authenticator = app.state.authenticator
     app.state.ended_sessions = EndedSessions(pool)
     app.state.pool, app.state.outbox = pool, outbox
+    app.state.ingest = Ingest(intake, settings.webhooks, ingested)
     try:
-        async with open_storage(settings.storage, retry_s=settings.exports.retry_s) as storage, outbox:
+        async with (
+            open_storage(settings.storage, retry_s=settings.exports.retry_s) as storage,
+            outbox,
+            intake,
+        ):
             app.state.surveys = Surveys(pool)
             app.state.channel_rules = ChannelRules(pool)
             rows = ExportRows(pool, app.state.surveys, on_request=outbox.wake)

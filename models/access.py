@@ -48,7 +48,7 @@ _LABELS = {
     CallerRole.MODERATOR: "sets what is recorded of the tenant's channels",
     CallerRole.COMPLIANCE: "everybody's exports, as records without their files; opt-outs",
     CallerRole.ADMIN: "what all of these may, and replays and drops dead letters",
-    CallerRole.SERVICE: "a program that hands in events and turns, and no person",
+    CallerRole.SERVICE: "a program that hands in events, and no person",
 }
 
 
@@ -77,6 +77,8 @@ class Action(StrEnum):
     OPT_OUT_PEOPLE = "opt_out_people"
     #: Fill in what old rows lack.
     BACKFILL = "backfill"
+    #: Bring events of a platform, to be captured.
+    HAND_IN_EVENTS = "hand_in_events"
 
 
 class Reach(Enum):
@@ -108,6 +110,7 @@ _COMPLIANCE = {
     Action.SEE_CHANNELS: Reach.TENANT,
     Action.OPT_OUT_PEOPLE: Reach.TENANT,
 }
+_SERVICE = {Action.HAND_IN_EVENTS: Reach.TENANT}
 #: What each role may. In a sum of roles, a later one reaches at least as far as one before it.
 ROLES: Mapping[CallerRole, Mapping[Action, Reach]] = MappingProxyType(
     {
@@ -119,8 +122,9 @@ ROLES: Mapping[CallerRole, Mapping[Action, Reach]] = MappingProxyType(
         | _OPERATOR
         | _MODERATOR
         | _COMPLIANCE
+        | _SERVICE
         | {Action.SETTLE_DEAD_LETTERS: Reach.TENANT, Action.BACKFILL: Reach.TENANT},
-        CallerRole.SERVICE: {},
+        CallerRole.SERVICE: _SERVICE,
     }
 )
 
@@ -202,6 +206,11 @@ def survey_thing(owner: str, name: str, shared_with: AbstractSet[str] = frozense
 def export_thing(asked_by: str, survey: str) -> Thing:
     """Return an export, which belongs to whoever asked for it, and lies within its survey."""
     return Thing(asked_by, within=frozenset({f"survey:{survey}"}))
+
+
+def events_thing(platform: str) -> Thing:
+    """Return the events of a platform, which are the tenant's; a scope names it as `platform:twitch`."""
+    return Thing(within=frozenset({f"platform:{platform}"}))
 
 
 def own_list(caller: Caller) -> Thing:

@@ -46,7 +46,9 @@ class RuleValues(BaseModel):
         max_length=4,
         description="Stored whatever the rate: a moderator's, with a mention, a reply, somebody's first.",
     )
-    keep_raw: StrictBool | None = Field(default=None, description="Whether raw events are stored with messages.")
+    keep_raw: StrictBool | None = Field(
+        default=None, description="Whether raw events are stored with messages."
+    )
 
 
 class KnownRule(RuleValues):

@@ -175,6 +175,13 @@ def topics_of(topology: TopologySettings) -> Topics:
     )
 
 
+def events_topics(topology: TopologySettings) -> dict[str, str]:
+    """Return the name of the topic of each platform's events, of those captured: Messenger's always is."""
+    topics = topics_of(topology)
+    others = {platform: spec.name for platform, spec in topics.platform_events.items()}
+    return {"messenger": topics.events.name} | others
+
+
 def groups_of(topology: TopologySettings) -> Groups:
     """Name the consumer groups after the environment, or as settings override them."""
     return Groups(

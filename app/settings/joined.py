@@ -26,6 +26,7 @@ from app.settings.storage import StorageSettings
 from app.settings.topology import TopologySettings
 from app.settings.twitch import TwitchSettings
 from app.settings.web import WebSettings
+from app.settings.webhooks import WebhookSettings
 from app.settings.worker import WorkerSettings
 
 
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     exports: ExportSettings = ExportSettings()
     api: ApiSettings = ApiSettings()
     oidc: OidcSettings = OidcSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     web: WebSettings = WebSettings()
     connect: ConnectSettings = ConnectSettings()
     twitch: TwitchSettings = TwitchSettings()

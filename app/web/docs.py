@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PAGE = files(__package__) / "docs_page"
 TITLE = "chatlog"
 DESCRIPTION = """
-Export the chat log and the responses of your surveys.
+Export the chat log and the responses of your surveys, and hand in events to be captured.
 
 Send a token as `Authorization: Bearer …`. It says by an email address who asks, and by roles what they may:
 an owner sees their own surveys, those that are shared with them, and their own exports. Errors are
@@ -30,6 +30,8 @@ TAGS = [
     {"name": "exports", "description": "Ask for a file, follow its making, download it."},
     {"name": "surveys", "description": "What there is to export, and with whom it is shared."},
     {"name": "channels", "description": "What is recorded of which channel."},
+    {"name": "events", "description": "For programs that hand in what was said on a platform."},
+    {"name": "webhooks", "description": "For platforms, which sign what they send."},
     {"name": "operation", "description": "For whoever runs this."},
 ]
 

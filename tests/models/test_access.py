@@ -14,6 +14,7 @@ from models.access import (
     CallerRole,
     Reach,
     Thing,
+    events_thing,
     export_thing,
     may,
     may_at_all,
@@ -31,6 +32,7 @@ MY_EXPORT = export_thing(ME, "Baseline")
 THEIR_EXPORT = export_thing(COLLEAGUE, "Baseline")
 DEAD_LETTERS = Thing()
 CHANNEL = Thing(within=frozenset({"channel:twitch/1", "platform:twitch"}))
+EVENTS = events_thing("twitch")
 
 OWNER, OPERATOR, MODERATOR, COMPLIANCE, ADMIN, SERVICE = CallerRole
 
@@ -55,6 +57,7 @@ CASES = [
     (Action.CHANGE_CHANNELS, CHANNEL, {MODERATOR, ADMIN}),
     (Action.OPT_OUT_PEOPLE, CHANNEL, {MODERATOR, COMPLIANCE, ADMIN}),
     (Action.BACKFILL, DEAD_LETTERS, {ADMIN}),
+    (Action.HAND_IN_EVENTS, EVENTS, {ADMIN, SERVICE}),
 ]
 
 callers = st.builds(
@@ -90,8 +93,8 @@ def test_whoever_names_no_role_is_an_owner() -> None:
     assert Caller(ME) == Caller(ME, DEFAULT_TENANT, frozenset({CallerRole.OWNER}), frozenset())
 
 
-def test_an_admin_may_what_every_person_of_the_tenant_may() -> None:
-    for role in set(CallerRole) - {CallerRole.SERVICE}:
+def test_an_admin_may_what_everybody_of_the_tenant_may() -> None:
+    for role in CallerRole:
         for action, reach in ROLES[role].items():
             assert ROLES[CallerRole.ADMIN][action] in {reach, Reach.TENANT}
 
@@ -108,6 +111,9 @@ def test_a_scope_leaves_what_lies_within_it() -> None:
     assert may(narrowed, Action.SEE_EXPORT, MY_EXPORT)
     assert not may(narrowed, Action.EXPORT_SURVEY, survey_thing(ME, "Endline"))
     assert not may(narrowed, Action.EXPORT_SURVEY, THEIRS), "a scope gives no right"
+    bot = Caller(ME, roles=frozenset({SERVICE}), scope=frozenset({"platform:twitch"}))
+    assert may(bot, Action.HAND_IN_EVENTS, EVENTS)
+    assert not may(bot, Action.HAND_IN_EVENTS, events_thing("discord"))
 
 
 def test_a_narrowed_caller_does_not_reach_what_lies_nowhere() -> None:

@@ -1,0 +1,1 @@
+"""Events that are brought by HTTP: read, signed, and in Kafka."""
