@@ -80,7 +80,7 @@ class MessageFigures:
         self.changes = Counter(
             "chatlog_message_changes",
             "Edits, deletions, clears, presences and feedback that were kept.",
-            ["platform", "op"],
+            ["platform", "kind"],
             registry=registry,
         )
         self.refused = Counter(

@@ -62,7 +62,7 @@ class PersistWork:
         self.consumed = self.topics.read_by(Role.PERSIST)
         #: What the parts count.
         self.registry = CollectorRegistry()
-        self.message_figures = MessageFigures(self.registry)
+        self.message_figures = MessageFigures(self.registry if self.topics.messages else None)
         self._keeping = keeping
         self._producer = RecordProducer(client_settings(settings.kafka), to_dead_letters, compress=True)
         self._pools: list[asyncpg.Pool] = []

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from app.worker.roles.capture import CaptureWork
     from app.worker.roles.capture_platforms import CapturePlatformsWork
     from app.worker.roles.export import ExportWork
+    from app.worker.roles.persist import PersistWork
     from app.worker.views.rates import Rates
     from app.worker.watch.lag import PartitionLag
     from app.worker.watch.verdicts import Verdict
@@ -52,6 +53,7 @@ def overview(app: WorkerApp) -> Snapshot:
         "counters": totals(app.work.registry),
         "categories": _categories(app),
         "ways": ways(app),
+        "messages": messages(app),
         "waiting": [
             {"part": waiting.part, "seconds": round(waiting.seconds, 1), "error": waiting.error}
             for waiting in facts.waiting
@@ -120,6 +122,29 @@ def sink(app: WorkerApp, rates: Rates) -> Snapshot:
         },
         "last_write": _iso(app.work.registry.get_sample_value("chatlog_last_write_timestamp_seconds")),
     }
+
+
+def messages(app: WorkerApp) -> list[Snapshot]:
+    """Return what was stored of each platform's messages since the start, if the role stores any."""
+    if app.role is not Role.PERSIST:
+        return []
+    work, registry = cast("PersistWork", app.work), app.work.registry
+    figures = work.message_figures
+    rows, duplicates, refused = map(by_label, (figures.rows, figures.duplicates, figures.refused))
+    return [
+        {
+            "platform": platform,
+            "rows": rows.get(platform, 0),
+            "duplicates": duplicates.get(platform, 0),
+            "refused": refused.get(platform, 0),
+            "last_write": _iso(
+                registry.get_sample_value(
+                    "chatlog_message_last_write_timestamp_seconds", {"platform": platform}
+                )
+            ),
+        }
+        for platform in work.topics.messages
+    ]
 
 
 def exports(app: WorkerApp) -> Snapshot | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ def totals(registry: CollectorRegistry) -> dict[str, int]:
 
 
 def distributions(registry: CollectorRegistry) -> dict[str, Distribution]:
-    """Return what each histogram has observed, by its name without our prefix."""
+    """Return what each histogram has observed, over all of its labels, by its name without our prefix."""
     return {
         family.name.removeprefix(PREFIX): _distribution(family)
         for family in registry.collect()
@@ -88,11 +89,10 @@ def _total(family: Metric) -> int:
 
 
 def _distribution(family: Metric) -> Distribution:
-    buckets = {
-        float(sample.labels["le"]): sample.value
-        for sample in family.samples
-        if sample.name.endswith("_bucket")
-    }
+    buckets: defaultdict[float, float] = defaultdict(float)
+    for sample in family.samples:
+        if sample.name.endswith("_bucket"):
+            buckets[float(sample.labels["le"])] += sample.value
     count = int(buckets[math.inf])
     percentiles = {f"p{rank}": quantile(rank / 100, buckets) for rank in PERCENTILES} if count else {}
     return Distribution(count, percentiles)

@@ -44,6 +44,10 @@ def test_what_parts_count_is_read_back_by_name_and_by_label() -> None:
     times = Histogram("chatlog_write_seconds", "Times.", registry=registry, buckets=(1, 2))
     Histogram("chatlog_sizes", "Sizes.", registry=registry, buckets=(1, 2))
     times.observe(0.5)
+    batches = Histogram("chatlog_batches", "Sizes.", ["platform"], registry=registry, buckets=(1, 2))
+    Histogram("chatlog_nothing", "Sizes.", ["platform"], registry=registry, buckets=(1, 2))
+    for platform in ("twitch", "discord"):
+        batches.labels(platform).observe(0.5)
 
     assert totals(registry) == {"rows": 7, "dead_letters": 5}
     assert total(letters) == 5
@@ -51,6 +55,8 @@ def test_what_parts_count_is_read_back_by_name_and_by_label() -> None:
     assert distributions(registry) == {
         "write_seconds": Distribution(1, {"p50": 0.5, "p95": 0.95, "p99": 0.99}),
         "sizes": Distribution(0, {}),
+        "batches": Distribution(2, {"p50": 0.5, "p95": 0.95, "p99": 0.99}),
+        "nothing": Distribution(0, {}),
     }
 
 

@@ -277,7 +277,7 @@ async def test_the_options_of_faust_cannot_open_the_views_to_all(system: Setting
     ("role", "said"),
     [
         ("", "CHATLOG_ROLE is not set; accepted: capture, capture-platforms, persist, export"),
-        ("sink", "CHATLOG_ROLE: Input should be 'capture', 'persist' or 'export'"),
+        ("sink", "CHATLOG_ROLE: Input should be 'capture', 'capture-platforms', 'persist' or 'export'"),
     ],
 )
 async def test_faust_without_a_role_says_what_to_set(system: Settings, role: str, said: str) -> None:
