@@ -106,7 +106,7 @@ counted AS (
     GROUP BY channel, (timestamp AT TIME ZONE 'UTC')::date, role
 ),
 asked AS (
-    SELECT
+    SELECT DISTINCT ON (id)
         id,
         'epoch'::timestamptz
             + timestamp / 1000 * interval '1 second'

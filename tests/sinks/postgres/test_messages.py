@@ -175,6 +175,19 @@ async def test_what_comes_again_adds_nothing(database: Settings, pool: asyncpg.P
     assert sum(row["messages"] for row in once["stays"] if row["channel"] == CHANNEL) == 22
 
 
+async def test_what_is_left_out_counts_once_also_where_it_comes_twice_behind_its_deletion(
+    database: Settings, pool: asyncpg.Pool
+) -> None:
+    """Both come in one batch then: what is about one message is written after the first of it."""
+    now_ms = round(time.time() * 1000)
+    left_out = message(1, kept=False, timestamp=now_ms)
+    await write(sink_on(pool), [deletion_of(left_out, now_ms), left_out, left_out])
+    await settler_on(pool).settle()
+
+    (stay,) = (await tables(database))["stays"]
+    assert stay["messages"] == 1
+
+
 async def test_a_room_is_brought_up_to_date_once_a_minute_but_never_late(
     database: Settings, pool: asyncpg.Pool
 ) -> None:
