@@ -350,11 +350,13 @@ async def test_a_wrong_token_ends_it_and_is_in_no_log(
     assert "not-that-token" not in connector.said
 
 
+@pytest.mark.parametrize("is_killed_too", [False, True])
 async def test_without_kafka_nothing_is_acknowledged_and_nothing_is_missed_when_it_is_back(
     dedicated_kafka: EmbeddedKafka,
     settings: Callable[..., Settings],
     discord: DiscordServer,
     tmp_path: Path,
+    is_killed_too: bool,
 ) -> None:
     listening = settings_to_listen(
         settings,
@@ -366,7 +368,7 @@ async def test_without_kafka_nothing_is_acknowledged_and_nothing_is_missed_when_
     await prepare(listening)
     connectors = Connectors(listening, tmp_path)
     try:
-        connectors.start()
+        connector = connectors.start()
         await discord.until_heard()
         before = await discord.say(GENERAL, 10)
         await until_in_kafka(listening, *before)
@@ -379,7 +381,11 @@ async def test_without_kafka_nothing_is_acknowledged_and_nothing_is_missed_when_
         heartbeats = (await discord.state())["counts"]["heartbeats"]
         await discord.until_count("heartbeats", heartbeats + 5)
         assert (await discord.state())["acknowledged"] == acknowledged
-        await discord.do("cut")
+        if is_killed_too:
+            connector.kill()
+            connectors.start()
+        else:
+            await discord.do("cut")
 
         await dedicated_kafka.start()
         await discord.until_count("resumed", 1)
