@@ -15,6 +15,7 @@ from app.local.errors import UpFailed
 from app.local.player import play_samples
 from app.local.rooms import differences, room_lines
 from app.postgres.connections import connect
+from app.settings import Role
 from samples.rooms import rooms
 
 if TYPE_CHECKING:
@@ -135,18 +136,22 @@ class Narrator:
             return []
         return [f"dead letters: {len(found)} instead of {expected} ({', '.join(found) or 'none'})"]
 
-    def sum_up(self, capture: Mapping[str, int], persist: Mapping[str, int], missing: Sequence[str]) -> None:
+    def sum_up(self, counts: Mapping[Role, Mapping[str, int]], missing: Sequence[str]) -> None:
         """Print what the workers counted, the times, and what is missing."""
-        counts = {
-            "events read": capture.get("events_read"),
-            "entries captured": capture.get("entries"),
-            "rows written": persist.get("rows"),
-            "duplicates": persist.get("duplicates"),
-            "dead letters": _sum(capture.get("dead_letters"), persist.get("dead_letters")),
+        persist = counts.get(Role.PERSIST, {})
+        captures = [counts[role] for role in (Role.CAPTURE, Role.CAPTURE_PLATFORMS) if role in counts]
+        table = {
+            "events read": _sum(*(capture.get("events_read") for capture in captures)),
+            "entries written": persist.get("rows"),
+            "messages written": persist.get("message_rows"),
+            "duplicates": _sum(persist.get("duplicates"), persist.get("message_duplicates")),
+            "dead letters": _sum(
+                persist.get("dead_letters"), *(capture.get("dead_letters") for capture in captures)
+            ),
         }
         self._screen.say("")
         self._screen.say_table(
-            {name: "unknown" if count is None else f"{count:,}" for name, count in counts.items()},
+            {name: "unknown" if count is None else f"{count:,}" for name, count in table.items()},
             numbers=True,
         )
         total_s = time.monotonic() - self._started_at

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _LISTED = 5
 _BY_PEOPLE = {"user": "green"}
 _BY_OTHERS = "cyan"
+#: Whose author is the person that they answer.
+_WITHOUT_NAMES = {"assistant", "system", "tool"}
 
 
 def room_lines(room: Room, messages: Sequence[RoomMessage], note: str) -> Text:
@@ -28,12 +30,13 @@ def room_lines(room: Room, messages: Sequence[RoomMessage], note: str) -> Text:
             day = message.timestamp.date()
             lines.append(Text(f"{day} (UTC)", "dim"))
         colour = _BY_PEOPLE.get(message.role, _BY_OTHERS)
+        speaker = None if message.role in _WITHOUT_NAMES else message.author_name or message.author_id
         said = message.content or f"({message.message_type or 'no text'})"
         margin = f"{message.timestamp:%H:%M}  "
         lines.append(
             Text.assemble(
                 (margin, "dim"),
-                (f"{message.author_name or message.author_id or message.role}: ", colour),
+                (f"{speaker or message.role}: ", colour),
                 (said.replace("\n", "\n" + " " * len(margin)), "strike" if message.deleted else ""),
                 (_became(message), "dim"),
             )

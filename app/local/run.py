@@ -152,8 +152,8 @@ class _Run:
     async def _play(self, services: Services, processes: Processes, *, has_owners: bool) -> list[str]:
         narrator = Narrator(services.settings, self._screen, self._started_at)
         missing = await narrator.narrate()
-        capture, persist = [await processes.workers[role].counters() for role in (Role.CAPTURE, Role.PERSIST)]
-        narrator.sum_up(capture, persist, missing)
+        counts = {role: await worker.counters() for role, worker in processes.workers.items()}
+        narrator.sum_up(counts, missing)
         if self._options.once and has_owners:
             wrong = await ExportCheck(services.settings.database, processes.api, self._screen).run()
             narrator.tell_exports(wrong)
