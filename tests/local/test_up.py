@@ -16,6 +16,7 @@ from yarl import URL
 import samples
 from app.local.embedded import EmbeddedPostgres, free_port
 from app.local.sample_owners import load_owners
+from samples.rooms import rooms
 from samples.surveys import owners, responses
 from tests.local.embedded.processes import lives
 from tests.local.running import TIMEOUT_S, Up
@@ -61,15 +62,20 @@ async def test_every_sample_arrives_and_played_again_adds_no_row(
     assert await second.until_ended() == 0
 
     assert first.addresses() == second.addresses()
-    assert len(first.addresses()) == 7
-    rows = len(samples.expected(media=True).entries)
-    assert (first.counted("rows written"), first.counted("duplicates")) == (rows, 0)
-    assert (second.counted("rows written"), second.counted("duplicates")) == (0, rows)
+    assert len(first.addresses()) == 8
+    entries = len(samples.expected(media=True).entries)
+    messages = sum(len(room.expected) for room in rooms())
+    assert (first.counted("entries written"), first.counted("messages written")) == (entries, messages)
+    assert (second.counted("entries written"), second.counted("messages written")) == (0, 0)
     for run in (first, second):
-        assert run.counted("events read") == len(samples.events())
-        assert run.counted("entries captured") == rows
-        assert run.counted("dead letters") == samples.expected().dead_letters
+        assert run.counted("events read") == len(samples.events()) + sum(len(room.events) for room in rooms())
+        assert run.counted("dead letters") == (
+            samples.expected().dead_letters + sum(room.dead_letters for room in rooms())
+        )
+        assert "✓ Every sample arrived." in run.output
         assert "السلام عليكم" in run.output
+        # Told three times, each time with another time.
+        assert run.output.count("qué bonito el craquelado") == 1
         assert (
             "✓ Exported the chat log of “المساعدة النقدية / Cash transfer 2025”: Finished, 16 rows"
             in run.output
@@ -88,8 +94,8 @@ async def test_ctrl_c_stops_everything_and_leaves_nothing(
     run = up()
     await run.until_printed("Running until Ctrl-C")
     family = run.family()
-    # Kafka, PostgreSQL with its helpers, the storage, three workers, the API.
-    assert len(family) >= 7
+    # Kafka, PostgreSQL with its helpers, the storage, four workers, the API.
+    assert len(family) >= 8
 
     status = await run.stop_by(signal.SIGINT)
 
