@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
@@ -29,7 +30,7 @@ ANSWER_WITHIN_S = 30.0
 RETRY_AFTER_S = 1.0
 RETRY_AFTER_MOST_S = 60.0
 #: Where it is said who asks, as Discord wants it; without it, answers are refused.
-USER_AGENT = "DiscordBot (https://github.com/vlab-research, 1)"
+USER_AGENT = f"DiscordBot (chatlog, {version('chatlog')})"
 
 Answer = TypeVar("Answer")
 
