@@ -39,7 +39,7 @@ def explain(error: BaseException) -> str:
         case asyncpg.InsufficientPrivilegeError():
             return (
                 f"The database user has not enough rights ({said}): migrate as the owner of the database, "
-                "or let an administrator GRANT CREATE ON SCHEMA ... TO the user"
+                "or let an administrator GRANT CREATE ON SCHEMA ... and ON DATABASE ... TO the user"
             )
         case asyncpg.DuplicateTableError() | asyncpg.DuplicateFunctionError():
             return f"These migrations did not make what is there ({said}): rename it, or use an empty schema"

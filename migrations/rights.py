@@ -7,6 +7,7 @@ What is not here nobody may, but the owner of the tables. The roles are granted 
     GRANT chatlog_api TO the_user_of_the_api;
     GRANT chatlog_maintainer TO the_user_of_chatlog_backfill_and_chatlog_people;
     GRANT chatlog_reader TO someone_who_reads;
+    GRANT chatlog_assistant TO the_user_of_a_program_that_logs_its_assistants_turns_by_sql;
 
 Nobody reads `credentials.details`, which holds secrets, and nobody who exports or asks for exports deletes a
 row (sessions that are over, shares, and rules of channels aside).
@@ -24,7 +25,8 @@ class Right:
 
     Attributes:
         action: as GRANT names it.
-        thing: the table, or the function with the types of its arguments.
+        thing: the table or view, with its schema if that is not ours; or the function with the types of its
+            arguments.
         columns: of the table; none for all of it.
         since: the revision that makes the function.
     """
@@ -184,7 +186,14 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
             *("chat_log", "dead_letters", "messages", "conversations", "message_days", "message_versions"),
             *("message_clears", "message_feedback", "people", "opt_outs", "stays"),
             *("chat_logging_config", "chat_logging_config_versions", "channel_parents", "connector_gaps"),
+            *("all_messages", "live.chat_messages", "live.chat_sessions", "live.users"),
+            *("assistant.chat_conversations", "assistant.chat_sessions"),
         )
+    ),
+    # Adds turns, and reads those back; what else was said is not for it.
+    "chatlog_assistant": (
+        *_on("assistant.chat_conversations", "SELECT", "INSERT"),
+        *_on("assistant.chat_sessions", "SELECT", "INSERT", "UPDATE"),
     ),
 }
 

@@ -73,6 +73,7 @@ PARTS = (
         ("dead_letters",),
         "nobody sees why a message is not in chat_log",
     ),
+    Part("programs that log their assistant by SQL", "chatlog_assistant"),
 )
 
 

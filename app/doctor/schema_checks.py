@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from app.doctor.findings import Finding, Level
 from app.doctor.index_checks import check_indexes
+from app.doctor.partition_checks import check_partitions
 from app.doctor.rights_checks import check_rights
+from app.doctor.view_checks import check_views
 from migrations.rights import columns_named
 from migrations.schema import ADOPTED, OTHERS, Column, schema_at
 from sinks.sql import statements
@@ -25,8 +27,6 @@ _SQL = statements("doctor")
 _MAY_SEE_REVISION = _SQL.may_see_revision
 _REVISION = _SQL.find_revision
 _COLUMNS = _SQL.find_columns
-_HAS_DEFAULT = _SQL.has_default_partition
-_MONTHS = _SQL.find_months_without_partition
 
 
 async def check_schema(connection: asyncpg.Connection[asyncpg.Record]) -> list[Finding]:
@@ -51,10 +51,9 @@ async def check_schema(connection: asyncpg.Connection[asyncpg.Record]) -> list[F
     there = {table: set(columns) for table, columns in found.items()}
     return [
         *(findings or [Finding("schema", Level.OK, f"the tables have {which}")]),
-        *_partition_findings(
-            await connection.fetchval(_HAS_DEFAULT), [row[0] for row in await connection.fetch(_MONTHS)]
-        ),
+        *await check_partitions(connection, [table for table in there if there[table]], expected.revision),
         *await check_indexes(connection, expected, there),
+        *await check_views(connection, expected.revision),
         *await check_rights(connection, expected.revision),
     ]
 
@@ -92,22 +91,3 @@ def _required_in_vain(table: str, expected: Sequence[Column], found: Mapping[str
         given = frozenset(column.name for column in expected)
     required = [column.name for column in found.values() if column.is_required and not column.has_default]
     return [name for name in required if given and name not in given]
-
-
-def _partition_findings(has_default: bool, months: list[str]) -> Iterator[Finding]:
-    if not has_default:
-        yield Finding(
-            "schema",
-            Level.WRONG,
-            "chat_log has no default partition: rows without a month's partition are refused",
-            "CREATE TABLE chat_log_default PARTITION OF chat_log DEFAULT",
-        )
-    if months:
-        yield Finding(
-            "schema",
-            Level.NOTE,
-            f"chat_log has no partition for {', '.join(months)}: rows go to the default partition",
-            "chatlog migrate up",
-        )
-    if has_default and not months:
-        yield Finding("schema", Level.OK, "chat_log has its partitions, this month's and the next among them")

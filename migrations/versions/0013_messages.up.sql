@@ -6,6 +6,17 @@ CREATE FUNCTION message_source(message uuid) RETURNS uuid
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN overlay(message::varchar PLACING '00000000-0000' FROM 1)::uuid;
 
+-- The bits of the version and the variant are set, as RFC 9562 has them.
+CREATE FUNCTION message_source(platform varchar, source_id varchar) RETURNS uuid
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (
+        SELECT encode(
+            decode('000000000000', 'hex')
+                || set_byte(set_byte(hash, 0, get_byte(hash, 0) & 15 | 128), 2, get_byte(hash, 2) & 63 | 128), 'hex'
+        )::uuid
+        FROM substring(sha256(convert_to(platform || E'\n' || source_id, 'UTF8')) FROM 1 FOR 10) AS hash
+    );
+
 -- What is finer than a millisecond is cut off. As an interval since 1970, because the epoch of a time is not IMMUTABLE.
 CREATE FUNCTION message_id_at(source uuid, said timestamptz) RETURNS uuid
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -13,6 +24,14 @@ CREATE FUNCTION message_id_at(source uuid, said timestamptz) RETURNS uuid
         lpad(to_hex(floor(extract(epoch FROM said - timestamptz '1970-01-01 00:00:00+00') * 1000)::bigint), 12, '0')
         || substring(source::varchar FROM 14)
     )::uuid;
+
+-- As seconds and milliseconds, for a double has not the digits for both.
+CREATE FUNCTION message_time(message uuid) RETURNS timestamptz
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (
+        SELECT timestamptz '1970-01-01 00:00:00+00' + ms / 1000 * interval '1 s' + ms % 1000 * interval '1 ms'
+        FROM CAST(CAST('x' || left(translate(message::varchar, '-', ''), 12) AS bit(48)) AS bigint) AS ms
+    );
 
 -- By sha256, the one good hash that PostgreSQL has without an extension.
 CREATE FUNCTION conversation_key(platform varchar, channel varchar, external_id varchar) RETURNS uuid
@@ -22,9 +41,11 @@ CREATE FUNCTION conversation_key(platform varchar, channel varchar, external_id 
     )::uuid;
 
 -- They read nothing, and every role computes ids, also where the default is that nobody else may.
-GRANT EXECUTE ON FUNCTION message_source(uuid), message_id_at(uuid, timestamptz),
-    conversation_key(varchar, varchar, varchar) TO PUBLIC;
-COMMENT ON FUNCTION message_source(uuid) IS 'Who a message is, whenever it was said.';
+GRANT EXECUTE ON FUNCTION message_source(uuid), message_source(varchar, varchar), message_id_at(uuid, timestamptz),
+    message_time(uuid), conversation_key(varchar, varchar, varchar) TO PUBLIC;
+COMMENT ON FUNCTION message_source(uuid) IS 'Who the message with an id is, whenever it was said.';
+COMMENT ON FUNCTION message_source(varchar, varchar) IS 'The same, of the platform''s own id of a message.';
+COMMENT ON FUNCTION message_time(uuid) IS 'When the message with an id was said.';
 COMMENT ON FUNCTION message_id_at(uuid, timestamptz) IS 'The id of the message with a source, said at a time.';
 COMMENT ON FUNCTION conversation_key(varchar, varchar, varchar) IS
     'The id of a conversation: of its platform, its channel and the platform''s own name of it.';

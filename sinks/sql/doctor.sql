@@ -46,22 +46,46 @@ LEFT JOIN pg_class ON pg_class.oid = indexrelid
 WHERE relation IS NOT NULL
 ORDER BY relation::text, name;
 
--- name: has_default_partition
--- Whether there is a place for rows of a month without a partition.
-SELECT EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = to_regclass('chat_log') AND partdefid <> 0);
+-- name: find_partitions
+-- Of the tables $1: whether each is there and has a default partition, about how many rows lie in that, as the
+-- statistics tell, and which of this month and the next have no partition. The session's time zone is UTC, as the
+-- partitions' bounds are.
+SELECT
+    needed.name AS "table", partrelid IS NOT NULL AS is_there, coalesce(partdefid <> 0, false) AS has_default,
+    coalesce(pg_stat_get_live_tuples(partdefid), 0)::int AS default_rows, lacking.months
+FROM unnest($1::text[]) WITH ORDINALITY AS needed (name, number)
+LEFT JOIN pg_partitioned_table ON partrelid = to_regclass(needed.name)
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(to_char(month, 'YYYY-MM') ORDER BY month), '{}') AS months
+    FROM generate_series(0, 1) AS ahead
+    CROSS JOIN LATERAL (SELECT date_trunc('month', now()) + make_interval(months => ahead) AS month) AS wanted
+    WHERE NOT EXISTS (
+        SELECT FROM pg_inherits
+        JOIN pg_class ON pg_class.oid = inhrelid
+        WHERE inhparent = partrelid AND relname = needed.name || to_char(month, '_YYYY_MM')
+    )
+) AS lacking
+ORDER BY number;
 
--- name: find_months_without_partition
--- Of this month and the next, those that have no partition. The session's time zone is UTC, as the partitions' bounds
--- are.
-SELECT to_char(month, 'YYYY-MM')
-FROM generate_series(0, 1) AS ahead
-CROSS JOIN LATERAL (SELECT date_trunc('month', now()) + make_interval(months => ahead) AS month) AS needed
+-- name: find_missing_views
+-- Those of the views and tables $1 that are not there. By the catalog, as whoever may not enter a schema may not ask
+-- for what is in it.
+SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS needed (name, number)
 WHERE NOT EXISTS (
-    SELECT FROM pg_inherits
-    JOIN pg_class ON pg_class.oid = inhrelid
-    WHERE inhparent = to_regclass('chat_log') AND relname = 'chat_log_' || to_char(month, 'YYYY_MM')
+    SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE name = nspname || '.' || relname OR (name = relname AND pg_table_is_visible(pg_class.oid))
 )
-ORDER BY month;
+ORDER BY number;
+
+-- name: find_triggers
+-- Those of the triggers $2 that their tables $1 have, and whether each is on. A table is in the schema that is named
+-- with it, or where the search_path finds it.
+SELECT needed.name AS "table", tgname::text AS name, tgenabled <> 'D' AS is_on
+FROM unnest($1::text[], $2::text[]) AS needed (name, trigger_name)
+JOIN pg_trigger ON tgname = trigger_name
+JOIN pg_class ON pg_class.oid = tgrelid
+JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE needed.name = nspname || '.' || relname OR (needed.name = relname AND pg_table_is_visible(tgrelid));
 
 -- name: find_user
 -- Who is connected, as GRANT has to name them.
@@ -73,20 +97,27 @@ SELECT coalesce(pg_has_role(to_regrole($1), 'USAGE'), false);
 
 -- name: find_refused
 -- Which of the rights $1 the user lacks, by their numbers from 0, and for which columns. A table or column that is
--- missing altogether is neither granted nor refused; a function that is missing cannot be called.
+-- missing altogether is neither granted nor refused; a function that is missing cannot be called; nor can anything in
+-- a schema that the user may not enter.
 SELECT number - 1 AS number, refused.columns
 FROM ROWS FROM (
     jsonb_to_recordset($1::jsonb) AS (action text, thing text, columns text[])
 ) WITH ORDINALITY AS needed (action, thing, columns, number)
+LEFT JOIN LATERAL (
+    SELECT pg_class.oid AS relation, has_schema_privilege(relnamespace, 'USAGE') AS may_enter
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE thing = nspname || '.' || relname OR (thing = relname AND pg_table_is_visible(pg_class.oid))
+) AS named ON true
 CROSS JOIN LATERAL (
     SELECT array_agg(attname::text ORDER BY array_position(needed.columns, attname::text)) AS columns
     FROM pg_attribute
-    WHERE needed.columns IS NOT NULL AND attrelid = to_regclass(thing) AND attname = ANY (needed.columns)
+    WHERE needed.columns IS NOT NULL AND attrelid = relation AND attname = ANY (needed.columns)
         AND NOT attisdropped AND NOT has_column_privilege(attrelid, attnum, action)
 ) AS refused
 WHERE CASE
     WHEN action = 'EXECUTE' THEN NOT coalesce(has_function_privilege(to_regprocedure(thing), action), false)
-    WHEN needed.columns IS NULL THEN NOT coalesce(has_table_privilege(to_regclass(thing), action), true)
+    WHEN needed.columns IS NULL
+        THEN NOT coalesce(may_enter AND has_table_privilege(relation, action), true)
     ELSE refused.columns IS NOT NULL
 END
 ORDER BY number;

@@ -21,7 +21,14 @@ from app.doctor.findings import Finding, Level
 from app.kafka.topics import topics_of
 from app.local.embedded import free_port
 from app.postgres.connections import connect
-from tests.services import as_environment, changed, in_own_loop, settings_for_tests, storage_overrides
+from tests.services import (
+    as_environment,
+    changed,
+    eventually,
+    in_own_loop,
+    settings_for_tests,
+    storage_overrides,
+)
 from tests.site.fixtures import SECRET
 from tests.workers import prepare, produce
 
@@ -159,11 +166,8 @@ async def test_capture_that_is_off_is_a_note_with_the_variable(settings: Setting
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("ALTER TABLE chat_log DROP COLUMN pageid", "chat_log has no column pageid (character varying)"),
-        (
-            "ALTER TABLE chat_log ALTER COLUMN pageid TYPE text",
-            "chat_log.pageid is not character varying",
-        ),
+        ("ALTER TABLE chat_log DROP COLUMN raw_payload", "chat_log has no column raw_payload (jsonb)"),
+        ("ALTER TABLE chat_log ALTER COLUMN raw_payload TYPE json", "chat_log.raw_payload is not jsonb"),
         (
             "ALTER TABLE chat_log ALTER COLUMN content DROP NOT NULL",
             "chat_log.content is not character varying not null",
@@ -198,6 +202,30 @@ async def test_capture_that_is_off_is_a_note_with_the_variable(settings: Setting
             "ended_sessions_pkey is missing: ",
         ),
         ("DROP TABLE ended_sessions", "the table ended_sessions is missing"),
+        ("DROP TABLE messages_default", "messages has no default partition: rows of platforms without"),
+        ("DROP TABLE messages_twitch_default", "messages_twitch has no default partition: rows of months"),
+        ("ALTER TABLE messages DROP COLUMN raw_payload", "messages has no column raw_payload (jsonb)"),
+        ("DROP VIEW all_messages", "all_messages is missing"),
+        ("DROP VIEW live.users", "live.users is missing"),
+        ("DROP TABLE assistant.chat_sessions", "assistant.chat_sessions is missing"),
+        (
+            "ALTER TABLE chat_logging_config DISABLE TRIGGER chat_logging_config_version",
+            "chat_logging_config_version of chat_logging_config is off: rules that are changed never hold",
+        ),
+        (
+            "DROP TRIGGER chat_logging_config_version ON chat_logging_config",
+            "chat_logging_config_version of chat_logging_config is missing: rules that",
+        ),
+        (
+            "DROP TRIGGER add_turn ON assistant.chat_conversations",
+            "add_turn of assistant.chat_conversations is missing: turns that are added",
+        ),
+        ("DROP TRIGGER keep_session ON messages_assistant", "keep_session of messages_assistant is missing"),
+        ("DROP TRIGGER drop_session ON conversations", "drop_session of conversations is missing"),
+        (
+            "DROP TRIGGER leave_sum ON assistant.chat_sessions",
+            "leave_sum of assistant.chat_sessions is missing: turns that a program adds",
+        ),
     ],
 )
 async def test_a_schema_that_was_changed_by_hand_is_wrong(
@@ -228,6 +256,55 @@ async def test_a_month_without_partition_is_a_note(settings: SettingsFor) -> Non
     (note,) = [finding for finding in await run_checks(settings()) if finding.level is Level.NOTE]
     assert "rows go to the default partition" in note.message
     assert note.mend == "chatlog migrate up"
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (
+            "DO $$BEGIN EXECUTE 'DROP TABLE messages_twitch_' || to_char(now(), 'YYYY_MM'); END$$",
+            "messages_twitch has no partition for 20",
+        ),
+        ("DROP TABLE messages_twitch CASCADE", "messages has no partition for twitch: its rows go to the"),
+    ],
+)
+async def test_a_partition_that_a_platform_lacks_is_a_note_that_migrating_mends(
+    settings: SettingsFor, statement: str, message: str
+) -> None:
+    await prepare(settings())
+    await execute(settings(), statement)
+    (note,) = [finding for finding in await run_checks(settings()) if finding.level is not Level.OK]
+    assert message in note.message
+    assert note.mend == "chatlog migrate up"
+    await migrations.up(lambda: connect(settings().database), say=lambda _: None)
+    assert [finding for finding in await run_checks(settings()) if finding.level is not Level.OK] == []
+
+
+@pytest.mark.parametrize(
+    ("platform", "message"),
+    [
+        ("parrot", "rows wait in messages_default, of platforms without a partition"),
+        ("twitch", "rows wait in messages_twitch_default, of months without a partition"),
+    ],
+)
+async def test_rows_that_wait_for_a_partition_are_told(
+    settings: SettingsFor, platform: str, message: str
+) -> None:
+    await prepare(settings())
+    await execute(
+        settings(),
+        "INSERT INTO messages (platform, id, timestamp, conversation_id, channel, role, content) "
+        f"VALUES ('{platform}', gen_random_uuid(), '1999-01-01', gen_random_uuid(), 'c', 'user', '')",
+    )
+    # PostgreSQL counts them a moment later.
+    notes: list[str] = []
+
+    async def is_told() -> bool:
+        notes[:] = [f.message for f in await run_checks(settings()) if f.level is not Level.OK]
+        return notes != []
+
+    await eventually(is_told, what="the row is counted")
+    assert notes == [f"about 1 {message}"]
 
 
 async def test_a_newer_schema_is_a_note(settings: SettingsFor) -> None:
@@ -274,7 +351,10 @@ async def test_a_user_who_may_do_everything_is_told_so_in_one_line(settings: Set
     await prepare(settings())
     ((level, message, _),) = rights(await run_checks(settings()))
     assert level is Level.OK
-    assert message.endswith("has the rights for worker persist, worker export, api, backfill")
+    assert message.endswith(
+        "has the rights for worker persist, worker export, api, backfill, people who read, "
+        "programs that log their assistant by SQL"
+    )
 
 
 @pytest.mark.parametrize(
@@ -285,6 +365,7 @@ async def test_a_user_who_may_do_everything_is_told_so_in_one_line(settings: Set
         ("chatlog_api", "api"),
         ("chatlog_maintainer", "backfill"),
         ("chatlog_reader", "people who read"),
+        ("chatlog_assistant", "programs that log their assistant by SQL"),
     ],
 )
 async def test_a_member_of_a_role_has_the_rights_for_its_part_and_no_more(
@@ -333,7 +414,8 @@ async def test_a_reader_whom_nobody_lets_see_dead_letters_is_told_what_that_mean
 ) -> None:
     await prepare(settings())
     all_but_those = (
-        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public, live, assistant TO {}",
+        "GRANT USAGE ON SCHEMA live, assistant TO {}",
         "REVOKE SELECT ON dead_letters FROM {}",
     )
     async with user_of(settings(), *all_but_those) as (_, as_user):

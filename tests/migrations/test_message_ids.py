@@ -50,12 +50,15 @@ async def test_a_message_has_the_same_id_and_source(
     source = message_source(platform, source_id)
     ours = id_at(source, said_us // 1000)
     (made,) = await database.fetch(
-        "SELECT message_id_at($1, $2)::text AS id, message_source($3)::text AS source",
+        "SELECT message_id_at($1, $2)::text, message_source($3)::text, message_source($4, $5)::text, "
+        "message_time($3)",
         source,
         SINCE_1970 + timedelta(microseconds=said_us),
-        ours,
+        *(ours, platform, source_id),
     )
-    assert tuple(made) == (ours, source_of(ours)) == (ours, source)
+    said = SINCE_1970 + timedelta(milliseconds=said_us // 1000)
+    assert tuple(made) == (ours, source_of(ours), source, said)
+    assert source_of(ours) == source
 
 
 async def test_they_are_the_same_whatever_the_session_is_set_to(database: Database) -> None:
@@ -63,7 +66,9 @@ async def test_they_are_the_same_whatever_the_session_is_set_to(database: Databa
         "SET timezone = 'Asia/Kathmandu'; SET datestyle = 'SQL, DMY'; SET search_path = ''"
     )
     source = message_source("twitch", "id")
-    made = await database.fetchval(
-        "SELECT public.message_id_at($1, '2026-11-30 00:00:00.123456+00')::text", source
+    (made,) = await database.fetch(
+        "SELECT id::text, public.message_time(id) = '2026-11-30 00:00:00.123+00' "
+        "FROM public.message_id_at($1, '2026-11-30 00:00:00.123456+00') AS id",
+        source,
     )
-    assert made == id_at(source, 1_795_996_800_123)
+    assert tuple(made) == (id_at(source, 1_795_996_800_123), True)

@@ -318,12 +318,21 @@ MAINTAINER_MAY_NOT = (
     *CLOSED_TO_ALL,
 )
 READER_MAY = (
+    *(
+        f"SELECT * FROM {view}"
+        for view in (
+            *("all_messages", "live.chat_messages", "live.chat_sessions", "live.users"),
+            *("assistant.chat_conversations", "assistant.chat_sessions"),
+        )
+    ),
     *MESSAGES_AND_WHAT_BECAME_OF_THEM,
     "SELECT * FROM chat_log",
     "SELECT * FROM dead_letters",
     "SELECT * FROM chatlog_schema_version",
 )
 READER_MAY_NOT = (
+    "INSERT INTO assistant.chat_conversations (session_id, user_message, ai_response) VALUES ('s', 'q', 'a')",
+    "UPDATE assistant.chat_sessions SET metadata = NULL",
     MESSAGE,
     "UPDATE messages SET content = ''",
     "DELETE FROM messages",
@@ -349,7 +358,31 @@ READER_MAY_NOT = (
     "SELECT * FROM responses",
     "SELECT * FROM export_status",
 )
+ASSISTANT_MAY = (
+    "INSERT INTO assistant.chat_sessions (id, metadata) VALUES ('s', '{}') ON CONFLICT (id) DO NOTHING",
+    "UPDATE assistant.chat_sessions SET last_activity = now(), total_messages = total_messages + 1",
+    (
+        "INSERT INTO assistant.chat_conversations (session_id, user_message, ai_response) "
+        "VALUES ('s', 'q', 'a') RETURNING id"
+    ),
+    "SELECT * FROM assistant.chat_conversations",
+    "SELECT * FROM assistant.chat_sessions",
+)
+ASSISTANT_MAY_NOT = (
+    "DELETE FROM assistant.chat_sessions",
+    "CREATE TABLE assistant.more (of_it int)",
+    "SELECT * FROM messages",
+    "SELECT * FROM all_messages",
+    "SELECT * FROM live.chat_messages",
+    "SELECT * FROM conversations",
+    "SELECT * FROM chat_log",
+    MESSAGE,
+    ENTRY,
+    RULE,
+    *CLOSED_TO_ALL,
+)
 MAY = {
+    "chatlog_assistant": ASSISTANT_MAY,
     "chatlog_writer": WRITER_MAY,
     "chatlog_exporter": EXPORTER_MAY,
     "chatlog_api": API_MAY,
@@ -357,6 +390,7 @@ MAY = {
     "chatlog_reader": READER_MAY,
 }
 MAY_NOT = {
+    "chatlog_assistant": ASSISTANT_MAY_NOT,
     "chatlog_writer": WRITER_MAY_NOT,
     "chatlog_exporter": EXPORTER_MAY_NOT,
     "chatlog_api": API_MAY_NOT,
@@ -405,7 +439,9 @@ def test_the_documentation_names_what_each_role_may_change() -> None:
     text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
     for role, rights in RIGHTS.items():
         (row,) = re.findall(rf"^\| `{role}` \| .* \| (.*) \|$", text, re.MULTILINE)
-        named = {name.partition(".")[0] for name in re.findall(r"`([\w.]+)`", row)}
+        written = set(re.findall(r"`([\w.]+)`", row))
+        # Of some it names a column.
+        named = {name if "assistant." in name else name.partition(".")[0] for name in written}
         changed = {right.thing for right in rights if right.action not in ("SELECT", "EXECUTE")}
         assert changed <= named <= {right.thing for right in rights}, role
 
@@ -601,6 +637,7 @@ class TestOnAServerOfItsOwn:
     ) -> None:
         admin = await asyncpg.connect(dedicated_postgres.url)
         await admin.execute("CREATE ROLE plain LOGIN CREATEROLE PASSWORD 'plain'")
+        await admin.execute("GRANT CREATE ON DATABASE chatlog TO plain")
         await admin.execute("CREATE SCHEMA chatlog AUTHORIZATION plain; CREATE SCHEMA hers")
         await admin.execute("SET search_path = hers")
         await admin.execute(theirs.TABLES)
@@ -625,7 +662,7 @@ class TestOnAServerOfItsOwn:
 
         # The rights of others' tables are theirs to take back; the roles stay as long.
         await go_down(open_connection, "base")
-        assert await _roles(admin) == ROLES - {"chatlog_reader"}
+        assert await _roles(admin) == ROLES - {"chatlog_reader", "chatlog_assistant"}
         await admin.close()
 
     async def test_with_tables_of_others_the_owner_of_all_leaves_no_role_behind(
