@@ -82,7 +82,14 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.registry = registry
     app.state.metrics = metrics.RequestMetrics(registry)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, larger={part.router.prefix: BODY_MAX_BYTES for part in (events, webhooks)})
+    app.add_middleware(
+        BodyLimit,
+        larger={
+            events.router.prefix: BODY_MAX_BYTES,
+            webhooks.router.prefix: BODY_MAX_BYTES,
+            channels.router.prefix: channels.BODY_MAX_BYTES,
+        },
+    )
     app.add_middleware(HeadLikeGet)
     app.add_middleware(RequestLog, metrics=app.state.metrics)
     app.add_middleware(AnswerHeaders)

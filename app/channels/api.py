@@ -13,6 +13,9 @@ from models.fields import INDEXED_MAX_BYTES
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"], responses=responses(401, 403, 422, 503))
 
+#: Ids of all whom a rule ignores, with room for long ones.
+BODY_MAX_BYTES = 1024 * 1024
+
 AsksToSee = Annotated[Caller, Depends(Asks(Action.SEE_CHANNELS))]
 AsksToChange = Annotated[Caller, Depends(Asks(Action.CHANGE_CHANNELS))]
 PlatformName = Annotated[
@@ -51,7 +54,7 @@ async def get_a_channels_rules(
     return [KnownRule.of(rule) for rule in await rules.in_force(caller, platform, channel)]
 
 
-@router.patch("/rule")
+@router.patch("/rule", responses=responses(413))
 async def set_a_channels_rule(
     platform: PlatformName, channel: Channel, changes: RuleValues, caller: AsksToChange, rules: KnownRules
 ) -> KnownRule:

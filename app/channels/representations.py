@@ -5,13 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 
 from app.channels.rows import IGNORED_MAX, RETENTION_MAX_DAYS, ChannelConfig, ConfigVersion
 from models.fields import INDEXED_MAX_BYTES
 
 #: A platform's id of a person.
 PersonId = Annotated[str, Field(min_length=1, max_length=INDEXED_MAX_BYTES, pattern=r"^[^\x00]+$")]
+
+
+def _not_too_many(ids: list[str]) -> list[str]:
+    # Not by the schema: so long a list may be more than a body may hold, which is answered otherwise.
+    if len(ids) > IGNORED_MAX:
+        raise ValueError(f"{IGNORED_MAX:,} ids at most")
+    return ids
+
+
 Exemption = Literal["moderator", "mention", "reply", "first"]
 
 
@@ -37,8 +46,9 @@ class RuleValues(BaseModel):
         default=None,
         description="What becomes of a text that is deleted: kept and marked, kept and hidden, or emptied.",
     )
-    ignored_users: list[PersonId] | None = Field(
-        default=None, max_length=IGNORED_MAX, description="The platform's ids of whom nothing is recorded."
+    ignored_users: Annotated[list[PersonId], AfterValidator(_not_too_many)] | None = Field(
+        default=None,
+        description=f"The platform's ids of whom nothing is recorded, {IGNORED_MAX:,} at most.",
     )
     bots: StrictBool | None = Field(default=None, description="Whether what bots say is recorded.")
     exempt: list[Exemption] | None = Field(

@@ -1,4 +1,4 @@
-"""Bodies are small here: nothing larger than a form or a token is read, but where events come in."""
+"""Bodies are small here: where the site does not say more, nothing larger than a form or a token is read."""
 
 from __future__ import annotations
 
