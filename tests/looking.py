@@ -34,7 +34,7 @@ LABELS = {
     "platform",
     "kind",
 }
-LABELS_OF_THE_API = {"method", "route", "status", "le"}
+LABELS_OF_THE_API = {"method", "route", "status", "le", "entrance", "platform", "reason", "kind"}
 
 
 @dataclass(frozen=True, slots=True)

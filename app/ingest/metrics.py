@@ -62,28 +62,28 @@ class IngestMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.taken = Counter(
-            "chatlog_ingest_events", "Events in Kafka", ["entrance", "platform"], registry=registry
+            "chatlog_api_ingest_events", "Events in Kafka", ["entrance", "platform"], registry=registry
         )
         self.not_taken = Counter(
-            "chatlog_ingest_events_not_taken",
+            "chatlog_api_ingest_events_not_taken",
             "Events that Kafka did not confirm",
             ["entrance", "platform"],
             registry=registry,
         )
         self.refused = Counter(
-            "chatlog_ingest_refused",
+            "chatlog_api_ingest_refused",
             "Calls of webhooks that were refused",
             ["entrance", "reason"],
             registry=registry,
         )
         self.ignored = Counter(
-            "chatlog_ingest_ignored",
+            "chatlog_api_ingest_ignored",
             "What webhooks brought and is not kept",
             ["entrance", "kind"],
             registry=registry,
         )
         self.revocations = Counter(
-            "chatlog_ingest_revocations", "Subscriptions that Twitch ended", registry=registry
+            "chatlog_api_ingest_revocations", "Subscriptions that Twitch ended", registry=registry
         )
         for refused in _REFUSED:
             self.refused.labels(*refused)

@@ -78,7 +78,7 @@ async def test_whoever_brings_events_is_told_to_come_again_and_then_they_are_tak
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "5"), path
             assert answer.headers["content-type"] == "application/problem+json"
         lost = await figure(
-            client, "chatlog_ingest_events_not_taken_total", entrance="twitch", platform="twitch"
+            client, "chatlog_api_ingest_events_not_taken_total", entrance="twitch", platform="twitch"
         )
         assert lost == 1
 

@@ -83,7 +83,7 @@ async def test_each_event_of_an_envelope_is_a_record_of_its_person(
         b"ana": [json.dumps(events[0]).encode(), json.dumps(events[2]).encode()],
         b"ben": [json.dumps(events[1]).encode(), json.dumps(echo).encode()],
     }
-    assert await figure(client, "chatlog_ingest_events_total", entrance="meta", platform="messenger") == 4
+    assert await figure(client, "chatlog_api_ingest_events_total", entrance="meta", platform="messenger") == 4
 
 
 async def test_what_a_page_has_beside_conversations_is_counted_and_left(
@@ -97,8 +97,8 @@ async def test_what_a_page_has_beside_conversations_is_counted_and_left(
 
     assert answer.status_code == 200
     assert await values_in_kafka(system) == [json.dumps(said("ana", "Hello")).encode()]
-    assert await figure(client, "chatlog_ingest_ignored_total", entrance="meta", kind="changes") == 2
-    assert await figure(client, "chatlog_ingest_ignored_total", entrance="meta", kind="other") == 1
+    assert await figure(client, "chatlog_api_ingest_ignored_total", entrance="meta", kind="changes") == 2
+    assert await figure(client, "chatlog_api_ingest_ignored_total", entrance="meta", kind="other") == 1
 
 
 #: What somebody tries who does not have the secret, by headers and body.
@@ -134,7 +134,7 @@ async def test_what_meta_has_not_signed_is_refused(
     assert answer.status_code == 403
     assert APP_SECRET not in answer.text
     assert await values_in_kafka(system) == []
-    assert await figure(client, "chatlog_ingest_refused_total", entrance="meta", reason="signature") == 1
+    assert await figure(client, "chatlog_api_ingest_refused_total", entrance="meta", reason="signature") == 1
 
 
 async def test_the_names_of_headers_are_written_as_one_likes(
@@ -165,7 +165,7 @@ async def test_what_is_no_envelope_of_a_page_is_refused_even_if_it_is_signed(
 
     assert answer.status_code == 422
     assert await values_in_kafka(system) == []
-    assert await figure(client, "chatlog_ingest_refused_total", entrance="meta", reason=reason) == 1
+    assert await figure(client, "chatlog_api_ingest_refused_total", entrance="meta", reason=reason) == 1
 
 
 async def test_while_it_is_not_set_up_there_is_no_webhook(system: Settings) -> None:

@@ -42,7 +42,7 @@ async def test_an_event_is_in_kafka_as_it_came_once_it_is_accepted(
     assert (answer.status_code, answer.json()) == (202, {"accepted": 1})
     [record] = await in_kafka(system)
     assert (record.key, record.value) == (b"ana", EVENT.encode())
-    assert await figure(client, "chatlog_ingest_events_total", entrance="api", platform="messenger") == 1
+    assert await figure(client, "chatlog_api_ingest_events_total", entrance="api", platform="messenger") == 1
 
 
 async def test_each_event_is_where_the_topics_own_partitioner_puts_its_channel(

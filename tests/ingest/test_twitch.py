@@ -97,7 +97,7 @@ async def test_a_delivery_that_is_repeated_is_taken_once(client: httpx.AsyncClie
 
     assert [answer.status_code for answer in answers] == [204] * 4
     assert len(await values_in_kafka(system, "twitch")) == 1
-    assert await figure(client, "chatlog_ingest_ignored_total", entrance="twitch", kind="repeated") == 3
+    assert await figure(client, "chatlog_api_ingest_ignored_total", entrance="twitch", kind="repeated") == 3
 
 
 async def test_a_message_in_another_delivery_is_taken_again_as_it_is_the_same_message(
@@ -131,7 +131,7 @@ async def test_a_delivery_that_was_sent_long_ago_is_refused(
 
     assert answer.status_code == 403
     assert await values_in_kafka(system, "twitch") == []
-    assert await figure(client, "chatlog_ingest_refused_total", entrance="twitch", reason="too_old") == 1
+    assert await figure(client, "chatlog_api_ingest_refused_total", entrance="twitch", reason="too_old") == 1
 
 
 SIGNED = signed_by_twitch(BODY)
@@ -166,7 +166,9 @@ async def test_what_twitch_has_not_signed_is_refused(
     assert answer.status_code == 403
     assert TWITCH_SECRET not in answer.text
     assert await values_in_kafka(system, "twitch") == []
-    assert await figure(client, "chatlog_ingest_refused_total", entrance="twitch", reason="signature") == 1
+    assert (
+        await figure(client, "chatlog_api_ingest_refused_total", entrance="twitch", reason="signature") == 1
+    )
 
 
 async def test_the_names_of_headers_are_written_as_one_likes(
@@ -188,7 +190,7 @@ async def test_the_end_of_a_subscription_is_told_to_whoever_runs_this(
     answer = await client.post(PATH, content=body, headers=signed_by_twitch(body, message_type="revocation"))
 
     assert answer.status_code == 204
-    assert await figure(client, "chatlog_ingest_revocations_total") == 1
+    assert await figure(client, "chatlog_api_ingest_revocations_total") == 1
     [told] = [record for record in caplog.records if "ended a subscription" in record.message]
     assert (told.__dict__["subscription"], told.__dict__["status"]) == ("f1c2", "authorization_revoked")
     assert await values_in_kafka(system, "twitch") == []
@@ -198,7 +200,9 @@ async def test_a_type_that_is_not_known_is_counted(client: httpx.AsyncClient, sy
     headers = signed_by_twitch(BODY, message_type="hug")
 
     assert (await client.post(PATH, content=BODY, headers=headers)).status_code == 204
-    assert await figure(client, "chatlog_ingest_ignored_total", entrance="twitch", kind="unknown_type") == 1
+    assert (
+        await figure(client, "chatlog_api_ingest_ignored_total", entrance="twitch", kind="unknown_type") == 1
+    )
     assert await values_in_kafka(system, "twitch") == []
 
 
