@@ -167,12 +167,15 @@ SELECT
     ) OR EXISTS (
         SELECT
         FROM (SELECT channel, min(timestamp) AS since FROM new GROUP BY channel) AS late
+        -- The latest of the channel, by its index: asked for any, the planner may read all that was ever cleared.
         CROSS JOIN LATERAL (
-            SELECT
+            SELECT cleared
             FROM message_clears AS clear
-            WHERE clear.platform = $1 AND clear.channel = late.channel AND clear.cleared >= late.since
+            WHERE clear.platform = $1 AND clear.channel = late.channel
+            ORDER BY cleared DESC
             LIMIT 1
-        ) AS found
+        ) AS latest
+        WHERE latest.cleared >= late.since
     ) AS is_late
 FROM new;
 
@@ -252,8 +255,8 @@ FROM (
 GROUP BY channel, (timestamp AT TIME ZONE 'UTC')::date, role;
 
 -- name: add_texts
--- Keep texts that messages of the platform $1 have or had, with their times. Of two that have one time, the same stays
--- whichever comes first.
+-- Keep texts that messages of the platform $1 have or had, with their times. Of two that have one time, the greater
+-- stays, whichever comes first; the type of message is compared by itself, as it outlives a text that is made blank.
 INSERT INTO message_versions AS known (
     platform, source, kind, changed, content, message_type, metadata, conversation_id, id
 )
@@ -270,25 +273,21 @@ FROM jsonb_to_recordset($2::jsonb) AS (
 )
 ORDER BY source, kind, changed
 ON CONFLICT (source, kind, changed) DO UPDATE SET
-    content = excluded.content,
-    message_type = excluded.message_type,
-    metadata = excluded.metadata,
+    (content, metadata) = (
+        SELECT content, metadata
+        FROM (VALUES (known.content, known.metadata), (excluded.content, excluded.metadata)) AS of_two (content, metadata)
+        ORDER BY octet_length(content) DESC, content COLLATE "C" DESC, coalesce(metadata::varchar, '') COLLATE "C" DESC
+        LIMIT 1
+    ),
+    message_type = greatest(known.message_type, excluded.message_type),
     id = coalesce(known.id, excluded.id),
     conversation_id = coalesce(known.conversation_id, excluded.conversation_id),
     applied = false,
     settled = false,
     noted = now()
-WHERE (
-    octet_length(excluded.content),
-    excluded.content COLLATE "C",
-    coalesce(excluded.message_type, '') COLLATE "C",
-    coalesce(excluded.metadata::varchar, '') COLLATE "C"
-) > (
-    octet_length(known.content),
-    known.content COLLATE "C",
-    coalesce(known.message_type, '') COLLATE "C",
-    coalesce(known.metadata::varchar, '') COLLATE "C"
-);
+WHERE
+    (known.content, known.message_type, known.metadata)
+    IS DISTINCT FROM (excluded.content, excluded.message_type, excluded.metadata);
 
 -- name: add_deletions
 -- Keep that messages of the platform $1 were deleted. Of two at one time, the stricter.

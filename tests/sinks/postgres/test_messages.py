@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,8 @@ from models.errors import Reason
 from models.ids import source_of
 from models.records import MessageRecord, ParentRecord, Record, SeenRecord
 from sinks.errors import CannotGoOn
+from sinks.postgres.message_rows import as_json, message_row
+from sinks.sql import statements
 from tests.services import in_own_loop
 from tests.sinks.postgres.message_records import (
     CHANNEL,
@@ -276,6 +279,24 @@ async def test_a_deletion_does_what_the_rule_says(
         assert texts == {"message 1", f"edited at {NOW_MS + 100}"}
 
 
+async def test_of_two_texts_with_one_time_the_same_holds_whichever_came_first_and_when_it_was_made_blank(
+    database: Settings, pool: asyncpg.Pool
+) -> None:
+    said = message(1)
+    texts: list[Record] = [
+        edit_of(said, NOW_MS + 100, content="three", message_type="type"),
+        edit_of(said, NOW_MS + 100, content="one"),
+    ]
+    blank = deletion_of(said, NOW_MS + 200, deletion="blank")
+    outcomes = []
+    for order in itertools.permutations((said, *texts, blank)):
+        await pool.execute(f"TRUNCATE {EVERYTHING}")
+        for record in order:
+            await write(sink_on(pool), [record])
+        outcomes.append(await tables(database))
+    assert all(outcome == outcomes[0] for outcome in outcomes)
+
+
 async def test_a_clear_takes_back_what_was_said_before_it_also_what_comes_late(
     database: Settings, pool: asyncpg.Pool
 ) -> None:
@@ -356,6 +377,29 @@ async def test_parents_of_channels_are_kept_and_what_was_only_seen_is_not(
         {"platform": PLATFORM, "channel": "thread", "parent": CHANNEL, "name": "news"}
     ]
     assert (await tables(database))["messages"] == []
+
+
+async def test_a_batch_looks_through_no_table_of_changes(pool: asyncpg.Pool) -> None:
+    """However many there are, and whatever the planner thinks of how many a batch may find."""
+    await pool.execute(
+        "INSERT INTO message_versions (platform, source, kind, changed, content, applied, settled) "
+        "SELECT 'twitch', message_source(gen_random_uuid()), 'edit', now(), '', n % 50 <> 0, true "
+        "FROM generate_series(1, 20000) AS n"
+    )
+    await pool.execute(
+        "INSERT INTO message_clears (platform, channel, author_id, cleared, deletion, settled) "
+        "SELECT 'twitch', $1, 'p' || n, now() - n * interval '1 second', 'hide', true "
+        "FROM generate_series(1, 20000) AS n",
+        CHANNEL,
+    )
+    await pool.execute("ANALYZE message_versions, message_clears")
+    said = as_json([message_row(message(number)) for number in range(500)])
+    plan = await pool.fetch(
+        f"EXPLAIN {statements('messages').insert_messages}",
+        *(PLATFORM, said, "[]", [], "[]", "[]", timedelta(minutes=30), False),
+    )
+    scans = [row[0] for row in plan if "Seq Scan on message_" in row[0]]
+    assert scans == []
 
 
 # -- in any order
