@@ -148,6 +148,7 @@ class MessagesSink(BatchingSink["Record"]):
         try:
             records = rows_of.RecordBatch.of([record for record, _, _ in batch])
             async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute(_SQL.end_if_left_alone)
                 late = await self._write_messages(connection, records, done)
                 if records.has_changes:
                     await self._keep_changes(connection, records)

@@ -179,6 +179,10 @@ SELECT
     ) AS is_late
 FROM new;
 
+-- name: end_if_left_alone
+-- Give up this transaction, with its locks, where whoever began it does not go on: it is frozen, or cut off.
+SET LOCAL idle_in_transaction_session_timeout = '20s';
+
 -- name: plan_for_one_platform
 -- Have the statements of this transaction planned for what they are asked: one plan for any platform would lock all.
 SET LOCAL plan_cache_mode = force_custom_plan;

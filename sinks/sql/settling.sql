@@ -6,8 +6,9 @@
 SELECT pg_try_advisory_xact_lock(126879582678117);
 
 -- name: wait_briefly
--- Somebody may hold the tables of a platform: others are not to wait for that.
+-- Somebody may hold the tables of a platform: others are not to wait for that. Nor for us, where we do not go on.
 SET LOCAL lock_timeout = '1s';
+SET LOCAL idle_in_transaction_session_timeout = '20s';
 
 -- name: fold_days
 -- Add what was counted to the sums of its days, of at most $1 batches; returns how many there were.
