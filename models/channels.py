@@ -2,8 +2,8 @@
 
 Rules are rows of `chat_logging_config`, of which every version is kept. At a time, the latest version that
 was valid by then counts, and what it leaves open is told by the next in line: the channel, the channel that
-it belongs to, the platform (channel `*`), all (platform and channel `*`), and at last `BUILT_IN`. So an event
-comes to the same live, late and re-read.
+it belongs to, the platform (channel `*`), all (platform and channel `*`), and at last what is built in. So an
+event comes to the same live, late and re-read.
 
 Looking up is what happens to every message: of a channel whose rule did not change since, it is a dict's hit.
 """
@@ -15,8 +15,12 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from models.platforms import PLATFORMS
+
 #: Stands for every channel, and every platform.
 ANY = "*"
+#: Since there is anything: in µs since 1970.
+_EVER_US = -(1 << 63)
 
 
 class Deletions(StrEnum):
@@ -161,6 +165,7 @@ class PlatformRules:
     Args:
         versions: of the platform's rows by channel, each row's in order.
         for_all: of the row for all platforms, in order.
+        built_in: what holds for the platform where nobody said anything, beside `BUILT_IN`.
         opt_outs: of its people, by person.
         parents: the channel that a channel belongs to.
     """
@@ -169,11 +174,12 @@ class PlatformRules:
         self,
         versions: Mapping[str, list[DatedRule]],
         for_all: list[DatedRule],
+        built_in: list[DatedRule],
         opt_outs: Mapping[str, list[OptOutSpan]],
         parents: Mapping[str, str],
     ) -> None:
         self._versions = versions
-        self._rest = [versions.get(ANY, []), for_all]
+        self._rest = [versions.get(ANY, []), for_all, built_in]
         self._by_default = _timeline(self._rest)
         self._opt_outs = opt_outs
         self._parents = parents
@@ -266,10 +272,16 @@ class Rules:
             rules = self._of_platforms[platform] = PlatformRules(
                 dict(self._versions[platform]),
                 self._versions[ANY][ANY],
+                _built_in(platform),
                 dict(self._opt_outs[platform]),
                 self._parents[platform],
             )
         return rules
+
+
+def _built_in(platform: str) -> list[DatedRule]:
+    known = PLATFORMS.get(platform)
+    return [] if known is None or known.keeps_raw else [DatedRule(platform, ANY, _EVER_US, keep_raw=False)]
 
 
 def _timeline(line: list[list[DatedRule]]) -> _Timeline:

@@ -45,6 +45,8 @@ class Platform:
         key_of: a record's value to what the record is keyed by, so that what must stay in order does: the
             channel (of Messenger, the person). None where it tells none. Never raises.
         has_steady_times: whether every delivery of a message tells the same time; if not, the first counts.
+        keeps_raw: whether events are stored with their messages where no rule says otherwise; not where they
+            are many times what is said, and say little else.
         tells_presence: whether it tells who comes and goes where messages are said. Of all others, who is
             there is taken from what they say.
         join: for a platform whose messages need a state; None for all others.
@@ -55,6 +57,7 @@ class Platform:
     extract: Callable[[bytes | None], Extraction]
     key_of: Callable[[bytes], str | None]
     has_steady_times: bool = True
+    keeps_raw: bool = True
     tells_presence: bool = False
     join: StateJoin | None = None
 
@@ -80,7 +83,15 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
         platform.name: platform
         for platform in (
             Platform("messenger", messenger.KINDS, messenger.extract, messenger.key_of, join=MESSENGER),
-            Platform("twitch", twitch.KINDS, twitch.extract, twitch.key_of, has_steady_times=False),
+            # 316 bytes a line, on average, for 22 of text.
+            Platform(
+                "twitch",
+                twitch.KINDS,
+                twitch.extract,
+                twitch.key_of,
+                has_steady_times=False,
+                keeps_raw=False,
+            ),
             Platform("discord", discord.KINDS, discord.extract, discord.key_of),
             Platform("vrchat", vrchat.KINDS, vrchat.extract, vrchat.key_of, tells_presence=True),
             # Langfuse tells a trace as often as something is known of it, each time with another time.

@@ -58,7 +58,7 @@ def rule(channel: str = "12", since_ms: int = 0, **said: Any) -> DatedRule:
 
 
 def steady(known: Rules | None = None) -> Capturing:
-    return Capturing("twitch", (known or Rules()).of("twitch"), SteadyTimes())
+    return Capturing("twitch", (known or Rules([rule(ANY, keep_raw=True)])).of("twitch"), SteadyTimes())
 
 
 def unsteady(known: Rules | None = None) -> Capturing:

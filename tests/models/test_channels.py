@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from models.channels import ANY, BUILT_IN, ChannelRule, DatedRule, Deletions, OptOutSpan, Rules, Unrecorded
 from models.ids import lot_of
+from models.platforms import PLATFORMS
 
 if TYPE_CHECKING:
     import random
@@ -23,8 +24,16 @@ def version(platform: str = "twitch", channel: str = "12", at_ms: float = 0, **s
 
 
 def test_without_rules_everything_is_recorded_and_kept_for_30_days() -> None:
-    rule = Rules().of("twitch").at("12", NOW_MS)
+    rule = Rules().of("discord").at("12", NOW_MS)
     assert rule == BUILT_IN == ChannelRule(True, 30, 1.0, None, "keep", frozenset(), True, frozenset(), True)
+
+
+def test_lines_of_twitch_are_not_kept_unless_a_rule_says_so() -> None:
+    assert Rules().of("twitch").at("12", NOW_MS) == ChannelRule(keep_raw=False)
+    for platform, channel in (("twitch", "12"), ("twitch", ANY), (ANY, ANY)):
+        kept = Rules([version(platform, channel, at_ms=5, keep_raw=True)]).of("twitch")
+        assert kept.at("12", 5).keep_raw
+        assert not kept.at("12", 4).keep_raw
 
 
 def test_the_channel_comes_before_its_parent_that_before_the_platform_and_that_before_all() -> None:
@@ -43,7 +52,7 @@ def test_the_channel_comes_before_its_parent_that_before_the_platform_and_that_b
     assert rules.at("other thread", NOW_MS).sampling_rate == 0.2
     assert rules.at("new thread", NOW_MS, "room").sampling_rate == 0.2
     assert rules.at("elsewhere", NOW_MS).sampling_rate == rules.at(None, NOW_MS).sampling_rate == 0.3
-    other = Rules([version("discord", ANY, bots=False), version(ANY, ANY, keep_raw=False)]).of("twitch")
+    other = Rules([version("discord", ANY, bots=False), version(ANY, ANY, keep_raw=False)]).of("vrchat")
     assert other.at("12", NOW_MS) == ChannelRule(keep_raw=False)
 
 
@@ -144,7 +153,8 @@ def plainly(versions: list[DatedRule], line: list[tuple[str, str]], time_ms: int
             for name in NAMES:
                 if said.get(name) is None:
                     said[name] = getattr(latest, name)
-    return ChannelRule(**{name: value for name, value in said.items() if value is not None})
+    built_in = {"keep_raw": PLATFORMS[line[0][0]].keeps_raw}
+    return ChannelRule(**built_in | {name: value for name, value in said.items() if value is not None})
 
 
 @given(VERSIONS, st.randoms(use_true_random=False))
