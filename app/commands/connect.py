@@ -15,18 +15,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.connect.gap_log import find_gaps
 from app.dead_letters.content import printable
 from app.postgres.connections import connect as connect_to_database
 from app.settings import load_settings
+from sinks.postgres.connector_gaps import find_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    import asyncpg
-
     from app.connect.connector import Connector
     from app.settings import Settings
+    from sinks.postgres.connector_gaps import ConnectorGap
 
 #: Where the output isn't a terminal, so that nothing is cut or wrapped.
 WIDTH_WITHOUT_TERMINAL = 200
@@ -188,7 +187,7 @@ def _run(
         runner.run(run_connector(settings, platform, listen, web_port=web_port))
 
 
-async def _gaps(platform: str | None, days: int, limit: int) -> list[asyncpg.Record]:
+async def _gaps(platform: str | None, days: int, limit: int) -> list[ConnectorGap]:
     connection = await connect_to_database(load_settings().database, application_name="chatlog-connect-gaps")
     try:
         since = datetime.now(UTC) - timedelta(days=days)
@@ -197,21 +196,21 @@ async def _gaps(platform: str | None, days: int, limit: int) -> list[asyncpg.Rec
         connection.terminate()
 
 
-def _table(found: Sequence[asyncpg.Record]) -> Table:
+def _table(found: Sequence[ConnectorGap]) -> Table:
     table = Table(
         "platform", "channel", "began", "ended", "lasted", "reason", "filled", box=None, pad_edge=False
     )
     for gap in found:
-        ended = gap["ended"]
-        lasted = (ended or datetime.now(UTC)) - gap["began"]
+        ended = gap.ended
+        lasted = (ended or datetime.now(UTC)) - gap.began
         table.add_row(
-            gap["platform"],
-            Text(printable(gap["channel"])),
-            _time(gap["began"]),
+            gap.platform,
+            Text(printable(gap.channel)),
+            _time(gap.began),
             _time(ended) if ended else "not heard now",
             str(timedelta(seconds=round(lasted.total_seconds()))),
-            gap["reason"],
-            _time(gap["filled"]) if gap["filled"] else "–",
+            gap.reason,
+            _time(gap.filled) if gap.filled else "–",
         )
     return table
 

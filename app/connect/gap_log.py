@@ -33,8 +33,6 @@ _SQL = statements("connect")
 
 #: How often it is written up to when channels were heard: a gap is told too long by that after a kill.
 WRITE_EVERY_S = 10.0
-#: A row without an end that has not moved for so long is of a channel that nobody hears.
-SILENT_AFTER_S = 60.0
 #: How many gaps of a channel are kept while the database is away; then the oldest two become one.
 MOST_KEPT = 100
 #: How many gaps of single events, and of what cannot be fetched, are kept then; the oldest go first.
@@ -174,17 +172,3 @@ class GapLog:
 
 def _time(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
-
-
-async def find_gaps(
-    connection: asyncpg.Connection[asyncpg.Record], platform: str | None, since: datetime, limit: int
-) -> list[asyncpg.Record]:
-    """Return the gaps that go on or ended since a time: the former first, then the newest first.
-
-    Args:
-        connection: of a user who may read them.
-        platform: whose; None for all.
-        since: what ended before is left out.
-        limit: so many at most.
-    """
-    return await connection.fetch(_SQL.list_gaps, platform, since, SILENT_AFTER_S, limit)

@@ -15,6 +15,7 @@ import asyncpg
 
 import migrations
 from app.doctor.findings import Finding, Level
+from app.doctor.gap_checks import check_gaps
 from app.doctor.group_checks import check_groups
 from app.doctor.lag_checks import check_lag
 from app.doctor.provider_checks import check_provider
@@ -138,7 +139,7 @@ async def _check_database(database: DatabaseSettings) -> list[Finding]:
     open_connection = partial(connect, database, application_name="chatlog-check")
     connection = await open_connection()
     try:
-        schema_findings = await check_schema(connection)
+        schema_findings = [*await check_schema(connection), *await check_gaps(connection)]
     finally:
         connection.terminate()
     server = server_of(database.require_url())

@@ -90,7 +90,12 @@ class WorkerApp(faust.App):
         self.lag = LagMonitor(
             settings.kafka, self.conf.id, self.work.consumed, lambda: cast("Any", self.consumer).progress()
         )
-        self.database = DatabaseProbe(settings.database) if role in USES_DATABASE else None
+        watches_connectors = role is Role.CAPTURE_PLATFORMS
+        self.database = (
+            DatabaseProbe(settings.database, watches_connectors=watches_connectors)
+            if role in USES_DATABASE
+            else None
+        )
         self.health = HealthMonitor(self, settings.worker, self.database)
 
     @property

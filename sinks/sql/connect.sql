@@ -40,3 +40,17 @@ WHERE ($1::varchar IS NULL OR platform = $1)
     AND (ended >= $2 OR (ended IS NULL AND began < now() - make_interval(secs => $3)))
 ORDER BY ended DESC NULLS FIRST, began DESC, platform, channel
 LIMIT $4;
+
+-- name: sum_up_gaps
+-- What is missing since a time and was not fetched, by platform: channels that are not heard now, and gaps that are over.
+SELECT
+    platform,
+    count(*) FILTER (WHERE ended IS NULL) AS silent,
+    min(began) FILTER (WHERE ended IS NULL) AS silent_since,
+    count(ended) AS gaps,
+    coalesce(sum(ended - began), interval '0') AS lasted
+FROM connector_gaps
+WHERE filled IS NULL
+    AND (ended >= $1 OR (ended IS NULL AND began >= $1 AND began < now() - make_interval(secs => $2)))
+GROUP BY platform
+ORDER BY platform;

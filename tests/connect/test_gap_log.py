@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from app.connect.gap_log import MOST_BESIDE, MOST_KEPT, GapLog, find_gaps
+from app.connect.gap_log import MOST_BESIDE, MOST_KEPT, GapLog
 from app.connect.hearing import Gap, Hearing, Missed
+from sinks.postgres.connector_gaps import find_gaps
 from tests.connect.test_hearing import Numbered
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ async def test_gaps_are_listed_and_what_is_heard_now_is_none(pool: Pool) -> None
         found = await find_gaps(connection, None, datetime.now(UTC) - timedelta(days=1), 10)  # type: ignore[arg-type]
         of_twitch = await find_gaps(connection, "twitch", datetime.now(UTC), 10)  # type: ignore[arg-type]
 
-    assert [(gap["platform"], gap["reason"]) for gap in found] == [
+    assert [(gap.platform, gap.reason) for gap in found] == [
         ("discord", "not running"),
         ("twitch", "connection lost"),
     ]

@@ -19,7 +19,7 @@ from mode import Service
 from prometheus_client.exposition import choose_encoder
 from yarl import URL
 
-from app.settings import ConfigurationError, ignored_variables
+from app.settings import ConfigurationError, Role, ignored_variables
 from app.web.connections import RECEIVE_WITHIN_S, Room, listen
 from app.worker.app import cannot_start
 from app.worker.views import snapshot
@@ -162,6 +162,7 @@ class Views(Web):
             "/api/sink": self._sink,
             "/api/exports": self._exports,
             "/api/dead-letters": self._dead_letters,
+            "/api/gaps": self._gaps,
             "/api/state/{userid}": self._state,
             "/metrics": self._metrics,
             "/health/live": self._live,
@@ -189,6 +190,14 @@ class Views(Web):
 
     async def _dead_letters(self, _: web.Request) -> web.Response:
         return web.json_response(await snapshot.dead_letters(self._worker))
+
+    async def _gaps(self, _: web.Request) -> web.Response:
+        if self._worker.role is not Role.CAPTURE_PLATFORMS:
+            problem = {
+                "error": f"a {self._worker.role.value} worker knows no gaps; ask a capture-platforms worker"
+            }
+            return web.json_response(problem, status=404)
+        return web.json_response(await snapshot.gaps(self._worker))
 
     async def _state(self, request: web.Request) -> web.Response:
         return await state(self._worker, request)

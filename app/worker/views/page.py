@@ -30,6 +30,7 @@ async def page(app: WorkerApp, rates: Rates) -> web.Response:
         sink=snapshot.sink(app, rates),
         exports=snapshot.exports(app),
         dead_letters=await snapshot.dead_letters(app),
+        gaps=await snapshot.gaps(app),
     )
     return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": _POLICY})
 

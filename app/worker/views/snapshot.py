@@ -177,6 +177,32 @@ def exports(app: WorkerApp) -> Snapshot | None:
     }
 
 
+async def gaps(app: WorkerApp) -> Snapshot | None:
+    """Return what connectors missed lately, those gaps first that go on; None if that is not for the role.
+
+    `gaps` is None where PostgreSQL cannot tell.
+    """
+    if app.role is not Role.CAPTURE_PLATFORMS or app.database is None:
+        return None
+    found, now = await app.database.gaps(), datetime.now(UTC)
+    if found is None:
+        return {"gaps": None}
+    return {
+        "gaps": [
+            {
+                "platform": gap.platform,
+                "channel": gap.channel,
+                "began": _moment(gap.began),
+                "ended": _moment(gap.ended),
+                "seconds": round(((gap.ended or now) - gap.began).total_seconds(), 1),
+                "reason": gap.reason,
+                "filled": _moment(gap.filled),
+            }
+            for gap in found
+        ]
+    }
+
+
 async def dead_letters(app: WorkerApp) -> Snapshot:
     """Return how many dead letters there are by reason: made by this process, and kept in the table."""
     return {
@@ -216,7 +242,11 @@ def _iso(moment_s: float | None) -> str | None:
     """Return a moment as JSON has it; None if there was none."""
     if moment_s is None or math.isnan(moment_s):
         return None
-    return datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="milliseconds")
+    return _moment(datetime.fromtimestamp(moment_s, UTC))
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _categories(app: WorkerApp) -> dict[str, int]:

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from models.errors import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from prometheus_client import Metric
 
@@ -62,6 +62,7 @@ class WorkerCollector(Collector):
         yield from self._lag()
         if app.database is not None:
             yield from _database_figures(app.database)
+            yield from _connector_figures(app.database, app.settings.topology.platforms)
 
     def _services(self) -> Iterator[Metric]:
         now = time.monotonic()
@@ -179,3 +180,17 @@ def _database_figures(database: DatabaseProbe) -> Iterator[Metric]:
             "About how many rows of chat_log are of months without a partition.",
             value=database.partitions.default_rows,
         )
+
+
+def _connector_figures(database: DatabaseProbe, platforms: Iterable[str]) -> Iterator[Metric]:
+    """Translate what the database last told of connectors; whose process is gone tells nothing itself."""
+    if database.silent is None:
+        return
+    silent = GaugeMetricFamily(
+        "chatlog_channels_not_heard",
+        "Channels that a connector heard in the last 7 days, and none hears now.",
+        labels=["platform"],
+    )
+    for platform in platforms:
+        silent.add_metric([platform], database.silent.get(platform, 0))
+    yield silent

@@ -15,12 +15,13 @@ import pytest
 from pydantic import SecretStr
 
 from app.kafka.topics import groups_of, topics_of
+from app.postgres.connections import connect
 from app.settings import Role, Settings
 from models.entries import ChatLogEntry, Direction, encode_entry
 from tests.conversations import conversations
 from tests.looking import Answer, get, metrics, ready
 from tests.services import as_environment, changed, eventually
-from tests.workers import CHATLOG, Workers, produce
+from tests.workers import CHATLOG, Workers, prepare, produce
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,6 +157,41 @@ async def test_a_capture_worker_tells_what_it_did_and_what_it_knows(
 
     unknown = await get(worker, "/api/state/nobody")
     assert (unknown.status, unknown.json["error"]) == (404, "no state is known of this user")
+
+
+async def test_a_worker_that_captures_platforms_shows_what_connectors_missed(
+    system: Settings, workers: Workers
+) -> None:
+    system = changed(system, platforms=("twitch",))
+    await prepare(system)
+    connection = await connect(system.database)
+    await connection.execute(
+        """
+        INSERT INTO connector_gaps (platform, channel, began, ended, reason, filled) VALUES
+            ('twitch', '1337', now() - interval '2 h', now() - interval '1 h', 'connection lost', NULL),
+            ('discord', '42', now() - interval '3 h', now() - interval '2 h', 'not running', now()),
+            ('twitch', '<i>', now() - interval '1 day', NULL, 'shut out', NULL),
+            ('twitch', 'heard', now(), NULL, 'not running', NULL)
+        """
+    )
+    await connection.close()
+    worker = workers.start(Role.CAPTURE_PLATFORMS, system)
+    await ready(worker)
+
+    found = await eventually(lambda: tells(worker, "chatlog_channels_not_heard"))
+
+    assert found["chatlog_channels_not_heard"] == {(("platform", "twitch"),): 1}
+    gaps = (await get(worker, "/api/gaps")).json["gaps"]
+    assert [(gap["channel"], gap["ended"] is None, gap["filled"] is None) for gap in gaps] == [
+        ("<i>", True, True),
+        ("1337", False, True),
+        ("42", False, False),
+    ]
+    assert gaps[1]["seconds"] == 3600
+    page = (await get(worker, "/")).text
+    assert re.findall(r"not heard|fetched|missing", page) == ["not heard", "missing", "fetched"]
+    assert "&lt;i&gt;" in page
+    assert "1 h" in page
 
 
 async def test_any_capture_worker_knows_the_state_of_every_user(system: Settings, workers: Workers) -> None:
@@ -322,6 +358,12 @@ async def counted(worker: WorkerProcess, **counters: int) -> dict[str, Any]:
     overview: dict[str, Any] = (await get(worker, "/api/overview")).json
     assert {name: overview["counters"][name] for name in counters} == counters, overview["counters"]
     return overview
+
+
+async def tells(worker: WorkerProcess, name: str) -> dict[str, Any]:
+    found = await metrics(worker)
+    assert name in found
+    return found
 
 
 async def caught_up(worker: WorkerProcess) -> dict[str, Any]:
