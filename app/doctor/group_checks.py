@@ -13,6 +13,7 @@ from app.doctor.findings import Finding, Level
 from app.kafka.former_names import begins_anew, groups_in_question
 from app.kafka.topics import client_id_of, groups_of, topics_of
 from app.settings import Role
+from models.platforms import WITHOUT_STATE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -57,7 +58,10 @@ def _begins_anew(topology: TopologySettings, by_name: dict[str, FoundGroup]) -> 
 
 def _of_our_group(topology: TopologySettings, role: Role, group: FoundGroup) -> Iterator[Finding]:
     ours = {spec.name for spec in topics_of(topology).all()}
-    if others := sorted((group.committed | group.read_now) - ours):
+    not_ours = (group.committed | group.read_now) - ours
+    of_platforms = _topics_of_other_platforms(topology)
+    yield from _platforms_not_named(topology, role, group, not_ours & of_platforms.keys())
+    if others := sorted(not_ours - of_platforms.keys()):
         yield Finding(
             "group",
             Level.WRONG,
@@ -74,6 +78,40 @@ def _of_our_group(topology: TopologySettings, role: Role, group: FoundGroup) -> 
             f"{group.name}, our group of {role}, has members that are no workers of this version and "
             f"environment: {_told(strangers)}",
             "stop them, unless they are workers of another version that are about to be replaced",
+        )
+
+
+def _topics_of_other_platforms(topology: TopologySettings) -> dict[str, str]:
+    """Return the topics that would be ours if PLATFORMS named all there are, each with its platform."""
+    topics = topics_of(topology.model_copy(update={"platforms": WITHOUT_STATE}))
+    return {
+        spec.name: platform
+        for by_platform in (topics.platform_events, topics.messages)
+        for platform, spec in by_platform.items()
+        if platform not in topology.platforms
+    }
+
+
+def _platforms_not_named(
+    topology: TopologySettings, role: Role, group: FoundGroup, topics: Collection[str]
+) -> Iterator[Finding]:
+    """Tell of platforms that our group reads, or once read, and PLATFORMS does not name here."""
+    of_platforms = _topics_of_other_platforms(topology)
+    if read := sorted({of_platforms[topic] for topic in topics if topic in group.read_now}):
+        every = ",".join((*topology.platforms, *read))
+        yield Finding(
+            "group",
+            Level.WRONG,
+            f"{group.name}, our group of {role}, also reads {', '.join(read)}, which PLATFORMS does not name "
+            "here",
+            f"set it as the workers have it: PLATFORMS={every}",
+        )
+    elif left := sorted({of_platforms[topic] for topic in topics}):
+        yield Finding(
+            "group",
+            Level.NOTE,
+            f"{group.name}, our group of {role}, has read {', '.join(left)}, which PLATFORMS does not name",
+            "name them again, unless nothing of them is to be captured any more",
         )
 
 

@@ -70,6 +70,20 @@ def group(name: str, *members: tuple[str, str], committed: Iterable[str] = ()) -
             id="a member reads topics of another environment, and has committed nothing yet",
         ),
         pytest.param(
+            [group(PERSIST, OURS, ("chatlog-prod-persist", "vlab-prod-messages-twitch"))],
+            {},
+            Level.WRONG,
+            "reads twitch, which PLATFORMS does not name here",
+            id="the workers capture a platform that is not named here",
+        ),
+        pytest.param(
+            [group(PERSIST, OURS, committed=["vlab-prod-messages-twitch"])],
+            {"platforms": "discord"},
+            Level.NOTE,
+            "has read twitch, which PLATFORMS does not name",
+            id="a platform is not captured any more",
+        ),
+        pytest.param(
             [group(EXPORT, ("chatlog-local-export", JOBS))],
             {},
             Level.WRONG,
