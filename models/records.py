@@ -7,11 +7,13 @@ message is, `id` that with its time. Times are ms since 1970, UTC. The rule that
 the event's own time has been applied: persist writes what it is told.
 """
 
+import re
 from typing import TypeAlias, cast
 
 import msgspec
 
 from models.errors import BadRecord, Reason
+from models.fields import CANONICAL_UUID
 
 #: The text of a JSON value, which nobody looks into on its way from the platform to the table.
 JSONText: TypeAlias = msgspec.Raw
@@ -221,6 +223,7 @@ class _Row(msgspec.Struct, gc=False):
     message: "_Row | None" = None
 
 
+_IS_ID = re.compile(CANONICAL_UUID).match
 _row_decoder = msgspec.json.Decoder(_Row)
 
 
@@ -243,14 +246,19 @@ def decode_record(raw: bytes | None) -> Record:
         raise BadRecord(Reason.WRONG_TYPE, f"not a record of messages: {error}") from None
     except msgspec.DecodeError:
         raise BadRecord(Reason.NOT_JSON, "not JSON") from None
+    except RecursionError:
+        raise BadRecord(Reason.TOO_DEEP, "objects and lists are nested too deep") from None
 
 
 def message_told_in(raw: bytes | None) -> str | None:
     """Return the id of the message that a record of the topic tells, recorded or not; None for all others."""
     try:
         row = _row_decoder.decode(raw or b"")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     if row.op == "edit":
-        return row.message.id if row.message is not None else None
-    return row.id if row.op in {"message", "seen"} else None
+        row = row.message or _Row()
+    elif row.op not in {"message", "seen"}:
+        return None
+    # Whoever writes what capture does not must not stop it when it reads back.
+    return row.id if row.id is not None and _IS_ID(row.id) else None

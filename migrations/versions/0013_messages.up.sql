@@ -251,7 +251,9 @@ CREATE TABLE message_day_deltas (
     weight      double precision,
     mirrors     bigint,
     response_ms bigint,
-    responses   bigint
+    responses   bigint,
+    -- What its sum could not be kept under has to be refused here, where its message is.
+    CHECK (octet_length(platform) + octet_length(channel) + octet_length(role) <= 2600)
 );
 COMMENT ON TABLE message_day_deltas IS 'What was written since message_days was summed up; appended to, and folded in.';
 
@@ -371,7 +373,10 @@ CREATE TABLE stay_deltas (
     first     timestamptz NOT NULL,
     last      timestamptz NOT NULL,
     messages  bigint      NOT NULL DEFAULT 0,
-    kind      varchar
+    kind      varchar,
+    -- As of message_day_deltas.
+    CHECK (octet_length(platform) + octet_length(channel) + coalesce(octet_length(person_id), 0) <= 2600),
+    CHECK (first > '0001-01-01' AND last < '10000-01-01')
 );
 COMMENT ON TABLE stay_deltas IS 'What was seen of people since stays was brought up to date; appended to, and folded in.';
 COMMENT ON COLUMN stay_deltas.kind IS

@@ -16,6 +16,8 @@ CREATE TABLE chat_logging_config (
     exempt               varchar[] CHECK (exempt <@ ARRAY ['moderator', 'mention', 'reply', 'first']::varchar[]),
     keep_raw             boolean,
     UNIQUE (platform, channel),
+    -- Lists of lists would pass for lists.
+    CHECK (array_ndims(ignored_users) = 1 AND array_ndims(exempt) = 1),
     CHECK (platform ~ '^[a-z][a-z0-9_]{0,30}$' OR (platform = '*' AND channel = '*'))
 );
 COMMENT ON TABLE chat_logging_config IS 'What is recorded of a channel: change it as you like, it holds 10 s later.';

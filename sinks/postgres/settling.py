@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from models.errors import BadRecord
 from models.stays import stays_of
-from sinks.errors import ServiceDown, SinkError
+from sinks.errors import CannotGoOn, SinkError
 from sinks.postgres.message_changes import Cleared, apply_clear, bring_up_to_date
 from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.sql import statements
@@ -92,16 +93,17 @@ class Settler:
             SinkError: some of it could not be settled; the rest was.
         """
         failed: SinkError | None = None
-        for settle in (self._fold_days, self._fold_stays, self._work_out_told_stays, self._prune):
-            while await self._in_turn(settle):
-                pass
-        for platform in self._platforms:
+        changes: list[Callable[[Connection], Awaitable[bool]]] = [
+            partial(apply, platform)
+            for platform in self._platforms
+            for apply in (self._apply_versions, self._apply_clears)
+        ]
+        parts = (self._fold_days, self._fold_stays, self._work_out_told_stays, self._prune, *changes)
+        for settle in parts:
             try:
-                while await self._in_turn(partial(self._apply_versions, platform)):
+                while await self._in_turn(settle):
                     pass
-                while await self._in_turn(partial(self._apply_clears, platform)):
-                    pass
-            except ServiceDown as error:
+            except SinkError as error:
                 failed = error
         if failed:
             raise failed
@@ -115,7 +117,11 @@ class Settler:
                 await connection.execute(_SQL.wait_briefly)
                 return await settle(connection)
         except DRIVER_ERRORS as error:
-            raise classify(error) from None  # the chain could quote a row
+            judged = classify(error)
+            if isinstance(judged, BadRecord):
+                # It was stored before, so it is no record that could be left out.
+                judged = CannotGoOn(f"What was written cannot be summed up: {judged.detail}")
+            raise judged from None  # the chain could quote a row
 
     async def _fold_days(self, connection: Connection) -> bool:
         folded: int = await connection.fetchval(_SQL.fold_days, DELTAS)

@@ -19,14 +19,15 @@ SELECT
 FROM chat_logging_config_versions;
 
 -- name: read_opt_outs
--- Who wants nothing recorded, from when on (NULL for ever) and up to when (NULL while it lasts). Whole milliseconds
--- that it holds in part count.
+-- Who wants nothing recorded, from when on (NULL for ever) and up to when (NULL while it lasts, which people also write
+-- as infinity). Whole milliseconds that it holds in part count.
 SELECT
     platform,
     person_id,
     floor(extract(epoch FROM nullif(since, '-infinity')) * 1000)::bigint AS since_ms,
-    ceil(extract(epoch FROM until) * 1000)::bigint AS until_ms
-FROM opt_outs;
+    ceil(extract(epoch FROM nullif(until, 'infinity')) * 1000)::bigint AS until_ms
+FROM opt_outs
+WHERE since < 'infinity' AND (until IS NULL OR until > '-infinity');
 
 -- name: read_ruled_parents
 -- The channels that belong to one that has rules of its own: to whichever others they belong makes no difference.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from app.settings import Settings
     from app.worker.roles import Fail
 
+
+log = logging.getLogger(__name__)
 
 #: Nobody's transaction takes longer than its statements may, four of which may have to wait at worst.
 SETTLE_AFTER_TIMEOUTS = 4
@@ -162,7 +165,14 @@ class PersistWork:
         return self._messages[platform]
 
     def _in_background(self, name: str, work: Coroutine[None, None, None]) -> None:
-        self._background.append(asyncio.create_task(work, name=name))
+        self._background.append(asyncio.create_task(self._go_on(name, work), name=name))
+
+    async def _go_on(self, name: str, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            log.exception("What goes on in the background has ended; the worker stops", extra={"part": name})
+            await self._fail(error)
 
     async def _new_pool(self, size: int) -> asyncpg.Pool:
         pool = await create_pool(

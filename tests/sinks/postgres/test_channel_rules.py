@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from models.channels import ChannelRule, Unrecorded
@@ -16,8 +17,6 @@ from tests.services import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    import asyncpg
 
     from models.channels import PlatformRules, Rules
     from sinks.postgres.fresh import Fresh
@@ -95,6 +94,29 @@ async def test_opt_outs_and_the_parents_of_channels_with_rules_are_known(pool: a
     assert [rules.has_opted_out("back", ms) for ms in (999, 1000, 1999, 2000)] == [False, True, True, False]
     assert not rules.at("thread", LATER_MS).is_enabled
     assert rules.at("other", LATER_MS).is_enabled
+
+
+async def test_opt_outs_whose_ends_are_infinite_are_as_they_say(pool: asyncpg.Pool) -> None:
+    await pool.execute(
+        """
+        INSERT INTO opt_outs (platform, person_id, since, until)
+        VALUES ('twitch', 'gone', to_timestamp(1), 'infinity'), ('twitch', 'never', 'infinity', NULL),
+            ('twitch', 'no more', '-infinity', '-infinity')
+        """
+    )
+    rules = await loaded(pool)
+    assert [rules.has_opted_out("gone", ms) for ms in (999, 1000, LATER_MS)] == [False, True, True]
+    assert not rules.has_opted_out("never", LATER_MS)
+    assert not rules.has_opted_out("no more", 0)
+
+
+@pytest.mark.parametrize("column", ["ignored_users", "exempt"])
+async def test_a_rule_that_no_worker_could_read_is_refused(pool: asyncpg.Pool, column: str) -> None:
+    with pytest.raises(asyncpg.CheckViolationError):
+        await pool.execute(
+            f"INSERT INTO chat_logging_config (platform, channel, {column}) "
+            "VALUES ('twitch', '12', '{{reply},{first}}')"
+        )
 
 
 async def test_nothing_is_made_anew_while_nothing_changes(pool: asyncpg.Pool) -> None:

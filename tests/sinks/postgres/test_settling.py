@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.postgres.connections import create_pool
+from models.errors import Reason
 from models.records import MessageRecord, PresenceRecord, Record
 from models.stays import stays_of
-from sinks.errors import ServiceDown
+from sinks.errors import CannotGoOn, ServiceDown
 from sinks.postgres import settling
 from sinks.sql import statements
 from tests.services import in_own_loop
@@ -45,6 +47,8 @@ MINUTE_MS = 60_000
 EXAMPLES = 15
 #: So that what a sample leaves out is young enough to be counted.
 START_MS = round(time.time() * 1000) - 20 * 60 * MINUTE_MS
+#: Longer than an index takes, and of nothing that could be compressed.
+_RANDOM = random.Random(0).randbytes(2000).hex()
 _EMPTY = (
     "TRUNCATE messages, conversations, people, sampled_out, presences, stays, stay_deltas, message_days, "
     "message_day_deltas"
@@ -150,6 +154,34 @@ async def test_more_than_a_transaction_may_do_is_settled_all_the_same(
     assert await pool.fetchval("SELECT count(*) FROM messages WHERE deleted IS NOT NULL") == 5
     assert await pool.fetchval("SELECT bool_and(settled) FROM message_clears")
     assert await fetch(database, "SELECT FROM stay_deltas UNION ALL SELECT FROM message_day_deltas") == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        message(1, role=_RANDOM),
+        message(1, author_id=_RANDOM, timestamp=START_MS, kept=False),
+        # In the year 294276, the last one that PostgreSQL has.
+        message(1, id=message(1).id, timestamp=9_224_318_015_999_999),
+    ],
+    ids=["role", "person", "time"],
+)
+async def test_what_could_not_be_summed_up_is_refused_with_its_message(
+    pool: asyncpg.Pool, said: MessageRecord
+) -> None:
+    """Hostile, as nothing that is captured is like that: one of them would hold up all that is settled."""
+    (refused,) = await sink_on(pool).write(each_its_own_source([said, message(2)]))
+    assert refused[1].reason is Reason.REJECTED_BY_DATABASE
+    await settler_on(pool).settle()
+    assert await pool.fetchval("SELECT sum(messages) FROM message_days") == 1
+
+
+async def test_what_cannot_be_summed_up_is_told_and_does_not_hold_up_the_rest(pool: asyncpg.Pool) -> None:
+    await pool.execute("ALTER TABLE message_days ADD CHECK (messages < 0)")
+    await sink_on(pool).write(each_its_own_source([message(1)]))
+    with pytest.raises(CannotGoOn, match="cannot be summed up"):
+        await settler_on(pool).settle()
+    assert await pool.fetchval("SELECT sum(messages) FROM stays") == 1
 
 
 async def test_one_has_the_turn_and_the_others_leave_it_to_them(pool: asyncpg.Pool) -> None:
