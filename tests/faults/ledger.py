@@ -71,6 +71,11 @@ class Account:
     doubled: tuple[str, ...]
 
     @property
+    def wrong_count(self) -> int:
+        """None: a row that says something else is another row here, and a lost one."""
+        return 0
+
+    @property
     def settled(self) -> bool:
         """Whether every message became what it should, once, and nothing else is there."""
         return not (self.lost_count or self.doubled_count)

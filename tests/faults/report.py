@@ -1,4 +1,4 @@
-"""The report of the fault suite: per fault, how many messages, lost, doubled, and how long recovery took.
+"""The report of the fault suite: per fault, messages, how many lost, doubled, wrong, and the recovery.
 
 `fault_report` is the fixture that fills it; what it noted is written to build/faults.json at the end of the
 session, and `python -m tests.faults.report` prints that as a table. Counting is the ledger's matter.
@@ -12,15 +12,13 @@ import time
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    from tests.faults.ledger import Ledger
 
 REPORT = Path(__file__).parents[2] / "build" / "faults.json"
 
@@ -35,6 +33,7 @@ class Outcome:
         messages: how many were sent.
         lost: how many were lost when the ledger was last looked at.
         doubled: the same of those that are there twice, or that nobody sent.
+        wrong: the same of rows that say something else than they should.
         recovery_s: from the end of the fault until all was in order; None if it never was.
         failed: whether the test failed, for whatever reason.
     """
@@ -44,6 +43,7 @@ class Outcome:
     messages: int
     lost: int
     doubled: int
+    wrong: int
     recovery_s: float | None
     failed: bool
 
@@ -59,7 +59,30 @@ class Fault:
         self.over_at = time.monotonic()
 
 
-FaultReport: TypeAlias = "Callable[[str, Ledger], AbstractContextManager[Fault]]"
+class SomeAccount(Protocol):
+    """What became of the messages of a ledger."""
+
+    @property
+    def lost_count(self) -> int: ...
+    @property
+    def doubled_count(self) -> int: ...
+    @property
+    def wrong_count(self) -> int: ...
+
+
+class SomeLedger(Protocol):
+    """What a fault's messages are noted in: `tests.faults.ledger`, or `tests.faults.rooms.ledger`."""
+
+    @property
+    def account_at_last(self) -> SomeAccount | None: ...
+    @property
+    def produced_at(self) -> float: ...
+    @property
+    def settled_at(self) -> float | None: ...
+    def messages(self) -> int: ...
+
+
+FaultReport: TypeAlias = "Callable[[str, SomeLedger], AbstractContextManager[Fault]]"
 
 
 @dataclass
@@ -72,7 +95,7 @@ class Report:
         """Return what a test calls with its fault and its ledger."""
 
         @contextmanager
-        def fault_report(what: str, ledger: Ledger) -> Iterator[Fault]:
+        def fault_report(what: str, ledger: SomeLedger) -> Iterator[Fault]:
             fault = Fault()
             try:
                 yield fault
@@ -84,7 +107,7 @@ class Report:
     def note_failure(self, test: str) -> None:
         """Note that a test failed, even if its messages are all in order."""
         if all(outcome.test != test for outcome in self.outcomes):
-            self.outcomes.append(Outcome(test, test.partition("::")[2], 0, 0, 0, None, failed=True))
+            self.outcomes.append(Outcome(test, test.partition("::")[2], 0, 0, 0, 0, None, failed=True))
         self.outcomes = [
             replace(outcome, failed=True) if outcome.test == test else outcome for outcome in self.outcomes
         ]
@@ -103,22 +126,25 @@ def read(path: Path = REPORT) -> list[Outcome]:
 def show(outcomes: Sequence[Outcome], console: Console) -> bool:
     """Print the table and the sum; tell whether all is well."""
     table = Table("fault")
-    for name in ("messages", "lost", "doubled", "recovery s"):
+    for name in ("messages", "lost", "doubled", "wrong", "recovery s"):
         table.add_column(name, justify="right")
     table.add_column()
     for outcome in outcomes:
         recovery = "-" if outcome.recovery_s is None else f"{outcome.recovery_s:.1f}"
-        figures = (outcome.messages, outcome.lost, outcome.doubled, recovery)
+        figures = (outcome.messages, outcome.lost, outcome.doubled, outcome.wrong, recovery)
         table.add_row(outcome.fault, *map(str, figures), "FAILED" if outcome.failed else "")
     console.print(table)
-    messages, lost, doubled = (
-        sum(getattr(outcome, name) for outcome in outcomes) for name in ("messages", "lost", "doubled")
+    messages, lost, doubled, wrong = (
+        sum(getattr(outcome, name) for outcome in outcomes)
+        for name in ("messages", "lost", "doubled", "wrong")
     )
-    console.print(f"faults {len(outcomes)}, messages {messages}, lost {lost}, doubled {doubled}")
-    return not (lost or doubled or any(outcome.failed for outcome in outcomes))
+    console.print(
+        f"faults {len(outcomes)}, messages {messages}, lost {lost}, doubled {doubled}, wrong {wrong}"
+    )
+    return not (lost or doubled or wrong or any(outcome.failed for outcome in outcomes))
 
 
-def _outcome(test: str, what: str, ledger: Ledger, fault: Fault) -> Outcome:
+def _outcome(test: str, what: str, ledger: SomeLedger, fault: Fault) -> Outcome:
     account = ledger.account_at_last
     recovery_s = None
     if ledger.settled_at is not None:
@@ -130,6 +156,7 @@ def _outcome(test: str, what: str, ledger: Ledger, fault: Fault) -> Outcome:
         ledger.messages(),
         account.lost_count if account else 0,
         account.doubled_count if account else 0,
+        account.wrong_count if account else 0,
         recovery_s,
         # A test that never asked what became of its messages proves nothing.
         failed=recovery_s is None,
