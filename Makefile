@@ -59,7 +59,7 @@ MINUTES ?= 30
 soak: venv ## random faults under load for MINUTES=30 (ARGS="--seed N" for the same ones again)
 	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
 
-bench: venv ## measure against the baselines (QUICK=1: under 5 minutes; ARGS="--only persist" for a part)
+bench: venv ## measure against the baselines (QUICK=1: about 6 minutes; ARGS="--only persist" for a part)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
 
 lint: venv ## check style, types and the direction of imports

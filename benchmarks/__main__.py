@@ -29,7 +29,7 @@ STOPPED = 130
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Less of everything, in under five minutes.")
+@click.option("--quick", is_flag=True, help="Less of everything, in about six minutes.")
 @click.option("--only", multiple=True, type=click.Choice(PARTS), help="Measure this part; repeatable.")
 @click.option(
     "--messages",

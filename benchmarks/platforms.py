@@ -91,7 +91,8 @@ async def compare(services: Services, size: Size, note: Callable[[Run], None]) -
     beside = await backlog.make(services, "beside-platforms", size.platform_messages)
     captured: dict[str, Settings] = {}
     for number in range(size.platform_rounds):
-        for entrant in in_turn((None, *_ENTRANTS), number):
+        entrants = [one for one in _ENTRANTS if size.every_contender or one.name != DISCORD]
+        for entrant in in_turn((None, *entrants), number):
             if entrant is None:
                 note(await capture.run(services, beside, MESSENGER, number, part=CAPTURE))
             else:
