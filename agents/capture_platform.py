@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from prometheus_client import Counter
 
 from models.capturing import Capturing, SteadyTimes, capture, encode_within_limits
+from models.channels import Unrecorded
 from models.dead_letters import came_at
 from models.errors import BadRecord
 from models.first_times import KEPT_MS, FirstTimesWindow
@@ -103,6 +104,8 @@ class CaptureFigures:
         """Serve zeros: of a counter that begins at 1, Prometheus does not see the first step."""
         for kind in (*platform.kinds, UNKNOWN):
             self.kinds.labels(platform.name, kind)
+        for reason in Unrecorded:
+            self.not_recorded.labels(platform.name, reason)
         for counter in (self.records, self.sampled_out, self.withheld):
             counter.labels(platform.name)
 

@@ -72,6 +72,7 @@ def test_it_shows_all_that_an_operator_looks_for() -> None:
         "Overview",
         "Capture",
         "Persist",
+        "Platforms",
         "Exports",
         "Dead letters",
         "Services",
