@@ -237,7 +237,7 @@ def _edit(edit: Edit, to: Capturing, came_ms: int) -> Captured:
             edited=edit.edited,
             told=edit.told,
             channel=edit.channel,
-            conversation_id=None if row is None else row.conversation_id,
+            conversation_id=row.conversation_id if row else _own_conversation(edit.channel, said_ms, to),
             message=row,
             message_type=edit.message_type,
             metadata=_json(edit.metadata),
@@ -269,10 +269,18 @@ def _deletion(deletion: Deletion, to: Capturing, came_ms: int) -> Captured:
             deletion=to.rules.at(deletion.channel, deleted_ms, parent).deletions,
             id=None if said_ms is None else id_at(who.source, said_ms),
             channel=deletion.channel,
+            conversation_id=_own_conversation(deletion.channel, said_ms, to),
             deleted_by=deletion.deleted_by,
             reason=deletion.reason,
         )
     )
+
+
+def _own_conversation(channel: str | None, said_ms: int | None, to: Capturing) -> str | None:
+    """Return where the row is looked for of a message whose time nobody tells: in the channel's own talk."""
+    if channel is None or said_ms is not None:
+        return None
+    return conversation_key(to.platform, channel, channel)
 
 
 def _clear(clear: Clear, to: Capturing, came_ms: int) -> Captured:  # noqa: ARG001

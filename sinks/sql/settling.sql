@@ -180,13 +180,19 @@ LIMIT $2;
 
 -- name: find_by_source
 -- The id of the message with the source $3 in a conversation ($2) of the platform $1, among those of two weeks up to $4.
+-- In a busy room, among the last $5 of them, or looking for one would take minutes.
 SELECT id
-FROM messages
-WHERE
-    platform = $1
-    AND conversation_id = $2
-    AND timestamp BETWEEN $4::timestamptz - interval '14 days' AND $4::timestamptz + interval '1 minute'
-    AND message_source(id) = $3
+FROM (
+    SELECT id
+    FROM messages
+    WHERE
+        platform = $1
+        AND conversation_id = $2
+        AND timestamp BETWEEN $4::timestamptz - interval '14 days' AND $4::timestamptz + interval '1 minute'
+    ORDER BY timestamp DESC
+    LIMIT $5
+) AS lately
+WHERE message_source(id) = $3
 LIMIT 1;
 
 -- name: note_versions_settled

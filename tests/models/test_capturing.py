@@ -225,13 +225,15 @@ def test_a_deletion_is_what_the_rule_makes_of_it_at_its_time_and_has_one_if_none
         deleted=CAME_MS,
         deletion="blank",
         channel="12",
+        # Its time is not told: this is where its row is looked for.
+        conversation_id=conversation_key("twitch", "12", "12"),
         deleted_by="mod",
         reason="r",
     )
     told = Deletion(source_id="m1", channel="12", deleted=CAME_MS - 1, timestamp=SAID_MS)
     found = record(told, steady(known))
     assert (found.deletion, found.deleted) == ("hide", CAME_MS - 1)
-    assert found.id == message_id("twitch", "m1", SAID_MS)
+    assert (found.id, found.conversation_id) == (message_id("twitch", "m1", SAID_MS), None)
 
 
 def test_a_deletion_goes_on_where_its_message_may_have_been_recorded() -> None:
