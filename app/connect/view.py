@@ -16,6 +16,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from app.access.inside import refusal
+from app.connect.hearing import Missed
 from app.settings import ConfigurationError
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ class ConnectorCollector(Collector):
             "Times a channel was not heard, since this process began.",
             labels=["platform", "reason"],
         )
-        for reason, count in self._connector.gap_log.counts.items():
-            gaps.add_metric([platform, reason], count)
+        # From zero: of a counter that begins at 1, Prometheus misses the first step.
+        for reason in Missed:
+            gaps.add_metric([platform, reason], self._connector.gap_log.counts[reason])
         yield gaps

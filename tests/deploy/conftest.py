@@ -1,4 +1,4 @@
-"""One scrape of a worker of each role, at work, and of the API, for all tests of this directory."""
+"""One scrape of a worker of each role, at work, of the API and a connector, for all tests here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from app.kafka.topics import topics_of
 from app.settings import Role
 from models.platforms import WITHOUT_STATE
 from tests import services
+from tests.connect.processes import connector_of
 from tests.conversations import conversations
 from tests.looking import get_from, metrics, ready, samples_of
 from tests.services import eventually
@@ -87,6 +88,11 @@ async def _scrape(system: Settings, workers: Workers, directory: Path) -> Served
             what=f"{role} has looked",
         )
         for name, samples in scraped.items():
+            found[name] += [dict(labels) for labels in samples]
+    with connector_of(system, directory / "connect.log", "vrchat", "--log-dir", str(directory)) as connector:
+        await connector.hears("log")
+        _, text = await connector.get("/metrics")
+        for name, samples in samples_of(text).items():
             found[name] += [dict(labels) for labels in samples]
     async with site.served(system, directory) as api:
         scraped = samples_of((await get_from(api.port, "/metrics")).text)
