@@ -124,8 +124,12 @@ class Revocation:
 
 
 def challenge_in(delivery: TwitchDelivery) -> str | None:
-    """Return what Twitch wants to hear from whoever owns the webhook; None if it asks for nothing."""
-    return text_or_none(delivery.content.get("challenge"))
+    """Return what Twitch wants to hear from whoever owns the webhook; None if it asks for nothing.
+
+    What is not printable, such as half of a surrogate pair, could not be answered.
+    """
+    challenge = text_or_none(delivery.content.get("challenge"))
+    return challenge if challenge is not None and challenge.isprintable() else None
 
 
 class SeenIds:

@@ -118,6 +118,9 @@ BEGIN
     IF NEW.id IS NOT NULL THEN
         RAISE EXCEPTION 'the id of a turn is made, and cannot be given' USING ERRCODE = 'generated_always';
     END IF;
+    IF asked < timestamptz '1970-01-01 00:00:00+00' OR answered >= timestamptz '10000-01-01 00:00:00+00' THEN
+        RAISE EXCEPTION 'a turn is of a time from 1970 to 9999' USING ERRCODE = 'datetime_field_overflow';
+    END IF;
     NEW.id := message_id_at(message_source('assistant', turn || ':assistant'), answered);
     NEW.timestamp := answered;
     told := CASE coalesce(jsonb_typeof(NEW.metadata), 'null')
@@ -160,7 +163,7 @@ CREATE TABLE assistant.chat_sessions (
 );
 COMMENT ON TABLE assistant.chat_sessions IS 'Sessions with assistants: those that were captured, and those that were added.';
 COMMENT ON COLUMN assistant.chat_sessions.total_messages IS
-    'How many answers there were; counted as they are written, whatever an UPDATE says.';
+    'How many answers there were; counted as they are written, whatever an INSERT or UPDATE says.';
 
 CREATE FUNCTION assistant.keep_session() RETURNS trigger
     LANGUAGE plpgsql
@@ -201,25 +204,26 @@ CREATE TRIGGER drop_session
     AFTER DELETE ON conversations
     FOR EACH ROW WHEN (OLD.platform = 'assistant') EXECUTE FUNCTION assistant.drop_session();
 
--- A website that counts its turns itself would count each twice: it adds the turn, and then one to the sum.
-CREATE FUNCTION assistant.leave_sum() RETURNS trigger
-    LANGUAGE plpgsql
-AS
-$function$
-BEGIN
-    NEW.total_messages := OLD.total_messages;
-    RETURN NEW;
-END
-$function$;
-CREATE TRIGGER leave_sum
-    BEFORE UPDATE OF total_messages ON assistant.chat_sessions
-    FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION assistant.leave_sum();
-
 INSERT INTO assistant.chat_sessions (id, started_at, last_activity, total_messages)
 SELECT channel, min(timestamp), max(timestamp), count(*) FILTER (WHERE role = 'assistant')
 FROM messages
 WHERE platform = 'assistant'
 GROUP BY channel;
+
+-- A website that counts its turns itself would count each twice: it adds the turn, and then one to the sum. And with a sum
+-- of its own that cannot grow, no turn of the session could be stored.
+CREATE FUNCTION assistant.leave_sum() RETURNS trigger
+    LANGUAGE plpgsql
+AS
+$function$
+BEGIN
+    NEW.total_messages := CASE TG_OP WHEN 'INSERT' THEN 0 ELSE OLD.total_messages END;
+    RETURN NEW;
+END
+$function$;
+CREATE TRIGGER leave_sum
+    BEFORE INSERT OR UPDATE OF total_messages ON assistant.chat_sessions
+    FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION assistant.leave_sum();
 
 REVOKE ALL ON FUNCTION assistant.add_turn(), assistant.keep_session(), assistant.drop_session(), assistant.leave_sum()
     FROM PUBLIC;

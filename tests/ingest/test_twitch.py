@@ -206,7 +206,7 @@ async def test_a_type_that_is_not_known_is_counted(client: httpx.AsyncClient, sy
     assert await values_in_kafka(system, "twitch") == []
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"challenge": 1}', b"no JSON"])
+@pytest.mark.parametrize("body", [b"{}", b'{"challenge": 1}', b'{"challenge": "\\ud800"}', b"no JSON"])
 async def test_a_challenge_that_is_none_is_refused(client: httpx.AsyncClient, body: bytes) -> None:
     headers = signed_by_twitch(body, message_type="webhook_callback_verification")
 

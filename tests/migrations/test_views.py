@@ -3,14 +3,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from tests.migrations.test_chat_log import write
 from tests.migrations.test_documents import now, say
 
 if TYPE_CHECKING:
-    import asyncpg
-
     Database = asyncpg.Connection[asyncpg.Record]
 
 
@@ -102,3 +101,25 @@ async def test_a_sessions_turns_are_found_by_indexes(database: Database) -> None
     assert "(conversation_id = session.id)" in plan
     assert "(id = answer.reply_to)" in plan
     assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize(
+    "said", ["1969-12-31 23:59:59+00", "1970-01-01 00:00:00+00", "-infinity", "12000-01-01", "infinity"]
+)
+async def test_a_turn_of_a_time_that_no_id_can_hold_is_refused(database: Database, said: str) -> None:
+    with pytest.raises(asyncpg.DatetimeFieldOverflowError):
+        await database.execute(
+            "INSERT INTO assistant.chat_conversations (session_id, user_message, ai_response, timestamp) "
+            f"VALUES ('s', 'question', 'answer', '{said}')"
+        )
+
+
+async def test_no_sum_that_somebody_sets_keeps_turns_from_being_stored(database: Database) -> None:
+    await database.execute(
+        "INSERT INTO assistant.chat_sessions (id, total_messages) VALUES ('s', 2147483647)"
+    )
+    await database.execute(
+        "INSERT INTO assistant.chat_conversations (session_id, user_message, ai_response) "
+        "VALUES ('s', 'question', 'answer')"
+    )
+    assert await database.fetchval("SELECT total_messages FROM assistant.chat_sessions") == 1
