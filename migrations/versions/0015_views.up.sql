@@ -112,7 +112,7 @@ DECLARE
     session  uuid := conversation_key('assistant', NEW.session_id, NEW.session_id);
     answered timestamptz := date_trunc('milliseconds', coalesce(NEW.timestamp, now()));
     asked    timestamptz := answered - greatest(NEW.response_time_ms, 1) * interval '1 ms';
-    question uuid := message_id_at(message_source('assistant', turn || ':user'), asked);
+    question uuid;
     told     jsonb;
 BEGIN
     IF NEW.id IS NOT NULL THEN
@@ -121,6 +121,7 @@ BEGIN
     IF asked < timestamptz '1970-01-01 00:00:00+00' OR answered >= timestamptz '10000-01-01 00:00:00+00' THEN
         RAISE EXCEPTION 'a turn is of a time from 1970 to 9999' USING ERRCODE = 'datetime_field_overflow';
     END IF;
+    question := message_id_at(message_source('assistant', turn || ':user'), asked);
     NEW.id := message_id_at(message_source('assistant', turn || ':assistant'), answered);
     NEW.timestamp := answered;
     told := CASE coalesce(jsonb_typeof(NEW.metadata), 'null')
