@@ -129,12 +129,19 @@ seen AS (
     INSERT INTO stay_deltas (platform, channel, person_id, first, last, messages)
     SELECT $1::varchar, channel, author_id, min(timestamp), max(timestamp), count(*)
     FROM (
+        -- What one delivery of a message tells may exempt it from a sample that another's leaves it out of.
         SELECT channel, author_id, timestamp
         FROM new
+        WHERE NOT EXISTS (SELECT FROM sampled_out WHERE sampled_out.id = new.id)
         UNION ALL
         SELECT asked.channel, asked.author_id, asked.timestamp
         FROM left_out
         INNER JOIN asked USING (id)
+        WHERE NOT EXISTS (
+            SELECT
+            FROM messages AS stored
+            WHERE stored.platform = $1 AND stored.id = asked.id AND stored.timestamp = asked.timestamp
+        )
     ) AS said
     WHERE author_id IS NOT NULL AND $7::interval IS NOT NULL
     GROUP BY channel, author_id, date_bin($7::interval, timestamp, 'epoch'::timestamptz)

@@ -191,6 +191,24 @@ async def test_what_is_left_out_counts_once_also_where_it_comes_twice_behind_its
     assert stay["messages"] == 1
 
 
+@pytest.mark.parametrize("comes_first", [True, False])
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_only_one_delivery_exempts_from_a_sample_is_stored_and_counts_once(
+    database: Settings, pool: asyncpg.Pool, *, comes_first: bool, together: bool
+) -> None:
+    now_ms = round(time.time() * 1000)
+    kept, left_out = (message(1, kept=one, timestamp=now_ms) for one in (True, False))
+    deliveries = [kept, left_out] if comes_first else [left_out, kept]
+    sink = sink_on(pool)
+    for batch in [deliveries] if together else [[each] for each in deliveries]:
+        await write(sink, batch)
+    await settler_on(pool).settle()
+
+    found = await tables(database)
+    assert len(found["messages"]) == 1
+    assert [stay["messages"] for stay in found["stays"]] == [1]
+
+
 async def test_a_room_is_brought_up_to_date_once_a_minute_but_never_late(
     database: Settings, pool: asyncpg.Pool
 ) -> None:
