@@ -32,6 +32,7 @@ DRIVER_ERRORS = (
 WAIT = {
     "25006": "it is read-only or a standby: promote it, or let DATABASE_URL name the primary",
     "25P03": "it ends idle transactions: raise its idle_in_transaction_session_timeout",
+    "25P04": "a transaction took longer than its statements may: see what slows it down",
     "40": "writers get into each other's way, which passes; if it lasts, see who else writes",
     "53100": "its disk is full: give it space",
     "53200": "its memory is used up: see what else runs on it",

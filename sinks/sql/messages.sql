@@ -188,7 +188,14 @@ FROM new;
 
 -- name: end_if_left_alone
 -- Give up this transaction, with its locks, where whoever began it does not go on: it is frozen, or cut off.
+-- A session whose client is frozen between two parts of a question counts as active, not as idle: since version 17, a
+-- transaction can be given a limit as a whole, of so long as four of its statements may take.
 SET LOCAL idle_in_transaction_session_timeout = '20s';
+SELECT CASE WHEN current_setting('server_version_num')::int >= 170000 THEN set_config(
+    'transaction_timeout',
+    (1000 * extract(epoch FROM 4 * current_setting('statement_timeout')::interval))::bigint::varchar,
+    true
+) END;
 
 -- name: plan_for_one_platform
 -- Have the statements of this transaction planned for what they are asked: one plan for any platform would lock all.

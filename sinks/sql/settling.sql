@@ -9,6 +9,11 @@ SELECT pg_try_advisory_xact_lock(126879582678117);
 -- Somebody may hold the tables of a platform: others are not to wait for that. Nor for us, where we do not go on.
 SET LOCAL lock_timeout = '1s';
 SET LOCAL idle_in_transaction_session_timeout = '20s';
+SELECT CASE WHEN current_setting('server_version_num')::int >= 170000 THEN set_config(
+    'transaction_timeout',
+    (1000 * extract(epoch FROM 4 * current_setting('statement_timeout')::interval))::bigint::varchar,
+    true
+) END;
 
 -- name: fold_days
 -- Add what was counted to the sums of its days, of at most $1 batches; returns how many there were.
