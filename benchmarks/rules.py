@@ -31,7 +31,6 @@ async def set_rules(
         channels = [channel_of(room) for room in range(len(rates))]
         days = [7 * (1 + room % 8) for room in range(len(rates))]
         await connection.execute(_SQL.set_rules, platform, channels, list(rates), days)
-        if not keep_raw:
-            await connection.execute(_SQL.set_default, platform, keep_raw)
+        await connection.execute(_SQL.set_default, platform, keep_raw)
     finally:
         await connection.close()

@@ -207,6 +207,34 @@ async def test_postgres_crashes(
 
 
 @pytest.mark.long
+async def test_workers_sleep_until_others_have_their_partitions_and_wake_up(
+    system: Settings, workers: Workers, fault_report: FaultReport
+) -> None:
+    ledger, rooms = await begun(system)
+    with fault_report("platforms: both roles are frozen beyond their session, and wake up", ledger) as fault:
+        sleepers = [workers.start(role) for role in BOTH]
+        for sleeper in sleepers:
+            await ready(sleeper)
+        async with under_load(lambda _: rooms.go_on(50)):
+            await eventually(lambda: has_rows(system), what="persist writes")
+            await eventually(lambda: falls_asleep_in_a_transaction(system, sleepers[1]))
+            sleepers[0].freeze()
+        for role in BOTH:
+            workers.start(role)
+        await rooms.end()
+        await ledger.settle()
+        # Now they go on with what they had in hand.
+        for sleeper in sleepers:
+            sleeper.thaw()
+        await rooms.go_on(100)
+        fault.over()
+        for sleeper in sleepers:
+            await ready(sleeper)
+        await rooms.end()
+        await ledger.settle()
+
+
+@pytest.mark.long
 async def test_rules_change_while_workers_are_killed_and_others_join(
     system: Settings, workers: Workers, fault_report: FaultReport
 ) -> None:
@@ -320,3 +348,17 @@ async def has_rows(system: Settings) -> bool:
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+async def falls_asleep_in_a_transaction(system: Settings, worker: WorkerProcess) -> bool:
+    """Freeze a worker that writes, and let it go on unless it was between two statements: with its locks."""
+    worker.freeze()
+    async with closing_connection(system) as connection:
+        is_caught: bool = await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() "
+            "AND application_name = 'chatlog-persist' AND state = 'idle in transaction' "
+            "AND backend_xid IS NOT NULL)"
+        )
+    if not is_caught:
+        worker.thaw()
+    return is_caught

@@ -33,7 +33,6 @@ _BY_DEFAULT: Mapping[str, Any] = {
     "ignored_users": [],
     "bots": True,
     "exempt": [],
-    "keep_raw": True,
 }
 
 
@@ -119,7 +118,8 @@ class Model:
 
     def rule(self, platform: str, channel: str, time_ms: int) -> dict[str, Any]:
         """Return what holds for a channel at a time."""
-        resolved = dict(_BY_DEFAULT)
+        # Lines of Twitch's chat are not kept unless somebody wants them.
+        resolved = {**_BY_DEFAULT, "keep_raw": platform != "twitch"}
         for name in (("*", "*"), (platform, "*"), (platform, channel)):
             latest = None
             for version in self._versions:
