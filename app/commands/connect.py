@@ -18,7 +18,7 @@ from rich.text import Text
 from app.dead_letters.content import printable
 from app.postgres.connections import connect as connect_to_database
 from app.settings import load_settings
-from sinks.postgres.connector_gaps import find_gaps
+from sinks.postgres.connector_gaps import find_gaps, forget_channel
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -174,6 +174,22 @@ def gaps(platform: str | None, days: int, limit: int) -> None:
     console.print(_table(found))
 
 
+@connect.command()
+@click.argument("platform")
+@click.argument("channel")
+def forget(platform: str, channel: str) -> None:
+    """Say that a CHANNEL of a PLATFORM is not to be heard any more.
+
+    It then is no gap, and no alert. CHANNEL is what `chatlog connect gaps` shows. A connector that hears it
+    all the same notes it anew.
+    """
+    if not asyncio.run(_forget(platform, channel)):
+        raise click.ClickException(
+            f"no channel {channel!r} of {platform} is waited for; `chatlog connect gaps` lists those that are"
+        )
+    click.echo("It is not waited for any more.")
+
+
 def _run(
     settings: Settings, platform: str, listen: Callable[[Connector], Awaitable[None]], web_port: int | None
 ) -> None:
@@ -192,6 +208,15 @@ async def _gaps(platform: str | None, days: int, limit: int) -> list[ConnectorGa
     try:
         since = datetime.now(UTC) - timedelta(days=days)
         return await find_gaps(connection, platform, since, limit)
+    finally:
+        connection.terminate()
+
+
+async def _forget(platform: str, channel: str) -> bool:
+    database = load_settings().database
+    connection = await connect_to_database(database, application_name="chatlog-connect-forget")
+    try:
+        return await forget_channel(connection, platform, channel)
     finally:
         connection.terminate()
 

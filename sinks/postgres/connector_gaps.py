@@ -77,6 +77,19 @@ async def find_gaps(
     return [ConnectorGap(**row) for row in rows]
 
 
+async def forget_channel(connection: asyncpg.Connection[asyncpg.Record], platform: str, channel: str) -> bool:
+    """Have a channel that nobody means to hear any more be no gap; return whether it was ever heard.
+
+    A connector that hears it all the same notes it anew.
+
+    Args:
+        connection: of a user with the rights of chatlog_writer.
+        platform: whose.
+        channel: as gaps name it.
+    """
+    return await connection.execute(_SQL.forget_channel, platform, channel) != "UPDATE 0"
+
+
 async def sum_up_missed(
     connection: asyncpg.Connection[asyncpg.Record], since: datetime
 ) -> list[MissedOfPlatform]:

@@ -32,6 +32,11 @@ SELECT channel, began FROM connector_gaps WHERE platform = $1 AND ended IS NULL;
 UPDATE connector_gaps SET filled = now()
 WHERE platform = $1 AND channel = $2 AND ended > $3 AND ended <= $4 AND filled IS NULL;
 
+-- name: forget_channel
+-- Nobody means to hear a channel of a platform any more: nothing of it is missing.
+UPDATE connector_gaps SET ended = now(), filled = now()
+WHERE platform = $1 AND channel = $2 AND ended IS NULL;
+
 -- name: list_gaps
 -- The gaps since a time, those that go on first, then the newest first. Of a platform, or of all.
 SELECT platform, channel, began, ended, reason, filled

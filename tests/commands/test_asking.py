@@ -26,6 +26,7 @@ OPEN = {
     "connect vrchat": "the same",
     "connect discord": "the same",
     "connect gaps": "channels and times, and no message",
+    "connect forget": "the same",
     "token": "says what others may: whoever has API_JWT_SECRET decides that",
     "migrate up": "the schema, and no row",
     "migrate down": "the schema; it warns before rows go",

@@ -64,3 +64,22 @@ def test_a_platform_that_nobody_captures_is_not_listened_to(monkeypatch: pytest.
 
     assert ran.exit_code == 2
     assert "PLATFORMS does not name twitch" in ran.output
+
+
+def test_a_channel_that_nobody_means_to_hear_any_more_is_no_gap(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    in_own_loop(_add_gaps(database_url))
+
+    forgotten = CliRunner().invoke(cli, ["connect", "forget", "twitch", "3"])
+    again = CliRunner().invoke(cli, ["connect", "forget", "twitch", "3"])
+
+    assert (forgotten.exit_code, again.exit_code) == (0, 1)
+    assert "no channel '3' of twitch is waited for" in again.output
+    (line,) = [
+        line
+        for line in CliRunner().invoke(cli, ["connect", "gaps", "--platform", "twitch"]).output.splitlines()
+        if line.split()[1] == "3"
+    ]
+    assert "not heard now" not in line
