@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 #: Not one's own, not there, not for this method, not a form that this is, or not from a page of ours.
 REFUSALS = {403, 404, 405, 422}
 UUID_IN_PATH = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-#: They show what is one's own, or nobody's.
+#: They show what is one's own, or nobody's, or have nothing to do with surveys and exports.
 OF_ALL_SURVEYS = {
     *("/", "/sign-in", "/sign-out", "/surveys", "/exports/status", "/docs", "/docs/static"),
     *("/openapi.json", "/health/live", "/health/ready", "/metrics"),
+    *("/v1/channels", "/v1/channels/rule", "/v1/channels/versions", "/v1/events/{platform}"),
+    *("/webhooks/meta", "/webhooks/twitch"),
 }
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SECRET = "What only Ben may know"
