@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import tenacity
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaConnectionError, NodeNotReadyError
 
 from sinks.kafka.producer import RecordProducer
 from sinks.retry import RetryPolicy
@@ -41,6 +43,16 @@ async def records_in(server: str, topic: str, partition: int = 0) -> list[Consum
     return await _read(server, topic, [partition])
 
 
+#: A broker that has just come back may break a first connection off.
+once_it_answers = tenacity.retry(
+    retry=tenacity.retry_if_exception_type((KafkaConnectionError, NodeNotReadyError)),
+    stop=tenacity.stop_after_delay(30),
+    wait=tenacity.wait_fixed(0.2),
+    reraise=True,
+)
+
+
+@once_it_answers
 async def all_records_in(server: str, topic: str) -> list[ConsumerRecord]:
     """Return every record of a topic, those of each partition in order."""
     admin = AIOKafkaAdminClient(bootstrap_servers=server)
