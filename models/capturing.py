@@ -159,23 +159,7 @@ def _row(
     conversation = message.conversation or channel
     conversation_id = conversation_key(platform, channel, conversation)
     if not fate.kept:
-        return MessageRecord(
-            platform=platform,
-            id=message_id,
-            source_id=message.source_id,
-            timestamp=time_ms,
-            conversation_id=conversation_id,
-            conversation=conversation,
-            kind=message.kind,
-            channel=channel,
-            role=message.role,
-            author_id=message.author_id,
-            author_name=message.author_name,
-            channel_name=message.channel_name,
-            weight=0.0,
-            kept=False,
-            mirrored=message.is_mirrored,
-        )
+        message = _without_words(message)
     return MessageRecord(
         platform=platform,
         id=message_id,
@@ -194,9 +178,23 @@ def _row(
         reply_to=_reply_to(message, to) if message.reply_to is not None else None,
         response_ms=message.response_ms,
         weight=fate.weight,
+        kept=fate.kept,
         mirrored=message.is_mirrored,
         metadata=_json(message.metadata),
         raw_payload=_json(message.raw_payload) if keep_raw else NULL,
+    )
+
+
+def _without_words(message: Message) -> Message:
+    """Return who spoke, where and when, without what was said."""
+    return msgspec.structs.replace(
+        message,
+        content="",
+        message_type=None,
+        reply_to=None,
+        response_ms=None,
+        metadata=None,
+        raw_payload=None,
     )
 
 
