@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from app.access import Authenticator, EndedSessions
+from app.access import AccessLog, Authenticator, EndedSessions
 from app.channels import api as channels
 from app.channels.service import ChannelRules
 from app.exports import api as exports
@@ -112,6 +112,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
     intake = EventIntake(client, events_topics(settings.topology), ingested)
     authenticator: Authenticator = app.state.authenticator
     app.state.ended_sessions = EndedSessions(pool)
+    app.state.access_log = AccessLog(pool)
     app.state.pool, app.state.outbox = pool, outbox
     app.state.ingest = Ingest(intake, settings.webhooks, ingested)
     try:

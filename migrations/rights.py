@@ -131,10 +131,20 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         Right("UPDATE", "export_status", _PROGRESS),
         *_on("messages", "SELECT"),
         *_on("conversations", "SELECT"),
+        *_on("all_messages", "SELECT"),
     ),
     "chatlog_api": (
-        # For counts; what was said is not for the API to read.
-        Right("SELECT", "chat_log", _WHICH_MESSAGE),
+        # What was said is read by those who may, and noted who read it.
+        *_on("chat_log", "SELECT"),
+        *_on("messages", "SELECT"),
+        *_on("all_messages", "SELECT"),
+        *_on("conversations", "SELECT"),
+        *_on("message_versions", "SELECT"),
+        *_on("message_clears", "SELECT"),
+        *_on("message_feedback", "SELECT"),
+        *_on("people", "SELECT"),
+        *_on("stays", "SELECT"),
+        *_on("access_log", "SELECT", "INSERT"),
         Right(
             "SELECT",
             "responses",
@@ -188,8 +198,11 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
             *("chat_logging_config", "chat_logging_config_versions", "channel_parents", "connector_gaps"),
             *("all_messages", "live.chat_messages", "live.chat_sessions", "live.users"),
             *("assistant.chat_conversations", "assistant.chat_sessions"),
+            "access_log",
         )
-    ),
+    )
+    # By a command, which notes that.
+    + (Right("INSERT", "access_log"),),
     # Adds turns, and reads those back; what else was said is not for it.
     "chatlog_assistant": (
         *_on("assistant.chat_conversations", "SELECT", "INSERT"),

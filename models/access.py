@@ -44,11 +44,11 @@ class CallerRole(StrEnum):
 
 _LABELS = {
     CallerRole.OWNER: "their own surveys, and those shared with them",
-    CallerRole.OPERATOR: "reads dead letters, and what is recorded of which channel",
-    CallerRole.MODERATOR: "sets what is recorded of the tenant's channels",
-    CallerRole.COMPLIANCE: "everybody's exports, as records without their files; opt-outs",
+    CallerRole.OPERATOR: "reads all conversations and dead letters, and sees how the system is",
+    CallerRole.MODERATOR: "reads all conversations, looks up people, sets what is recorded of channels",
+    CallerRole.COMPLIANCE: "everybody's exports, as records without their files; who read what; opt-outs",
     CallerRole.ADMIN: "what all of these may, and replays and drops dead letters",
-    CallerRole.SERVICE: "a program that hands in events, and no person",
+    CallerRole.SERVICE: "a program that hands in events and logs turns, and no person",
 }
 
 
@@ -65,6 +65,20 @@ class Action(StrEnum):
     SEE_EXPORT = "see_export"
     #: Have the file of an export; cancel, retry or remove it.
     USE_EXPORT = "use_export"
+    #: Read what was said: conversations, messages, search.
+    READ_MESSAGES = "read_messages"
+    #: Have a file made of messages, by what they are looked for, and have that file.
+    EXPORT_MESSAGES = "export_messages"
+    #: Look somebody up, with all that they said anywhere.
+    SEE_PERSON = "see_person"
+    #: See how much is said, and how fast it is answered: sums, and nothing of what was said.
+    SEE_FIGURES = "see_figures"
+    #: See how workers, brokers and the database are, and what is wrong with them.
+    SEE_SYSTEM = "see_system"
+    #: See who read what.
+    READ_ACCESS_LOG = "read_access_log"
+    #: Log turns of an assistant, and read back its sessions.
+    LOG_TURNS = "log_turns"
     #: See dead letters, and what is in them.
     READ_DEAD_LETTERS = "read_dead_letters"
     #: Put dead letters back where they came from, or delete them.
@@ -98,19 +112,35 @@ _OWNER = {
     Action.SHARE_SURVEY: Reach.OWN,
     Action.SEE_EXPORT: Reach.OWN,
     Action.USE_EXPORT: Reach.OWN,
+    Action.READ_MESSAGES: Reach.SHARED,
+    Action.EXPORT_MESSAGES: Reach.SHARED,
+    Action.SEE_FIGURES: Reach.SHARED,
 }
-_OPERATOR = {Action.READ_DEAD_LETTERS: Reach.TENANT, Action.SEE_CHANNELS: Reach.TENANT}
+_OPERATOR = {
+    Action.READ_MESSAGES: Reach.TENANT,
+    Action.EXPORT_MESSAGES: Reach.TENANT,
+    Action.SEE_FIGURES: Reach.TENANT,
+    Action.SEE_SYSTEM: Reach.TENANT,
+    Action.READ_DEAD_LETTERS: Reach.TENANT,
+    Action.SEE_CHANNELS: Reach.TENANT,
+}
 _MODERATOR = {
+    Action.READ_MESSAGES: Reach.TENANT,
+    Action.EXPORT_MESSAGES: Reach.TENANT,
+    Action.SEE_PERSON: Reach.TENANT,
+    Action.SEE_FIGURES: Reach.TENANT,
     Action.SEE_CHANNELS: Reach.TENANT,
     Action.CHANGE_CHANNELS: Reach.TENANT,
     Action.OPT_OUT_PEOPLE: Reach.TENANT,
 }
 _COMPLIANCE = {
     Action.SEE_EXPORT: Reach.TENANT,
+    Action.SEE_FIGURES: Reach.TENANT,
+    Action.READ_ACCESS_LOG: Reach.TENANT,
     Action.SEE_CHANNELS: Reach.TENANT,
     Action.OPT_OUT_PEOPLE: Reach.TENANT,
 }
-_SERVICE = {Action.HAND_IN_EVENTS: Reach.TENANT}
+_SERVICE = {Action.HAND_IN_EVENTS: Reach.TENANT, Action.LOG_TURNS: Reach.TENANT}
 #: What each role may. In a sum of roles, a later one reaches at least as far as one before it.
 ROLES: Mapping[CallerRole, Mapping[Action, Reach]] = MappingProxyType(
     {
@@ -211,6 +241,35 @@ def export_thing(asked_by: str, survey: str) -> Thing:
 def events_thing(platform: str) -> Thing:
     """Return the events of a platform, which are the tenant's; a scope names it as `platform:twitch`."""
     return Thing(within=frozenset({f"platform:{platform}"}))
+
+
+def message_thing(
+    platform: str,
+    channel: str | None,
+    *,
+    survey: str | None = None,
+    owner: str | None = None,
+    shared_with: AbstractSet[str] = frozenset(),
+) -> Thing:
+    """Return what was said in a place: its survey's owner's, if it is of a survey, or the tenant's as a whole.
+
+    Args:
+        platform: where; a scope names it as `platform:twitch`.
+        channel: where on it; a scope names it as `channel:twitch/918273645`.
+        survey: the name of its survey; None for what is of none.
+        owner: the address of whose survey that is.
+        shared_with: with whom the survey is shared.
+    """
+    within = {f"platform:{platform}", f"channel:{platform}/{channel or ''}"}
+    if survey is not None:
+        within.add(f"survey:{survey}")
+    return Thing(owner, shared_with=shared_with, within=frozenset(within))
+
+
+def widest_reach(caller: Caller, action: Action) -> Reach | None:
+    """Return how far the caller's roles reach with an action, for statements that look for many things."""
+    reaches = {ROLES[role].get(action) for role in caller.roles}
+    return next((reach for reach in (Reach.TENANT, Reach.SHARED, Reach.OWN) if reach in reaches), None)
 
 
 def own_list(caller: Caller) -> Thing:

@@ -72,6 +72,17 @@ def source_of(message: str) -> str:
     return f"00000000-0000{message[13:]}"
 
 
+def chat_log_id(userid: str, timestamp_us: int, direction: str) -> str:
+    """Return the id of a row of `chat_log`, which has none of the platform's own: its key makes it.
+
+    Args:
+        userid: the person.
+        timestamp_us: when it was said, in µs since 1970: other writers may have written parts of a ms.
+        direction: who spoke, `bot` or `user`.
+    """
+    return message_id("messenger", f"{userid}\n{timestamp_us}\n{direction}", timestamp_us // 1000)
+
+
 def short_of(message: str) -> int:
     """Return the last of the bits of a source, or of an id, as a number: the same of both."""
     return int(message[20:23] + message[24:], 16)

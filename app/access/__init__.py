@@ -3,7 +3,9 @@
 The API and the pages use the same; neither looks into a token or a cookie itself.
 """
 
+from app.access.access_log import AccessLog, access_log_of
 from app.access.asking import Asks, PageAsks
+from app.access.client_address import client_address
 from app.access.ended_sessions import EndedSessions
 from app.access.errors import (
     AuthError,
@@ -50,6 +52,7 @@ __all__ = [
     "CSRF_HEADER",
     "PENDING_COOKIE",
     "SESSION_COOKIE",
+    "AccessLog",
     "Asks",
     "AuthError",
     "Authenticator",
@@ -64,10 +67,12 @@ __all__ = [
     "SignInDenied",
     "SignInNeeded",
     "SignInRefused",
+    "access_log_of",
     "authenticator_of",
     "begin_at_provider",
     "begin_session",
     "begin_session_of_who_came_back",
+    "client_address",
     "csrf_token",
     "current_session",
     "end_session",

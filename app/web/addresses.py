@@ -10,7 +10,16 @@ from models.exports import Source
 
 SIGN_IN = "/sign-in"
 SIGN_IN_BY_PROVIDER = "/sign-in/provider"
-SURVEYS = "/"
+OVERVIEW = "/"
+CONVERSATIONS = "/conversations"
+SEARCH = "/search"
+FIGURES = "/figures"
+#: Not `/surveys`, where programs get the list.
+SURVEYS = "/surveys/list"
+CHANNELS = "/channels"
+EXPORTS = "/exports"
+DEAD_LETTERS = "/dead-letters"
+SYSTEM = "/system"
 TAB = "/surveys/export"
 PEOPLE = "/surveys/people"
 FORMS = {Source.CHAT_LOG: "/exports/create-chat-log", Source.RESPONSES: "/exports/create-responses"}

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from app.access import csrf_token, session_of
 from app.web import addresses, words
+from app.web.menu import menu_of
 from app.web.static_files import address_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
     session = session_of(request)
     page = _ENVIRONMENT.get_template(template).render(
         email=session.caller.email if session else None,
+        menu=menu_of(session.caller if session else None),
         csrf_token=csrf_token(request),
         **{"here": None} | context,
     )

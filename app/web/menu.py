@@ -1,0 +1,44 @@
+"""What the pages lead to: the navigation that all of them have, for whoever may go there. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from app.web import addresses
+from models.access import Action, Caller, may_at_all
+
+
+class Place(NamedTuple):
+    """An entry of the navigation.
+
+    Attributes:
+        key: by which a page says that it is there (`here`).
+        label: as people read it.
+        address: where it leads.
+        actions: whoever may do any of these may go there.
+    """
+
+    key: str
+    label: str
+    address: str
+    actions: tuple[Action, ...]
+
+
+_PLACES = (
+    Place("overview", "Overview", addresses.OVERVIEW, tuple(Action)),
+    Place("conversations", "Conversations", addresses.CONVERSATIONS, (Action.READ_MESSAGES,)),
+    Place("search", "Search", addresses.SEARCH, (Action.READ_MESSAGES,)),
+    Place("figures", "Figures", addresses.FIGURES, (Action.SEE_FIGURES,)),
+    Place("surveys", "Surveys", addresses.SURVEYS, (Action.SEE_SURVEY,)),
+    Place("channels", "Channels", addresses.CHANNELS, (Action.SEE_CHANNELS,)),
+    Place("exports", "Exports", addresses.EXPORTS, (Action.SEE_EXPORT,)),
+    Place("dead_letters", "Dead letters", addresses.DEAD_LETTERS, (Action.READ_DEAD_LETTERS,)),
+    Place("system", "System", addresses.SYSTEM, (Action.SEE_SYSTEM,)),
+)
+
+
+def menu_of(caller: Caller | None) -> list[Place]:
+    """Return where somebody may go; nobody who is not signed in goes anywhere."""
+    if caller is None:
+        return []
+    return [place for place in _PLACES if any(may_at_all(caller, action) for action in place.actions)]

@@ -1,0 +1,144 @@
+"""Keeps statements on what was said to what a caller may read, and to what they look for.
+
+`readable_of` finds out what somebody may read, `Conditions` says it in SQL, for a statement on `all_messages`
+(or on what has its columns): put together from the fixed pieces below and numbered parameters, never from
+values.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from models.access import DEFAULT_TENANT, Action, Reach, widest_reach
+from models.owners import owner_address
+from models.reading import NOTHING, Readable, Within
+from sinks.sql import statements
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from models.access import Caller
+    from models.reading import MessageFilter
+
+    Database = asyncpg.Pool[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]
+
+_SURVEYIDS = statements("reading").find_surveyids
+
+#: Python has no year before or after these, and other writers of chat_log may.
+_IN_TIME = "timestamp >= '0001-01-02 00:00:00+00' AND timestamp < '9999-12-31 00:00:00+00'"
+# A bit of text for each, with a place for each parameter. Types are varchar as the columns are: a text beside
+# a varchar is another type to the planner, which then does not look into the view.
+_PIECES = {
+    "platform": "platform = {}::varchar",
+    "channel": "channel = {}::varchar",
+    "person": "author_id = {}::varchar",
+    "question": "question_ref = {}::varchar",
+    "message_type": "message_type = {}::varchar",
+    "role": "role = {}::varchar",
+    "since": "timestamp >= {}::timestamptz",
+    "until": "timestamp < {}::timestamptz",
+}
+_OF_SURVEYS = "surveyid = ANY ({}::uuid[])"
+# A page that no row names is ''.
+_WITHIN = (
+    "(platform = ANY ({}::varchar[]) OR (platform || '/' || coalesce(channel, '')) = ANY ({}::varchar[]) "
+    "OR surveyid = ANY ({}::uuid[]))"
+)
+
+
+class SurveyId(NamedTuple):
+    """A version of a survey, and which survey it is of."""
+
+    id: str
+    name: str
+    owner: str
+
+
+class Reading(NamedTuple):
+    """What somebody may read, and the surveys among which a filter finds its own.
+
+    Attributes:
+        readable: which messages.
+        surveys: the versions of all surveys that they may see.
+    """
+
+    readable: Readable
+    surveys: tuple[SurveyId, ...]
+
+    def ids_of(self, survey: str, owner: str | None = None) -> frozenset[str]:
+        """Return the ids of the survey with a name; of any owner, or of one."""
+        address = None if owner is None else owner_address(owner)
+        return frozenset(
+            version.id
+            for version in self.surveys
+            if version.name == survey and (address is None or version.owner == address)
+        )
+
+
+async def reading_of(database: Database, caller: Caller, action: Action = Action.READ_MESSAGES) -> Reading:
+    """Return what the caller may read, or do this with; `models.access.may` says the same of each message.
+
+    Args:
+        database: may read users, surveys and survey_shares.
+        caller: who asks.
+        action: one that is done with messages.
+    """
+    reach = widest_reach(caller, action)
+    if reach is None or caller.tenant != DEFAULT_TENANT:
+        return Reading(NOTHING, ())
+    address = None if reach is Reach.TENANT else caller.email
+    found = await database.fetch(_SURVEYIDS, address)
+    surveys = tuple(SurveyId(row["id"], row["survey_name"], row["owner"]) for row in found)
+    mine = None if reach is Reach.TENANT else frozenset(survey.id for survey in surveys)
+    named = caller.within("survey")
+    if named is None:
+        return Reading(Readable(mine), surveys)
+    within = Within(
+        caller.within("platform") or frozenset(),
+        caller.within("channel") or frozenset(),
+        frozenset(survey.id for survey in surveys if survey.name in named),
+    )
+    return Reading(Readable(mine, within), surveys)
+
+
+class Conditions:
+    """Conditions of one statement, and its parameters.
+
+    Attributes:
+        arguments: the parameters so far, in order.
+
+    Args:
+        arguments: those that the statement has beside: `$1` and so on are theirs.
+    """
+
+    def __init__(self, *arguments: object) -> None:
+        self.arguments: list[object] = list(arguments)
+        self._pieces = [_IN_TIME]
+
+    @property
+    def sql(self) -> str:
+        """All of them, for after WHERE or AND."""
+        return "\n  AND ".join(self._pieces)
+
+    def add(self, piece: str, *values: object) -> None:
+        """Add a condition with `{}` for each of its parameters; the piece is fixed text of the program."""
+        places = []
+        for value in values:
+            self.arguments.append(value)
+            places.append(f"${len(self.arguments)}")
+        self._pieces.append(piece.format(*places))
+
+    def keep_to(self, reading: Reading, wanted: MessageFilter) -> None:
+        """Add what the caller may read, and which of it they look for."""
+        readable = reading.readable
+        if readable.surveyids is not None:
+            self.add(_OF_SURVEYS, sorted(readable.surveyids))
+        if (within := readable.within) is not None:
+            self.add(
+                _WITHIN, *(sorted(each) for each in (within.platforms, within.channels, within.surveyids))
+            )
+        for name, piece in _PIECES.items():
+            if (value := getattr(wanted, name)) is not None:
+                self.add(piece, value)
+        if wanted.survey is not None:
+            self.add(_OF_SURVEYS, sorted(reading.ids_of(wanted.survey, wanted.survey_owner)))

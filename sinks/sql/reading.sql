@@ -1,0 +1,25 @@
+-- What a caller may read of what was said, and who read it.
+
+-- name: find_surveyids
+-- The ids of all versions of the surveys that are the caller's ($1) or shared with them, or of all where $1 is NULL; with
+-- the names and the owners' addresses.
+WITH reachable AS (
+    SELECT id AS userid, owner_address(email) AS owner, NULL::varchar AS only_name
+    FROM users
+    WHERE $1::varchar IS NULL OR owner_address(email) = owner_address($1)
+    UNION ALL
+    SELECT users.id, share.owner, share.survey_name
+    FROM survey_shares AS share JOIN users ON owner_address(users.email) = share.owner
+    WHERE share.address = owner_address($1)
+)
+SELECT DISTINCT surveys.id::varchar AS id, surveys.survey_name, reachable.owner
+FROM reachable
+JOIN surveys
+    ON surveys.userid = reachable.userid
+   AND (reachable.only_name IS NULL OR surveys.survey_name = reachable.only_name)
+WHERE surveys.survey_name IS NOT NULL;
+
+-- name: insert_access
+-- Note who reads what, before it is shown.
+INSERT INTO access_log (who, tenant, roles, action, route, subject, address, user_agent)
+VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8);
