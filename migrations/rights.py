@@ -190,19 +190,28 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         ),
     ),
     # Where a message is not in chat_log, it may be among the dead letters.
-    "chatlog_reader": tuple(
-        Right("SELECT", table)
-        for table in (
-            *("chat_log", "dead_letters", "messages", "conversations", "message_days", "message_versions"),
-            *("message_clears", "message_feedback", "people", "opt_outs", "stays"),
-            *("chat_logging_config", "chat_logging_config_versions", "channel_parents", "connector_gaps"),
-            *("all_messages", "live.chat_messages", "live.chat_sessions", "live.users"),
-            *("assistant.chat_conversations", "assistant.chat_sessions"),
-            "access_log",
-        )
-    )
-    # By a command, which notes that.
-    + (Right("INSERT", "access_log"),),
+    "chatlog_reader": (
+        *(
+            Right("SELECT", table)
+            for table in (
+                *(
+                    "chat_log",
+                    "dead_letters",
+                    "messages",
+                    "conversations",
+                    "message_days",
+                    "message_versions",
+                ),
+                *("message_clears", "message_feedback", "people", "opt_outs", "stays"),
+                *("chat_logging_config", "chat_logging_config_versions", "channel_parents"),
+                *("connector_gaps", "access_log"),
+                *("all_messages", "live.chat_messages", "live.chat_sessions", "live.users"),
+                *("assistant.chat_conversations", "assistant.chat_sessions"),
+            )
+        ),
+        # A command that shows what was said notes that.
+        Right("INSERT", "access_log"),
+    ),
     # Adds turns, and reads those back; what else was said is not for it.
     "chatlog_assistant": (
         *_on("assistant.chat_conversations", "SELECT", "INSERT"),

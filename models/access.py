@@ -251,7 +251,7 @@ def message_thing(
     owner: str | None = None,
     shared_with: AbstractSet[str] = frozenset(),
 ) -> Thing:
-    """Return what was said in a place: its survey's owner's, if it is of a survey, or the tenant's as a whole.
+    """Return what was said in a place: the survey's owner's, if it is of one, or the tenant's as a whole.
 
     Args:
         platform: where; a scope names it as `platform:twitch`.

@@ -41,8 +41,8 @@ class AccessLog:
             caller: who.
             action: what they do.
             request: by which route, and from where.
-            subject: what: `platform`, `channel`, `conversation`, `message`, `person`, `survey`, or `q` and the
-                filter by which it was looked for; JSON, and nothing of what was said.
+            subject: what: `platform`, `channel`, `conversation`, `message`, `person`, `survey`, or `q` and
+                the filter by which it was looked for; JSON, and nothing of what was said.
 
         Raises:
             ServiceDown: it cannot be noted now.

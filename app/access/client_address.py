@@ -9,5 +9,5 @@ if TYPE_CHECKING:
 
 
 def client_address(request: Request) -> str | None:
-    """Return the address that a request comes from; None where it comes by none (a socket of this machine)."""
+    """Return the address that a request comes from; None where it comes by none."""
     return request.client.host if request.client else None

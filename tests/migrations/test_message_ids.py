@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from models.ids import conversation_key, id_at, message_source, source_of
+from models.ids import chat_log_id, conversation_key, id_at, message_source, source_of
 from models.text import clean_text
 
 if TYPE_CHECKING:
@@ -72,3 +72,19 @@ async def test_they_are_the_same_whatever_the_session_is_set_to(database: Databa
         source,
     )
     assert tuple(made) == (id_at(source, 1_795_996_800_123), True)
+
+
+@of_one_database
+@given(TEXTS, TIMES_US, st.sampled_from(["bot", "user"]))
+@example("2050", 1_764_460_800_000_999, "user")
+async def test_a_message_of_chat_log_has_the_same_id(
+    database: Database, userid: str, said_us: int, direction: str
+) -> None:
+    said = SINCE_1970 + timedelta(microseconds=said_us)
+    made = await database.fetchval("SELECT chat_log_id($1, $2, $3)::text", userid, said, direction)
+    assert made == chat_log_id(userid, said_us, direction)
+
+
+async def test_a_time_that_no_id_can_hold_gives_none(database: Database) -> None:
+    for said in ("1969-12-31 23:59:59Z", "10000-01-01", "-infinity", "infinity", "20000-01-01"):
+        assert await database.fetchval(f"SELECT chat_log_id('u', '{said}', 'bot')") is None

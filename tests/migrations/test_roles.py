@@ -30,6 +30,10 @@ PERSON = "INSERT INTO people (platform, person_id, name, named) VALUES ('twitch'
 OPT_OUT = "INSERT INTO opt_outs (platform, person_id, since) VALUES ('twitch', 'p', now())"
 RULE = "INSERT INTO chat_logging_config (platform, channel) VALUES ('twitch', 'c')"
 GAP = "INSERT INTO connector_gaps (platform, channel, began, reason) VALUES ('twitch', 'c', now(), 'r')"
+ACCESS = (
+    "INSERT INTO access_log (who, tenant, roles, action, route, subject) "
+    "VALUES ('ann@example.org', 'default', '{owner}', 'read_messages', 'GET /', '{}')"
+)
 #: Who may read what was said on any platform reads as much of this.
 MESSAGES_AND_WHAT_BECAME_OF_THEM = tuple(
     f"SELECT * FROM {table}"
@@ -216,7 +220,12 @@ API_MAY = (
     "SELECT * FROM chat_logging_config_versions",
     "SELECT * FROM channel_parents",
     "SELECT * FROM connector_gaps",
-    "SELECT * FROM message_days",
+    *MESSAGES_AND_WHAT_BECAME_OF_THEM[:7],
+    "SELECT * FROM stays",
+    "SELECT * FROM chat_log",
+    "SELECT * FROM all_messages",
+    ACCESS,
+    "SELECT * FROM access_log",
     "INSERT INTO ended_sessions (id, ends) VALUES ('s', now()) ON CONFLICT (id) DO NOTHING",
     "SELECT id FROM ended_sessions WHERE id = 's'",
     "DELETE FROM ended_sessions WHERE ends < now()",
@@ -240,14 +249,15 @@ API_MAY = (
     "SELECT * FROM chatlog_schema_version",
 )
 API_MAY_NOT = (
-    "SELECT content FROM messages",
-    "SELECT FROM messages",
-    "SELECT content FROM message_versions",
-    "SELECT comment FROM message_feedback",
     MESSAGE,
+    ENTRY,
+    "UPDATE messages SET content = ''",
     "DELETE FROM messages",
+    "DELETE FROM conversations",
+    "DELETE FROM access_log",
+    "UPDATE access_log SET who = ''",
+    "TRUNCATE access_log",
     "DELETE FROM chat_logging_config_versions",
-    "SELECT * FROM people",
     "DELETE FROM people",
     OPT_OUT,
     GAP,
@@ -261,10 +271,6 @@ API_MAY_NOT = (
     "UPDATE export_status SET source = 'responses'",
     "UPDATE export_status SET id = gen_random_uuid()",
     "ALTER TABLE export_status DISABLE TRIGGER USER",
-    "SELECT content FROM chat_log",
-    "SELECT raw_payload FROM chat_log",
-    "SELECT metadata FROM chat_log",
-    "COPY chat_log TO STDOUT",
     "SELECT * FROM chat_log_default",
     "SELECT response FROM responses",
     ENTRY,

@@ -26,6 +26,7 @@ PARTS = {
     ],
     "chatlog_api": [
         "exports.*",
+        "reading.*",
         "surveys.find_*",
         "surveys.count_*",
         "surveys.*share_survey",

@@ -34,7 +34,7 @@ async def test_what_was_said_anywhere_is_in_one_list(database: Database) -> None
         ("messenger", "page", "assistant", "ann"),
     ]
     assert [row["content"] for row in rows] == ["on twitch", "on messenger", "asked"]
-    assert (rows[2]["shortcode"], rows[2]["id"]) == ("form", None)
+    assert rows[2]["shortcode"] == "form"
 
 
 @pytest.mark.parametrize(

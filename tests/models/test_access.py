@@ -18,6 +18,7 @@ from models.access import (
     export_thing,
     may,
     may_at_all,
+    message_thing,
     survey_thing,
     whoever_has_the_shell,
 )
@@ -33,6 +34,9 @@ THEIR_EXPORT = export_thing(COLLEAGUE, "Baseline")
 DEAD_LETTERS = Thing()
 CHANNEL = Thing(within=frozenset({"channel:twitch/1", "platform:twitch"}))
 EVENTS = events_thing("twitch")
+SAID = message_thing("messenger", "page", survey="Baseline", owner=COLLEAGUE, shared_with={ME})
+SAID_IN_THEIRS = message_thing("messenger", "page", survey="Baseline", owner=STRANGER)
+SAID_IN_A_ROOM = message_thing("twitch", "1")
 
 OWNER, OPERATOR, MODERATOR, COMPLIANCE, ADMIN, SERVICE = CallerRole
 
@@ -56,6 +60,17 @@ CASES = [
     (Action.SEE_CHANNELS, CHANNEL, {OPERATOR, MODERATOR, COMPLIANCE, ADMIN}),
     (Action.CHANGE_CHANNELS, CHANNEL, {MODERATOR, ADMIN}),
     (Action.OPT_OUT_PEOPLE, CHANNEL, {MODERATOR, COMPLIANCE, ADMIN}),
+    (Action.READ_MESSAGES, SAID, {OWNER, OPERATOR, MODERATOR, ADMIN}),
+    (Action.READ_MESSAGES, SAID_IN_THEIRS, {OPERATOR, MODERATOR, ADMIN}),
+    (Action.READ_MESSAGES, SAID_IN_A_ROOM, {OPERATOR, MODERATOR, ADMIN}),
+    (Action.EXPORT_MESSAGES, SAID, {OWNER, OPERATOR, MODERATOR, ADMIN}),
+    (Action.EXPORT_MESSAGES, SAID_IN_A_ROOM, {OPERATOR, MODERATOR, ADMIN}),
+    (Action.SEE_FIGURES, SAID, {OWNER, OPERATOR, MODERATOR, COMPLIANCE, ADMIN}),
+    (Action.SEE_FIGURES, SAID_IN_A_ROOM, {OPERATOR, MODERATOR, COMPLIANCE, ADMIN}),
+    (Action.SEE_PERSON, CHANNEL, {MODERATOR, ADMIN}),
+    (Action.SEE_SYSTEM, Thing(), {OPERATOR, ADMIN}),
+    (Action.READ_ACCESS_LOG, Thing(), {COMPLIANCE, ADMIN}),
+    (Action.LOG_TURNS, message_thing("assistant", "session_1"), {ADMIN, SERVICE}),
     (Action.BACKFILL, DEAD_LETTERS, {ADMIN}),
     (Action.HAND_IN_EVENTS, EVENTS, {ADMIN, SERVICE}),
 ]
