@@ -1,0 +1,1 @@
+"""What was said, conversation by conversation: by REST, as it happens, and as a transcript."""

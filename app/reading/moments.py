@@ -1,0 +1,46 @@
+"""Days and times as people and programs write them, and the zones that days are of. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
+
+#: What is accepted, for messages.
+MOMENT_FORM = "a day such as 2026-11-24, or a time such as 2026-11-24T09:30:00Z"
+ZONE_FORM = "the name of a zone such as Africa/Lagos or UTC"
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """Return the zone of a name (IANA).
+
+    Raises:
+        ValueError: there is none.
+    """
+    try:
+        return ZoneInfo(name)
+    # It reads a file of that name, and there may be a directory, or something else.
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"there is no such zone; accepted: {ZONE_FORM}") from None
+
+
+def moment_of(text: str, zone: ZoneInfo) -> datetime:
+    """Return the time that a text means, in UTC: of a day its beginning, in the zone.
+
+    Raises:
+        ValueError: it means none.
+    """
+    try:
+        if len(text) == len("2026-11-24"):
+            moment = datetime.combine(date.fromisoformat(text), time(), zone)
+        else:
+            moment = datetime.fromisoformat(text)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+        # In UTC, the first and the last year may end before they begin.
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"not a time; accepted: {MOMENT_FORM}") from None
+
+
+def moment_text(moment: datetime) -> str:
+    """Return a time such that `moment_of` means it again in any zone."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
