@@ -33,13 +33,14 @@ from app.ingest.service import Ingest
 from app.kafka.clients import client_settings
 from app.kafka.topics import events_topics
 from app.outbox import Outbox
+from app.overview import pages as overview
 from app.postgres.connections import create_pool
 from app.sign_in import pages as sign_in
 from app.storage import open_storage
 from app.surveys import api as surveys
 from app.surveys import pages as survey_pages
 from app.surveys.service import Surveys
-from app.web import health, metrics, static_files
+from app.web import appearance, health, metrics, static_files
 from app.web.answers import AnswerHeaders
 from app.web.body_limit import BodyLimit
 from app.web.docs import DESCRIPTION, TAGS, TITLE, offer_docs
@@ -96,7 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
     answer_errors(app)
     app.add_exception_handler(FileGone, export_pages.answer_gone)
     # Pages first: /exports/create-chat-log is one of them, and no id of an export.
-    pages = (sign_in, survey_pages, export_pages, static_files)
+    pages = (sign_in, overview, survey_pages, export_pages, appearance, static_files)
     for part in (*pages, exports, surveys, channels, events, webhooks, health, metrics):
         app.include_router(part.router)
     offer_docs(app, Progress)

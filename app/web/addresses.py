@@ -20,6 +20,7 @@ CHANNELS = "/channels"
 EXPORTS = "/exports"
 DEAD_LETTERS = "/dead-letters"
 SYSTEM = "/system"
+APPEARANCE = "/appearance"
 TAB = "/surveys/export"
 PEOPLE = "/surveys/people"
 FORMS = {Source.CHAT_LOG: "/exports/create-chat-log", Source.RESPONSES: "/exports/create-responses"}

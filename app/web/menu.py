@@ -25,7 +25,7 @@ class Place(NamedTuple):
 
 
 _PLACES = (
-    Place("overview", "Overview", addresses.OVERVIEW, tuple(Action)),
+    Place("overview", "Overview", addresses.OVERVIEW, (Action.SEE_FIGURES,)),
     Place("conversations", "Conversations", addresses.CONVERSATIONS, (Action.READ_MESSAGES,)),
     Place("search", "Search", addresses.SEARCH, (Action.READ_MESSAGES,)),
     Place("figures", "Figures", addresses.FIGURES, (Action.SEE_FIGURES,)),

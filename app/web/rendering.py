@@ -6,6 +6,7 @@ The headers that keep other code out of the pages are on all answers of the appl
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import HTMLResponse
@@ -15,6 +16,8 @@ from app.access import csrf_token, session_of
 from app.web import addresses, words
 from app.web.menu import menu_of
 from app.web.static_files import address_of
+from app.web.theme import theme_of
+from app.web.zones import zone_of
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -37,9 +40,17 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
         email=session.caller.email if session else None,
         menu=menu_of(session.caller if session else None),
         csrf_token=csrf_token(request),
+        theme=theme_of(request),
+        zone=zone_of(request).key,
+        shown_at=_address(request) if status == HTTPStatus.OK else addresses.OVERVIEW,
         **{"here": None} | context,
     )
     return HTMLResponse(page, status_code=status, headers=HEADERS)
+
+
+def _address(request: Request) -> str:
+    """Return where to come back to: what is shown, without what a form sent."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def _ago(moment: datetime) -> str:

@@ -28,7 +28,17 @@ REFUSALS = {403, 404, 405, 422}
 UUID_IN_PATH = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: They show what is one's own, or nobody's, or have nothing to do with surveys and exports.
 OF_ALL_SURVEYS = {
-    *("/", "/sign-in", "/sign-out", "/surveys", "/exports/status", "/docs", "/docs/static"),
+    *(
+        "/",
+        "/appearance",
+        "/sign-in",
+        "/sign-out",
+        "/surveys",
+        "/surveys/list",
+        "/exports/status",
+        "/docs",
+        "/docs/static",
+    ),
     *("/openapi.json", "/health/live", "/health/ready", "/metrics"),
     *("/v1/channels", "/v1/channels/rule", "/v1/channels/versions", "/v1/events/{platform}"),
     *("/webhooks/meta", "/webhooks/twitch"),

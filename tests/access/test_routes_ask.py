@@ -28,6 +28,7 @@ OPEN = {
     "/sign-in": "nobody is known before",
     "/sign-in/provider": "the same",
     "/sign-in/callback": "the same; what the provider says is checked",
+    "/appearance": "how pages look in one's own browser, signed in or not",
     "/sign-out": "it ends the session that it comes with",
     "/health/live": "asked by supervisors, and tells of this process alone",
     "/health/ready": "the same",

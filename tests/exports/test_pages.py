@@ -73,7 +73,7 @@ async def exports_of(visitor: Visitor, survey: str = SHARED_NAME) -> list[dict[s
 
 
 async def test_an_owner_sees_their_surveys_and_nobody_elses(ana: Visitor) -> None:
-    said = text_of(await ana.get("/?counted=yes"))
+    said = text_of(await ana.get(f"{addresses.SURVEYS}?counted=yes"))
 
     assert SHARED_NAME in said
     assert OF_ANA in said
@@ -93,7 +93,7 @@ async def test_a_survey_is_listed_with_its_shortcodes_counts_and_last_export(ana
         ana.settings, ANA, status="Failed", created=datetime.now(UTC) - timedelta(minutes=3, seconds=5)
     )
 
-    said = text_of(await ana.get("/?counted=yes"))
+    said = text_of(await ana.get(f"{addresses.SURVEYS}?counted=yes"))
 
     assert "Baseline 2 versions base base-es 1,000+ 0 Failed 3 minutes ago" in said
     assert "only-ana 0 0 none yet" in said
@@ -102,7 +102,7 @@ async def test_a_survey_is_listed_with_its_shortcodes_counts_and_last_export(ana
 async def test_without_surveys_the_page_says_what_to_do(visitor: Visitor) -> None:
     await visitor.sign_in("nobody@example.org")
 
-    said = text_of(await visitor.get("/"))
+    said = text_of(await visitor.get(addresses.SURVEYS))
 
     assert "No surveys yet" in said
     assert "appear here by themselves" in said
@@ -112,7 +112,7 @@ async def test_without_surveys_the_page_says_what_to_do(visitor: Visitor) -> Non
 async def test_a_survey_may_have_any_name(ana: Visitor, name: str) -> None:
     await add_survey(ana, name)
 
-    page = await ana.get("/?counted=yes")
+    page = await ana.get(f"{addresses.SURVEYS}?counted=yes")
     answer = await ana.submit(addresses.form(Source.CHAT_LOG, name), **FORM)
 
     assert name in text_of(page) or "<" in name
@@ -408,7 +408,7 @@ async def test_a_database_that_is_away_is_told_as_a_page(api_settings: Callable[
         visitor = Visitor(client, nowhere)
         await visitor.sign_in()
 
-        answer = await visitor.get("/")
+        answer = await visitor.get(addresses.SURVEYS)
 
     assert answer.status_code == 503
     assert "Try again in a minute" in text_of(answer)
@@ -417,7 +417,7 @@ async def test_a_database_that_is_away_is_told_as_a_page(api_settings: Callable[
 async def test_a_table_that_is_missing_is_for_the_operator_to_mend(ana: Visitor) -> None:
     await execute(ana.settings, "ALTER TABLE export_status RENAME TO moved")
 
-    answer = await ana.get("/")
+    answer = await ana.get(addresses.SURVEYS)
 
     assert answer.status_code == 503
     assert "export_status" not in answer.text
@@ -431,7 +431,7 @@ async def test_a_mistake_of_ours_is_a_page_that_tells_nothing_of_it(
 
     monkeypatch.setattr(ExportRows, "latest_of", mistaken)
 
-    answer = await ana.get("/")
+    answer = await ana.get(addresses.SURVEYS)
 
     assert answer.status_code == 500
     assert "Something went wrong here" in text_of(answer)
@@ -457,7 +457,7 @@ async def test_no_page_has_anything_inline(ana: Visitor, address: str) -> None:
 
 
 async def test_what_a_page_loads_is_kept_until_it_changes(ana: Visitor) -> None:
-    page = (await ana.get("/")).text
+    page = (await ana.get(addresses.SURVEYS)).text
     stylesheet = page.split('rel="stylesheet" href="')[1].split('"')[0]
 
     present = await ana.get(stylesheet)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.web import addresses
 from tests.site.owners import ANA, SHARED_NAME, add_export, bearer
 from tests.site.visitor import Visitor, text_of
 
@@ -57,7 +58,7 @@ async def test_an_odd_row_is_shown_as_far_as_it_is_known(
     assert {name: alone[name] for name in shown} == shown
     assert alone["reason"] == "Because."
     assert said in await visitor.see_tab()
-    assert (await visitor.get("/")).status_code == 200
+    assert (await visitor.get(addresses.SURVEYS)).status_code == 200
 
 
 async def test_what_is_not_known_to_go_on_is_not_waited_for_and_can_be_cancelled(

@@ -7,6 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from app.web import addresses
 from tests.site.owners import (
     ANA,
     BEN,
@@ -158,7 +159,7 @@ async def test_a_page_shows_one_part_and_how_many_there_are(
     assert "Page 1 of 200 Older" in first
     assert "Newer Page 200 of 200" in last
     assert [page.count("It failed for an unknown reason.") for page in (first, last)] == [25, 25]
-    assert "Failed 1 hour ago" in text_of(await visitor.get("/?counted=yes"))
+    assert "Failed 1 hour ago" in text_of(await visitor.get(f"{addresses.SURVEYS}?counted=yes"))
 
 
 # Surveys
@@ -225,7 +226,7 @@ async def test_a_few_surveys_are_one_part_without_a_search_and_those_of_another_
     assert [{survey["survey_name"] for survey in answer.json()} for answer in answers] == [
         {SHARED_NAME, OF_ANA}
     ] * 2
-    assert "Find a survey" not in text_of(await visitor.get("/"))
+    assert "Find a survey" not in text_of(await visitor.get(addresses.SURVEYS))
 
 
 @pytest.mark.usefixtures("_counts_take_their_time")
@@ -235,8 +236,8 @@ async def test_the_page_of_surveys_shows_one_part_with_its_counts(
     visitor = Visitor(client, many_surveys)
     await visitor.sign_in()
 
-    page = await visitor.get("/?counted=yes")
-    first, last = text_of(page), text_of(await visitor.get(f"/?counted=yes&page={10**30}"))
+    page = await visitor.get(f"{addresses.SURVEYS}?counted=yes")
+    first, last = text_of(page), text_of(await visitor.get(f"{addresses.SURVEYS}?counted=yes&page={10**30}"))
 
     assert "Surveys 5,002 Find a survey" in first
     assert "Page 1 of 201 Older" in first
@@ -262,7 +263,10 @@ async def test_a_survey_is_found_by_its_name_or_a_shortcode(
         "Title": "No survey found",
     }
 
-    said = {search: text_of(await visitor.get(f"/?{urlencode({'search': search})}")) for search in cases}
+    said = {
+        search: text_of(await visitor.get(f"{addresses.SURVEYS}?{urlencode({'search': search})}"))
+        for search in cases
+    }
 
     assert [search for search, found in cases.items() if found not in said[search]] == []
 
@@ -271,9 +275,9 @@ async def test_the_pages_of_a_search_stay_with_it(client: httpx.AsyncClient, man
     visitor = Visitor(client, many_surveys)
     await visitor.sign_in()
 
-    page = await visitor.get("/?search=%22%C3%A9%22&page=2")
+    page = await visitor.get(f"{addresses.SURVEYS}?search=%22%C3%A9%22&page=2")
 
     assert "Newer Page 2 of 50 Older" in text_of(page)
-    assert '<a rel="next" href="/?search=%22%C3%A9%22&amp;page=3">' in page.text
+    assert '<a rel="next" href="/surveys/list?search=%22%C3%A9%22&amp;page=3">' in page.text
     assert 'value="&#34;é&#34;"' in page.text
     assert "Kenya" not in text_of(page)

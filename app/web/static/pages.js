@@ -4,6 +4,12 @@ const sayAfterMs = 100;
 const root = document.documentElement;
 root.classList.add("js");
 
+// The server counts days in the reader's zone, unless they chose another on the page Appearance.
+const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (ownZone && !document.cookie.includes(`chatlog_zone=${ownZone};`)) {
+  document.cookie = `chatlog_zone=${ownZone}; Path=/; Max-Age=31536000; SameSite=Lax`;
+}
+
 // Whatever takes longer than a moment says so.
 let waiting;
 function beginLoading() {
