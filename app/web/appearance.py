@@ -17,6 +17,8 @@ from app.web.zones import CHOSEN_ZONE_COOKIE, chosen_zone_of, known_zones, zone_
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _A_YEAR_S = 365 * 24 * 3600
+#: What the form says for no zone in particular.
+OWN_ZONE = "own"
 
 
 @router.get(addresses.APPEARANCE)
@@ -49,7 +51,9 @@ async def choose(
     response = RedirectResponse(own_path(next), HTTPStatus.SEE_OTHER)
     if theme is not None and theme_named(theme):
         _keep(request, response, THEME_COOKIE, theme)
-    if zone is not None and (zone_named(zone) or not zone):
+    if zone == OWN_ZONE:
+        response.delete_cookie(CHOSEN_ZONE_COOKIE)
+    elif zone is not None and zone_named(zone):
         _keep(request, response, CHOSEN_ZONE_COOKIE, zone)
     return response
 
@@ -58,7 +62,7 @@ def _keep(request: Request, response: Response, cookie: str, value: str) -> None
     response.set_cookie(
         cookie,
         value,
-        max_age=_A_YEAR_S if value else 0,
+        max_age=_A_YEAR_S,
         path="/",
         httponly=True,
         samesite="lax",

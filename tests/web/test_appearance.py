@@ -48,7 +48,7 @@ def test_the_theme_is_the_chosen_one_or_the_systems(cookies: str, theme: str) ->
 async def test_what_is_chosen_is_kept_and_leads_back(visitor: Visitor) -> None:
     answer = await visitor.post("/appearance", theme="dark", zone="Asia/Kolkata", next="/sign-in?next=%2Fx")
     page = await visitor.get("/sign-in")
-    again = await visitor.post("/appearance", zone="", theme="neon", next="//evil.example")
+    again = await visitor.post("/appearance", zone="own", theme="neon", next="//evil.example")
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Fx")
     assert 'data-theme="dark"' in page.text
