@@ -17,6 +17,9 @@ from prometheus_client import CollectorRegistry
 from app.access import AccessLog, Authenticator, EndedSessions
 from app.channels import api as channels
 from app.channels.service import ChannelRules
+from app.dead_letters import api as dead_letters
+from app.dead_letters.replayer import Replayer
+from app.dead_letters.service import DeadLetters
 from app.exports import api as exports
 from app.exports import pages as export_pages
 from app.exports.files import ExportFiles, FileGone
@@ -31,9 +34,11 @@ from app.ingest.intake import EventIntake
 from app.ingest.metrics import IngestMetrics
 from app.ingest.service import Ingest
 from app.kafka.clients import client_settings
-from app.kafka.topics import events_topics
+from app.kafka.topics import events_topics, platforms_of_topics
 from app.outbox import Outbox
 from app.overview import pages as overview
+from app.people import api as opt_outs
+from app.people.opt_outs import OptOuts
 from app.postgres.connections import create_pool
 from app.sign_in import pages as sign_in
 from app.storage import open_storage
@@ -98,7 +103,18 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(FileGone, export_pages.answer_gone)
     # Pages first: /exports/create-chat-log is one of them, and no id of an export.
     pages = (sign_in, overview, survey_pages, export_pages, appearance, static_files)
-    for part in (*pages, exports, surveys, channels, events, webhooks, health, metrics):
+    for part in (
+        *pages,
+        exports,
+        surveys,
+        channels,
+        opt_outs,
+        dead_letters,
+        events,
+        webhooks,
+        health,
+        metrics,
+    ):
         app.include_router(part.router)
     offer_docs(app, Progress)
     return app
@@ -111,6 +127,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
     outbox = Outbox(client, pool, [outgoing_jobs(settings.kafka, settings.topology)])
     ingested = IngestMetrics(registry)
     intake = EventIntake(client, events_topics(settings.topology), ingested)
+    replayer = Replayer(client, settings.kafka, pool)
     authenticator: Authenticator = app.state.authenticator
     app.state.ended_sessions = EndedSessions(pool)
     app.state.access_log = AccessLog(pool)
@@ -120,10 +137,16 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
         async with (
             open_storage(settings.storage, retry_s=settings.exports.retry_s) as storage,
             outbox,
+            replayer,
             intake,
         ):
             app.state.surveys = Surveys(pool)
             app.state.channel_rules = ChannelRules(pool)
+            app.state.opt_outs = OptOuts(pool)
+            app.state.replayer = replayer
+            app.state.dead_letters = DeadLetters(
+                pool, platforms_of_topics(settings.topology), on_replay=replayer.wake
+            )
             rows = ExportRows(pool, app.state.surveys, on_request=outbox.wake)
             files = ExportFiles(
                 rows,

@@ -64,6 +64,8 @@ _PROGRESS = (
     *("rows_done", "rows_estimate", "bytes_done", "object_key", "finished", "cells_not_shown"),
 )
 
+#: What becomes of a dead letter; what it holds is never altered.
+_OF_A_REPLAY = ("replayed_at", "replay", "replay_pending", "replay_problem")
 #: What may become another: all but what it is, when and where.
 _OF_A_MESSAGE = (
     *("content", "message_type", "role", "author_id", "conversation_id", "reply_to", "response_ms", "weight"),
@@ -93,9 +95,9 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         # SELECT because ON CONFLICT reads the key.
         *_on("chat_log", "INSERT", "SELECT"),
         Right("EXECUTE", "chat_log_make_partitions(integer, integer)"),
-        # A dead letter is written, listed, marked as replayed, dropped; what it holds is never altered.
+        # A dead letter is written, listed, marked as replayed, dropped.
         *_on("dead_letters", "INSERT", "SELECT", "DELETE"),
-        Right("UPDATE", "dead_letters", ("replayed_at",)),
+        Right("UPDATE", "dead_letters", _OF_A_REPLAY),
         *_LOOKUP,
         *_on("messages", "INSERT", "SELECT"),
         Right("UPDATE", "messages", _OF_A_MESSAGE),
@@ -162,6 +164,12 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         Right("SELECT", "channel_parents"),
         Right("SELECT", "connector_gaps"),
         Right("SELECT", "message_days"),
+        # Put back and dropped by whoever may settle them.
+        *_on("dead_letters", "SELECT", "DELETE"),
+        Right("UPDATE", "dead_letters", _OF_A_REPLAY),
+        # By those who may, for people who ask them; what was recorded before is for `chatlog people`.
+        *_on("opt_outs", "SELECT", "INSERT"),
+        Right("UPDATE", "opt_outs", ("until",)),
     ),
     "chatlog_maintainer": (
         Right("SELECT", "chat_log", _WHICH_MESSAGE),

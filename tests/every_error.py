@@ -13,6 +13,7 @@ from app.access import KeysUnavailable, ProviderUnavailable, SignInNeeded
 from app.access.errors import IssuerUnavailable
 from app.channels.service import NoSuchRule
 from app.commands.export_file import FileExists
+from app.dead_letters.service import NoSuchDeadLetter, NoSuchReplay
 from app.exports.files import FileGone, StorageUnusable
 from app.exports.rows import ExportRow
 from app.exports.service import NoSuchExport
@@ -56,7 +57,9 @@ _MADE: dict[type[ChatlogError], Callable[[], ChatlogError]] = {
     FileGone: lambda: FileGone("The file was removed by its owner: export again.", _ROW),
     IssuerUnavailable: lambda: IssuerUnavailable("it hangs", retry_after_s=7),
     KeysUnavailable: lambda: KeysUnavailable(retry_after_s=7),
+    NoSuchDeadLetter: NoSuchDeadLetter,
     NoSuchExport: NoSuchExport,
+    NoSuchReplay: NoSuchReplay,
     NoSuchRule: NoSuchRule,
     NoSuchSurvey: NoSuchSurvey,
     NotOptedOut: NotOptedOut,

@@ -1,8 +1,9 @@
 """What people do with kept dead letters: find, look at, put back where they came from, drop.
 
-They are written by `sinks.dead_letters`, and this is used by `app.commands.dead_letters`. Work is done in
-bounded batches, each safe before the next begins, so it may be killed at any time: a replay puts records back
-first and notes it then, and a record that is put back twice is harmless, as every reader allows for it.
+They are written by `sinks.dead_letters`, and this is used by `app.commands.dead_letters`, and by the API for
+what it puts back. Work is done in bounded batches, each safe before the next begins, so it may be killed at
+any time: a replay puts records back first and notes it then, and a record that is put back twice is harmless,
+as every reader allows for it.
 """
 
 from __future__ import annotations
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import asyncpg
+    from asyncpg.pool import PoolConnectionProxy
 
     from models.dead_letters import Header
     from models.errors import BadRecord
     from sinks.kafka.producer import RecordProducer
+
+    AnyConnection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 
 #: Records that are put back, and then noted, at a time.
 REPLAY_BATCH = 100
@@ -62,6 +66,8 @@ class Filter:
         since: kept at this time or later.
         until: kept before this time.
         replayed: True for those that were replayed, False for those that were not.
+        key: of this key: somebody's id. For the API alone, as the next one.
+        up_to: with this id or a lower one: what was there when somebody looked.
     """
 
     ids: Sequence[int] | None = None
@@ -70,6 +76,8 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     replayed: bool | None = None
+    key: bytes | None = None
+    up_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +124,7 @@ class DeadLetterBox:
     Every method raises SinkError, with a message that says what to do, when PostgreSQL refuses.
     """
 
-    def __init__(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    def __init__(self, connection: AnyConnection) -> None:
         self._connection = connection
 
     async def find(self, wanted: Filter) -> list[Found]:
@@ -163,7 +171,7 @@ async def replay(
     Args:
         box: where they are kept.
         producer: puts them back (acks=all).
-        partitions: how many partitions each of their topics has.
+        partitions: how many partitions each of their topics has; one that is gone is not among them.
         ids: which, in the order in which they are put back.
 
     Raises:
@@ -176,8 +184,9 @@ async def replay(
             by_place[letter.topic, letter.partition].append(letter)
         impossible: dict[int, str] = {}
         for (topic, partition), letters in by_place.items():
-            if partition >= partitions[topic]:
-                impossible |= {letter.id: f"{topic} has no partition {partition}" for letter in letters}
+            if partition >= partitions.get(topic, 0):
+                why = f"{topic} has no partition {partition}" if topic in partitions else f"{topic} is gone"
+                impossible |= {letter.id: why for letter in letters}
             else:
                 refused = await _put_back(producer, topic, partition, letters)
                 impossible |= {letter.id: error.detail for letter, error in refused}

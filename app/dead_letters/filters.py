@@ -19,6 +19,24 @@ _LAST_ID = 2**63 - 1
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
+def read_moment(value: str) -> datetime:
+    """Return the time that is meant, in UTC unless it says otherwise; `90m`, `12h`, `7d` are ago.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if ago := re.fullmatch(r"(\d{1,5})([mhd])", value):
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    moment = datetime.fromisoformat(value)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        # In UTC, the first and the last year may end before they begin.
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("beyond the calendar's ends") from None
+    return moment
+
+
 class IdType(click.ParamType):
     """The number of a dead letter."""
 
@@ -42,18 +60,12 @@ class MomentType(click.ParamType):
         """Return the time with its zone."""
         if isinstance(value, datetime):
             return value
-        if ago := re.fullmatch(r"(\d{1,5})([mhd])", value):
-            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         try:
-            moment = datetime.fromisoformat(value)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            # In UTC, the first and the last year may end before they begin.
-            moment.astimezone(UTC)
-        except (ValueError, OverflowError):
+            return read_moment(value)
+        except ValueError:
             self.fail(
                 f"{value!r} is no time; accepted: 2026-05-31, 2026-05-31T12:00Z, 90m, 12h, 7d", param, ctx
             )
-        return moment
 
 
 def filters(

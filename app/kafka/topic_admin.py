@@ -93,16 +93,25 @@ async def partition_counts(kafka: KafkaSettings, names: Collection[str]) -> dict
         ConfigurationError, KafkaUnavailable: as `inspect_topics`.
         TopicsUnfit: a topic is missing.
     """
-    async with admin_of(kafka) as admin:
-        partitions = {
-            topic["topic"]: len(topic["partitions"])
-            for topic in await admin.describe_topics()
-            if topic["topic"] in names
-        }
+    partitions = await partitions_there(kafka, names)
     missing = sorted(set(names) - set(partitions))
     if missing:
         raise TopicsUnfit(f"Missing in Kafka: {', '.join(missing)}. Run `chatlog topics`")
     return partitions
+
+
+async def partitions_there(kafka: KafkaSettings, names: Collection[str]) -> dict[str, int]:
+    """Return how many partitions each of the topics has that are there.
+
+    Raises:
+        ConfigurationError, KafkaUnavailable: as `inspect_topics`.
+    """
+    async with admin_of(kafka) as admin:
+        return {
+            topic["topic"]: len(topic["partitions"])
+            for topic in await admin.describe_topics()
+            if topic["topic"] in names
+        }
 
 
 async def check_partitions(kafka: KafkaSettings, topology: TopologySettings) -> dict[str, int]:

@@ -182,6 +182,24 @@ def events_topics(topology: TopologySettings) -> dict[str, str]:
     return {"messenger": topics.events.name} | others
 
 
+def platforms_of_topics(topology: TopologySettings) -> dict[str, str]:
+    """Return whose records each topic holds that dead letters come from."""
+    topics = topics_of(topology)
+    of_messenger = (
+        topics.events,
+        topics.state,
+        topics.events_by_user,
+        topics.states_by_user,
+        topics.chat_log,
+    )
+    others = {
+        spec.name: platform
+        for specs in (topics.platform_events, topics.messages)
+        for platform, spec in specs.items()
+    }
+    return {spec.name: "messenger" for spec in of_messenger} | others
+
+
 def groups_of(topology: TopologySettings) -> Groups:
     """Name the consumer groups after the environment, or as settings override them."""
     return Groups(

@@ -29,7 +29,8 @@ an owner sees their own surveys, those that are shared with them, and their own 
 TAGS = [
     {"name": "exports", "description": "Ask for a file, follow its making, download it."},
     {"name": "surveys", "description": "What there is to export, and with whom it is shared."},
-    {"name": "channels", "description": "What is recorded of which channel."},
+    {"name": "channels", "description": "What is recorded of which channel, and of whom nothing is."},
+    {"name": "dead letters", "description": "What could never be stored: see, replay and drop it."},
     {"name": "events", "description": "For programs that hand in what was said on a platform."},
     {"name": "webhooks", "description": "For platforms, which sign what they send."},
     {"name": "operation", "description": "For whoever runs this."},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pytest
 from fastapi.routing import iter_route_contexts
@@ -11,6 +10,7 @@ from fastapi.routing import iter_route_contexts
 from app.access import Asks
 from app.site import create_app
 from models.access import Caller, CallerRole
+from tests.access.filled_paths import filled
 from tests.access.signing import settings_of
 from tests.site.fixtures import client_of, running
 from tests.site.owners import ANA, bearer
@@ -104,7 +104,7 @@ async def test_a_program_that_is_no_person_has_none_but_those_of_programs(system
             path = context.path or ""
             if path in OPEN or path in OF_PROGRAMS:
                 continue
-            address = path.replace(":uuid", "").format(export_id=uuid4())
+            address = filled(path)
             for method in context.methods or ():
                 by_session = await client.request(method, address, data=form)
                 refused[method, path, "session"] = by_session.status_code

@@ -16,21 +16,18 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from click.testing import CliRunner
 from pydantic import SecretStr
 
 from app.commands import cli
 from app.kafka.clients import client_settings
-from app.postgres.connections import connect, create_pool
+from app.postgres.connections import connect
 from app.settings import Role, Settings
 from models.dead_letters import DeadLetter
-from sinks.dead_letters import DeadLetterTable
-from sinks.retry import RetryPolicy
+from tests.dead_letters.keeping import keep, records_of
 from tests.looking import ready
 from tests.services import as_environment, changed, eventually
-from tests.sinks.sources import each_its_own_source
 from tests.workers import CHATLOG, Workers, produce
 
 if TYPE_CHECKING:
@@ -446,15 +443,6 @@ def as_put(record: ConsumerRecord) -> tuple[Any, ...]:
     return (record.key, record.value, tuple(record.headers))
 
 
-async def keep(settings: Settings, letters: list[DeadLetter]) -> None:
-    """Put dead letters into the table as the persist workers do."""
-    pool = await create_pool(settings.database)
-    try:
-        await DeadLetterTable(pool, RetryPolicy("test")).write(each_its_own_source(letters))
-    finally:
-        await pool.close()
-
-
 async def run(settings: Settings, *arguments: str, answer: str = "") -> Ended:
     """Run the command in this process, which takes a tenth of the time of one of its own."""
     result = await asyncio.to_thread(
@@ -542,20 +530,3 @@ async def writer_of(settings: Settings) -> AsyncIterator[Settings]:
         yield changed(settings, database_url=SecretStr(as_user))
     finally:
         await execute(settings, f"DROP ROLE {user}")
-
-
-async def records_of(settings: Settings, name: str, partitions: int) -> dict[int, list[ConsumerRecord]]:
-    """Return everything that is in a topic."""
-    consumer = AIOKafkaConsumer(**client_settings(settings.kafka), auto_offset_reset="earliest")
-    await consumer.start()
-    try:
-        places = [TopicPartition(name, partition) for partition in range(partitions)]
-        consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        found: dict[int, list[ConsumerRecord]] = {partition: [] for partition in range(partitions)}
-        while any([await consumer.position(place) < ends[place] for place in places]):
-            for place, records in (await consumer.getmany(timeout_ms=200)).items():
-                found[place.partition].extend(records)
-        return found
-    finally:
-        await consumer.stop()

@@ -75,7 +75,7 @@ WRITER_MAY = (
     DEAD_LETTER,
     f'{DEAD_LETTER} ON CONFLICT (topic, partition, "offset") DO NOTHING',
     "SELECT * FROM dead_letters",
-    "UPDATE dead_letters SET replayed_at = now() WHERE id = 1",
+    "UPDATE dead_letters SET replayed_at = now(), replay_pending = false WHERE id = 1",
     "DELETE FROM dead_letters WHERE id = 1",
     "SELECT chat_log_make_partitions(4, 4)",
     "SELECT * FROM chatlog_schema_version",
@@ -215,6 +215,11 @@ EXPORTER_MAY_NOT = (
 )
 API_MAY = (
     RULE,
+    OPT_OUT,
+    "UPDATE opt_outs SET until = now()",
+    "SELECT * FROM dead_letters WHERE replay_pending FOR UPDATE SKIP LOCKED",
+    "UPDATE dead_letters SET replayed_at = now(), replay = gen_random_uuid(), replay_pending = true",
+    "DELETE FROM dead_letters",
     f"{RULE} ON CONFLICT (platform, channel) DO UPDATE SET is_enabled = true RETURNING *",
     "DELETE FROM chat_logging_config",
     "SELECT * FROM chat_logging_config_versions",
@@ -259,7 +264,10 @@ API_MAY_NOT = (
     "TRUNCATE access_log",
     "DELETE FROM chat_logging_config_versions",
     "DELETE FROM people",
-    OPT_OUT,
+    "DELETE FROM opt_outs",
+    "UPDATE opt_outs SET since = now()",
+    DEAD_LETTER,
+    "UPDATE dead_letters SET value = ''",
     GAP,
     "SELECT make_message_partitions('{twitch}', 4, 4)",
     "UPDATE ended_sessions SET id = ''",
@@ -276,7 +284,6 @@ API_MAY_NOT = (
     ENTRY,
     "UPDATE chat_log SET surveyid = NULL",
     "DELETE FROM chat_log",
-    "SELECT * FROM dead_letters",
     "SELECT chat_log_make_partitions(4, 4)",
     "SELECT form FROM surveys",
     "UPDATE surveys SET survey_name = ''",
@@ -547,7 +554,7 @@ async def test_rights_that_were_changed_by_hand_are_put_right(
 ) -> None:
     await database.execute(
         "GRANT ALL ON chat_log TO chatlog_reader; REVOKE ALL ON chat_log FROM chatlog_writer;"
-        "GRANT SELECT ON dead_letters TO chatlog_api"
+        "GRANT INSERT ON dead_letters TO chatlog_api"
     )
     await migrations.up(migrated, say=lambda _: None)
     for role, table, right, has in (
@@ -555,7 +562,7 @@ async def test_rights_that_were_changed_by_hand_are_put_right(
         ("chatlog_reader", "chat_log", "SELECT", True),
         ("chatlog_writer", "chat_log", "INSERT", True),
         ("chatlog_writer", "chat_log", "DELETE", False),
-        ("chatlog_api", "dead_letters", "SELECT", False),
+        ("chatlog_api", "dead_letters", "INSERT", False),
     ):
         assert await database.fetchval("SELECT has_table_privilege($1, $2, $3)", role, table, right) is has
 
