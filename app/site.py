@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from app.access import AccessLog, Authenticator, EndedSessions
 from app.channels import api as channels
 from app.channels.service import ChannelRules
+from app.conversations.service import Conversations
 from app.dead_letters import api as dead_letters
 from app.dead_letters.replayer import Replayer
 from app.dead_letters.service import DeadLetters
@@ -147,6 +148,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             app.state.dead_letters = DeadLetters(
                 pool, platforms_of_topics(settings.topology), on_replay=replayer.wake
             )
+            app.state.conversations = Conversations(pool)
             rows = ExportRows(pool, app.state.surveys, on_request=outbox.wake)
             files = ExportFiles(
                 rows,

@@ -13,6 +13,7 @@ from app.access import KeysUnavailable, ProviderUnavailable, SignInNeeded
 from app.access.errors import IssuerUnavailable
 from app.channels.service import NoSuchRule
 from app.commands.export_file import FileExists
+from app.conversations.service import NobodyKnown, NoSuchConversation, NoSuchMessage
 from app.dead_letters.service import NoSuchDeadLetter, NoSuchReplay
 from app.exports.files import FileGone, StorageUnusable
 from app.exports.rows import ExportRow
@@ -60,6 +61,10 @@ _MADE: dict[type[ChatlogError], Callable[[], ChatlogError]] = {
     NoSuchDeadLetter: NoSuchDeadLetter,
     NoSuchExport: NoSuchExport,
     NoSuchReplay: NoSuchReplay,
+    NobodyKnown: NobodyKnown,
+    NoSuchConversation: NoSuchConversation,
+    NoSuchExport: NoSuchExport,
+    NoSuchMessage: NoSuchMessage,
     NoSuchRule: NoSuchRule,
     NoSuchSurvey: NoSuchSurvey,
     NotOptedOut: NotOptedOut,

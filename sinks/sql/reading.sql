@@ -23,3 +23,25 @@ WHERE surveys.survey_name IS NOT NULL;
 -- Note who reads what, before it is shown.
 INSERT INTO access_log (who, tenant, roles, action, route, subject, address, user_agent)
 VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8);
+
+-- name: find_unsent
+-- What anybody took back on Messenger: whose, the platform's id, and since when. An index has nothing but these rows.
+SELECT userid, mid, least(greatest(min(timestamp), '1970-01-01Z'), '9999-12-30Z') AS since
+FROM (
+    SELECT userid, timestamp, coalesce(raw_payload #>> '{message,mid}', raw_payload #>> '{message_unsend,mid}') AS mid
+    FROM chat_log
+    WHERE message_type = 'unsent'
+) AS unsent
+WHERE mid IS NOT NULL
+GROUP BY userid, mid;
+
+-- name: find_unsent_of
+-- The same of these people ($1).
+SELECT userid, mid, least(greatest(min(timestamp), '1970-01-01Z'), '9999-12-30Z') AS since
+FROM (
+    SELECT userid, timestamp, coalesce(raw_payload #>> '{message,mid}', raw_payload #>> '{message_unsend,mid}') AS mid
+    FROM chat_log
+    WHERE message_type = 'unsent' AND userid = ANY ($1::varchar[])
+) AS unsent
+WHERE mid IS NOT NULL
+GROUP BY userid, mid;

@@ -37,6 +37,7 @@ PARTS = {
         "people.end_opt_outs",
         "outbox.*",
         "sessions.*",
+        "conversations.*",
     ],
     "chatlog_maintainer": ["backfill.*", "surveys.read_*", "people.*"],
     "none": ["local.*"],

@@ -1,0 +1,106 @@
+"""Conversations described as far as somebody may read them: names, figures, and the last message of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.conversations.rows import MESSENGER, ConversationRow
+from app.conversations.telling import names_of, preview_of, unsent_among
+from sinks.postgres.said import Talk, newest_of, sums_of
+from sinks.sql import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    import asyncpg
+
+    from app.conversations.finding import Candidate
+    from models.reading import Readable
+    from sinks.postgres.reading import Reading
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+_SQL = statements("conversations")
+
+
+async def describe(
+    connection: Connection, reading: Reading, found: Sequence[Candidate]
+) -> list[ConversationRow]:
+    """Return those of the conversations of which something may be read, in their order."""
+    if reading.readable.is_nothing or not found:
+        return []
+    rows = {
+        row["id"]: row for row in await connection.fetch(_SQL.find_conversations, [one.id for one in found])
+    }
+    talks: dict[str, list[Talk]] = {}
+    for found_row in rows.values():
+        talks.setdefault(found_row["platform"], []).append(_talk(found_row))
+    newest = {
+        message["talk"]: message
+        for platform, some in talks.items()
+        for message in await connection.fetch(*newest_of(platform, some, reading).call)
+    }
+    sums = await _sums(connection, reading, talks)
+    unsent = await unsent_among(connection, newest.values())
+    names = await names_of(connection, newest.values())
+    surveys = {survey.id: survey.name for survey in reading.surveys}
+    described = []
+    for one in found:
+        row, figures, last = rows.get(one.id), sums.get(one.id), newest.get(one.id)
+        if row is None or not (figures or sees_whole(reading.readable, row["platform"], row["channel"])):
+            continue
+        last_at = figures["last_at"] if figures else row["last_at"]
+        described.append(
+            ConversationRow(
+                id=row["id"],
+                platform=row["platform"],
+                channel=row["channel"],
+                channel_name=row["channel_name"],
+                external_id=row["external_id"],
+                kind=row["kind"],
+                person=row["subject_id"],
+                person_name=row["subject_name"],
+                title=row["title"],
+                started=figures["started"] if figures else row["started"],
+                last_at=last_at,
+                messages=figures["messages"] if figures else row["captured"],
+                matched=one.matched or last_at,
+                last=preview_of(last, names, unsent) if last else None,
+                survey=surveys.get(str(last["surveyid"])) if last else None,
+            )
+        )
+    return described
+
+
+def sees_whole(readable: Readable, platform: str, channel: str) -> bool:
+    """Tell whether somebody may read all that is said in a place, so that its figures are theirs to know."""
+    within = readable.within
+    if within is None:
+        return readable.surveyids is None
+    is_within = platform in within.platforms or f"{platform}/{channel}" in within.channels
+    return readable.surveyids is None and is_within
+
+
+def talk_of(row: ConversationRow) -> Talk:
+    """Return by what the messages of a conversation are found."""
+    person = row.external_id if row.platform == MESSENGER else ""
+    return Talk(row.id, row.platform, row.channel, person)
+
+
+async def _sums(
+    connection: Connection, reading: Reading, talks: Mapping[str, Sequence[Talk]]
+) -> dict[UUID, asyncpg.Record]:
+    """Return what may be read of those conversations that somebody may not see whole."""
+    sums: dict[UUID, asyncpg.Record] = {}
+    for platform, some in talks.items():
+        parts = [talk for talk in some if not sees_whole(reading.readable, platform, talk.channel)]
+        if parts:
+            found = await connection.fetch(*sums_of(platform, parts, reading).call)
+            sums |= {row["talk"]: row for row in found if row["messages"]}
+    return sums
+
+
+def _talk(row: asyncpg.Record) -> Talk:
+    person = row["external_id"] if row["platform"] == MESSENGER else ""
+    return Talk(row["id"], row["platform"], row["channel"], person)

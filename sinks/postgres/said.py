@@ -1,0 +1,253 @@
+"""Statements on `all_messages` by conversation: put together of what the caller may read, and fixed text.
+
+Always by platform, so that no other's partitions are looked at. A conversation of Messenger is asked for by
+its person and page, since chat_log has no id of it to search by (and making one of each row is slow).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from models.reading import EVERYTHING
+from sinks.postgres.reading import Conditions
+from sinks.postgres.unsent import MID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from models.reading import MessageFilter
+    from sinks.postgres.reading import Reading
+
+MESSENGER = "messenger"
+#: What a message is, but for its raw event.
+COLUMNS = (
+    "id, platform, channel, conversation_id, timestamp, role, author_id, content, message_type, surveyid, "
+    "shortcode, question_ref, reply_to, response_ms, weight, edited, deleted, deletion, metadata"
+)
+#: Before it no message has an id, and with it no place.
+_HAS_ID = "timestamp >= '1970-01-01 00:00:00+00'"
+_OF_DIALOGUE = "author_id = {}::varchar AND coalesce(channel, '') = {}::varchar"
+_OF_CONVERSATION = "conversation_id = {}::uuid"
+_MESSAGES = (
+    "SELECT {columns}, {mid} AS mid FROM all_messages WHERE {conditions} "
+    "ORDER BY timestamp{order}, id{order} LIMIT {limit:d}"
+)
+_BY_ID = "SELECT {columns}, {mid} AS mid FROM all_messages WHERE {conditions} LIMIT 1"
+_RAW = "SELECT raw_payload FROM all_messages WHERE {conditions}"
+_BY_IDS = (
+    "SELECT said.* FROM unnest($1::uuid[]) AS asked (id) CROSS JOIN LATERAL (SELECT {columns} "
+    "FROM all_messages WHERE timestamp = message_time(asked.id) AND all_messages.id = asked.id "
+    "AND {conditions} LIMIT 1) AS said"
+)
+_OF_TALKS = (
+    "SELECT talk.id AS talk, said.* "
+    "FROM unnest($1::uuid[], $2::varchar[], $3::varchar[]) AS talk (id, channel, person) "
+    "CROSS JOIN LATERAL (SELECT {what} FROM all_messages WHERE {conditions}{part}) AS said"
+)
+_NEWEST = " ORDER BY timestamp DESC LIMIT 1"
+_SUMS = "count(*) AS messages, min(timestamp) AS started, max(timestamp) AS last_at"
+_LATELY = (
+    "SELECT {whose}, max(timestamp) AS newest, min(timestamp) AS oldest, count(*) AS messages "
+    "FROM (SELECT {whose}, timestamp FROM all_messages WHERE {conditions}{part}) AS lately GROUP BY {whose}"
+)
+_CONVERSATIONS = (
+    "SELECT id FROM conversations WHERE {conditions} "
+    "ORDER BY last_day DESC, last_at DESC, id DESC LIMIT {limit:d}"
+)
+
+
+class Talk(NamedTuple):
+    """By what the messages of a conversation are found.
+
+    Attributes:
+        id: which.
+        platform: where.
+        channel: where on it.
+        person: in chat_log, whom it is with; empty elsewhere.
+    """
+
+    id: UUID
+    platform: str
+    channel: str
+    person: str
+
+
+class Side(StrEnum):
+    """On which side of a place something is; its value is SQL's sign for it."""
+
+    BEFORE = "<"
+    UP_TO = "<="
+    AFTER = ">"
+    FROM = ">="
+
+
+class Query(NamedTuple):
+    """A statement and its parameters."""
+
+    sql: str
+    arguments: Sequence[object]
+
+    @property
+    def call(self) -> tuple[Any, ...]:
+        """Both as asyncpg takes them: `fetch(*query.call)`."""
+        return (self.sql, *self.arguments)
+
+
+def messages_of(
+    talk: Talk,
+    reading: Reading,
+    wanted: MessageFilter = EVERYTHING,
+    *,
+    where: Side,
+    place: tuple[datetime, UUID] | None = None,
+    limit: int,
+) -> Query:
+    """Return the statement for a part of a conversation, beginning at a place and going away from it.
+
+    Args:
+        talk: which.
+        reading: what may be read.
+        wanted: what is looked for.
+        where: before the place, the newest first; after it, or from it on, the oldest first.
+        place: a time and an id; None for the end, or for the beginning.
+        limit: how many at most.
+    """
+    conditions = _of(talk, reading, wanted)
+    if place is not None:
+        # The second is exact; only the first is one that chat_log's index knows.
+        conditions.add(f"timestamp {where[0]}= {{}}::timestamptz", place[0])
+        conditions.add(f"(timestamp, id) {where} ({{}}::timestamptz, {{}}::uuid)", *place)
+    order = " DESC" if where in {Side.BEFORE, Side.UP_TO} else ""
+    mid = MID if talk.platform == MESSENGER else "NULL::text"
+    sql = _MESSAGES.format(columns=COLUMNS, mid=mid, conditions=conditions.sql, order=order, limit=limit)
+    return Query(sql, conditions.arguments)
+
+
+def message_by_id(message: UUID, moment: datetime, later: datetime, reading: Reading) -> Query:
+    """Return the statement for a message of any platform: its id tells between which times it was said."""
+    conditions = Conditions()
+    conditions.keep_to(reading, replace(EVERYTHING, since=moment, until=later))
+    conditions.add("id = {}::uuid", message)
+    sql = _BY_ID.format(columns=COLUMNS, mid=MID, conditions=conditions.sql)
+    return Query(sql, conditions.arguments)
+
+
+def raw_by_id(message: UUID, platform: str, timestamp: datetime, reading: Reading) -> Query:
+    """Return the statement for the raw event of a message."""
+    conditions = Conditions()
+    conditions.keep_to(reading, replace(EVERYTHING, platform=platform))
+    conditions.add("timestamp = {}::timestamptz AND id = {}::uuid", timestamp, message)
+    return Query(_RAW.format(conditions=conditions.sql), conditions.arguments)
+
+
+def messages_by_ids(platform: str, ids: Iterable[UUID], reading: Reading) -> Query:
+    """Return the statement for messages of a platform that is not Messenger: their ids tell their times."""
+    conditions = Conditions(list(ids))
+    conditions.keep_to(reading, replace(EVERYTHING, platform=platform))
+    sql = _BY_IDS.format(columns=COLUMNS, conditions=conditions.sql)
+    return Query(sql, conditions.arguments)
+
+
+def newest_of(
+    platform: str, talks: Sequence[Talk], reading: Reading, wanted: MessageFilter = EVERYTHING
+) -> Query:
+    """Return the statement for the newest message of each of some conversations, with its `talk`."""
+    conditions = _of_many(platform, talks, reading, wanted)
+    mid = MID if platform == MESSENGER else "NULL::text"
+    sql = _OF_TALKS.format(what=f"{COLUMNS}, {mid} AS mid", conditions=conditions.sql, part=_NEWEST)
+    return Query(sql, conditions.arguments)
+
+
+def times_of(platform: str, talks: Sequence[Talk], reading: Reading, wanted: MessageFilter) -> Query:
+    """Return the statement for when the newest message of each of some conversations was said."""
+    conditions = _of_many(platform, talks, reading, wanted)
+    sql = _OF_TALKS.format(what="timestamp", conditions=conditions.sql, part=_NEWEST)
+    return Query(sql, conditions.arguments)
+
+
+def sums_of(platform: str, talks: Sequence[Talk], reading: Reading) -> Query:
+    """Return the statement for how much may be read of each of some conversations, and of when it is."""
+    conditions = _of_many(platform, talks, reading, EVERYTHING)
+    sql = _OF_TALKS.format(what=_SUMS, conditions=conditions.sql, part="")
+    return Query(sql, conditions.arguments)
+
+
+def lately_in(reading: Reading, wanted: MessageFilter, limit: int | None) -> Query:
+    """Return the statement for whose conversations the newest messages of a platform are.
+
+    Of each conversation it gives `newest` among these messages, how many they are, and their `oldest`.
+
+    Args:
+        reading: what may be read.
+        wanted: what is looked for; its platform is given.
+        limit: of how many messages at most; None for all that there are.
+    """
+    conditions = Conditions()
+    conditions.keep_to(reading, wanted)
+    conditions.add(_HAS_ID)
+    whose = "author_id, channel" if wanted.platform == MESSENGER else "conversation_id"
+    part = "" if limit is None else f" ORDER BY timestamp DESC LIMIT {limit:d}"
+    sql = _LATELY.format(whose=whose, conditions=conditions.sql, part=part)
+    return Query(sql, conditions.arguments)
+
+
+def newest_conversations(
+    reading: Reading, wanted: MessageFilter, *, limit: int, after: tuple[datetime, UUID] | None
+) -> Query:
+    """Return the statement for the conversations in which something was said last.
+
+    Args:
+        reading: what may be read; not narrowed to surveys.
+        wanted: its platform and channel count.
+        limit: how many at most.
+        after: the time and the id of the one after which to go on.
+    """
+    pieces, arguments = ["true"], list[object]()
+
+    def add(piece: str, *values: object) -> None:
+        places = [f"${len(arguments) + number}" for number in range(1, len(values) + 1)]
+        arguments.extend(values)
+        pieces.append(piece.format(*places))
+
+    if (within := reading.readable.within) is not None:
+        add(
+            "(platform = ANY ({}::varchar[]) OR (platform || '/' || channel) = ANY ({}::varchar[]))",
+            *(sorted(within.platforms), sorted(within.channels)),
+        )
+    if wanted.platform is not None:
+        add("platform = {}::varchar", wanted.platform)
+    if wanted.channel is not None:
+        add("channel = {}::varchar", wanted.channel)
+    if after is not None:
+        add("last_day <= ({}::timestamptz AT TIME ZONE 'UTC')::date", after[0])
+        add("(last_at, id) < ({}::timestamptz, {}::uuid)", *after)
+    sql = _CONVERSATIONS.format(conditions=" AND ".join(pieces), limit=limit)
+    return Query(sql, arguments)
+
+
+def _of(talk: Talk, reading: Reading, wanted: MessageFilter) -> Conditions:
+    conditions = Conditions()
+    conditions.keep_to(reading, replace(wanted, platform=talk.platform))
+    conditions.add(_HAS_ID)
+    if talk.platform == MESSENGER:
+        conditions.add(_OF_DIALOGUE, talk.person, talk.channel)
+    else:
+        conditions.add(_OF_CONVERSATION, talk.id)
+    return conditions
+
+
+def _of_many(platform: str, talks: Sequence[Talk], reading: Reading, wanted: MessageFilter) -> Conditions:
+    conditions = Conditions(
+        [talk.id for talk in talks], [talk.channel for talk in talks], [talk.person for talk in talks]
+    )
+    conditions.keep_to(reading, replace(wanted, platform=platform))
+    conditions.add(_HAS_ID)
+    if platform == MESSENGER:
+        conditions.add(_OF_DIALOGUE.format("talk.person", "talk.channel"))
+    else:
+        conditions.add(_OF_CONVERSATION.format("talk.id"))
+    return conditions
