@@ -15,6 +15,9 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from app.access import AccessLog, Authenticator, EndedSessions
+from app.bot_states import api as waiting
+from app.bot_states import pages as waiting_pages
+from app.bot_states.service import BotStates
 from app.channels import api as channels
 from app.channels.service import ChannelRules
 from app.conversations.service import Conversations
@@ -103,14 +106,22 @@ def create_app(settings: Settings) -> FastAPI:
     answer_errors(app)
     app.add_exception_handler(FileGone, export_pages.answer_gone)
     # Pages first: /exports/create-chat-log is one of them, and no id of an export.
-    pages = (sign_in, overview, survey_pages, export_pages, appearance, static_files)
     for part in (
-        *pages,
+        # Pages.
+        sign_in,
+        overview,
+        survey_pages,
+        export_pages,
+        waiting_pages,
+        appearance,
+        static_files,
+        # What programs ask for.
         exports,
         surveys,
         channels,
         opt_outs,
         dead_letters,
+        waiting,
         events,
         webhooks,
         health,
@@ -149,6 +160,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
                 pool, platforms_of_topics(settings.topology), on_replay=replayer.wake
             )
             app.state.conversations = Conversations(pool)
+            app.state.bot_states = BotStates(pool)
             rows = ExportRows(pool, app.state.surveys, on_request=outbox.wake)
             files = ExportFiles(
                 rows,

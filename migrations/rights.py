@@ -116,6 +116,8 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("presences", "INSERT", "SELECT"),
         *_on("sampled_out", "INSERT", "SELECT", "DELETE"),
         *_on("people", "INSERT", "SELECT", "UPDATE"),
+        *_on("bot_states", "INSERT", "SELECT", "UPDATE"),
+        *_on("bot_state_changes", "INSERT", "SELECT"),
         *_RULES,
         # Who wants nothing recorded is not for a worker to say.
         Right("SELECT", "opt_outs"),
@@ -146,6 +148,8 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("message_feedback", "SELECT"),
         *_on("people", "SELECT"),
         *_on("stays", "SELECT"),
+        *_on("bot_states", "SELECT"),
+        *_on("bot_state_changes", "SELECT"),
         *_on("access_log", "SELECT", "INSERT"),
         Right(
             "SELECT",
@@ -212,7 +216,7 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
                 ),
                 *("message_clears", "message_feedback", "people", "opt_outs", "stays"),
                 *("chat_logging_config", "chat_logging_config_versions", "channel_parents"),
-                *("connector_gaps", "access_log"),
+                *("connector_gaps", "access_log", "bot_states", "bot_state_changes"),
                 *("all_messages", "live.chat_messages", "live.chat_sessions", "live.users"),
                 *("assistant.chat_conversations", "assistant.chat_sessions"),
             )

@@ -69,7 +69,7 @@ class Topics:
         read = {
             Role.CAPTURE: (self.events, self.state, self.events_by_user, self.states_by_user),
             Role.CAPTURE_PLATFORMS: tuple(self.platform_events.values()),
-            Role.PERSIST: (self.chat_log, *self.messages.values(), self.dead_letters),
+            Role.PERSIST: (self.chat_log, self.state, *self.messages.values(), self.dead_letters),
             Role.EXPORT: (self.exports,),
         }
         return tuple(spec.name for spec in read[role])

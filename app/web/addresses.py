@@ -4,6 +4,7 @@ A survey's name travels in the query, since it may hold anything, slashes too; a
 owner, where that is not whoever looks: there may be two surveys of one name.
 """
 
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
 from models.exports import Source
@@ -13,6 +14,7 @@ SIGN_IN_BY_PROVIDER = "/sign-in/provider"
 OVERVIEW = "/"
 CONVERSATIONS = "/conversations"
 SEARCH = "/search"
+WAITING = "/waiting"
 FIGURES = "/figures"
 #: Not `/surveys`, where programs get the list.
 SURVEYS = "/surveys/list"
@@ -58,6 +60,18 @@ def form(source: str, survey: str, *, owner: str = "") -> str:
         owner: whose it is, if not whoever looks.
     """
     return f"{FORMS[Source(source)]}?{urlencode(_survey(survey, owner))}"
+
+
+def waiting(standings: Iterable[str], query: Mapping[str, str], after: str | None = None) -> str:
+    """Return the address of those whose bot stands so with them.
+
+    Args:
+        standings: how.
+        query: what is looked for besides.
+        after: from which place in the list on.
+    """
+    asked = [("standing", each) for each in standings] + list(query.items())
+    return f"{WAITING}?{urlencode(asked + ([('after', after)] if after else []))}"
 
 
 def sign_in_by_provider(back_to: str) -> str:

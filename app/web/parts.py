@@ -70,6 +70,11 @@ def place_of(after: str | None) -> Place | None:
     return Place(_EPOCH + timedelta(microseconds=int(microseconds)), key)
 
 
+def place_text(place: Place) -> str:
+    """Return a place as `place_of` reads it."""
+    return f"{(place.moment - _EPOCH) // timedelta(microseconds=1)}~{place.key}"
+
+
 def cut(rows: Sequence[Row], limit: int, response: Response, path: str, **query: str) -> list[Row]:
     """Return one part of `rows`, of which there is one too many if more follow: then link to those.
 
@@ -82,8 +87,7 @@ def cut(rows: Sequence[Row], limit: int, response: Response, path: str, **query:
     """
     shown = list(rows[:limit])
     if len(rows) > limit:
-        last = shown[-1].place
-        after = f"{(last.moment - _EPOCH) // timedelta(microseconds=1)}~{last.key}"
+        after = place_text(shown[-1].place)
         address = f"{path}?{urlencode({**query, 'limit': limit, 'after': after})}"
         response.headers["Link"] = f'<{address}>; rel="next"'
     return shown

@@ -80,4 +80,5 @@ _ENVIRONMENT.globals |= {
     "static": address_of,
     "surveys_url": addresses.surveys,
     "tab_url": addresses.tab,
+    "waiting_url": addresses.waiting,
 }

@@ -48,6 +48,8 @@ OF_OTHER_THINGS = (
     "/v1/dead-letters",
     "/v1/events",
     "/v1/opt-outs",
+    "/v1/waiting",
+    "/waiting",
     "/webhooks",
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: Which statements each part runs, by its role; `chatlog up` is the owner of its tables.
 PARTS = {
     "chatlog_writer": [
-        *("chat_log.*", "messages.*", "settling.*"),
+        *("chat_log.*", "messages.*", "settling.*", "bot_states.insert_*", "bot_states.bring_*"),
         *("partitions.*", "dead_letters.*", "surveys.read_*", "channel_rules.*", "connect.*"),
     ],
     "chatlog_exporter": [
@@ -27,6 +27,7 @@ PARTS = {
     "chatlog_api": [
         "exports.*",
         "reading.*",
+        "bot_states.find_*",
         "surveys.find_*",
         "surveys.count_*",
         "surveys.*share_survey",

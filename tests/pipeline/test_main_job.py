@@ -33,6 +33,7 @@ async def test_conversations_become_rows_with_the_state_before_each_message(
     await arrived(system, said)
 
     assert_as_expected(await rows_of(system), said)
+    await eventually(lambda: has_states(system, said), what="how the bot stands with each is known")
 
 
 async def test_reading_both_topics_again_from_the_start_gives_identical_rows(
@@ -173,6 +174,14 @@ async def arrived(system: Settings, said: Conversations) -> None:
 async def has_keys(system: Settings, keys: set[tuple[str, int, str]]) -> bool:
     assert len(missing := keys - set(await rows_of(system))) == 0, f"{len(missing)} rows are missing"
     return True
+
+
+async def has_states(system: Settings, said: Conversations) -> bool:
+    told = [orjson.loads(value) for _, value in said.states]
+    assert await count(system, "bot_state_changes") == len(
+        {(each["userid"], each["updated"]) for each in told}
+    )
+    return await count(system, "bot_states") == len({each["userid"] for each in told})
 
 
 async def dead_letters_are(system: Settings, number: int) -> bool:

@@ -58,6 +58,8 @@ async def test_every_operation_is_described(client: httpx.AsyncClient) -> None:
         "GET /surveys/shares",
         "PUT /surveys/shares",
         "DELETE /surveys/shares",
+        "GET /v1/waiting",
+        "GET /v1/waiting/unanswered",
         "GET /v1/channels",
         "GET /v1/channels/rule",
         "PATCH /v1/channels/rule",

@@ -1,4 +1,4 @@
-"""The persist role: entries and messages in, rows out; and dead letters into their table."""
+"""The persist role: entries, messages and states of bots in, rows out; dead letters into their table."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from agents.chunks import ChunkRunner
 from agents.persist import KeepDeadLetters, Persist
 from agents.persist_messages import PersistMessages
+from agents.persist_states import PersistStates
 from app.kafka.clients import client_settings
 from app.kafka.topic_admin import partition_counts
 from app.kafka.topics import topics_of
@@ -22,6 +23,7 @@ from app.worker.roles import declare_agent, once_kafka_answers
 from models.platforms import PLATFORMS
 from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
 from sinks.kafka.producer import RecordProducer
+from sinks.postgres.bot_states import BotStatesSink
 from sinks.postgres.chat_log import ChatLogSink
 from sinks.postgres.figures import MessageFigures
 from sinks.postgres.messages import MessagesSink
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
     from app.worker.roles import Fail
+    from models.surveys import SurveyMap
+    from sinks.postgres.fresh import Fresh
 
 
 log = logging.getLogger(__name__)
@@ -47,7 +51,7 @@ SETTLE_AFTER_TIMEOUTS = 4
 
 
 class PersistWork:
-    """An agent for entries, one for each platform's messages and one for dead letters, with their pools.
+    """Agents for entries, each platform's messages, states of bots and dead letters, with their pools.
 
     Each platform has a pool, a batcher and a policy of its own, so that it waits alone where its tables are
     locked.
@@ -58,10 +62,14 @@ class PersistWork:
         self._fail = fail
         self.topics = topics_of(settings.topology)
         self.retry_policy = RetryPolicy("persist")
+        self._of_states = RetryPolicy("persist states")
         to_dead_letters, keeping = RetryPolicy("dead letters"), RetryPolicy("dead-letters table")
         self._of_platforms = {name: RetryPolicy(f"persist {name}") for name in self.topics.messages}
         #: What is looked at from outside: every part that may wait, and the topics that are read.
-        self.retry_policies = (self.retry_policy, *self._of_platforms.values(), to_dead_letters, keeping)
+        self.retry_policies = (
+            *(self.retry_policy, self._of_states, *self._of_platforms.values()),
+            *(to_dead_letters, keeping),
+        )
         self.consumed = self.topics.read_by(Role.PERSIST)
         #: What the parts count.
         self.registry = CollectorRegistry()
@@ -71,8 +79,9 @@ class PersistWork:
         self._pools: list[asyncpg.Pool] = []
         self._background: list[asyncio.Task[None]] = []
         self._messages: dict[str, ChunkRunner] = {}
-        self._sinks: list[ChatLogSink | MessagesSink] = []
+        self._sinks: list[ChatLogSink | BotStatesSink | MessagesSink] = []
         declare_agent(app, "persist", self.topics.chat_log.name, lambda: self._entries)
+        declare_agent(app, "persist-states", self.topics.state.name, lambda: self._states)
         declare_agent(app, "keep-dead-letters", self.topics.dead_letters.name, lambda: self._kept)
         for platform, topic in self.topics.messages.items():
             declare_agent(app, f"persist-{platform}", topic.name, partial(self._runner_of, platform))
@@ -113,8 +122,20 @@ class PersistWork:
         keep = KeepDeadLetters(table, self.registry)
         self._entries = ChunkRunner("persist", persist, in_order=False, fail=self._fail)
         self._kept = ChunkRunner("keep-dead-letters", keep, in_order=False, fail=self._fail)
-        if self.topics.messages:
-            await self._start_messages()
+        await self._start_states(surveys)
+        await self._start_messages()
+
+    async def _start_states(self, surveys: Fresh[SurveyMap]) -> None:
+        sink = BotStatesSink(
+            await self._new_pool(1),
+            self._of_states,
+            max_items=self._settings.worker.batch_max_entries,
+            max_wait_s=self._settings.worker.batch_max_wait_s,
+            registry=self.registry,
+        )
+        self._sinks.append(sink)
+        states = PersistStates(sink, surveys, self.registry)
+        self._states = ChunkRunner("persist-states", states, in_order=True, fail=self._fail)
 
     async def _start_messages(self) -> None:
         settings, platforms = self._settings, tuple(self.topics.messages)
@@ -149,7 +170,7 @@ class PersistWork:
     async def release(self) -> None:
         """Let go of all partitions: nothing is being worked on afterwards."""
         # Side by side: together with the commit that follows they must end before the stop is cut off.
-        runners = (self._entries, self._kept, *self._messages.values())
+        runners = (self._entries, self._states, self._kept, *self._messages.values())
         await asyncio.gather(*(runner.release() for runner in runners))
         await asyncio.gather(*(sink.abandon() for sink in self._sinks))
 

@@ -1,0 +1,189 @@
+"""Tells whose bot does not go on, and why questions came again, of what a caller may read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from app.bot_states.rows import WaitingPerson
+from app.postgres.answers import answer_within
+from models.access import Action
+from models.bot_states import Standing, standing_of, states_that_are
+from models.ids import conversation_key
+from models.repeats import Asked, Repeat, Stood, repeats_in
+from sinks.postgres.reading import Conditions, reading_of
+from sinks.sql import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import asyncpg
+
+    from app.web.paging import Place
+    from models.access import Caller
+    from models.reading import MessageFilter
+    from sinks.postgres.reading import Reading
+
+#: A bot that is to say something, and an assistant that is asked, has so long.
+ANSWERS_WITHIN = timedelta(minutes=5)
+#: What counts as stuck, where nothing else is asked for.
+STUCK = (Standing.BLOCKED, Standing.ERROR, Standing.SILENT)
+#: So far back a question may have been asked before.
+BEFORE = timedelta(days=30)
+#: Messages, and states, of one person that are looked through.
+LOOKED_THROUGH = 5_000
+
+_SQL = statements("bot_states")
+# `timestamp` is since when, and the other names are those of all_messages, so that conditions on that fit.
+_WAITING = """SELECT * FROM (
+    SELECT 'messenger'::varchar AS platform, pageid AS channel, userid AS author_id, question AS question_ref,
+           since AS timestamp, NULL::varchar AS role, NULL::varchar AS message_type, updated, state,
+           shortcode, surveyid, answers, retries, problem, waits_for
+    FROM bot_states
+) AS standing
+WHERE {conditions}
+ORDER BY timestamp DESC, author_id
+LIMIT {limit}"""
+_IN_STATES = "(state = ANY ({}::varchar[]) AND (state <> ALL ({}::varchar[]) OR updated < {}::timestamptz))"
+_AFTER = "(timestamp < {}::timestamptz OR (timestamp = {}::timestamptz AND author_id > {}::varchar))"
+
+
+class BotStates:
+    """Reads how bots stand with people.
+
+    Whatever is asked raises ServiceDown while the database is down, and CannotGoOn where it refuses.
+
+    Args:
+        pool: connections that may read bot_states, bot_state_changes and what was said.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    async def waiting(
+        self,
+        caller: Caller,
+        wanted: MessageFilter,
+        standings: Sequence[Standing] = STUCK,
+        *,
+        limit: int,
+        after: Place | None = None,
+    ) -> list[WaitingPerson]:
+        """Return so many people of Messenger whose bot stands so with them, the latest first."""
+        async with answer_within():
+            reading = await reading_of(self._pool, caller, Action.READ_MESSAGES)
+            if reading.readable.is_nothing:
+                return []
+            conditions = Conditions()
+            conditions.keep_to(reading, wanted)
+            silent = states_that_are(Standing.SILENT)
+            states = states_that_are(*standings)
+            conditions.add(_IN_STATES, states, silent, datetime.now(UTC) - ANSWERS_WITHIN)
+            if after is not None:
+                conditions.add(_AFTER, after.moment, after.moment, after.key)
+            sql = _WAITING.format(conditions=conditions.sql, limit=int(limit))
+            rows = await self._pool.fetch(sql, *conditions.arguments)
+        return [_waiting(row, reading) for row in rows]
+
+    async def unanswered(self, caller: Caller, *, limit: int) -> list[WaitingPerson]:
+        """Return the newest sessions of assistants that end in a question, of the last week."""
+        async with answer_within():
+            reading = await reading_of(self._pool, caller, Action.READ_MESSAGES)
+            readable, within = reading.readable, reading.readable.within
+            if readable.is_nothing or readable.surveyids is not None:
+                return []
+            rows = await self._pool.fetch(_SQL.find_unanswered, datetime.now(UTC) - ANSWERS_WITHIN, limit)
+        return [
+            WaitingPerson(
+                platform="assistant",
+                channel=row["channel"],
+                person=row["subject_id"] or "",
+                conversation=row["id"],
+                standing=Standing.SILENT,
+                since=row["timestamp"],
+            )
+            for row in rows
+            if within is None
+            or "assistant" in within.platforms
+            or f"assistant/{row['channel']}" in within.channels
+        ]
+
+    async def repeats(
+        self, caller: Caller, channel: str, person: str, first: datetime, last: datetime
+    ) -> list[Repeat]:
+        """Return which messages repeat a question, of those that the caller may read, and why.
+
+        Args:
+            caller: who asks; may read the conversation.
+            channel: the bot's page; '' for one that nothing names.
+            person: whom the conversation is with.
+            first: since when it is looked at; questions of up to a month before count.
+            last: until when.
+        """
+        begin = first - BEFORE
+        async with answer_within():
+            reading = await reading_of(self._pool, caller, Action.READ_MESSAGES)
+            said = await self._pool.fetch(_SQL.find_asked, person, channel, begin, last, LOOKED_THROUGH)
+            stood = await self._pool.fetch(_SQL.find_bot_state_changes, person, begin, last, LOOKED_THROUGH)
+        asked = [_asked(row) for row in said if row["id"] is not None and _is_readable(row, reading)]
+        since_ms = _ms(first)
+        shown = {message.id for message in asked if message.timestamp >= since_ms}
+        return [repeat for repeat in repeats_in(asked, [_stood(row) for row in stood]) if repeat.id in shown]
+
+
+def _waiting(row: asyncpg.Record, reading: Reading) -> WaitingPerson:
+    surveyid = str(row["surveyid"]) if row["surveyid"] else None
+    survey = next((each for each in reading.surveys if each.id == surveyid), None)
+    channel = row["channel"] or ""
+    return WaitingPerson(
+        platform="messenger",
+        channel=channel,
+        person=row["author_id"],
+        conversation=UUID(conversation_key("messenger", channel, row["author_id"])),
+        standing=standing_of(row["state"]),
+        since=row["timestamp"],
+        state=row["state"],
+        survey=survey.name if survey else None,
+        survey_owner=survey.owner if survey else None,
+        shortcode=row["shortcode"],
+        question=row["question_ref"],
+        answers=row["answers"],
+        retries=row["retries"],
+        problem=row["problem"],
+        waits_for=row["waits_for"],
+    )
+
+
+def _is_readable(row: asyncpg.Record, reading: Reading) -> bool:
+    """Tell whether a message may be read: some of a conversation may be of another's survey."""
+    mine = reading.readable.surveyids
+    return mine is None or str(row["surveyid"]) in mine
+
+
+def _asked(row: asyncpg.Record) -> Asked:
+    return Asked(
+        str(row["id"]),
+        _ms(row["timestamp"]),
+        row["direction"] == "bot",
+        row["question_ref"],
+        row["shortcode"],
+        row["note"],
+    )
+
+
+def _stood(row: asyncpg.Record) -> Stood:
+    return Stood(
+        _ms(row["updated"]),
+        row["state"],
+        row["question"],
+        row["answers"],
+        row["retries"],
+        row["problem"],
+        row["waits_for"],
+        _ms(row["begun"]) if row["begun"] else None,
+    )
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
