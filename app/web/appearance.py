@@ -12,7 +12,7 @@ from app.web import addresses
 from app.web.problems import PageRoute
 from app.web.rendering import render
 from app.web.theme import THEME_COOKIE, theme_named
-from app.web.zones import CHOSEN_ZONE_COOKIE, chosen_zone_of, known_zones, zone_named
+from app.web.zones import CHOSEN_ZONE_COOKIE, known_zones, zone_named
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -30,7 +30,6 @@ async def appearance(request: Request, next: str = "/") -> Response:  # noqa: A0
         "web/templates/appearance.html",
         next=own_path(next),
         zones=sorted(known_zones()),
-        chosen_zone=chosen_zone_of(request),
     )
 
 

@@ -13,11 +13,11 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from app.access import csrf_token, session_of
-from app.web import addresses, words
+from app.web import addresses, looks, words
 from app.web.menu import menu_of
 from app.web.static_files import address_of
 from app.web.theme import theme_of
-from app.web.zones import zone_of
+from app.web.zones import chosen_zone_of, zone_of
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -42,6 +42,7 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
         csrf_token=csrf_token(request),
         theme=theme_of(request),
         zone=zone_of(request).key,
+        chosen_zone=chosen_zone_of(request),
         shown_at=_address(request) if status == HTTPStatus.OK else addresses.OVERVIEW,
         **{"here": None} | context,
     )
@@ -68,8 +69,11 @@ _ENVIRONMENT.filters |= {
     "ago": _ago,
     "capped": words.capped,
     "exactly": words.exactly,
+    "hue": looks.hue,
+    "initials": looks.initials,
     "machine_readable": words.machine_readable,
     "number": words.number,
+    "platform_name": looks.platform_name,
     "size": words.size,
 }
 _ENVIRONMENT.globals |= {

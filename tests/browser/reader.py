@@ -55,8 +55,10 @@ class Reader:
             await context.close()
 
     async def sign_in(self) -> None:
+        """Sign in by a link, which leads to the overview, and go on to the surveys."""
         await self.page.goto(self.owner.sign_in_link())
-        await self.page.wait_for_url(lambda url: url.endswith(addresses.SURVEYS))
+        await self.page.wait_for_url(f"{self.owner.site.address}{addresses.OVERVIEW}")
+        await self.page.goto(addresses.SURVEYS)
 
     async def open_tab(self, page: int = 1) -> None:
         await self.page.goto(addresses.tab(self.owner.survey, page))

@@ -275,7 +275,7 @@ async def test_three_hundred_exports_come_in_pages(ana: Visitor) -> None:
 
     first, last = await ana.see_tab(), await ana.see_tab(page=12)
 
-    assert "Page 1 of 12 Older" in first
+    assert "Page 1 of 12 Next page" in first
     assert "1 day ago" in first
     assert "300 days ago" in last
     assert "300 days ago" not in first

@@ -156,8 +156,8 @@ async def test_a_page_shows_one_part_and_how_many_there_are(
     first, last = await visitor.see_tab(), await visitor.see_tab(page=10**30)
 
     assert "Exports 5,000" in first
-    assert "Page 1 of 200 Older" in first
-    assert "Newer Page 200 of 200" in last
+    assert "Page 1 of 200 Next page" in first
+    assert "Previous page Page 200 of 200" in last
     assert [page.count("It failed for an unknown reason.") for page in (first, last)] == [25, 25]
     assert "Failed 1 hour ago" in text_of(await visitor.get(f"{addresses.SURVEYS}?counted=yes"))
 
@@ -240,8 +240,8 @@ async def test_the_page_of_surveys_shows_one_part_with_its_counts(
     first, last = text_of(page), text_of(await visitor.get(f"{addresses.SURVEYS}?counted=yes&page={10**30}"))
 
     assert "Surveys 5,002 Find a survey" in first
-    assert "Page 1 of 201 Older" in first
-    assert "Newer Page 201 of 201" in last
+    assert "Page 1 of 201 Next page" in first
+    assert "Previous page Page 201 of 201" in last
     assert [said.count("-es 2 0 Failed") for said in (first, last)] == [25, 2]
     assert len(page.content) < 50_000
 
@@ -277,7 +277,7 @@ async def test_the_pages_of_a_search_stay_with_it(client: httpx.AsyncClient, man
 
     page = await visitor.get(f"{addresses.SURVEYS}?search=%22%C3%A9%22&page=2")
 
-    assert "Newer Page 2 of 50 Older" in text_of(page)
-    assert '<a rel="next" href="/surveys/list?search=%22%C3%A9%22&amp;page=3">' in page.text
+    assert "Previous page Page 2 of 50 Next page" in text_of(page)
+    assert '<a class="button" rel="next" href="/surveys/list?search=%22%C3%A9%22&amp;page=3">' in page.text
     assert 'value="&#34;é&#34;"' in page.text
     assert "Kenya" not in text_of(page)

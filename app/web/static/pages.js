@@ -60,12 +60,12 @@ function ago(seconds) {
   }
   return "just now";
 }
-const exactly = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "long" });
+const exactly = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "long", timeZone: root.dataset.zone || undefined });
 function setText(node, text) {
   if (node && node.textContent !== text) node.textContent = text;
 }
 function showTimes() {
-  for (const time of document.querySelectorAll("time")) {
+  for (const time of document.querySelectorAll("time:not([data-fixed])")) {
     const moment = new Date(time.dateTime), exact = exactly.format(moment);
     if (time.title !== exact) time.title = exact;
     setText(time.firstElementChild, ago((Date.now() - moment) / 1000));
@@ -136,3 +136,13 @@ signInByLink();
 addEventListener("hashchange", signInByLink);
 // What is wrong with a form is read first.
 document.getElementById("problems")?.focus();
+
+// A word in passing: any element's event "toast", which an answer to htmx may bring (HX-Trigger: {"toast": "…"}).
+const toastMs = 6000;
+addEventListener("toast", (event) => {
+  const toast = document.createElement("p");
+  toast.className = "toast";
+  toast.textContent = event.detail?.value ?? event.detail;
+  document.getElementById("toasts").append(toast);
+  setTimeout(() => toast.remove(), toastMs);
+});
