@@ -87,6 +87,11 @@ package: venv ## build the wheel, and run the system from it, first with nothing
 	@cd build && image/bin/chatlog --version && image/bin/python -c 'import app.worker, app.commands, app.site, migrations'
 	@$(UV) pip install -q --python build/image -c $(LOCK) "chatlog[embedded] @ $$(echo dist/*.whl)"
 	@cd build && image/bin/chatlog up --once --data data
+	@# What programs log their assistants by is a wheel of its own.
+	@$(UV) build -q --python $(BIN)/python --wheel --build-constraints requirements/build.lock --require-hashes -o build/client client
+	@$(UV) venv -q --python $(BIN)/python build/program
+	@$(UV) pip install -q --python build/program -c $(LOCK) build/client/*.whl
+	@cd build && program/bin/python -c 'import chatlog_client'
 	@rm -rf build
 
 clean: ## remove the environment and caches

@@ -1,0 +1,202 @@
+"""The client of programs that log turns: nothing is lost while it can be sent, and the chat never notices."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chatlog_client import AsyncChatLog, ChatLog, Refused, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CLIENT = Path(__file__).parents[2] / "client"
+
+
+class Server(ThreadingHTTPServer):
+    """Takes what clients send; answers what it was told to, in order, and 202 from then on."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers: deque[tuple[int, dict[str, str]]] = deque()
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.refuses: set[str] = set()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def turns(self) -> list[str]:
+        """The questions that it took, in order."""
+        taken = []
+        for _, body in self.requests:
+            turns = body.get("turns", [body])
+            taken += [turn["user_message"] for turn in turns if "user_message" in turn]
+        return taken
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert self.headers["Authorization"] == "Bearer t"
+        status, headers = self.server.answers.popleft() if self.server.answers else (202, {})
+        said = [turn.get("user_message") for turn in body.get("turns", [body])]
+        if self.server.refuses.intersection(said):
+            status = 422
+        if status == 202:
+            self.server.requests.append((self.path, body))
+        self._answer(status, headers, {})
+
+    def do_GET(self) -> None:
+        if "unknown" in self.path:
+            self._answer(404, {}, {"detail": "There is no such session."})
+        else:
+            self._answer(200, {}, {"items": [{"user_message": "q"}], "path": self.path})
+
+    def _answer(self, status: int, headers: dict[str, str], body: dict[str, Any]) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in ({"Content-Type": "application/json"} | headers).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+def test_turns_come_in_order_and_in_batches(server: Server) -> None:
+    with ChatLog(server.url, token="t", app="shop") as log:
+        session = log.session("s/1", user_id="u")
+        ids = [session.turn(f"q{number}", "a", response_time_ms=5).id for number in range(250)]
+    assert server.turns == [f"q{number}" for number in range(250)]
+    assert len(server.requests) <= 4
+    path, body = server.requests[0]
+    first = body["turns"][0]
+    assert path == "/v1/turns?app=shop"
+    assert (first["session_id"], first["turn_id"], first["user_id"]) == ("s/1", ids[0], "u")
+    assert (log.figures.sent, log.figures.waiting) == (250, 0)
+
+
+def test_an_answers_time_is_taken_and_its_error_told(server: Server) -> None:
+    def fail() -> None:
+        raise RuntimeError("what she said")
+
+    with ChatLog(server.url, token="t") as log:
+        session = log.session()
+        with session.asked("q") as turn:
+            turn.answer("a", model="m")
+        turn.feedback(1, comment="good")
+        with pytest.raises(RuntimeError), session.asked("bad"):
+            fail()
+    told = [turn for _, body in server.requests for turn in body.get("turns", [body])]
+    assert told[0]["response_time_ms"] >= 0
+    assert told[1] == {"value": 1, "comment": "good"}
+    assert told[2]["error"] == "RuntimeError"
+    assert "ai_response" not in told[2]
+    assert session.id.startswith("session_")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_the_server_does_not_take_now_is_sent_again_once(server: Server, status: int) -> None:
+    server.answers += [(status, {"Retry-After": "0"}), (status, {})]
+    with ChatLog(server.url, token="t") as log:
+        log.session("s").turn("q", "a")
+    assert server.turns == ["q"]
+
+
+def test_one_that_is_refused_does_not_hold_up_the_others(server: Server) -> None:
+    server.refuses = {"bad"}
+    with ChatLog(server.url, token="t") as log:
+        for question in ("one", "bad", "two"):
+            log.session("s").turn(question, "a")
+    assert server.turns == ["one", "two"]
+    assert (log.figures.sent, log.figures.refused) == (2, 1)
+
+
+def test_without_a_server_the_chat_goes_on_and_memory_stays_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    log = ChatLog("http://127.0.0.1:1", token="t", queue_max=10)
+    began = time.monotonic()
+    for number in range(1000):
+        log.session("s").turn(f"secret {number}", "a")
+    took = time.monotonic() - began
+    assert (log.figures.waiting, log.figures.dropped) == (10, 990)
+    assert log.close(timeout_s=0.1) is False
+    assert took < 5, "nothing waits for a connection, of which each would be tried for some seconds"
+    assert "secret" not in caplog.text
+
+
+def test_what_waits_when_the_program_ends_is_sent(server: Server) -> None:
+    program = (
+        "from chatlog_client import ChatLog\n"
+        f"session = ChatLog({server.url!r}, token='t').session('s')\n"
+        "for number in range(5):\n"
+        "    session.turn(f'q{number}', 'a')\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=CLIENT, timeout=60)
+    assert server.turns == [f"q{number}" for number in range(5)]
+
+
+def test_a_process_that_is_forked_off_sends_its_own_turns_and_no_others(server: Server) -> None:
+    program = (
+        "import os\n"
+        "from chatlog_client import ChatLog\n"
+        f"log = ChatLog({server.url!r}, token='t')\n"
+        "log.session('s').turn('of the parent', 'a')\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    log.session('s').turn('of the child', 'a')\n"
+        "    log.close()\n"
+        "    os._exit(0)\n"
+        "os.waitpid(child, 0)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=CLIENT, timeout=60)
+    assert sorted(server.turns) == ["of the child", "of the parent"]
+
+
+async def test_for_asyncio_it_is_the_same(server: Server) -> None:
+    async with AsyncChatLog(server.url, token="t") as log:
+        session = log.session("s")
+        with session.asked("q") as turn:
+            turn.answer("a")
+        assert await log.flush()
+        assert await session.history(limit=1) == [{"user_message": "q"}]
+        assert "path" in await session.stats()
+    assert server.turns == ["q"]
+
+
+def test_reading_back_raises_what_is_wrong(server: Server) -> None:
+    log = ChatLog(server.url, token="t")
+    assert log.session("s").history() == [{"user_message": "q"}]
+    with pytest.raises(Refused, match="no such session"):
+        log.session("unknown").stats()
+    with pytest.raises(Unreachable):
+        ChatLog("http://127.0.0.1:1", token="t").session("s").stats()
+
+
+def test_without_an_address_or_a_token_it_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CHATLOG_TOKEN", raising=False)
+    with pytest.raises(ValueError, match="CHATLOG_TOKEN"):
+        ChatLog("http://127.0.0.1:1")
