@@ -20,6 +20,11 @@ from app.bot_states import pages as waiting_pages
 from app.bot_states.service import BotStates
 from app.channels import api as channels
 from app.channels.service import ChannelRules
+from app.conversations import accesses_api as access_log
+from app.conversations import api as conversations
+from app.conversations import reading_api as conversation_reading
+from app.conversations.accesses import Accesses
+from app.conversations.live import LiveTalks
 from app.conversations.service import Conversations
 from app.dead_letters import api as dead_letters
 from app.dead_letters.replayer import Replayer
@@ -116,6 +121,9 @@ def create_app(settings: Settings) -> FastAPI:
         appearance,
         static_files,
         # What programs ask for.
+        conversations,
+        conversation_reading,
+        access_log,
         exports,
         surveys,
         channels,
@@ -161,6 +169,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             )
             app.state.conversations = Conversations(pool)
             app.state.bot_states = BotStates(pool)
+            app.state.live_talks, app.state.accesses = LiveTalks(pool), Accesses(pool)
             rows = ExportRows(pool, app.state.surveys, on_request=outbox.wake)
             files = ExportFiles(
                 rows,

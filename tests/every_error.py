@@ -63,7 +63,6 @@ _MADE: dict[type[ChatlogError], Callable[[], ChatlogError]] = {
     NoSuchReplay: NoSuchReplay,
     NobodyKnown: NobodyKnown,
     NoSuchConversation: NoSuchConversation,
-    NoSuchExport: NoSuchExport,
     NoSuchMessage: NoSuchMessage,
     NoSuchRule: NoSuchRule,
     NoSuchSurvey: NoSuchSurvey,

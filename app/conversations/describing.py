@@ -48,7 +48,10 @@ async def describe(
     described = []
     for one in found:
         row, figures, last = rows.get(one.id), sums.get(one.id), newest.get(one.id)
-        if row is None or not (figures or sees_whole(reading.readable, row["platform"], row["channel"])):
+        if row is None:
+            continue
+        is_whole = sees_whole(reading.readable, row["platform"], row["channel"])
+        if not (figures or is_whole):
             continue
         last_at = figures["last_at"] if figures else row["last_at"]
         described.append(
@@ -68,6 +71,7 @@ async def describe(
                 matched=one.matched or last_at,
                 last=preview_of(last, names, unsent) if last else None,
                 survey=surveys.get(str(last["surveyid"])) if last else None,
+                is_whole=is_whole,
             )
         )
     return described

@@ -74,7 +74,7 @@ async def find(
         return [Candidate(row["id"], None) for row in rows]
     found: dict[UUID, datetime] = {}
     for platform, has_others in await _platforms(connection, reading, wanted):
-        look = _Look(connection, reading, replace(wanted, platform=platform), place)
+        look = _Walk(connection, reading, replace(wanted, platform=platform), place)
         if wanted.person is not None:
             found |= await look.at_all()
             continue
@@ -86,7 +86,7 @@ async def find(
     return [Candidate(talk, moment) for moment, talk in newest[:limit]]
 
 
-class _Look:
+class _Walk:
     """Looks for the conversations of one platform.
 
     Args:

@@ -64,6 +64,7 @@ class ConversationRow:
         matched: when the newest one was said to which the filter applies; the list is in this order.
         last: the newest message; None where nothing is to be read any more, or it was not asked for.
         survey: the name of the survey that the last message is of.
+        is_whole: whether all of it may be read, now and later.
     """
 
     id: UUID
@@ -81,6 +82,7 @@ class ConversationRow:
     matched: datetime
     last: Preview | None = None
     survey: str | None = None
+    is_whole: bool = False
 
     @property
     def place(self) -> Place:

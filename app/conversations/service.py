@@ -26,11 +26,11 @@ from models.access import Action, may
 from models.ids import source_of, time_of
 from models.reading import EVERYTHING
 from sinks.postgres.reading import reading_of
-from sinks.postgres.said import message_by_id, raw_by_id
+from sinks.postgres.said import message_by_id, raw_by_id, some_of
 from sinks.sql import statements
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Collection, Sequence
 
     import asyncpg
 
@@ -158,6 +158,18 @@ class Conversations:
                 rows, has_before, has_after = await part.before(before, limit)
             said = await tell_messages(connection, rows, reading)
             return Thread(row, tuple(said), has_before, has_after)
+
+    async def some(self, caller: Caller, conversation: UUID, ids: Collection[UUID]) -> Sequence[SaidMessage]:
+        """Return those of some messages of a conversation that the caller may read, in order.
+
+        Raises:
+            NoSuchConversation: there is none of which the caller may read anything.
+        """
+        async with self._reading() as connection:
+            reading = await reading_of(connection, caller)
+            row = await _get(connection, reading, conversation)
+            rows = await connection.fetch(*some_of(talk_of(row), reading, ids).call) if ids else []
+            return await tell_messages(connection, rows, reading)
 
     async def message(self, caller: Caller, message: UUID) -> SaidMessage:
         """Return a message.

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.access import AccessLog, access_log_of
+from app.conversations.accesses import Accesses
+from app.conversations.live import LiveTalks
 from app.conversations.service import Conversations
 
 
@@ -16,6 +17,19 @@ def conversations_of(request: Request) -> Conversations:
     return conversations
 
 
+def live_talks_of(request: Request) -> LiveTalks:
+    """Return what `app.site` put there when the application started."""
+    live: LiveTalks = request.app.state.live_talks
+    return live
+
+
+def accesses_of(request: Request) -> Accesses:
+    """Return what `app.site` put there when the application started."""
+    accesses: Accesses = request.app.state.accesses
+    return accesses
+
+
 #: For signatures of routes.
+Live = Annotated[LiveTalks, Depends(live_talks_of)]
+Noted = Annotated[Accesses, Depends(accesses_of)]
 Said = Annotated[Conversations, Depends(conversations_of)]
-Noting = Annotated[AccessLog, Depends(access_log_of)]

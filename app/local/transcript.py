@@ -1,8 +1,4 @@
-"""A conversation to read: the bot on the left, the person further right; or line by line where it is plain.
-
-Text stays as it was said, letter for letter: a terminal turns right-to-left scripts by itself. Nothing is
-aligned to the right edge, since terminals do not agree on how wide many scripts and emoji are.
-"""
+"""A sample conversation to read: bubbles on a terminal, and lines where it is plain."""
 
 from __future__ import annotations
 
@@ -10,77 +6,41 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from app.conversations.transcript_lines import SpokenLine, TranscriptLines, stand_in
 from models.entries import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import date
+    from collections.abc import Sequence
 
     from rich.console import Console
 
     from app.local.arrival import ToldMessage
     from samples import Conversation
 
-#: The part of the width that a message may take, so that the two sides can be told apart.
-_SHARE = 0.65
-#: As wide as the time of a message, with the space around it.
-_MARGIN = 7
-_COLOURS = {Direction.BOT: "cyan", Direction.USER: "green"}
-_NO_TEXT = "(no text)"
-
 
 def bubbles(conversation: Conversation, messages: Sequence[ToldMessage], note: str, console: Console) -> Text:
     """Return the conversation for a terminal."""
-    lines = [
-        Text(),
-        Text.assemble(
-            ("── ", "dim"),
-            (conversation.person, "bold green"),
-            (" · ", "dim"),
-            (conversation.page, "bold cyan"),
-            (f" · {note}", "dim"),
-        ),
-    ]
-    width = round((console.width - _MARGIN) * _SHARE)
-    indents = {Direction.BOT: 0, Direction.USER: console.width - _MARGIN - width}
-    for day, of_day in _by_day(messages):
-        lines.append(Text(f"{day} (UTC)", "dim"))
-        for message in of_day:
-            said = (
-                Text(message.content, _COLOURS[message.direction])
-                if message.content
-                else Text(_without_text(message), "dim")
-            )
-            margin = Text(f"{message.said_at:%H:%M}".ljust(_MARGIN), "dim")
-            indent = " " * indents[message.direction]
-            for line in said.wrap(console, width, overflow="fold"):
-                line.rstrip()
-                lines.append(Text.assemble(margin, indent, line))
-                margin = Text(" " * _MARGIN)
-    return Text("\n").join(lines)
+    head = Text.assemble(
+        ("── ", "dim"),
+        (conversation.person, "bold green"),
+        (" · ", "dim"),
+        (conversation.page, "bold cyan"),
+        (f" · {note}", "dim"),
+    )
+    lines = TranscriptLines("UTC")
+    said = [line for one in messages for line in lines.bubbles(_line(conversation, one), console)]
+    return Text("\n").join([Text(), head, *said])
 
 
 def plain_lines(conversation: Conversation, messages: Sequence[ToldMessage], note: str) -> Text:
     """Return the conversation as lines that are whole, each message's later lines indented."""
-    speakers = {Direction.BOT: "bot", Direction.USER: conversation.person.split()[0]}
-    side = max(map(len, speakers.values()))
-    lines = ["", f"{conversation.person} · {conversation.page} · {note}"]
-    for day, of_day in _by_day(messages):
-        lines.append(f"{day} (UTC)")
-        for message in of_day:
-            margin = f"{message.said_at:%H:%M}  {speakers[message.direction]:<{side}}  "
-            text = message.content or _without_text(message)
-            lines.append(margin + text.replace("\n", "\n" + " " * len(margin)))
-    return Text("\n".join(lines))
+    lines = TranscriptLines("UTC", max(len("bot"), len(conversation.person.split()[0])))
+    said = [line for one in messages for line in lines.plain(_line(conversation, one))]
+    return Text("\n".join(["", f"{conversation.person} · {conversation.page} · {note}", *said]))
 
 
-def _without_text(message: ToldMessage) -> str:
-    """Return what was sent instead of a text: a picture, a voice."""
-    return _NO_TEXT if message.message_type in {None, "text"} else f"({message.message_type})"
-
-
-def _by_day(messages: Sequence[ToldMessage]) -> Iterator[tuple[date, list[ToldMessage]]]:
-    days: dict[date, list[ToldMessage]] = {}
-    for message in messages:
-        days.setdefault(message.said_at.date(), []).append(message)
-    yield from days.items()
+def _line(conversation: Conversation, message: ToldMessage) -> SpokenLine:
+    is_bot = message.direction is Direction.BOT
+    speaker = "bot" if is_bot else conversation.person.split()[0]
+    text = message.content or stand_in(message.message_type)
+    return SpokenLine(message.said_at, speaker, is_bot, text, is_said=bool(message.content))

@@ -6,7 +6,7 @@ f"/search?{urlencode(query_of(wanted))}"           # and leads to the same elsew
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -44,8 +44,26 @@ def zone_of_query(tz: Zone = "UTC") -> str:
         raise _unusable("tz", error) from None
 
 
-def filter_of_query(  # noqa: PLR0913, PLR0917  each is a query parameter
+def period_of_query(
     zone: Annotated[str, Depends(zone_of_query)],
+    since: Annotated[str | None, _text(f"Not said before: {_DAY_HINT}.", "2026-11-24", longest=64)] = None,
+    until: Annotated[
+        str | None, _text(f"Said before: {_DAY_HINT}; of a day, before it began.", "2026-11-25", longest=64)
+    ] = None,
+) -> MessageFilter:
+    """Return the time that a request is about, as a filter of nothing else.
+
+    Raises:
+        RequestValidationError: a time, or the zone, is none; or `until` is not after `since`.
+    """
+    begin, end = _moment("since", since, zone), _moment("until", until, zone)
+    if begin is not None and end is not None and end <= begin:
+        raise _unusable("until", "not after `since`: nothing can have been said then")
+    return MessageFilter(since=begin, until=end)
+
+
+def filter_of_query(  # noqa: PLR0913, PLR0917  each is a query parameter
+    period: Annotated[MessageFilter, Depends(period_of_query)],
     platform: Annotated[str | None, _text("Where it was said.", "messenger", longest=31)] = None,
     channel: Annotated[str | None, _text("The platform's id of the channel.", "918273645")] = None,
     survey: Annotated[str | None, _text("The name of the survey it is of.", "Baseline", longest=1000)] = None,
@@ -65,20 +83,14 @@ def filter_of_query(  # noqa: PLR0913, PLR0917  each is a query parameter
     role: Annotated[
         str | None, _text("Who spoke: user, assistant, bot, system or tool.", "user", longest=100)
     ] = None,
-    since: Annotated[str | None, _text(f"Not said before: {_DAY_HINT}.", "2026-11-24", longest=64)] = None,
-    until: Annotated[
-        str | None, _text(f"Said before: {_DAY_HINT}; of a day, before it began.", "2026-11-25", longest=64)
-    ] = None,
 ) -> MessageFilter:
     """Return what a request looks for; what is empty, as forms send it, is not asked for.
 
     Raises:
         RequestValidationError: a time, or the zone, is none; or `until` is not after `since`.
     """
-    begin, end = _moment("since", since, zone), _moment("until", until, zone)
-    if begin is not None and end is not None and end <= begin:
-        raise _unusable("until", "not after `since`: nothing can have been said then")
-    return MessageFilter(
+    return replace(
+        period,
         platform=platform or None,
         channel=channel or None,
         survey=survey or None,
@@ -87,8 +99,6 @@ def filter_of_query(  # noqa: PLR0913, PLR0917  each is a query parameter
         question=question or None,
         message_type=type or None,
         role=role or None,
-        since=begin,
-        until=end,
     )
 
 
@@ -118,4 +128,5 @@ def _unusable(name: str, message: object) -> RequestValidationError:
 
 #: For signatures of routes.
 Filters = Annotated[MessageFilter, Depends(filter_of_query)]
+PeriodFilter = Annotated[MessageFilter, Depends(period_of_query)]
 ZoneAsked = Annotated[str, Depends(zone_of_query)]

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 _PAGE = files(__package__) / "docs_page"
 TITLE = "chatlog"
 DESCRIPTION = """
-Export the chat log and the responses of your surveys, and hand in events to be captured.
+Read what was said, export the chat log and the responses of your surveys, and hand in events to be captured.
 
 Send a token as `Authorization: Bearer …`. It says by an email address who asks, and by roles what they may:
 an owner sees their own surveys, those that are shared with them, and their own exports. Errors are
 `application/problem+json` (RFC 9457).
 """
 TAGS = [
+    {"name": "conversations", "description": "What was said, by whom; and who read it."},
     {"name": "exports", "description": "Ask for a file, follow its making, download it."},
     {"name": "surveys", "description": "What there is to export, and with whom it is shared."},
     {"name": "channels", "description": "What is recorded of which channel, and of whom nothing is."},

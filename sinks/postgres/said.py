@@ -7,22 +7,24 @@ its person and page, since chat_log has no id of it to search by (and making one
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from models.ids import time_of
 from models.reading import EVERYTHING
 from sinks.postgres.reading import Conditions
 from sinks.postgres.unsent import MID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from collections.abc import Collection, Iterable, Sequence
     from uuid import UUID
 
     from models.reading import MessageFilter
     from sinks.postgres.reading import Reading
 
 MESSENGER = "messenger"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: What a message is, but for its raw event.
 COLUMNS = (
     "id, platform, channel, conversation_id, timestamp, role, author_id, content, message_type, surveyid, "
@@ -37,6 +39,11 @@ _MESSAGES = (
     "ORDER BY timestamp{order}, id{order} LIMIT {limit:d}"
 )
 _BY_ID = "SELECT {columns}, {mid} AS mid FROM all_messages WHERE {conditions} LIMIT 1"
+_MARKS = (
+    "SELECT id, timestamp, edited, deleted, author_id, message_type, {mid} AS mid FROM all_messages "
+    "WHERE {conditions} ORDER BY timestamp DESC, id DESC LIMIT {limit:d}"
+)
+_COUNT = "SELECT count(*) FROM all_messages WHERE {conditions}"
 _RAW = "SELECT raw_payload FROM all_messages WHERE {conditions}"
 _BY_IDS = (
     "SELECT said.* FROM unnest($1::uuid[]) AS asked (id) CROSS JOIN LATERAL (SELECT {columns} "
@@ -85,7 +92,7 @@ class Side(StrEnum):
     FROM = ">="
 
 
-class Query(NamedTuple):
+class SaidQuery(NamedTuple):
     """A statement and its parameters."""
 
     sql: str
@@ -105,7 +112,7 @@ def messages_of(
     where: Side,
     place: tuple[datetime, UUID] | None = None,
     limit: int,
-) -> Query:
+) -> SaidQuery:
     """Return the statement for a part of a conversation, beginning at a place and going away from it.
 
     Args:
@@ -124,59 +131,83 @@ def messages_of(
     order = " DESC" if where in {Side.BEFORE, Side.UP_TO} else ""
     mid = MID if talk.platform == MESSENGER else "NULL::text"
     sql = _MESSAGES.format(columns=COLUMNS, mid=mid, conditions=conditions.sql, order=order, limit=limit)
-    return Query(sql, conditions.arguments)
+    return SaidQuery(sql, conditions.arguments)
 
 
-def message_by_id(message: UUID, moment: datetime, later: datetime, reading: Reading) -> Query:
+def some_of(talk: Talk, reading: Reading, ids: Collection[UUID]) -> SaidQuery:
+    """Return the statement for some messages of a conversation, the oldest first; ids tell their times."""
+    times = sorted(time_of(str(one)) for one in ids)
+    since, until = (_EPOCH + timedelta(milliseconds=ms) for ms in (times[0], times[-1] + 1))
+    conditions = _of(talk, reading, replace(EVERYTHING, since=since, until=until))
+    conditions.add("id = ANY ({}::uuid[])", list(ids))
+    mid = MID if talk.platform == MESSENGER else "NULL::text"
+    sql = _MESSAGES.format(columns=COLUMNS, mid=mid, conditions=conditions.sql, order="", limit=len(ids))
+    return SaidQuery(sql, conditions.arguments)
+
+
+def marks_of(talk: Talk, reading: Reading, limit: int) -> SaidQuery:
+    """Return the statement for the newest messages of a conversation, without what was said."""
+    conditions = _of(talk, reading, EVERYTHING)
+    mid = MID if talk.platform == MESSENGER else "NULL::text"
+    return SaidQuery(_MARKS.format(mid=mid, conditions=conditions.sql, limit=limit), conditions.arguments)
+
+
+def count_since(talk: Talk, reading: Reading, since: datetime) -> SaidQuery:
+    """Return the statement for how many messages of a conversation were said from a time on."""
+    conditions = _of(talk, reading, replace(EVERYTHING, since=since))
+    return SaidQuery(_COUNT.format(conditions=conditions.sql), conditions.arguments)
+
+
+def message_by_id(message: UUID, moment: datetime, later: datetime, reading: Reading) -> SaidQuery:
     """Return the statement for a message of any platform: its id tells between which times it was said."""
     conditions = Conditions()
     conditions.keep_to(reading, replace(EVERYTHING, since=moment, until=later))
     conditions.add("id = {}::uuid", message)
     sql = _BY_ID.format(columns=COLUMNS, mid=MID, conditions=conditions.sql)
-    return Query(sql, conditions.arguments)
+    return SaidQuery(sql, conditions.arguments)
 
 
-def raw_by_id(message: UUID, platform: str, timestamp: datetime, reading: Reading) -> Query:
+def raw_by_id(message: UUID, platform: str, timestamp: datetime, reading: Reading) -> SaidQuery:
     """Return the statement for the raw event of a message."""
     conditions = Conditions()
     conditions.keep_to(reading, replace(EVERYTHING, platform=platform))
     conditions.add("timestamp = {}::timestamptz AND id = {}::uuid", timestamp, message)
-    return Query(_RAW.format(conditions=conditions.sql), conditions.arguments)
+    return SaidQuery(_RAW.format(conditions=conditions.sql), conditions.arguments)
 
 
-def messages_by_ids(platform: str, ids: Iterable[UUID], reading: Reading) -> Query:
+def messages_by_ids(platform: str, ids: Iterable[UUID], reading: Reading) -> SaidQuery:
     """Return the statement for messages of a platform that is not Messenger: their ids tell their times."""
     conditions = Conditions(list(ids))
     conditions.keep_to(reading, replace(EVERYTHING, platform=platform))
     sql = _BY_IDS.format(columns=COLUMNS, conditions=conditions.sql)
-    return Query(sql, conditions.arguments)
+    return SaidQuery(sql, conditions.arguments)
 
 
 def newest_of(
     platform: str, talks: Sequence[Talk], reading: Reading, wanted: MessageFilter = EVERYTHING
-) -> Query:
+) -> SaidQuery:
     """Return the statement for the newest message of each of some conversations, with its `talk`."""
     conditions = _of_many(platform, talks, reading, wanted)
     mid = MID if platform == MESSENGER else "NULL::text"
     sql = _OF_TALKS.format(what=f"{COLUMNS}, {mid} AS mid", conditions=conditions.sql, part=_NEWEST)
-    return Query(sql, conditions.arguments)
+    return SaidQuery(sql, conditions.arguments)
 
 
-def times_of(platform: str, talks: Sequence[Talk], reading: Reading, wanted: MessageFilter) -> Query:
+def times_of(platform: str, talks: Sequence[Talk], reading: Reading, wanted: MessageFilter) -> SaidQuery:
     """Return the statement for when the newest message of each of some conversations was said."""
     conditions = _of_many(platform, talks, reading, wanted)
     sql = _OF_TALKS.format(what="timestamp", conditions=conditions.sql, part=_NEWEST)
-    return Query(sql, conditions.arguments)
+    return SaidQuery(sql, conditions.arguments)
 
 
-def sums_of(platform: str, talks: Sequence[Talk], reading: Reading) -> Query:
+def sums_of(platform: str, talks: Sequence[Talk], reading: Reading) -> SaidQuery:
     """Return the statement for how much may be read of each of some conversations, and of when it is."""
     conditions = _of_many(platform, talks, reading, EVERYTHING)
     sql = _OF_TALKS.format(what=_SUMS, conditions=conditions.sql, part="")
-    return Query(sql, conditions.arguments)
+    return SaidQuery(sql, conditions.arguments)
 
 
-def lately_in(reading: Reading, wanted: MessageFilter, limit: int | None) -> Query:
+def lately_in(reading: Reading, wanted: MessageFilter, limit: int | None) -> SaidQuery:
     """Return the statement for whose conversations the newest messages of a platform are.
 
     Of each conversation it gives `newest` among these messages, how many they are, and their `oldest`.
@@ -192,12 +223,12 @@ def lately_in(reading: Reading, wanted: MessageFilter, limit: int | None) -> Que
     whose = "author_id, channel" if wanted.platform == MESSENGER else "conversation_id"
     part = "" if limit is None else f" ORDER BY timestamp DESC LIMIT {limit:d}"
     sql = _LATELY.format(whose=whose, conditions=conditions.sql, part=part)
-    return Query(sql, conditions.arguments)
+    return SaidQuery(sql, conditions.arguments)
 
 
 def newest_conversations(
     reading: Reading, wanted: MessageFilter, *, limit: int, after: tuple[datetime, UUID] | None
-) -> Query:
+) -> SaidQuery:
     """Return the statement for the conversations in which something was said last.
 
     Args:
@@ -226,7 +257,7 @@ def newest_conversations(
         add("last_day <= ({}::timestamptz AT TIME ZONE 'UTC')::date", after[0])
         add("(last_at, id) < ({}::timestamptz, {}::uuid)", *after)
     sql = _CONVERSATIONS.format(conditions=" AND ".join(pieces), limit=limit)
-    return Query(sql, arguments)
+    return SaidQuery(sql, arguments)
 
 
 def _of(talk: Talk, reading: Reading, wanted: MessageFilter) -> Conditions:

@@ -80,3 +80,7 @@ FROM stays
 WHERE platform = $1 AND person_id = $2
 ORDER BY joined DESC, channel, told
 LIMIT $3;
+
+-- name: count_captured
+-- How many messages of a conversation are stored; NULL of a room.
+SELECT captured FROM conversations WHERE id = $1;

@@ -45,3 +45,29 @@ FROM (
 ) AS unsent
 WHERE mid IS NOT NULL
 GROUP BY userid, mid;
+
+-- name: plan_accesses
+-- Which index is best depends on what is asked for.
+SET LOCAL plan_cache_mode = force_custom_plan;
+SET LOCAL jit = off;
+
+-- name: find_accesses
+-- Who read what, the latest first, after a place ($7, $8); of those that are narrowed, by what the subject says ($9 to
+-- $11). What is not given is NULL.
+SELECT id, at, who, roles, action, route, subject, address, user_agent
+FROM access_log
+WHERE tenant = $1
+    AND ($2::varchar IS NULL OR who = $2)
+    AND ($3::varchar IS NULL OR action = $3)
+    AND ($4::timestamptz IS NULL OR at >= $4)
+    AND ($5::timestamptz IS NULL OR at < $5)
+    AND ($6::jsonb[] IS NULL OR subject @> ANY ($6))
+    AND ($7::timestamptz IS NULL OR (at, id) < ($7, $8::bigint))
+    AND (
+        $9::varchar[] IS NULL
+        OR subject ->> 'platform' = ANY ($9)
+        OR (subject ->> 'platform') || '/' || (subject ->> 'channel') = ANY ($10::varchar[])
+        OR subject ->> 'survey' = ANY ($11::varchar[])
+    )
+ORDER BY at DESC, id DESC
+LIMIT $12;

@@ -44,10 +44,14 @@ OF_ALL_SURVEYS = {
 }
 #: What begins so has nothing to do with them; tests of their own say who may what there.
 OF_OTHER_THINGS = (
+    "/v1/access-log",
     "/v1/channels",
+    "/v1/conversations",
     "/v1/dead-letters",
     "/v1/events",
+    "/v1/messages",
     "/v1/opt-outs",
+    "/v1/people",
     "/v1/waiting",
     "/waiting",
     "/webhooks",

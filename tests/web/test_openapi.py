@@ -60,6 +60,14 @@ async def test_every_operation_is_described(client: httpx.AsyncClient) -> None:
         "DELETE /surveys/shares",
         "GET /v1/waiting",
         "GET /v1/waiting/unanswered",
+        "GET /v1/conversations",
+        "GET /v1/conversations/{conversation_id}",
+        "GET /v1/conversations/{conversation_id}/messages",
+        "GET /v1/conversations/{conversation_id}/events",
+        "GET /v1/conversations/{conversation_id}/transcript",
+        "GET /v1/messages/{message_id}",
+        "GET /v1/people/{platform}/{person}",
+        "GET /v1/access-log",
         "GET /v1/channels",
         "GET /v1/channels/rule",
         "PATCH /v1/channels/rule",
@@ -130,4 +138,4 @@ async def test_the_application_does_what_its_document_says(system: Settings, tmp
         found = await asking
 
     assert found.returncode == 0, found.stdout + api.said
-    assert "Tested: 33" in found.stdout
+    assert "Tested: 41" in found.stdout
