@@ -19,6 +19,8 @@ from app.bot_states import api as waiting
 from app.bot_states import pages as waiting_pages
 from app.bot_states.service import BotStates
 from app.channels import api as channels
+from app.channels import pages as channel_pages
+from app.channels.known import KnownChannels
 from app.channels.service import ChannelRules
 from app.conversations import accesses_api as access_log
 from app.conversations import api as conversations
@@ -27,6 +29,7 @@ from app.conversations.accesses import Accesses
 from app.conversations.live import LiveTalks
 from app.conversations.service import Conversations
 from app.dead_letters import api as dead_letters
+from app.dead_letters import pages as dead_letter_pages
 from app.dead_letters.replayer import Replayer
 from app.dead_letters.service import DeadLetters
 from app.exports import api as exports
@@ -47,12 +50,16 @@ from app.kafka.topics import events_topics, platforms_of_topics
 from app.outbox import Outbox
 from app.overview import pages as overview
 from app.people import api as opt_outs
+from app.people import pages as opt_out_pages
 from app.people.opt_outs import OptOuts
 from app.postgres.connections import create_pool
 from app.sign_in import pages as sign_in
 from app.storage import open_storage
+from app.surveys import answers_api
 from app.surveys import api as surveys
 from app.surveys import pages as survey_pages
+from app.surveys import tabs as survey_tabs
+from app.surveys.answers import Answers
 from app.surveys.service import Surveys
 from app.web import appearance, health, metrics, static_files
 from app.web.answers import AnswerHeaders
@@ -116,8 +123,12 @@ def create_app(settings: Settings) -> FastAPI:
         sign_in,
         overview,
         survey_pages,
+        survey_tabs,
         export_pages,
         waiting_pages,
+        channel_pages,
+        opt_out_pages,
+        dead_letter_pages,
         appearance,
         static_files,
         # What programs ask for.
@@ -126,6 +137,7 @@ def create_app(settings: Settings) -> FastAPI:
         access_log,
         exports,
         surveys,
+        answers_api,
         channels,
         opt_outs,
         dead_letters,
@@ -161,7 +173,9 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             intake,
         ):
             app.state.surveys = Surveys(pool)
+            app.state.answers = Answers(pool, app.state.surveys)
             app.state.channel_rules = ChannelRules(pool)
+            app.state.known_channels = KnownChannels(pool, app.state.channel_rules)
             app.state.opt_outs = OptOuts(pool)
             app.state.replayer = replayer
             app.state.dead_letters = DeadLetters(

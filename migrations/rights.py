@@ -84,6 +84,11 @@ _WHOSE_MESSAGE = (
 )
 _RULES = (Right("SELECT", "chat_logging_config"), Right("SELECT", "chat_logging_config_versions"))
 
+#: What the page of a survey's answers shows.
+_OF_AN_ANSWER = (
+    *("userid", "pageid", "timestamp", "question_ref", "question_idx", "question_text"),
+    *("response", "translated_response", "shortcode", "surveyid"),
+)
 #: What whoever asks for an export gives; the rest of its row has defaults.
 _REQUEST = (
     *("user_id", "survey_owner", "survey_id", "status", "export_link"),
@@ -151,11 +156,7 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("bot_states", "SELECT"),
         *_on("bot_state_changes", "SELECT"),
         *_on("access_log", "SELECT", "INSERT"),
-        Right(
-            "SELECT",
-            "responses",
-            ("userid", "pageid", "timestamp", "question_ref", "shortcode", "surveyid"),
-        ),
+        Right("SELECT", "responses", _OF_AN_ANSWER),
         *_SURVEYS,
         *_on("survey_shares", "SELECT", "INSERT", "DELETE"),
         Right("SELECT", "export_status"),

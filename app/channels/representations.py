@@ -80,9 +80,17 @@ class RuleVersion(KnownRule):
 
     valid_from: datetime = Field(description="From when on; a change holds 10 s after it was made.")
     is_deleted: bool = Field(description="Whether there was none from then on.")
+    changed_by: str | None = Field(
+        description="Who changed it: an address, or a user of the database; null where that was not kept."
+    )
 
     @classmethod
     def of_version(cls, version: ConfigVersion) -> Self:
         """Return how the API shows a version."""
         known = KnownRule.of(version.config).model_dump()
-        return cls(valid_from=version.valid_from, is_deleted=version.is_deleted, **known)
+        return cls(
+            valid_from=version.valid_from,
+            is_deleted=version.is_deleted,
+            changed_by=version.changed_by,
+            **known,
+        )

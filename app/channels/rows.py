@@ -66,9 +66,18 @@ class ChannelConfig:
         return cls(**said | lists)
 
     @property
+    def said(self) -> dict[str, Any]:
+        """What it says, None for what it inherits: all but whose it is."""
+        return {name: getattr(self, name) for name in SAID}
+
+    @property
     def thing(self) -> Thing:
         """What the right to see and change it depends on."""
         return channel_thing(self.platform, self.channel)
+
+
+#: What a rule can say.
+SAID = tuple(field.name for field in fields(ChannelConfig) if field.name not in {"platform", "channel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +87,13 @@ class ConfigVersion:
     Attributes:
         valid_from: since when.
         is_deleted: whether there was none from then on.
+        changed_by: the address of who changed it, or the database's user; None where that was not kept.
         config: the rule.
     """
 
     valid_from: datetime
     is_deleted: bool
+    changed_by: str | None
     config: ChannelConfig
 
 

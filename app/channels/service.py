@@ -7,6 +7,7 @@ what is said from then on: what was said before is judged by the rule of its own
 from __future__ import annotations
 
 import json
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from app.access import NotAllowed
@@ -17,9 +18,11 @@ from models.access import Action, may
 from sinks.sql import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
+    from datetime import datetime
 
     import asyncpg
+    from asyncpg.pool import PoolConnectionProxy
 
     from models.access import Caller
 
@@ -85,8 +88,8 @@ class ChannelRules:
             NotAllowed: it lies beyond the caller's scope.
         """
         self._let(caller, Action.CHANGE_CHANNELS, platform, channel)
-        async with answer_within():
-            (row,) = await self._pool.fetch(_SQL.set_rule, platform, channel, json.dumps(dict(changes)))
+        async with self._changing(caller) as connection:
+            (row,) = await connection.fetch(_SQL.set_rule, platform, channel, json.dumps(dict(changes)))
         return ChannelConfig.of(row)
 
     async def unset(self, caller: Caller, platform: str, channel: str) -> None:
@@ -97,10 +100,27 @@ class ChannelRules:
             CannotSet, NotAllowed: as `set` does.
         """
         self._let(caller, Action.CHANGE_CHANNELS, platform, channel)
-        async with answer_within():
-            status = await self._pool.execute(_SQL.unset_rule, platform, channel)
+        async with self._changing(caller) as connection:
+            status = await connection.execute(_SQL.unset_rule, platform, channel)
         if status == "DELETE 0":
             raise NoSuchRule
+
+    async def restore(self, caller: Caller, platform: str, channel: str, valid_from: datetime) -> None:
+        """Have a channel's rule be again what it was from a time on; if there was none then, none.
+
+        Raises:
+            NoSuchRule: it has no version of this time, or none to take away.
+            CannotSet, NotAllowed: as `set` does.
+        """
+        self._let(caller, Action.CHANGE_CHANNELS, platform, channel)
+        found = await self.versions(caller, platform, channel)
+        version = next((one for one in found if one.valid_from == valid_from), None)
+        if version is None:
+            raise NoSuchRule
+        if version.is_deleted:
+            await self.unset(caller, platform, channel)
+        else:
+            await self.set(caller, platform, channel, version.config.said)
 
     async def versions(self, caller: Caller, platform: str, channel: str) -> list[ConfigVersion]:
         """Return what a channel's rule was and will be, the newest first.
@@ -111,9 +131,20 @@ class ChannelRules:
         self._let(caller, Action.SEE_CHANNELS, platform, channel)
         async with answer_within():
             rows = await self._pool.fetch(_SQL.find_rule_versions, platform, channel, VERSIONS_MAX)
-        return [ConfigVersion(row["valid_from"], row["is_deleted"], ChannelConfig.of(row)) for row in rows]
+        return [_version(row) for row in rows]
+
+    @asynccontextmanager
+    async def _changing(self, caller: Caller) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
+        """Give a transaction whose versions of rules say who made them."""
+        async with answer_within(), self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_SQL.say_who_changes, caller.email)
+            yield connection
 
     def _let(self, caller: Caller, action: Action, platform: str, channel: str) -> None:
         check_place(platform, channel)
         if not may(caller, action, channel_thing(platform, channel)):
             raise NotAllowed(f"{platform}/{channel} lies beyond what your token is narrowed to.")
+
+
+def _version(row: asyncpg.Record) -> ConfigVersion:
+    return ConfigVersion(row["valid_from"], row["is_deleted"], row["changed_by"], ChannelConfig.of(row))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.channels.known import KnownChannels
 from app.channels.service import ChannelRules
 
 
@@ -17,3 +18,12 @@ def channel_rules_of(request: Request) -> ChannelRules:
 
 #: For signatures of routes.
 KnownRules = Annotated[ChannelRules, Depends(channel_rules_of)]
+
+
+def known_channels_of(request: Request) -> KnownChannels:
+    """Return what `app.site` put there when the application started."""
+    known: KnownChannels = request.app.state.known_channels
+    return known
+
+
+ChannelsKnown = Annotated[KnownChannels, Depends(known_channels_of)]

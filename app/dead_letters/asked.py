@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query
-from pydantic import BeforeValidator
 
 from app.dead_letters.box import Filter
-from app.dead_letters.filters import read_moment
+from app.reading.filters import ZoneAsked, moment_of_query
+from app.reading.moments import MOMENT_FORM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,12 +24,6 @@ State = Literal["waiting", "replayed", "all"]
 _REPLAYED = {"waiting": False, "replayed": True, "all": None}
 
 
-def _moment(given: Any) -> Any:
-    # A field of a form that is left empty.
-    return None if given == "" else read_moment(given) if isinstance(given, str) else given
-
-
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 Text = Annotated[str, Query(max_length=1000, pattern=r"^[^\x00]*$")]
 
 
@@ -49,7 +42,7 @@ class AskedLetters:
     @property
     def is_a_choice(self) -> bool:
         """Whether something says which, or it would be all of them."""
-        return bool(set(self.given) - {"state"})
+        return bool(set(self.given) - {"state", "tz"})
 
     def query(self, **others: Any) -> str:
         """Return the query of an address that means the same, with other values or none in some places."""
@@ -57,7 +50,8 @@ class AskedLetters:
         return urlencode(given, doseq=True)
 
 
-def asked(
+def asked(  # noqa: PLR0913, PLR0917  each is a query parameter
+    zone: ZoneAsked,
     ids: Annotated[
         list[Annotated[int, Query(ge=1, le=LAST_ID)]],
         Query(alias="id", max_length=IDS_MAX, description="These only, by their numbers."),
@@ -72,13 +66,8 @@ def asked(
             description="With this key: of most topics, the platform's id of a person or of a channel.",
         ),
     ] = "",
-    since: Annotated[
-        Moment,
-        Query(
-            description="Kept at this time or later: 2026-05-31, 2026-05-31T12:00Z, or ago as 90m, 12h, 7d."
-        ),
-    ] = None,
-    until: Annotated[Moment, Query(description="Kept before this time.")] = None,
+    since: Annotated[str, Query(max_length=64, description=f"Not kept before: {MOMENT_FORM}.")] = "",
+    until: Annotated[str, Query(max_length=64, description=f"Kept before: {MOMENT_FORM}.")] = "",
     state: Annotated[
         State, Query(description="Those that nobody has replayed, those that somebody has, or all.")
     ] = "all",
@@ -92,8 +81,8 @@ def asked(
         ids or None,
         reasons or None,
         topics or None,
-        since,
-        until,
+        moment_of_query("since", since, zone),
+        moment_of_query("until", until, zone),
         _REPLAYED[state],
         person.encode() if person else None,
         up_to,
@@ -103,8 +92,9 @@ def asked(
         **({"reason": reasons} if reasons else {}),
         **({"topic": topics} if topics else {}),
         **({"person": person} if person else {}),
-        **({"since": since.isoformat()} if since else {}),
-        **({"until": until.isoformat()} if until else {}),
+        **({"since": since} if since else {}),
+        **({"until": until} if until else {}),
+        **({"tz": zone} if (since or until) and zone != "UTC" else {}),
         **({"state": state} if state != "all" else {}),
         **({"up_to": up_to} if up_to else {}),
     }

@@ -53,7 +53,23 @@ def as_lines(letter: KeptDeadLetter, *, content: bool) -> Iterator[str]:
     for name, value in parts:
         yield f"{name:<17} {_in_words(value)}"
         if content and value:
-            yield from (f"    {line}" for line in _readable(value))
+            yield from (f"    {line}" for line in readable(value))
+
+
+def readable(content: bytes) -> Iterator[str]:
+    """Yield bytes, line by line, as JSON if they are, else as escaped text, else in hexadecimal."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        yield from (content[start : start + 32].hex(" ") for start in range(0, len(content), 32))
+        return
+    try:
+        value = json.loads(text)
+        # Of an object or a list, a layout says more. Digits, a word or a quotation are what was written.
+        laid_out = json.dumps(value, indent=2, ensure_ascii=False) if isinstance(value, dict | list) else text
+    except (ValueError, RecursionError):
+        laid_out = text
+    yield from map(printable, laid_out.split("\n"))
 
 
 def _measure(value: bytes | None, *, content: bool) -> dict[str, Any] | None:
@@ -73,19 +89,3 @@ def _in_words(value: bytes | None) -> str:
     if value is None:
         return "null"
     return f"{len(value):,} bytes, SHA-256 {hashlib.sha256(value).hexdigest()}"
-
-
-def _readable(content: bytes) -> Iterator[str]:
-    """Yield bytes as JSON if they are, else as escaped text, else in hexadecimal."""
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        yield from (content[start : start + 32].hex(" ") for start in range(0, len(content), 32))
-        return
-    try:
-        value = json.loads(text)
-        # Of an object or a list, a layout says more. Digits, a word or a quotation are what was written.
-        laid_out = json.dumps(value, indent=2, ensure_ascii=False) if isinstance(value, dict | list) else text
-    except (ValueError, RecursionError):
-        laid_out = text
-    yield from map(printable, laid_out.split("\n"))

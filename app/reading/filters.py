@@ -56,7 +56,7 @@ def period_of_query(
     Raises:
         RequestValidationError: a time, or the zone, is none; or `until` is not after `since`.
     """
-    begin, end = _moment("since", since, zone), _moment("until", until, zone)
+    begin, end = moment_of_query("since", since, zone), moment_of_query("until", until, zone)
     if begin is not None and end is not None and end <= begin:
         raise _unusable("until", "not after `since`: nothing can have been said then")
     return MessageFilter(since=begin, until=end)
@@ -112,7 +112,12 @@ def query_of(wanted: MessageFilter) -> dict[str, str]:
     }
 
 
-def _moment(name: str, text: str | None, zone: str) -> datetime | None:
+def moment_of_query(name: str, text: str | None, zone: str) -> datetime | None:
+    """Return the time that a query parameter gives, by its name; None if it is empty.
+
+    Raises:
+        RequestValidationError: it is none.
+    """
     if not text:
         return None
     try:

@@ -41,7 +41,7 @@ async def list_your_surveys(
     limit: Limit = PART_MAX,
     after: After = None,
 ) -> list[KnownSurvey]:
-    """Return your surveys and those that are shared with you, newest first, and about how much there is.
+    """Return your surveys and those that are shared with you, newest first, and how much there is of each.
 
     Where there are many, they come in parts.
     """

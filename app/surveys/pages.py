@@ -11,9 +11,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.access import PageAsks
+from app.access import PageAsks, authenticator_of, cookie_place
 from app.exports.serving import Serving
-from app.surveys.rows import COUNT_UP_TO, Counts, SurveyKey
+from app.surveys.listing import COLUMNS, COOKIE, NEWEST, REMEMBERED_S, Looking, in_order
+from app.surveys.rows import Counts, SurveyKey
 from app.surveys.service import CannotShare, Surveys
 from app.surveys.serving import KnownSurveys
 from app.web import addresses
@@ -23,6 +24,8 @@ from app.web.rendering import render
 from models.access import Action, Caller
 
 SURVEYS_A_PAGE = 25
+#: So many are sorted; nobody has more.
+SORTED_MAX = 10_000
 #: A page that takes longer says so: then it comes without counts, and asks for them by itself.
 COUNTS_WITHIN_S = 0.1
 
@@ -30,7 +33,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 AsksToSee = Annotated[Caller, Depends(PageAsks(Action.SEE_SURVEY))]
 AsksToShare = Annotated[Caller, Depends(PageAsks(Action.SHARE_SURVEY))]
-Search = Annotated[str, Query(max_length=1000)]
+Search = Annotated[str | None, Query(max_length=1000)]
 SurveyName = Annotated[str, Form(min_length=1)]
 Address = Annotated[str, Form(max_length=1000)]
 
@@ -41,26 +44,44 @@ async def surveys(
     caller: AsksToSee,
     known: KnownSurveys,
     serving: Serving,
-    search: Search = "",
+    search: Search = None,
+    sort: Annotated[str | None, Query(max_length=20)] = None,
     page: PageNumber = 1,
     counted: bool = False,
 ) -> Response:
     """Show the surveys, or those that a search finds; with `counted`, not before they are counted."""
-    search = search.strip()
-    paging = Paging.nearest(page, await known.count(caller, search), size=SURVEYS_A_PAGE)
-    shown = await known.page(caller, search, size=SURVEYS_A_PAGE, number=paging.number)
-    keys = [survey.key for survey in shown]
-    return render(
+    looking = Looking.of(search, sort, request.cookies.get(COOKIE))
+    paging = Paging.nearest(page, await known.count(caller, looking.search), size=SURVEYS_A_PAGE)
+    if looking.sort == NEWEST:
+        # As the database has them: no other has to be looked at.
+        shown = await known.page(caller, looking.search, size=SURVEYS_A_PAGE, number=paging.number)
+        exports = await serving.rows.latest_of(caller, [survey.key for survey in shown])
+        counts = await _counts(known, [survey.key for survey in shown], wait=counted)
+    else:
+        found = await known.page(caller, looking.search, size=SORTED_MAX, number=1)
+        keys = [survey.key for survey in found]
+        exports = await serving.rows.latest_of(caller, keys)
+        all_counts = await _counts(known, keys, wait=counted) if looking.column.needs_counts else {}
+        first = (paging.number - 1) * SURVEYS_A_PAGE
+        shown = in_order(found, looking, all_counts or {}, exports)[first : first + SURVEYS_A_PAGE]
+        counts = (
+            all_counts
+            if looking.column.needs_counts
+            else await _counts(known, [survey.key for survey in shown], wait=counted)
+        )
+    answer = render(
         request,
         "surveys/templates/surveys.html",
         here="surveys",
-        search=search,
+        looking=looking,
+        columns=COLUMNS,
         surveys=shown,
         paging=paging,
-        exports=await serving.rows.latest_of(caller, keys),
-        counts=await _counts(known, keys, wait=counted),
-        count_up_to=COUNT_UP_TO,
+        exports=exports,
+        counts=counts,
     )
+    answer.set_cookie(COOKIE, looking.cookie, max_age=REMEMBERED_S, **cookie_place(authenticator_of(request)))
+    return answer
 
 
 @router.get(addresses.PEOPLE)

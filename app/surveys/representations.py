@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.surveys.rows import COUNT_UP_TO, Counts, Survey
-
 if TYPE_CHECKING:
+    from app.surveys.rows import Counts, Survey
     from models.access import Caller
 
 
 class SurveyCounts(BaseModel):
     """How much there is of a survey."""
 
-    chat_log: int = Field(description=f"Messages; {COUNT_UP_TO} stands for as many or more.")
-    responses: int = Field(description=f"Responses; {COUNT_UP_TO} stands for as many or more.")
+    chat_log: int = Field(description="Messages.")
+    responses: int = Field(description="Responses.")
 
 
 class KnownSurvey(BaseModel):

@@ -11,11 +11,9 @@ from models.owners import owner_address
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     import asyncpg
-
-#: Counts stop here: a page shows "1,000+" rather than wait for a number.
-COUNT_UP_TO = 1000
 
 
 class SurveyKey(NamedTuple):
@@ -45,6 +43,7 @@ class Survey:
         shortcodes: of all versions.
         created: when its first version was made.
         versions: how many there are.
+        ids: of all versions.
         shared_with: the addresses of those who may see and export it too, the first one first.
     """
 
@@ -53,6 +52,7 @@ class Survey:
     shortcodes: tuple[str, ...]
     created: datetime
     versions: int
+    ids: tuple[UUID, ...]
     shared_with: tuple[str, ...]
 
     @classmethod
@@ -64,6 +64,7 @@ class Survey:
             tuple(code for code in record["shortcodes"] if code is not None),
             record["created"],
             record["versions"],
+            tuple(record["ids"]),
             tuple(record["shared_with"]),
         )
 
@@ -104,7 +105,12 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much there is of a survey: exact below `COUNT_UP_TO`, which stands for "as many or more"."""
+    """How much there is of a survey.
+
+    Attributes:
+        chat_log: how many messages were said.
+        responses: how many answers there are.
+    """
 
     chat_log: int
     responses: int

@@ -13,7 +13,7 @@ import asyncpg
 from app.access import NotAllowed
 from app.errors import NotFound
 from app.postgres.answers import answer_within, is_storable
-from app.surveys.rows import COUNT_UP_TO, Counts, Share, Survey, SurveyKey
+from app.surveys.rows import Counts, Share, Survey, SurveyKey
 from models.access import Action, may, own_list, survey_thing
 from models.errors import BadRecord, ChatlogError, MustAct
 from models.owners import ADDRESS_MAX, owner_address
@@ -195,7 +195,7 @@ class Surveys:
     async def _count_rows(self, owners: Sequence[str], names: Sequence[str]) -> list[asyncpg.Record]:
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             await connection.execute(f"SET LOCAL statement_timeout = {COUNT_WITHIN_MS}")
-            return await connection.fetch(_SQL.count_survey_rows, owners, names, COUNT_UP_TO)
+            return await connection.fetch(_SQL.count_survey_rows, owners, names)
 
 
 def _is_address(written: str) -> bool:

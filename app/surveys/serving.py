@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.surveys.answers import Answers
 from app.surveys.service import Surveys
 
 
@@ -17,3 +18,12 @@ def surveys_of(request: Request) -> Surveys:
 
 #: For signatures of routes.
 KnownSurveys = Annotated[Surveys, Depends(surveys_of)]
+
+
+def answers_of(request: Request) -> Answers:
+    """Return what `app.site` put there when the application started."""
+    answers: Answers = request.app.state.answers
+    return answers
+
+
+KnownAnswers = Annotated[Answers, Depends(answers_of)]

@@ -28,9 +28,11 @@ PEOPLE = "/surveys/people"
 FORMS = {Source.CHAT_LOG: "/exports/create-chat-log", Source.RESPONSES: "/exports/create-responses"}
 
 
-def surveys(search: str = "", page: int = 1, *, counted: bool = False) -> str:
-    """Return the address of the list of surveys, or of those that a search finds."""
-    query = ({"search": search} if search else {}) | ({"page": str(page)} if page > 1 else {})
+def surveys(search: str = "", page: int = 1, *, sort: str = "", counted: bool = False) -> str:
+    """Return the address of the list of surveys, or of those that a search finds, in an order."""
+    query = {"search": search} if search else {}
+    query |= {"sort": sort} if sort else {}
+    query |= {"page": str(page)} if page > 1 else {}
     query |= {"counted": "yes"} if counted else {}
     return f"{SURVEYS}?{urlencode(query)}" if query else SURVEYS
 
@@ -44,6 +46,19 @@ def tab(survey: str, page: int = 1, *, owner: str = "") -> str:
         owner: whose it is, if not whoever looks.
     """
     return f"{TAB}?{urlencode(_survey(survey, owner) | ({'page': str(page)} if page > 1 else {}))}"
+
+
+def survey(part: str, survey: str, *, owner: str = "", **others: str) -> str:
+    """Return the address of another part of a survey's page.
+
+    Args:
+        part: conversations, responses, figures or summary.
+        survey: its name.
+        owner: whose it is, if not whoever looks.
+        others: what else the address says; what is empty is left out.
+    """
+    given = {name: value for name, value in others.items() if value}
+    return f"/surveys/{part}?{urlencode(_survey(survey, owner) | given)}"
 
 
 def people(survey: str) -> str:

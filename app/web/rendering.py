@@ -67,7 +67,6 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.filters |= {
     "ago": _ago,
-    "capped": words.capped,
     "exactly": words.exactly,
     "hue": looks.hue,
     "initials": looks.initials,
@@ -82,6 +81,7 @@ _ENVIRONMENT.globals |= {
     "people_url": addresses.people,
     "provider_url": addresses.sign_in_by_provider,
     "static": address_of,
+    "survey_url": addresses.survey,
     "surveys_url": addresses.surveys,
     "tab_url": addresses.tab,
     "waiting_url": addresses.waiting,

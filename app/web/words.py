@@ -27,11 +27,6 @@ def counted(count: int, noun: str) -> str:
     return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
-def capped(value: int, cap: int) -> str:
-    """Say a number that was only counted up to a cap: `10,000+`."""
-    return f"{cap:,}+" if value >= cap else number(value)
-
-
 def size(size_bytes: int) -> str:
     """Say a size as file managers do, in powers of ten: `812 bytes`, `1.4 MB`."""
     if size_bytes < 1000:

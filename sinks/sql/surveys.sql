@@ -38,6 +38,7 @@ SELECT reachable.owner,
        array_agg(DISTINCT surveys.shortcode ORDER BY surveys.shortcode) AS shortcodes,
        min(surveys.created) AS created,
        count(*) AS versions,
+       array_agg(surveys.id) AS ids,
        ARRAY(
            SELECT share.address
            FROM survey_shares AS share
@@ -90,6 +91,7 @@ SELECT owners.owner,
        array_agg(DISTINCT surveys.shortcode ORDER BY surveys.shortcode) AS shortcodes,
        min(surveys.created) AS created,
        count(*) AS versions,
+       array_agg(surveys.id) AS ids,
        ARRAY(
            SELECT share.address
            FROM survey_shares AS share
@@ -120,8 +122,7 @@ DELETE FROM survey_shares
 WHERE owner = owner_address($1) AND survey_name = $2 AND address = owner_address($3);
 
 -- name: count_survey_rows
--- How much there is of each of these surveys, by owners $1 and names $2, up to $3: no more is read than that, whatever
--- there is.
+-- How much there is of each of these surveys, by owners $1 and names $2.
 WITH wanted AS (
     SELECT owner, survey_name FROM unnest($1::varchar[], $2::varchar[]) AS named (owner, survey_name)
 ),
@@ -147,20 +148,60 @@ pages AS (
 )
 SELECT named.owner,
        named.survey_name,
-       least($3, (
-           SELECT count(*)
-           FROM (SELECT FROM chat_log WHERE surveyid = ANY (named.ids) LIMIT $3) AS known
-       ) + (
+       (SELECT count(*) FROM chat_log WHERE surveyid = ANY (named.ids)) + (
            -- As the export reads them: of a page of the owner's, since others may use the same shortcode.
            SELECT count(*)
-           FROM (
-               SELECT FROM chat_log
-               WHERE surveyid IS NULL AND shortcode = ANY (named.shortcodes) AND pageid = ANY (pages.ids)
-               LIMIT $3
-           ) AS unknown
-       )) AS chat_log,
-       (
-           SELECT count(*)
-           FROM (SELECT FROM responses WHERE surveyid = ANY (named.ids) LIMIT $3) AS answers
-       ) AS responses
+           FROM chat_log
+           WHERE surveyid IS NULL AND shortcode = ANY (named.shortcodes) AND pageid = ANY (pages.ids)
+       ) AS chat_log,
+       (SELECT count(*) FROM responses WHERE surveyid = ANY (named.ids)) AS responses
 FROM named LEFT JOIN pages ON pages.owner = named.owner;
+
+-- name: sum_up_survey
+-- How many messages the surveys $1 (the versions of one) had on each day, in UTC.
+SELECT (timestamp AT TIME ZONE 'UTC')::date AS day, count(*) AS messages
+FROM chat_log
+WHERE surveyid = ANY ($1::uuid[]) AND isfinite(timestamp)
+GROUP BY 1
+ORDER BY 1;
+
+-- name: count_people_of_survey
+-- How many people the surveys $1 had: from one to the next in the index, so that it takes as long as there are people,
+-- however much each said.
+WITH RECURSIVE people AS (
+    SELECT survey.id AS surveyid, (
+        SELECT min(userid) FROM chat_log WHERE surveyid = survey.id
+    ) AS userid
+    FROM unnest($1::uuid[]) AS survey (id)
+    UNION ALL
+    SELECT people.surveyid, (
+        SELECT min(next.userid) FROM chat_log AS next
+        WHERE next.surveyid = people.surveyid AND next.userid > people.userid
+    )
+    FROM people
+    WHERE people.userid IS NOT NULL
+)
+SELECT count(DISTINCT userid) FROM people WHERE userid IS NOT NULL;
+
+-- name: find_answers
+-- Answers to the surveys $1, the newest first: to the question $2, by the person $3, from $4 until $5, each unless NULL;
+-- those after the place ($6, $7, $8) in that order, unless it is NULL. $9 at most.
+SELECT userid, timestamp, question_ref, question_idx, question_text, response, translated_response, shortcode, pageid
+FROM responses
+WHERE surveyid = ANY ($1::uuid[])
+  AND ($2::varchar IS NULL OR question_ref = $2)
+  AND ($3::varchar IS NULL OR userid = $3)
+  AND ($4::timestamptz IS NULL OR timestamp >= $4)
+  AND ($5::timestamptz IS NULL OR timestamp < $5)
+  AND ($6::timestamptz IS NULL OR (timestamp, userid, question_ref) < ($6, $7::varchar, $8::varchar))
+  AND isfinite(timestamp)
+ORDER BY timestamp DESC, userid DESC, question_ref DESC
+LIMIT $9;
+
+-- name: find_asked_questions
+-- The questions of the surveys $1 that somebody answered, in their order, with the text that the last one was asked by.
+SELECT question_ref, (array_agg(question_text ORDER BY timestamp DESC))[1] AS text, count(*) AS answers
+FROM responses
+WHERE surveyid = ANY ($1::uuid[])
+GROUP BY question_ref
+ORDER BY min(question_idx), question_ref;

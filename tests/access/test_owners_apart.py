@@ -45,6 +45,8 @@ OF_ALL_SURVEYS = {
 #: What begins so has nothing to do with them; tests of their own say who may what there.
 OF_OTHER_THINGS = (
     "/v1/access-log",
+    "/channels",
+    "/dead-letters",
     "/v1/channels",
     "/v1/conversations",
     "/v1/dead-letters",

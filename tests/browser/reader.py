@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from playwright.async_api import Browser, ConsoleMessage, Locator, Page
 
+    from models.access import CallerRole
     from tests.browser.site import Owner
 
 #: Whatever a page does, on a machine that is slow, or busy with other tests.
@@ -59,6 +61,11 @@ class Reader:
         await self.page.goto(self.owner.sign_in_link())
         await self.page.wait_for_url(f"{self.owner.site.address}{addresses.OVERVIEW}")
         await self.page.goto(addresses.SURVEYS)
+
+    async def sign_in_as(self, *roles: CallerRole) -> None:
+        """Sign in with other roles than an owner's."""
+        await self.page.goto(self.owner.sign_in_link(timedelta(hours=1), *roles))
+        await self.page.wait_for_url(f"{self.owner.site.address}{addresses.OVERVIEW}")
 
     async def open_tab(self, page: int = 1) -> None:
         await self.page.goto(addresses.tab(self.owner.survey, page))

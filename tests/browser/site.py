@@ -19,7 +19,7 @@ from app.access import mint
 from app.local.embedded import free_port
 from app.postgres.connections import connect
 from app.settings import Role, Settings
-from models.access import Caller
+from models.access import Caller, CallerRole
 from tests.services import as_environment, changed, eventually
 from tests.workers import CHATLOG, Workers, workers_of
 
@@ -77,10 +77,10 @@ class Owner:
     email: str
     survey: str
 
-    def sign_in_link(self, lifetime: timedelta = timedelta(hours=1)) -> str:
-        return (
-            f"{self.site.address}/sign-in#token={mint(self.site.settings.api, Caller(self.email), lifetime)}"
-        )
+    def sign_in_link(self, lifetime: timedelta = timedelta(hours=1), *roles: CallerRole) -> str:
+        """Return a link that signs them in, as an owner if not in other roles."""
+        caller = Caller(self.email, roles=frozenset(roles or {CallerRole.OWNER}))
+        return f"{self.site.address}/sign-in#token={mint(self.site.settings.api, caller, lifetime)}"
 
     async def add_export(self, **columns: Any) -> str:
         """Insert a row of an export that nothing works on; return its id."""

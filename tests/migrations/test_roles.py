@@ -250,7 +250,7 @@ API_MAY = (
     "SELECT id, userid, shortcode, title, survey_name, created FROM surveys",
     PAGES,
     "SELECT count(*) FROM chat_log WHERE surveyid IS NULL AND shortcode = 's' AND pageid = 'p'",
-    "SELECT count(*) FROM responses WHERE surveyid = gen_random_uuid()",
+    "SELECT userid, question_text, response, translated_response FROM responses",
     "SELECT * FROM chatlog_schema_version",
 )
 API_MAY_NOT = (
@@ -280,7 +280,7 @@ API_MAY_NOT = (
     "UPDATE export_status SET id = gen_random_uuid()",
     "ALTER TABLE export_status DISABLE TRIGGER USER",
     "SELECT * FROM chat_log_default",
-    "SELECT response FROM responses",
+    "SELECT metadata FROM responses",
     ENTRY,
     "UPDATE chat_log SET surveyid = NULL",
     "DELETE FROM chat_log",

@@ -76,6 +76,7 @@ async def test_every_operation_is_described(client: httpx.AsyncClient) -> None:
         "GET /v1/opt-outs",
         "PUT /v1/opt-outs",
         "DELETE /v1/opt-outs",
+        "GET /v1/responses",
         "GET /v1/dead-letters",
         "DELETE /v1/dead-letters",
         "GET /v1/dead-letters/counts",
@@ -138,4 +139,4 @@ async def test_the_application_does_what_its_document_says(system: Settings, tmp
         found = await asking
 
     assert found.returncode == 0, found.stdout + api.said
-    assert "Tested: 41" in found.stdout
+    assert "Tested: 42" in found.stdout

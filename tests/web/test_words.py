@@ -89,7 +89,3 @@ def test_a_moment_is_said_to_the_second_and_in_utc_wherever_it_was_noted() -> No
 
     assert words.exactly(elsewhere) == "3 November 2026, 12:04:05 UTC"
     assert words.machine_readable(elsewhere) == "2026-11-03T12:04:05Z"
-
-
-def test_a_count_that_stopped_at_its_cap_says_so() -> None:
-    assert [words.capped(count, 1000) for count in (0, 999, 1000)] == ["0", "999", "1,000+"]
