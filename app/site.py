@@ -24,6 +24,8 @@ from app.channels.known import KnownChannels
 from app.channels.service import ChannelRules
 from app.conversations import accesses_api as access_log
 from app.conversations import api as conversations
+from app.conversations import message_pages, people_pages
+from app.conversations import pages as conversation_pages
 from app.conversations import reading_api as conversation_reading
 from app.conversations.accesses import Accesses
 from app.conversations.live import LiveTalks
@@ -122,6 +124,9 @@ def create_app(settings: Settings) -> FastAPI:
         # Pages.
         sign_in,
         overview,
+        conversation_pages,
+        message_pages,
+        people_pages,
         survey_pages,
         survey_tabs,
         export_pages,

@@ -1,0 +1,151 @@
+"""What the pages of conversations show of what the service reads: the list, and a part of a thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from app.conversations import links
+from app.conversations.naming import PLATFORMS, ROLES
+from app.conversations.views import bubbles_of, talk_of
+from app.conversations.where import Where, cursor_of
+from app.reading.filters import query_of
+from app.web import addresses
+from app.web.zones import zone_of
+from models.access import Action, may_at_all
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from uuid import UUID
+    from zoneinfo import ZoneInfo
+
+    from fastapi import Request
+
+    from app.conversations.rows import ConversationRow, Thread
+    from app.conversations.views import Why
+    from models.access import Caller
+    from models.reading import MessageFilter
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who looks at a page, and when.
+
+    Attributes:
+        caller: who.
+        zone: in which they see times.
+        today: the day it is there.
+    """
+
+    caller: Caller
+    zone: ZoneInfo
+    today: date
+
+    @classmethod
+    def of(cls, request: Request, caller: Caller) -> Reader:
+        """Return who looks at a page now."""
+        zone = zone_of(request)
+        return cls(caller, zone, datetime.now(zone).date())
+
+
+def list_of(
+    reader: Reader, wanted: MessageFilter, rows: Sequence[ConversationRow], *, has_more: bool
+) -> dict[str, Any]:
+    """Return what the list shows, one part of it.
+
+    Args:
+        reader: who looks.
+        wanted: what the list is of.
+        rows: this part of it.
+        has_more: whether it goes on after these.
+    """
+    asked = query_of(wanted)
+    following = asked | ({"cursor": cursor_of(rows[-1].place)} if has_more else {})
+    return {
+        "talks": [talk_of(row, _url(reader, wanted, row), reader.zone, reader.today) for row in rows],
+        "query": links.with_query("", asked),
+        "more": links.with_query(addresses.CONVERSATIONS, following) if has_more else "",
+        "more_part": links.with_query(f"{addresses.CONVERSATIONS}/list", following) if has_more else "",
+    }
+
+
+def thread_of(
+    reader: Reader, part: Thread, why: Mapping[UUID, Why], asked: dict[str, str], where: Where
+) -> dict[str, Any]:
+    """Return what a thread shows, with its head.
+
+    Args:
+        reader: who looks.
+        part: what of it is shown first.
+        why: as of `part_of`.
+        asked: the query of the list beside it.
+        where: at which place it was asked for.
+    """
+    row = part.conversation
+    here = links.conversation(row.id)
+    shown = part_of(reader, part, why)
+    may_see_person = row.person is not None and may_at_all(reader.caller, Action.SEE_PERSON)
+    return {
+        "thread": shown
+        | {
+            "talk": talk_of(row, here, reader.zone, reader.today),
+            "date": where.day.isoformat() if where.day else "",
+            "first_day": links.day_value(row.started, reader.zone),
+            "last_day": links.day_value(row.last_at, reader.zone),
+            "highlight": where.message or "",
+            "is_at_end": where == Where(),
+            "person_url": links.person(row.platform, row.person or "") if may_see_person else "",
+            "earlier_url": links.with_query(here, asked | {"before": shown["earlier"]}),
+            "later_url": links.with_query(here, asked | {"after": shown["later"]}),
+            "events_url": f"/v1/conversations/{row.id}/events",
+            "text_url": f"/v1/conversations/{row.id}/transcript?format=text&tz={reader.zone.key}",
+            "json_url": f"/v1/conversations/{row.id}/transcript?format=json",
+            "export_url": "",
+        },
+        "query": links.with_query("", asked),
+        "fields": list(asked.items()),
+    }
+
+
+def bar_of(reader: Reader, wanted: MessageFilter) -> dict[str, Any]:
+    """Return what the bar of filters shows."""
+    more = links.set_under_more(wanted)
+    return {
+        "wanted": wanted,
+        "platforms": PLATFORMS,
+        "roles": ROLES,
+        "since": links.day_value(wanted.since, reader.zone),
+        "until": links.day_value(wanted.until, reader.zone),
+        "more_set": more,
+        "chips": links.chips_of(wanted, reader.zone),
+        "days": links.days_of(wanted, reader.zone, reader.today),
+        "may_see_channels": may_at_all(reader.caller, Action.SEE_CHANNELS),
+    }
+
+
+def _url(reader: Reader, wanted: MessageFilter, row: ConversationRow) -> str:
+    """Return where a conversation is opened: on the day of what was looked for, if not whole ones were."""
+    asked = query_of(wanted)
+    is_of_messages = asked.keys() & {"question", "type", "role", "since", "until"}
+    day = {"date": links.day_value(row.matched, reader.zone)} if is_of_messages else {}
+    return links.conversation(row.id, asked | day)
+
+
+def part_of(reader: Reader, thread: Thread, why: Mapping[UUID, Why]) -> dict[str, Any]:
+    """Return what a part of a thread shows, and the places around it.
+
+    Args:
+        reader: who looks.
+        thread: the part.
+        why: of messages that repeat a question, by their ids.
+    """
+    return {
+        "bubbles": bubbles_of(
+            thread.messages, kind=thread.conversation.kind, zone=reader.zone, today=reader.today, why=why
+        ),
+        "earlier": cursor_of(thread.before) if thread.before else "",
+        "later": cursor_of(thread.after) if thread.after else "",
+        "end": cursor_of(thread.messages[-1].place) if thread.messages else "",
+    }

@@ -1,0 +1,259 @@
+"""What the pages show of rows: who speaks on which side, what is marked, which day it is. Pure.
+
+The templates decide how it looks, and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from app.bot_states.sentences import why_again
+from app.conversations import moments
+from app.conversations.naming import KINDS, ROLES, Avatar, avatar_of, media_of, platform_name
+from app.conversations.rows import TAKEN_BACK
+from app.web import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date, datetime
+    from uuid import UUID
+    from zoneinfo import ZoneInfo
+
+    from app.conversations.rows import ConversationRow, SaidMessage
+    from models import JSON
+    from models.repeats import Repeat
+
+#: Whose words are on the other side than those of the person, where somebody talks with a program.
+_PROGRAMS = frozenset({"assistant", "bot"})
+_ASIDE = frozenset({"system", "tool"})
+#: Of one author, what is said after so long begins anew with the name.
+_RUN_S = 600
+_PLAIN_TYPES = frozenset({None, "", "text"})
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a message asks what was asked before.
+
+    Attributes:
+        said: the reason, in sentences.
+        before: the id of the message that asked it before.
+        answer: the id of the answer that was not taken, if that is why.
+    """
+
+    said: str
+    before: str
+    answer: str | None
+
+    @classmethod
+    def of(cls, repeat: Repeat) -> Self:
+        """Return how a repeat is explained."""
+        return cls(why_again(repeat), repeat.before, repeat.answer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bubble:
+    """One message as a thread shows it.
+
+    Attributes:
+        message: the row.
+        side: `start` for people, `end` for a program that talks with one, `aside` for what is nobody's words.
+        name: of who spoke.
+        avatar: theirs.
+        begins: whether it has the name above it, being the first of a run.
+        day: the day it opens, in words; empty within a day.
+        day_key: the day it is of, to be compared.
+        clock: the time of day.
+        exact: the moment, exactly.
+        media: what it is or carries beside its text.
+        kind: its type in the platform's words, where that says more than that it is text.
+        answered: how long the answer took, in words; empty for what is none.
+        why: why it repeats a question; None for most.
+    """
+
+    message: SaidMessage
+    side: str
+    name: str
+    avatar: Avatar
+    begins: bool
+    day: str
+    day_key: str
+    clock: str
+    exact: str
+    media: tuple[str, ...]
+    kind: str
+    answered: str
+    why: Why | None
+
+    @property
+    def instead(self) -> str:
+        """What is said in place of a text; empty where there is one, or something else to see."""
+        return instead_of(self.message, is_seen=bool(self.media))
+
+    @property
+    def beside(self) -> str:
+        """What the platform itself says beside it."""
+        said = metadata_of(self.message).get("system_message")
+        return said if isinstance(said, str) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    """One conversation as the list and the head of its thread show it.
+
+    Attributes:
+        row: the row.
+        url: where it is opened.
+        name: with whom, or of the room.
+        avatar: theirs.
+        platform: its name.
+        place: the channel's name, where that says more than `name`.
+        kind: in words.
+        when: the time of the newest message that the filter is about, in short.
+        exact: the same, exactly.
+        last: the newest message; None where it is not known.
+    """
+
+    row: ConversationRow
+    url: str
+    name: str
+    avatar: Avatar
+    platform: str
+    place: str
+    kind: str
+    when: str
+    exact: str
+    last: Last | None
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The newest message of a conversation, in a line.
+
+    Attributes:
+        by: who said it, where that is not whom the conversation is with.
+        text: what was said, or what it is.
+    """
+
+    by: str
+    text: str
+
+
+def bubbles_of(
+    messages: Sequence[SaidMessage],
+    *,
+    kind: str,
+    zone: ZoneInfo,
+    today: date,
+    why: Mapping[UUID, Why],
+) -> list[Bubble]:
+    """Return messages as a thread shows them, in their order.
+
+    Args:
+        messages: one part of a conversation, oldest first.
+        kind: of the conversation; in a room all are on one side.
+        zone: the reader's.
+        today: the day it is there.
+        why: of messages that repeat a question, by their ids.
+    """
+    return list(_bubbles(messages, kind, zone, today, why))
+
+
+def talk_of(row: ConversationRow, url: str, zone: ZoneInfo, today: date) -> Talk:
+    """Return a conversation as the list shows it, leading to an address."""
+    # Of a session, the channel is itself.
+    place = row.channel_name or ("" if row.channel == row.external_id else row.channel)
+    name = row.title or row.person_name or row.person or place or row.external_id
+    return Talk(
+        row=row,
+        url=url,
+        name=name,
+        avatar=avatar_of(f"{row.platform}/{row.person or row.external_id}", name),
+        platform=platform_name(row.platform),
+        place="" if place == name else place,
+        kind=KINDS.get(row.kind, row.kind),
+        when=moments.briefly(row.matched, zone, today),
+        exact=moments.exactly(row.matched, zone),
+        last=_last(row),
+    )
+
+
+def _last(row: ConversationRow) -> Last | None:
+    last = row.last
+    if last is None:
+        return None
+    by = (
+        ""
+        if row.kind != "channel" and last.role == "user"
+        else last.author_name or ROLES.get(last.role, last.role)
+    )
+    media = media_of(last.message_type, {})
+    return Last(by, last.content or ("Deleted" if last.deleted else media[0] if media else "Without text"))
+
+
+def is_kept_back(message: SaidMessage) -> bool:
+    """Tell whether nothing of what was said is to be shown."""
+    return message.withheld or message.deletion == TAKEN_BACK
+
+
+def instead_of(message: SaidMessage, *, is_seen: bool = False) -> str:
+    """Return what is said in place of a text; empty where there is one, or something else to see."""
+    if message.deletion == TAKEN_BACK:
+        return "Taken back by who said it: the text is not shown."
+    if message.withheld:
+        return "The platform does not pass on what was said here."
+    if message.content or is_seen:
+        return ""
+    return "Deleted: the text is no longer stored." if message.deleted else "Without text."
+
+
+def metadata_of(message: SaidMessage) -> dict[str, JSON]:
+    """Return what else is known of a message; other writers of chat_log may keep there what they like."""
+    return message.metadata if isinstance(message.metadata, dict) else {}
+
+
+def speaker_of(message: SaidMessage) -> tuple[str, str]:
+    """Return what tells apart who spoke, and what they are called."""
+    role = ROLES.get(message.role, message.role)
+    if message.role in _PROGRAMS | _ASIDE:
+        # What Messenger's bot says bears the id of the person it is said to.
+        return f"{message.platform}/{message.role}/{message.author_name or ''}", message.author_name or role
+    identity = message.author or ""
+    return f"{message.platform}/{identity}", message.author_name or identity or role
+
+
+def _bubbles(
+    messages: Sequence[SaidMessage], kind: str, zone: ZoneInfo, today: date, why: Mapping[UUID, Why]
+) -> Iterator[Bubble]:
+    last_day, last_speaker, last_at = "", "", None
+    for message in messages:
+        key = moments.local_day(message.timestamp, zone).isoformat()
+        identity, name = speaker_of(message)
+        begins = key != last_day or identity != last_speaker or _is_later(last_at, message.timestamp)
+        yield Bubble(
+            message=message,
+            side=_side(message.role, kind),
+            name=name,
+            avatar=avatar_of(identity, name),
+            begins=begins,
+            day=moments.day_of(message.timestamp, zone, today) if key != last_day else "",
+            day_key=key,
+            clock=moments.clock(message.timestamp, zone),
+            exact=moments.exactly(message.timestamp, zone),
+            media=() if is_kept_back(message) else media_of(message.message_type, metadata_of(message)),
+            kind="" if message.message_type in _PLAIN_TYPES else str(message.message_type),
+            answered="" if message.response_ms is None else words.duration(message.response_ms / 1000),
+            why=why.get(message.id),
+        )
+        last_day, last_speaker, last_at = key, identity, message.timestamp
+
+
+def _side(role: str, kind: str) -> str:
+    if role in _ASIDE:
+        return "aside"
+    return "end" if role in _PROGRAMS and kind != "channel" else "start"
+
+
+def _is_later(before: datetime | None, now: datetime) -> bool:
+    return before is not None and (now - before).total_seconds() > _RUN_S

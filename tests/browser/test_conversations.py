@@ -1,0 +1,314 @@
+"""Reading conversations at a browser: found by clicks, as they happen, however long, whatever people say."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+from playwright.async_api import expect
+
+from app.access import mint
+from app.postgres.connections import connect
+from app.web import addresses
+from models.access import Caller, CallerRole
+from tests.browser.reader import Reader
+from tests.browser.test_appearance import problems_of
+from tests.site.talks import Writer, dialogue, room
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+    from uuid import UUID
+
+    from playwright.async_api import Browser, Page
+
+    from tests.browser.site import Owner, Site
+
+pytestmark = pytest.mark.timeout(600)
+
+#: As long ago as the pages still name its weekday.
+LAST_TIME = datetime.now(UTC).replace(hour=12, minute=4, second=20, microsecond=0) - timedelta(days=3)
+MINUTE = timedelta(minutes=1)
+MANY = 10_000
+#: More than the page keeps at once, and far fewer than all.
+NODES_MAX = 9_000
+HOSTILE = (
+    "<script>document.body.dataset.hacked = 1</script>",
+    '<img src="x" onerror="document.body.dataset.hacked = 2">',
+    "</li></ol><style>* { display: none }</style><h1>Yours</h1>",
+    "\u202e txt.exe \u2066 gnp.\u202c",
+    "w" * 10_000,
+    "👩🏽\u200d🚀 🇰🇪",
+    "ما اسمك؟ 300,000 فقط",
+    "मेरा पासवर्ड कैसे बदलूँ?",
+    "疫苗什么时候到？",
+    "{{ 7 * 7 }} {% raw %} &lt;b&gt;",
+)
+_ADD_MANY = """
+    INSERT INTO messages (platform, id, timestamp, conversation_id, channel, role, author_id, content)
+    SELECT 'twitch', message_id_at(message_source('twitch', $1 || n), said), said,
+           conversation_key('twitch', $1, $1), $1, 'user', 'chatter ' || n % 40, 'number ' || n
+    FROM generate_series(1, $2::integer) AS n,
+         LATERAL (SELECT $3::timestamptz + n * interval '10 s' AS said) AS at
+"""
+#: Scrolls up to the beginning, a screen a frame; tells how many messages were there and how long frames took.
+_SCROLL_TO_BEGINNING = """async () => {
+    const said = document.getElementById("said"), start = document.querySelector(".way .start");
+    const seen = new Set(), frames = [];
+    let nodes = 0, last = performance.now();
+    while (start.hidden || said.scrollTop > 0) {
+        await new Promise((resolve) => requestAnimationFrame(resolve));
+        frames.push(performance.now() - last);
+        for (const part of [said.querySelector("ol"), said.querySelector("ol:last-of-type")])
+            for (const message of part.querySelectorAll(".said")) seen.add(message.id);
+        nodes = Math.max(nodes, document.querySelectorAll("*").length);
+        said.scrollTop -= said.clientHeight;
+        last = performance.now();
+    }
+    frames.sort((one, other) => one - other);
+    const [p50, p95] = [0.5, 0.95].map((share) => frames[Math.floor(frames.length * share)]);
+    return { seen: seen.size, nodes, p50, p95 };
+}"""
+
+
+@pytest.fixture
+async def write(site: Site) -> AsyncIterator[Writer]:
+    """Writes messages."""
+    database = await connect(site.settings.database)
+    try:
+        yield Writer(database)
+    finally:
+        await database.close()
+
+
+@pytest.fixture
+def channel() -> str:
+    """A room of this test alone."""
+    return secrets.token_hex(6)
+
+
+@asynccontextmanager
+async def reading(
+    browser: Browser, owner: Owner, *roles: CallerRole, **options: Any
+) -> AsyncIterator[Reader]:
+    """Sign somebody in who has these roles beside their own; what the browser complains of fails the test."""
+    caller = Caller(owner.email, roles=frozenset({CallerRole.OWNER, *roles}))
+    token = mint(owner.site.settings.api, caller, timedelta(hours=1))
+    async with Reader.at(browser, owner, timezone_id="Africa/Lagos", **options) as reader:
+        await reader.page.goto(f"{owner.site.address}{addresses.SIGN_IN}")
+        await reader.page.get_by_label("Token").fill(token)
+        await reader.page.get_by_role("button", name="Sign in").click()
+        await reader.page.wait_for_url(lambda url: addresses.SIGN_IN not in url)
+        yield reader
+        assert reader.complaints == []
+
+
+async def add_dialogue(write: Writer, owner: Owner, person: str) -> dict[str, UUID]:
+    """Have somebody asked something, on the day that is looked for and on the day after it."""
+    survey = await write.survey(owner.email, owner.survey)
+    asked: dict[str, Any] = {"surveyid": survey, "question_ref": "children_under_5", "shortcode": "kadvax1"}
+    ids = {
+        "asked": await write.chat(
+            person,
+            "How many children under 5 are there?",
+            LAST_TIME,
+            metadata={"form": "kadvax1", "seed": 66028124},
+            raw_payload={"message": {"text": "How many?", "is_echo": True}},
+            message_type="number",
+            **asked,
+        ),
+        "answered": await write.chat(person, "Two, she said", LAST_TIME + MINUTE, by="user", **asked),
+        "photo": await write.chat(
+            person, "", LAST_TIME + 2 * MINUTE, by="user", message_type="image", surveyid=survey
+        ),
+    }
+    for hour in range(30):
+        later = LAST_TIME + timedelta(days=1, minutes=10 * hour)
+        ids["last"] = await write.chat(person, f"later {hour}", later, surveyid=survey)
+    return ids
+
+
+def messages_of(page: Page) -> Any:
+    return page.locator("#said .said")
+
+
+async def test_her_conversation_of_that_day_is_found_by_clicks_alone(
+    browser: Browser, owner: Owner, write: Writer
+) -> None:
+    person = f"{secrets.randbelow(10**15)}"
+    ids = await add_dialogue(write, owner, person)
+    async with reading(browser, owner) as reader:
+        page = reader.page
+        await page.get_by_role("navigation", name="Main").get_by_role("link", name="Conversations").click()
+        await page.get_by_text("More", exact=True).click()
+        await page.get_by_role("link", name=f"{LAST_TIME:%A}").click()
+        await page.get_by_role("link", name=person).click()
+
+        asked = page.locator(f"#m-{ids['asked']}")
+        await expect(asked).to_be_in_viewport()
+        await expect(asked).to_contain_text("children_under_5")
+        await expect(asked.locator("time").first).to_have_text("13:04")
+        await expect(page.locator(f"#m-{ids['photo']}")).to_contain_text("Picture")
+        # Beside it what was known, and the event itself a click further.
+        await asked.hover()
+        await asked.get_by_role("link", name="Details").click()
+        known = page.get_by_role("complementary", name="What was known")
+        await expect(known).to_contain_text("66028124")
+        await expect(known).to_contain_text(owner.survey)
+        await known.get_by_role("link", name="Show as the platform sent it").click()
+        await expect(known.locator("pre")).to_contain_text('"is_echo": true')
+        await page.keyboard.press("Escape")
+        await expect(known).to_be_hidden()
+        await expect(asked.get_by_role("link", name="Details")).to_be_focused()
+
+        # A link to a message leads to its place, from anywhere.
+        await page.goto(f"/messages/{ids['last']}")
+        await expect(page.locator(f"#m-{ids['last']}")).to_be_in_viewport()
+        await expect(page.locator(f"#m-{ids['last']}")).to_contain_class("marked")
+        await page.get_by_label("Jump to a day").fill(f"{LAST_TIME:%Y-%m-%d}")
+        await expect(asked).to_be_in_viewport()
+        # Filters are in the address; each goes by itself.
+        await page.goto(f"{addresses.CONVERSATIONS}?person={person}&question=nothing")
+        await expect(page.get_by_text("No conversation has all of that.")).to_be_visible()
+        await page.get_by_role("link", name="Question nothing, remove").click()
+        await expect(page.get_by_role("link", name=person)).to_be_visible()
+        await page.locator("body").press("j")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name=person)).to_be_focused()
+        await page.go_back()
+        await expect(page.get_by_text("Choose a conversation.")).to_be_visible()
+
+    noted = await owner.fetch_value(
+        "SELECT count(DISTINCT route) FROM access_log WHERE who = $1 AND subject::text LIKE ANY ($2)",
+        owner.email,
+        [f"%{dialogue(person, 'page of ana')}%", f"%{ids['asked']}%", f"%{ids['last']}%"],
+    )
+    # The thread, a message's place, details and raw event.
+    assert noted == 4
+
+
+async def test_what_people_say_is_text_whatever_it_is(
+    browser: Browser, owner: Owner, write: Writer, channel: str
+) -> None:
+    await write.name("twitch", f"evil-{channel}", "<b>Mallory</b>")
+    ids = [
+        await write.say(
+            text,
+            LAST_TIME + number * MINUTE,
+            channel=channel,
+            author=f"evil-{channel}",
+            metadata={"system_message": text, text[:50]: {"deep": text}},
+            raw_payload={"said": text},
+        )
+        for number, text in enumerate(HOSTILE)
+    ]
+    async with reading(browser, owner, CallerRole.MODERATOR) as reader:
+        page = reader.page
+        await page.goto(f"{addresses.CONVERSATIONS}/{room(channel)}?person=%3Cscript%3E")
+
+        assert await messages_of(page).locator(".text").all_inner_texts() == list(HOSTILE)
+        for identifier in ids[:3]:
+            await page.goto(f"/messages/{identifier}/details")
+            await expect(page.locator(".facts")).to_contain_text("Mallory")
+            await page.goto(f"/messages/{identifier}/raw")
+            await expect(page.locator("pre")).to_contain_text("said")
+        for address in (f"{addresses.CONVERSATIONS}/{room(channel)}/print", f"/people/twitch/evil-{channel}"):
+            await page.goto(address)
+            await expect(page.locator("main")).to_contain_text("<b>Mallory</b>")
+        assert await page.evaluate("document.body.dataset.hacked") is None
+
+
+async def test_ten_thousand_messages_are_read_from_the_end_to_the_beginning(
+    browser: Browser, owner: Owner, write: Writer, channel: str, record_property: Any
+) -> None:
+    await write.say("the last", LAST_TIME + timedelta(days=2), channel=channel)
+    await write.database.execute(_ADD_MANY, channel, MANY, LAST_TIME)
+    async with reading(browser, owner, CallerRole.OPERATOR) as reader:
+        page = reader.page
+        await page.goto(f"{addresses.CONVERSATIONS}/{room(channel)}")
+        await expect(messages_of(page).last).to_be_in_viewport()
+
+        measured = await page.evaluate(_SCROLL_TO_BEGINNING)
+
+        await expect(page.get_by_text("The conversation begins here.")).to_be_visible()
+        await expect(messages_of(page).first).to_contain_text("number 1")
+        record_property("frames", measured)
+        assert measured["seen"] == MANY + 1
+        assert measured["nodes"] < NODES_MAX
+
+
+async def test_without_scripts_links_lead_through_a_thread(
+    browser: Browser, owner: Owner, write: Writer, channel: str
+) -> None:
+    await write.say("the last", LAST_TIME + timedelta(days=2), channel=channel)
+    await write.database.execute(_ADD_MANY, channel, 100, LAST_TIME)
+    async with reading(browser, owner, CallerRole.OPERATOR, java_script_enabled=False) as reader:
+        page = reader.page
+        await page.goto(f"{addresses.CONVERSATIONS}?platform=twitch&channel={channel}")
+        await page.get_by_role("link", name=f"#{channel}").click()
+        await expect(messages_of(page).last).to_contain_text("the last")
+        await page.get_by_role("link", name="Earlier").click()
+        await expect(messages_of(page).first).to_contain_text("number 1")
+        await page.get_by_role("link", name="Later").click()
+        await expect(messages_of(page).first).to_contain_text("number 42")
+        await page.get_by_label("Jump to a day").fill(f"{LAST_TIME + timedelta(days=1):%Y-%m-%d}")
+        await page.get_by_role("button", name="Go").click()
+        await expect(messages_of(page)).to_have_count(1)
+        await messages_of(page).get_by_role("link", name="Details").click()
+        await expect(page.get_by_role("heading", name="What was known of a message")).to_be_visible()
+        await page.get_by_role("link", name="Show as the platform sent it").click()
+        await expect(page.get_by_text("The event is not stored")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_the_pages_fit_and_can_be_used_by_everyone(
+    browser: Browser,
+    owner: Owner,
+    write: Writer,
+    channel: str,
+    tmp_path: Path,
+    scheme: Literal["light", "dark"],
+    width: int,
+) -> None:
+    person = f"{secrets.randbelow(10**15)}"
+    ids = await add_dialogue(write, owner, person)
+    await write.name("twitch", f"p-{channel}", "نور")
+    first = await write.say("waves " * 60, LAST_TIME, channel=channel, author=f"p-{channel}")
+    changes = {"edited": LAST_TIME + MINUTE, "deleted": LAST_TIME + MINUTE, "deletion": "keep"}
+    for number, text in enumerate(HOSTILE):
+        more: dict[str, Any] = {"reply_to": first, "weight": 10.0, "message_type": "resub"} | (
+            changes if number % 2 else {}
+        )
+        await write.say(text, LAST_TIME + number * MINUTE, channel=channel, author=f"a {number}", **more)
+    pages = {
+        "list": f"{addresses.CONVERSATIONS}?since={LAST_TIME:%Y-%m-%d}",
+        "nothing": f"{addresses.CONVERSATIONS}?survey={'x' * 200}&person={'y' * 80}",
+        "dialogue": f"{addresses.CONVERSATIONS}/{dialogue(person, 'page of ana')}?person={person}",
+        "place": f"/messages/{ids['photo']}",
+        "room": f"{addresses.CONVERSATIONS}/{room(channel)}?channel={channel}",
+        "print": f"{addresses.CONVERSATIONS}/{room(channel)}/print",
+        "person": f"/people/twitch/p-{channel}",
+        "details": f"/messages/{ids['asked']}/details",
+        "raw": f"/messages/{ids['asked']}/raw",
+    }
+    found = []
+    size = {"width": width, "height": 844}
+    async with reading(browser, owner, CallerRole.MODERATOR, color_scheme=scheme, viewport=size) as reader:
+        page = reader.page
+        for name, address in pages.items():
+            await page.goto(address)
+            found += [f"{name}: {problem}" for problem in await problems_of(reader)]
+            await page.screenshot(path=tmp_path / f"{name}.png")
+        await page.goto(pages["room"])
+        await page.get_by_label("Print, save, export").click()
+        found += [f"menu: {problem}" for problem in await problems_of(reader)]
+        await messages_of(page).get_by_role("link", name="Details").last.click()
+        await expect(page.get_by_role("heading", name="What was known")).to_be_focused()
+        found += [f"known: {problem}" for problem in await problems_of(reader)]
+        await page.screenshot(path=tmp_path / "known.png")
+
+    assert found == []
