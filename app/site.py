@@ -41,6 +41,8 @@ from app.exports.outgoing import outgoing_jobs
 from app.exports.representations import Progress
 from app.exports.service import ExportRows
 from app.exports.serving import ExportServices
+from app.figures import api as figures
+from app.figures.service import FiguresService
 from app.ingest import api as events
 from app.ingest import webhooks
 from app.ingest.bodies import BODY_MAX_BYTES
@@ -144,6 +146,7 @@ def create_app(settings: Settings) -> FastAPI:
         surveys,
         answers_api,
         channels,
+        figures,
         opt_outs,
         dead_letters,
         waiting,
@@ -180,6 +183,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             app.state.surveys = Surveys(pool)
             app.state.answers = Answers(pool, app.state.surveys)
             app.state.channel_rules = ChannelRules(pool)
+            app.state.figures = FiguresService(pool)
             app.state.known_channels = KnownChannels(pool, app.state.channel_rules)
             app.state.opt_outs = OptOuts(pool)
             app.state.replayer = replayer

@@ -89,6 +89,17 @@ _OF_AN_ANSWER = (
     *("userid", "pageid", "timestamp", "question_ref", "question_idx", "question_text"),
     *("response", "translated_response", "shortcode", "surveyid"),
 )
+
+#: Sums, which name nobody.
+_FIGURES = (
+    "figure_days",
+    "figure_hours",
+    "figure_responses",
+    "figure_closings",
+    "figure_people",
+    "figure_weeks",
+)
+
 #: What whoever asks for an export gives; the rest of its row has defaults.
 _REQUEST = (
     *("user_id", "survey_owner", "survey_id", "status", "export_link"),
@@ -110,6 +121,13 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("conversations", "INSERT", "SELECT", "UPDATE"),
         *_on("message_days", "INSERT", "SELECT", "UPDATE"),
         *_on("message_day_deltas", "INSERT", "SELECT", "DELETE"),
+        *_on("figure_days", "INSERT", "SELECT", "UPDATE"),
+        *_on("figure_hours", "INSERT", "SELECT", "UPDATE"),
+        *_on("figure_responses", "INSERT", "SELECT", "UPDATE"),
+        # That people are to be counted; the owner of the tables does it.
+        *_on("figure_closings", "INSERT", "SELECT", "UPDATE"),
+        # Figures of the last minutes, of which the old ones go.
+        *_on("live_figures", "INSERT", "SELECT", "UPDATE", "DELETE"),
         *_on("message_versions", "INSERT", "SELECT", "UPDATE"),
         # What an update told goes when the message itself has come.
         *_on("told_by_updates", "INSERT", "SELECT", "UPDATE", "DELETE"),
@@ -168,7 +186,7 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         Right("SELECT", "chat_logging_config_versions"),
         Right("SELECT", "channel_parents"),
         Right("SELECT", "connector_gaps"),
-        Right("SELECT", "message_days"),
+        *(Right("SELECT", table) for table in ("message_days", *_FIGURES, "live_figures")),
         # Put back and dropped by whoever may settle them.
         *_on("dead_letters", "SELECT", "DELETE"),
         Right("UPDATE", "dead_letters", _OF_A_REPLAY),
@@ -194,11 +212,12 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("stay_deltas", "SELECT"),
         *_on("presences", "SELECT"),
         *_on("message_clears", "SELECT"),
+        Right("SELECT", "person_weeks", ("platform", "person_id")),
         *(
             Right("DELETE", table)
             for table in (
                 *("messages", "message_versions", "told_by_updates", "message_feedback", "message_clears"),
-                *("stays", "stay_deltas", "presences"),
+                *("stays", "stay_deltas", "presences", "person_weeks"),
             )
         ),
     ),

@@ -30,6 +30,7 @@ TAGS = [
     {"name": "conversations", "description": "What was said, by whom; and who read it."},
     {"name": "exports", "description": "Ask for a file, follow its making, download it."},
     {"name": "surveys", "description": "What there is to export, and with whom it is shared."},
+    {"name": "figures", "description": "How much is said, by whom, how fast it is answered, who comes back."},
     {"name": "channels", "description": "What is recorded of which channel, and of whom nothing is."},
     {"name": "dead letters", "description": "What could never be stored: see, replay and drop it."},
     {"name": "events", "description": "For programs that hand in what was said on a platform."},

@@ -91,19 +91,24 @@ kept AS (
         captured = known.captured + excluded.captured
 ),
 counted AS (
-    INSERT INTO message_day_deltas (platform, channel, day, role, messages, weight, mirrors, response_ms, responses)
+    INSERT INTO message_day_deltas (
+        platform, channel, day, hour, role, bucket, messages, weight, squares, mirrors, response_ms, responses
+    )
     SELECT
         $1::varchar,
         channel,
         (timestamp AT TIME ZONE 'UTC')::date,
+        extract(hour FROM timestamp AT TIME ZONE 'UTC'),
         role,
+        response_bucket(response_ms),
         count(*),
         sum(weight::double precision),
+        sum(weight::double precision * weight),
         count(*) FILTER (WHERE id = ANY ($4::uuid[])),
         sum(response_ms),
         count(response_ms)
     FROM new
-    GROUP BY channel, (timestamp AT TIME ZONE 'UTC')::date, role
+    GROUP BY 2, 3, 4, 5, 6
 ),
 asked AS (
     SELECT DISTINCT ON (id)
@@ -259,10 +264,22 @@ after AS (
     WHERE platform = $1 AND timestamp BETWEEN $3 AND $4 AND messages.id = said.id
     RETURNING messages.channel, messages.timestamp, messages.role, messages.weight, messages.response_ms
 )
-INSERT INTO message_day_deltas (platform, channel, day, role, messages, weight, mirrors, response_ms, responses)
+INSERT INTO message_day_deltas (
+    platform, channel, day, hour, role, bucket, messages, weight, squares, mirrors, response_ms, responses
+)
 SELECT
-    $1, channel, (timestamp AT TIME ZONE 'UTC')::date, role, sum(sign),
-    sum(sign * weight::double precision), 0, sum(sign * response_ms), sum(sign * (response_ms IS NOT NULL)::int)
+    $1,
+    channel,
+    (timestamp AT TIME ZONE 'UTC')::date,
+    extract(hour FROM timestamp AT TIME ZONE 'UTC'),
+    role,
+    response_bucket(response_ms),
+    sum(sign),
+    sum(sign * weight::double precision),
+    sum(sign * weight::double precision * weight),
+    0,
+    sum(sign * response_ms),
+    sum(sign * (response_ms IS NOT NULL)::int)
 FROM (
     SELECT 1 AS sign, channel, timestamp, role, weight, response_ms
     FROM after
@@ -270,7 +287,7 @@ FROM (
     SELECT -1, channel, timestamp, role, weight, response_ms
     FROM before
 ) AS changed
-GROUP BY channel, (timestamp AT TIME ZONE 'UTC')::date, role;
+GROUP BY 2, 3, 4, 5, 6;
 
 -- name: add_texts
 -- Keep texts that messages of the platform $1 have or had, with their times. Of two that have one time, the greater

@@ -52,7 +52,7 @@ talks AS (
 SELECT count(*) FROM gone;
 
 -- name: delete_traces_of_person
--- Delete what else is known of a person: their name, stays, presence, opinions, and the clears that name them.
+-- Delete what else is known of a person: their name, stays, weeks, presence, opinions, and the clears that name them.
 WITH named AS (
     DELETE FROM people WHERE platform = $1 AND person_id = $2
 ),
@@ -67,5 +67,8 @@ present AS (
 ),
 thought AS (
     DELETE FROM message_feedback WHERE platform = $1 AND author_id = $2
+),
+came AS (
+    DELETE FROM person_weeks WHERE platform = $1 AND person_id = $2
 )
 DELETE FROM message_clears WHERE platform = $1 AND author_id = $2;

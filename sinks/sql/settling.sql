@@ -16,7 +16,8 @@ SELECT CASE WHEN current_setting('server_version_num')::int >= 170000 THEN set_c
 ) END;
 
 -- name: fold_days
--- Add what was counted to the sums of its days, of at most $1 batches; returns how many there were.
+-- Add what was counted to the sums of its days, of at most $1 batches; returns how many there were. Of what a writer added
+-- that knows no hours, the days alone; a sum of answers has a bucket of its own.
 WITH gone AS (
     DELETE FROM message_day_deltas
     WHERE ctid = ANY (ARRAY(SELECT ctid FROM message_day_deltas LIMIT $1))
@@ -36,6 +37,70 @@ summed AS (
         mirrors = known.mirrors + excluded.mirrors,
         response_ms = coalesce(known.response_ms + excluded.response_ms, known.response_ms, excluded.response_ms),
         responses = coalesce(known.responses, 0) + coalesce(excluded.responses, 0)
+),
+of_days AS (
+    INSERT INTO figure_days AS known (
+        day, platform, channel, surveyid, role, messages, weight, squares, mirrors, response_ms, responses
+    )
+    SELECT
+        day,
+        platform,
+        figure_channel(platform, channel),
+        surveyid,
+        role,
+        sum(messages),
+        sum(weight),
+        coalesce(sum(coalesce(squares, weight)), 0),
+        sum(mirrors),
+        coalesce(sum(response_ms), 0),
+        coalesce(sum(responses), 0)
+    FROM gone
+    GROUP BY 1, 2, 3, 4, 5
+    ON CONFLICT (day, platform, channel, surveyid, role) DO UPDATE SET
+        messages = known.messages + excluded.messages,
+        weight = known.weight + excluded.weight,
+        squares = known.squares + excluded.squares,
+        mirrors = known.mirrors + excluded.mirrors,
+        response_ms = known.response_ms + excluded.response_ms,
+        responses = known.responses + excluded.responses
+),
+of_hours AS (
+    INSERT INTO figure_hours AS known (timestamp, platform, channel, surveyid, role, messages, weight, squares, mirrors)
+    SELECT
+        day::timestamp AT TIME ZONE 'UTC' + hour * interval '1 hour',
+        platform,
+        figure_channel(platform, channel),
+        surveyid,
+        role,
+        sum(messages),
+        sum(weight),
+        sum(squares),
+        sum(mirrors)
+    FROM gone
+    WHERE hour IS NOT NULL
+    GROUP BY 1, 2, 3, 4, 5
+    ON CONFLICT (timestamp, platform, channel, surveyid, role) DO UPDATE SET
+        messages = known.messages + excluded.messages,
+        weight = known.weight + excluded.weight,
+        squares = known.squares + excluded.squares,
+        mirrors = known.mirrors + excluded.mirrors
+),
+of_responses AS (
+    INSERT INTO figure_responses AS known (day, platform, channel, surveyid, role, bucket, responses)
+    SELECT day, platform, figure_channel(platform, channel), surveyid, role, bucket, sum(responses)
+    FROM gone
+    WHERE bucket IS NOT NULL
+    GROUP BY 1, 2, 3, 4, 5, 6
+    ON CONFLICT (day, platform, channel, surveyid, role, bucket) DO UPDATE SET
+        responses = known.responses + excluded.responses
+),
+opened AS (
+    INSERT INTO figure_closings AS known (platform, day)
+    SELECT DISTINCT platform, day
+    FROM gone
+    WHERE role = 'user'
+    ON CONFLICT (platform, day) DO UPDATE SET is_counted = false
+    WHERE known.is_counted
 )
 SELECT count(*) FROM gone;
 

@@ -55,6 +55,7 @@ OF_OTHER_THINGS = (
     "/v1/dead-letters",
     "/v1/events",
     "/v1/messages",
+    "/v1/figures",
     "/v1/opt-outs",
     "/v1/people",
     "/v1/waiting",

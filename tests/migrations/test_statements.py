@@ -32,6 +32,7 @@ PARTS = {
         "surveys.count_*",
         "surveys.*share_survey",
         "channels.*",
+        "figures.*",
         "dead_letters.[!i]*",
         "people.find_opt_outs",
         "people.opt_out",
@@ -41,7 +42,7 @@ PARTS = {
         "conversations.*",
     ],
     "chatlog_maintainer": ["backfill.*", "surveys.read_*", "people.*"],
-    "none": ["local.*"],
+    "none": ["local.*", "counting.*"],
 }
 #: `chatlog check` is run by anybody.
 EVERYBODYS = "doctor.*"

@@ -61,9 +61,36 @@ TABLES = {
     "message_clears": "SELECT * FROM message_clears ORDER BY channel, author_id, cleared",
     "message_feedback": "SELECT * FROM message_feedback ORDER BY source",
     "message_days": "SELECT * FROM message_days WHERE messages <> 0 ORDER BY day, channel, role",
+    "figure_days": "SELECT * FROM figure_days WHERE messages <> 0 ORDER BY day, channel, role",
+    "figure_hours": "SELECT * FROM figure_hours WHERE messages <> 0 ORDER BY timestamp, channel, role",
+    "figure_responses": (
+        "SELECT * FROM figure_responses WHERE responses <> 0 ORDER BY day, channel, role, bucket"
+    ),
     "told_by_updates": "SELECT * FROM told_by_updates ORDER BY source",
     "stays": "SELECT * FROM stays ORDER BY channel, person_id, joined",
     "conversations": "SELECT id, kind, started, captured FROM conversations ORDER BY id",
+}
+#: What the sums of figures are of the rows that there are, counted anew.
+RECOUNTS = {
+    "figure_days": """
+        SELECT (timestamp AT TIME ZONE 'UTC')::date AS day, platform,
+               figure_channel(platform, channel) AS channel, role, count(*) AS messages,
+               sum(weight::float8) AS weight, sum(weight::float8 * weight) AS squares,
+               coalesce(sum(response_ms), 0) AS response_ms, count(response_ms) AS responses
+        FROM messages GROUP BY 1, 2, 3, 4 ORDER BY day, channel, role
+    """,
+    "figure_hours": """
+        SELECT date_trunc('hour', timestamp, 'UTC') AS timestamp, platform,
+               figure_channel(platform, channel) AS channel, role, count(*) AS messages,
+               sum(weight::float8) AS weight, sum(weight::float8 * weight) AS squares
+        FROM messages GROUP BY 1, 2, 3, 4 ORDER BY timestamp, channel, role
+    """,
+    "figure_responses": """
+        SELECT (timestamp AT TIME ZONE 'UTC')::date AS day, platform,
+               figure_channel(platform, channel) AS channel, role, response_bucket(response_ms) AS bucket,
+               count(*) AS responses
+        FROM messages WHERE response_ms IS NOT NULL GROUP BY 1, 2, 3, 4, 5 ORDER BY day, channel, role, bucket
+    """,
 }
 EVERYTHING = ", ".join([*TABLES, "message_day_deltas", "stay_deltas", "presences", "sampled_out", "people"])
 
@@ -81,6 +108,12 @@ async def tables(database: Settings) -> dict[str, list[dict[str, Any]]]:
         ]
         for name, query in TABLES.items()
     }
+
+
+async def assert_sums_are_what_rows_are(database: Settings, found: dict[str, list[dict[str, Any]]]) -> None:
+    for name, query in RECOUNTS.items():
+        recount = await fetch(database, query)
+        assert [{key: row[key] for key in (recount or [row])[0]} for row in found[name]] == recount, name
 
 
 async def row_of(database: Settings, said: MessageRecord) -> dict[str, Any]:
@@ -435,6 +468,7 @@ def histories(draw: st.DrawFn) -> list[Record]:
             author_id=draw(st.sampled_from(people)),
             author_name=None,
             weight=draw(st.sampled_from([1.0, 2.0])),
+            response_ms=draw(st.sampled_from([None, 0, 90, 1000])),
             content=draw(st.sampled_from(["", "text"])),
         )
         if draw(st.booleans()) or draw(st.booleans()):
@@ -508,7 +542,9 @@ def test_the_rows_are_the_same_in_whatever_order_records_come_and_however_often(
                 for number, batch in enumerate(batches):
                     assert await write(sinks[number % 2], batch) == []
             await settler_on(pool).settle()
-            return await tables(database)
+            found = await tables(database)
+            await assert_sums_are_what_rows_are(database, found)
+            return found
         finally:
             pool.terminate()
 
