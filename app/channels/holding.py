@@ -46,7 +46,7 @@ _AT = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldValue:
     """A value that holds in a channel.
 
     Attributes:
@@ -74,7 +74,7 @@ class Held:
         return self.said_by == (platform, channel)
 
 
-def holding(platform: str, line: Sequence[ChannelConfig]) -> dict[str, Held]:
+def holding(platform: str, line: Sequence[ChannelConfig]) -> dict[str, HeldValue]:
     """Return what holds where these rules do.
 
     Args:
@@ -86,7 +86,7 @@ def holding(platform: str, line: Sequence[ChannelConfig]) -> dict[str, Held]:
     for name in LABELS:
         said = next((rule for rule in line if getattr(rule, name) is not None), None)
         value = getattr(built_in, name) if said is None else getattr(said, name)
-        held[name] = Held(name, _plain(value), None if said is None else (said.platform, said.channel))
+        held[name] = HeldValue(name, _plain(value), None if said is None else (said.platform, said.channel))
     return held
 
 
@@ -107,7 +107,7 @@ def sample(rate: float) -> str:
     return f"{rate * 100:.4g} % of messages"
 
 
-def effects(before: Mapping[str, Held], after: Mapping[str, Held]) -> list[str]:
+def effects(before: Mapping[str, HeldValue], after: Mapping[str, HeldValue]) -> list[str]:
     """Say what becomes otherwise where other rules hold: a sentence for each value that does."""
     changed = [name for name in LABELS if before[name].value != after[name].value]
     return [_EFFECTS[name](after[name].value) for name in changed]

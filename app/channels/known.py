@@ -89,7 +89,7 @@ class Silence(NamedTuple):
     filled: datetime | None
 
 
-class Lately(NamedTuple):
+class LatelyThere(NamedTuple):
     """How it went in a channel.
 
     Attributes:
@@ -164,7 +164,7 @@ class KnownChannels:
             for row in rows
         ]
 
-    async def lately(self, caller: Caller, platform: str, channel: str) -> Lately:
+    async def lately(self, caller: Caller, platform: str, channel: str) -> LatelyThere:
         """Return how it went in a channel lately.
 
         Raises:
@@ -172,7 +172,7 @@ class KnownChannels:
         """
         check_place(platform, channel)
         if channel == ALL or not may(caller, Action.SEE_CHANNELS, channel_thing(platform, channel)):
-            return Lately((), ())
+            return LatelyThere((), ())
         now = datetime.now(UTC)
         since = now - timedelta(days=SHOWN_DAYS - 1)
         async with answer_within():
@@ -180,7 +180,7 @@ class KnownChannels:
             gaps = await self._pool.fetch(_SQL.find_gaps_of_channel, platform, channel, since, SILENT_AFTER_S)
         said = {row["day"]: row["said"] for row in days}
         every = [since.date() + timedelta(days=day) for day in range(SHOWN_DAYS)]
-        return Lately(tuple(said.get(day, 0.0) for day in every), tuple(Silence(**row) for row in gaps))
+        return LatelyThere(tuple(said.get(day, 0.0) for day in every), tuple(Silence(**row) for row in gaps))
 
     async def name_of(self, caller: Caller, platform: str, channel: str) -> str | None:
         """Return how a channel is called, if that is known."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.channels.holding import Held, differences, holding
+from app.channels.holding import HeldValue, differences, holding
 from app.channels.rows import ALL
 from models.platforms import WITHOUT_STATE
 
@@ -28,7 +28,7 @@ class ChannelView(NamedTuple):
     """
 
     row: ChannelRow
-    held: Mapping[str, Held]
+    held: Mapping[str, HeldValue]
 
 
 class VersionView(NamedTuple):

@@ -149,18 +149,19 @@ def unset(platform: str, channel: str) -> None:
 @_channel
 @asks(Action.SEE_CHANNELS)
 def history(platform: str, channel: str) -> None:
-    """Show what the rule of a CHANNEL was, the newest first."""
+    """Show what the rule of a CHANNEL was and who said so, the newest first."""
     found = _run(lambda rules: rules.versions(whoever_has_the_shell(), platform, channel))
     if not found:
         click.echo("It never had a rule of its own.")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("from (UTC)", *_COLUMNS):
+    for heading in ("from (UTC)", "by", *_COLUMNS):
         table.add_column(heading, overflow="fold")
     for version in found:
         since = f"{version.valid_from:%Y-%m-%d %H:%M:%S}"
         cells = ("(no rule)",) if version.is_deleted else _cells(version.config)
-        table.add_row(since, *(Text(cell) for cell in cells))
+        who = printable(version.changed_by or "–")
+        table.add_row(since, *(Text(cell) for cell in (who, *cells)))
     _print(table)
 
 

@@ -69,7 +69,8 @@ async def count_dead_letters(
     return [ReasonCount.of(some, letters.platform_of(some.topic)) for some in found]
 
 
-@router.get("/{letter}", responses=responses(404))
+# Of numbers alone, so that what else is here answers for its own methods.
+@router.get("/{letter:int}", responses=responses(404))
 async def get_a_dead_letter(
     request: Request,
     letter: LetterId,

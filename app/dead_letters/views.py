@@ -63,7 +63,7 @@ class LetterView(NamedTuple):
         return cls(letter, explain(letter.reason).title, *_state_of(letter))
 
 
-class Chip(NamedTuple):
+class FilterChip(NamedTuple):
     """A filter that holds, and the address without it."""
 
     name: str
@@ -90,7 +90,7 @@ def topics_of(found: Iterable[OfOneReason]) -> dict[str, int]:
     return dict(sorted(topics.items()))
 
 
-def chips_of(wanted: AskedLetters) -> list[Chip]:
+def chips_of(wanted: AskedLetters) -> list[FilterChip]:
     """Return the filters that hold."""
     chips = []
     for name, value in wanted.given.items():
@@ -101,7 +101,7 @@ def chips_of(wanted: AskedLetters) -> list[Chip]:
         query = wanted.query(**{name: None})
         without = f"{addresses.DEAD_LETTERS}?{query}" if query else addresses.DEAD_LETTERS
         shown = ", ".join(words[:3]) + (f" and {len(words) - 3} more" if len(words) > 3 else "")
-        chips.append(Chip(_NAMES[name], shown, without))
+        chips.append(FilterChip(_NAMES[name], shown, without))
     return chips
 
 

@@ -38,7 +38,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PersonsAnswer:
     """An answer to a question.
 
     Attributes:
@@ -140,8 +140,8 @@ class Answers:
 
     async def page(
         self, caller: Caller, key: SurveyKey, wanted: AnswerFilter, *, limit: int, after: str | None
-    ) -> list[Answer]:
-        """Return so many answers, the newest first, or those after a place (`Answer.place`).
+    ) -> list[PersonsAnswer]:
+        """Return so many answers, the newest first, or those after a place (`PersonsAnswer.place`).
 
         Raises:
             NoSuchSurvey: there is none that the caller may read.
@@ -153,7 +153,7 @@ class Answers:
             rows = await self._pool.fetch(
                 _SQL.find_answers, list(survey.ids), *wanted, *_place_of(after), limit
             )
-        return [Answer.of(row) for row in rows]
+        return [PersonsAnswer.of(row) for row in rows]
 
     async def questions(self, caller: Caller, key: SurveyKey) -> list[AskedQuestion]:
         """Return the questions of a survey that somebody answered, in their order.
@@ -175,7 +175,7 @@ class Answers:
         survey = await self._surveys.get(caller, key)
         ids = list(survey.ids)
         async with answer_within():
-            rows = await self._pool.fetch(_SQL.sum_up_survey, ids)
+            rows = await self._pool.fetch(_SQL.count_days_of_survey, ids)
         said = {row["day"]: row["messages"] for row in rows}
         today = datetime.now(UTC).date()
         days = [today - timedelta(days=ago) for ago in reversed(range(DRAWN_DAYS))]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.access import Asks, access_log_of
 from app.reading.filters import Filters, query_of
-from app.surveys.answers import Answer, AnswerFilter, is_place
+from app.surveys.answers import AnswerFilter, PersonsAnswer, is_place
 from app.surveys.rows import SurveyKey
 from app.surveys.serving import KnownAnswers
 from app.web.problems import responses
@@ -35,7 +35,7 @@ class GivenAnswer(BaseModel):
     shortcode: str | None = Field(description="Of its form.")
 
     @classmethod
-    def of(cls, answer: Answer) -> Self:
+    def of(cls, answer: PersonsAnswer) -> Self:
         """Return how the API shows an answer."""
         return cls.model_validate(answer)
 

@@ -21,7 +21,7 @@ NEWEST = "newest"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-class Column(NamedTuple):
+class SortColumn(NamedTuple):
     """A column that surveys can be sorted by.
 
     Attributes:
@@ -35,13 +35,13 @@ class Column(NamedTuple):
     needs_counts: bool = False
 
 
-COLUMNS: Mapping[str, Column] = MappingProxyType(
+COLUMNS: Mapping[str, SortColumn] = MappingProxyType(
     {
-        "name": Column("Survey", is_descending=False),
-        NEWEST: Column("Made", is_descending=True),
-        "messages": Column("Messages", is_descending=True, needs_counts=True),
-        "responses": Column("Responses", is_descending=True, needs_counts=True),
-        "export": Column("Last export", is_descending=True),
+        "name": SortColumn("Survey", is_descending=False),
+        NEWEST: SortColumn("Made", is_descending=True),
+        "messages": SortColumn("Messages", is_descending=True, needs_counts=True),
+        "responses": SortColumn("Responses", is_descending=True, needs_counts=True),
+        "export": SortColumn("Last export", is_descending=True),
     }
 )
 
@@ -72,7 +72,7 @@ class Looking(NamedTuple):
         return urlencode(self._asdict())
 
     @property
-    def column(self) -> Column:
+    def column(self) -> SortColumn:
         """By which it is sorted."""
         return COLUMNS[self.sort.removeprefix("-")]
 

@@ -157,7 +157,7 @@ SELECT named.owner,
        (SELECT count(*) FROM responses WHERE surveyid = ANY (named.ids)) AS responses
 FROM named LEFT JOIN pages ON pages.owner = named.owner;
 
--- name: sum_up_survey
+-- name: count_days_of_survey
 -- How many messages the surveys $1 (the versions of one) had on each day, in UTC.
 SELECT (timestamp AT TIME ZONE 'UTC')::date AS day, count(*) AS messages
 FROM chat_log
@@ -184,8 +184,8 @@ WITH RECURSIVE people AS (
 SELECT count(DISTINCT userid) FROM people WHERE userid IS NOT NULL;
 
 -- name: find_answers
--- Answers to the surveys $1, the newest first: to the question $2, by the person $3, from $4 until $5, each unless NULL;
--- those after the place ($6, $7, $8) in that order, unless it is NULL. $9 at most.
+-- Answers to the surveys $1, the newest first: to the question $2, by the person $3, from $4 until $5, each unless NULL,
+-- and after the place ($6, $7, $8) in that order, unless it is NULL. $9 at most.
 SELECT userid, timestamp, question_ref, question_idx, question_text, response, translated_response, shortcode, pageid
 FROM responses
 WHERE surveyid = ANY ($1::uuid[])

@@ -49,6 +49,7 @@ async def test_a_rule_is_set_shown_and_taken_away(settings: Callable[..., Settin
     assert "It holds in 10 seconds." in was_set[1]
     assert shown[1].split()[-11:] == ["twitch", "918273645", "–", "–", "0.1", "–", "–", "no", "–", "–", "–"]
     assert "reply" in history[1]
+    assert history[1].count(" shell ") == 2
     assert len(history[1].splitlines()) == 3
     assert "No rules" in listed[1]
     assert [status for status, _ in (before, was_set, shown, history, unset, listed)] == [0] * 6
