@@ -2,7 +2,6 @@
 
 import json
 from http import HTTPStatus
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -13,7 +12,9 @@ from app.conversations import links
 from app.conversations.details import details_of, history_of
 from app.conversations.pages import AsksToRead
 from app.conversations.reading_pages import Reader
+from app.conversations.rows import SaidMessage
 from app.conversations.serving import Said
+from app.conversations.subjects import subject_of_message
 from app.conversations.views import instead_of
 from app.web.problems import PageRoute
 from app.web.rendering import render
@@ -25,8 +26,8 @@ router = APIRouter(prefix="/messages", route_class=PageRoute, include_in_schema=
 @router.get("/{message:uuid}")
 async def message(request: Request, message: UUID, caller: AsksToRead, known: Said) -> Response:
     """Lead to where a message is in its conversation: what a link to it is."""
-    await _note(request, caller, message)
     said = await known.message(caller, message)
+    await _note(request, caller, said)
     address = links.conversation(said.conversation, {"message": str(message)})
     return RedirectResponse(f"{address}#m-{message}", HTTPStatus.SEE_OTHER)
 
@@ -35,8 +36,8 @@ async def message(request: Request, message: UUID, caller: AsksToRead, known: Sa
 async def details(request: Request, message: UUID, caller: AsksToRead, known: Said) -> Response:
     """Show what was known when a message was said, and what became of it."""
     reader = Reader.of(request, caller)
-    await _note(request, caller, message)
     said = await known.message(caller, message)
+    await _note(request, caller, said)
     is_changed = said.edited is not None or said.deleted is not None
     may_see_person = said.person is not None and may_at_all(caller, Action.SEE_PERSON)
     return render(
@@ -55,8 +56,8 @@ async def details(request: Request, message: UUID, caller: AsksToRead, known: Sa
 @router.get("/{message:uuid}/raw")
 async def raw(request: Request, message: UUID, caller: AsksToRead, known: Said) -> Response:
     """Show the event that a message came by, as text."""
-    await _note(request, caller, message, raw=True)
     event = await known.raw(caller, message)
+    await _note(request, caller, await known.message(caller, message))
     return render(
         request,
         f"conversations/templates/{_piece_or_page(request, 'raw')}",
@@ -66,8 +67,8 @@ async def raw(request: Request, message: UUID, caller: AsksToRead, known: Said) 
     )
 
 
-async def _note(request: Request, caller: Caller, message: UUID, **more: Any) -> None:
-    await access_log_of(request).note(caller, Action.READ_MESSAGES, request, {"message": message, **more})
+async def _note(request: Request, caller: Caller, said: SaidMessage) -> None:
+    await access_log_of(request).note(caller, Action.READ_MESSAGES, request, subject_of_message(said))
 
 
 def _piece_or_page(request: Request, name: str) -> str:

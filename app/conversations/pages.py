@@ -1,9 +1,8 @@
 """The page of conversations: the list, and beside it one of them, which comes in parts.
 
-What is read is noted before it is read, whether there is such a thing or not.
+What is read is noted before it is shown.
 """
 
-from contextlib import suppress
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,8 +13,9 @@ from app.bot_states.serving import bot_states_of
 from app.conversations import links
 from app.conversations.reading_pages import Reader, bar_of, list_of, part_of, thread_of
 from app.conversations.rows import MESSENGER, Thread, place_at
-from app.conversations.service import Conversations, NoSuchMessage
+from app.conversations.service import Conversations
 from app.conversations.serving import Said
+from app.conversations.subjects import subject_of, subject_of_list
 from app.conversations.views import Why
 from app.conversations.where import CursorAsked, Where, WhereAsked, place_of
 from app.reading.filters import Filters, query_of
@@ -32,7 +32,7 @@ MESSAGES_A_PART = 60
 #: About 200 pages of paper; who needs more has a file.
 PRINTED_MAX = 5_000
 #: As many as the script names at once.
-_CHANGED_MAX = 25
+_CHANGED_MAX = 100
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -71,8 +71,8 @@ async def conversation(
 ) -> Response:
     """Show a conversation beside the list: its end, or the part about a message, a day or a place."""
     reader = Reader.of(request, caller)
-    await _note(request, caller, {"conversation": conversation})
     part = await _part(reader, known, conversation, where)
+    await _note(request, caller, subject_of(part.conversation))
     thread = thread_of(reader, part, await _why(request, caller, part), query_of(wanted), where)
     if _is_for_the_script(request):
         return render(request, "conversations/templates/thread.html", **thread)
@@ -90,11 +90,12 @@ async def part(
 ) -> Response:
     """Give another part of a thread, or those of its messages that have changed."""
     reader = Reader.of(request, caller)
-    await _note(request, caller, {"conversation": conversation})
     if only:
-        shown = await _changed(known, caller, conversation, only)
+        row = await known.get(caller, conversation)
+        shown = Thread(row, tuple(await known.some(caller, conversation, only)))
     else:
         shown = await _part(reader, known, conversation, where)
+    await _note(request, caller, subject_of(shown.conversation))
     why = await _why(request, caller, shown)
     return render(request, "conversations/templates/part.html", **part_of(reader, shown, why))
 
@@ -105,8 +106,8 @@ async def print_conversation(
 ) -> Response:
     """Show a whole conversation as paper has it."""
     reader = Reader.of(request, caller)
-    await _note(request, caller, {"conversation": conversation, "as": "print"})
     thread = await known.messages(caller, conversation, limit=PRINTED_MAX)
+    await _note(request, caller, subject_of(thread.conversation))
     return render(
         request,
         "conversations/templates/print.html",
@@ -136,9 +137,10 @@ async def _page(
 async def _list(
     request: Request, reader: Reader, known: Conversations, wanted: MessageFilter, cursor: str | None
 ) -> dict[str, Any]:
-    await _note(request, reader.caller, {"filter": query_of(wanted)})
     rows = await known.list(reader.caller, wanted, limit=TALKS_A_PART + 1, after=place_of(cursor))
-    return list_of(reader, wanted, rows[:TALKS_A_PART], has_more=len(rows) > TALKS_A_PART)
+    shown = rows[:TALKS_A_PART]
+    await _note(request, reader.caller, subject_of_list(wanted, shown))
+    return list_of(reader, wanted, shown, has_more=len(rows) > TALKS_A_PART)
 
 
 async def _part(reader: Reader, known: Conversations, conversation: UUID, where: Where) -> Thread:
@@ -164,16 +166,6 @@ async def _why(request: Request, caller: Caller, part: Thread) -> dict[UUID, Why
         caller, row.channel, row.external_id, said[0].timestamp, said[-1].timestamp
     )
     return {UUID(repeat.id): Why.of(repeat) for repeat in repeats}
-
-
-async def _changed(known: Conversations, caller: Caller, conversation: UUID, ids: list[UUID]) -> Thread:
-    """Return those of these messages that are still there, which one can be told of and have gone by now."""
-    row = await known.get(caller, conversation)
-    found = []
-    for each in ids:
-        with suppress(NoSuchMessage):
-            found.append(await known.message(caller, each))
-    return Thread(row, tuple(said for said in found if said.conversation == conversation))
 
 
 async def _note(request: Request, caller: Caller, subject: dict[str, Any]) -> None:

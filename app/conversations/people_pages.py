@@ -32,8 +32,8 @@ async def person(
     """Show what is known of somebody over all channels."""
     reader = Reader.of(request, caller)
     subject = {"platform": platform, "person": person}
-    await access_log_of(request).note(caller, Action.SEE_PERSON, request, subject)
     seen = await known.person(caller, platform, person)
+    await access_log_of(request).note(caller, Action.SEE_PERSON, request, subject)
     name = seen.name or person
     rooms = {row.channel: row.title or row.channel_name for row in seen.conversations}
     return render(

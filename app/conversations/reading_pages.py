@@ -84,7 +84,7 @@ def thread_of(
         where: at which place it was asked for.
     """
     row = part.conversation
-    here = links.conversation(row.id)
+    here, programs = links.conversation(row.id), f"/v1{links.conversation(row.id)}"
     shown = part_of(reader, part, why)
     may_see_person = row.person is not None and may_at_all(reader.caller, Action.SEE_PERSON)
     return {
@@ -99,9 +99,9 @@ def thread_of(
             "person_url": links.person(row.platform, row.person or "") if may_see_person else "",
             "earlier_url": links.with_query(here, asked | {"before": shown["earlier"]}),
             "later_url": links.with_query(here, asked | {"after": shown["later"]}),
-            "events_url": f"/v1/conversations/{row.id}/events",
-            "text_url": f"/v1/conversations/{row.id}/transcript?format=text&tz={reader.zone.key}",
-            "json_url": f"/v1/conversations/{row.id}/transcript?format=json",
+            "events_url": f"{programs}/events",
+            "text_url": links.with_query(f"{programs}/transcript", {"tz": reader.zone.key}),
+            "json_url": links.with_query(f"{programs}/transcript", {"format": "json"}),
             "export_url": "",
         },
         "query": links.with_query("", asked),

@@ -190,6 +190,45 @@ async def test_her_conversation_of_that_day_is_found_by_clicks_alone(
     assert noted == 4
 
 
+async def test_what_is_said_changed_and_taken_back_is_seen_as_it_happens(
+    browser: Browser, owner: Owner, write: Writer, channel: str
+) -> None:
+    first = await write.say("the first", LAST_TIME, channel=channel)
+    for number in range(40):
+        await write.say(f"said {number}", LAST_TIME + MINUTE, channel=channel)
+    async with reading(browser, owner, CallerRole.OPERATOR) as reader:
+        page = reader.page
+        async with page.expect_response(lambda answer: answer.url.endswith("/events")):
+            await page.goto(f"{addresses.CONVERSATIONS}/{room(channel)}")
+
+        # At the end, it is there; further up, it is told.
+        await write.say("fresh", LAST_TIME + 2 * MINUTE, channel=channel)
+        await expect(page.locator("#said").get_by_text("fresh", exact=True)).to_be_in_viewport()
+        await page.locator("#said").evaluate("(said) => { said.scrollTop = 0 }")
+        last = await write.say("fresher", LAST_TIME + 3 * MINUTE, channel=channel)
+        await expect(page.get_by_role("button", name="1 new")).to_be_visible()
+        await expect(page.locator(f"#m-{first}")).to_be_in_viewport()
+        await page.get_by_role("button", name="1 new").click()
+        await expect(page.locator(f"#m-{last}")).to_be_in_viewport()
+        await expect(page.get_by_role("button", name="1 new")).to_be_hidden()
+
+        change = "UPDATE messages SET {} WHERE id = $1 AND timestamp = message_time($1)"
+        await write.database.execute(change.format("content = 'freshest', edited = now()"), last)
+        await expect(page.locator(f"#m-{last}")).to_contain_text("freshest")
+        await expect(page.locator(f"#m-{last}").get_by_role("link", name="edited")).to_be_visible()
+        await write.database.execute(change.format("deleted = now(), deletion = 'hide'"), last)
+        await expect(page.locator(f"#m-{last}")).to_have_count(0)
+
+        await page.context.set_offline(True)
+        await expect(page.get_by_text("Connection lost")).to_be_visible()
+        await write.say("meanwhile", LAST_TIME + 4 * MINUTE, channel=channel)
+        await page.context.set_offline(False)
+        await expect(page.locator("#said").get_by_text("meanwhile", exact=True)).to_be_visible()
+        await expect(page.get_by_text("Connection lost")).to_be_hidden()
+        # It is told on the console, too.
+        reader.complaints.clear()
+
+
 async def test_what_people_say_is_text_whatever_it_is(
     browser: Browser, owner: Owner, write: Writer, channel: str
 ) -> None:

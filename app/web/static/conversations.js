@@ -281,7 +281,7 @@
     // Several at once are fetched at once; drawn by the server, as all others.
     gather() {
       clearTimeout(this.gathering);
-      this.gathering = setTimeout(() => this.bring([...this.waiting.values()].slice(0, 25)), 120);
+      this.gathering = setTimeout(() => this.bring([...this.waiting.values()].slice(0, 100)), 120);
     }
     async bring(ids) {
       if (this.ended.signal.aborted || !ids.length) return;
