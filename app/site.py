@@ -57,6 +57,7 @@ from app.people import api as opt_outs
 from app.people import pages as opt_out_pages
 from app.people.opt_outs import OptOuts
 from app.postgres.connections import create_pool
+from app.postgres.heartbeat import beating
 from app.sign_in import pages as sign_in
 from app.storage import open_storage
 from app.surveys import answers_api
@@ -65,6 +66,10 @@ from app.surveys import pages as survey_pages
 from app.surveys import tabs as survey_tabs
 from app.surveys.answers import Answers
 from app.surveys.service import Surveys
+from app.system import api as system
+from app.system import pages as system_pages
+from app.system.heart import heart_of_api
+from app.system.service import SystemWatch
 from app.web import appearance, health, metrics, static_files
 from app.web.answers import AnswerHeaders
 from app.web.body_limit import BodyLimit
@@ -129,6 +134,7 @@ def create_app(settings: Settings) -> FastAPI:
         conversation_pages,
         message_pages,
         people_pages,
+        system_pages,
         survey_pages,
         survey_tabs,
         export_pages,
@@ -152,6 +158,7 @@ def create_app(settings: Settings) -> FastAPI:
         waiting,
         events,
         webhooks,
+        system,
         health,
         metrics,
     ):
@@ -179,7 +186,10 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             outbox,
             replayer,
             intake,
+            beating(heart_of_api(settings, outbox)),
+            SystemWatch(settings, pool, storage) as system_watch,
         ):
+            app.state.system = system_watch
             app.state.surveys = Surveys(pool)
             app.state.answers = Answers(pool, app.state.surveys)
             app.state.channel_rules = ChannelRules(pool)

@@ -57,6 +57,8 @@ _SURVEYS = (
     Right("SELECT", "surveys", ("id", "userid", "shortcode", "title", "survey_name", "created")),
     _PAGES,
 )
+#: Each process says of itself that it runs.
+_PROCESSES = _on("processes", "INSERT", "SELECT", "UPDATE", "DELETE")
 #: What was said is not among it.
 _WHICH_MESSAGE = ("userid", "pageid", "timestamp", "direction", "shortcode", "surveyid")
 _PROGRESS = (
@@ -108,6 +110,7 @@ _REQUEST = (
 
 _OF_PARTS: dict[str, tuple[Right, ...]] = {
     "chatlog_writer": (
+        *_PROCESSES,
         # SELECT because ON CONFLICT reads the key.
         *_on("chat_log", "INSERT", "SELECT"),
         Right("EXECUTE", "chat_log_make_partitions(integer, integer)"),
@@ -148,6 +151,7 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("connector_gaps", "INSERT", "SELECT", "UPDATE"),
     ),
     "chatlog_exporter": (
+        *_PROCESSES,
         Right("SELECT", "chat_log"),
         Right("SELECT", "responses"),
         *_SURVEYS,
@@ -161,6 +165,7 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("all_messages", "SELECT"),
     ),
     "chatlog_api": (
+        *_PROCESSES,
         # What was said is read by those who may, and noted who read it.
         *_on("chat_log", "SELECT"),
         *_on("messages", "SELECT"),

@@ -22,7 +22,10 @@ from app.kafka.clients import client_settings
 from app.kafka.topic_admin import KafkaUnavailable, partition_counts
 from app.kafka.topics import topics_of
 from app.postgres.connections import create_pool
+from app.postgres.heartbeat import Heartbeat, beating
 from app.settings import ConfigurationError
+from models.hosts import is_everywhere, with_port
+from models.processes import Beat, ProcessKind, ProcessStanding
 from sinks.errors import ServiceDown
 from sinks.kafka.producer import RecordProducer
 from sinks.retry import RetryPolicy
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from app.settings import Settings
+    from app.settings.web import WebSettings
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +142,27 @@ async def _run(
         connector = Connector(platform, handing_in, hearing, gap_log, retry_policy)
         if web_port is not None:
             await stack.enter_async_context(ConnectorView(connector, settings.web, web_port))
+        heartbeat = Heartbeat(
+            settings.database,
+            ProcessKind.CONNECTOR,
+            platform,
+            lambda: beat_of(connector, settings.web, web_port),
+        )
+        await stack.enter_async_context(beating(heartbeat))
         await _listen(connector, listen)
+
+
+def beat_of(connector: Connector, web: WebSettings, web_port: int | None) -> Beat:
+    """Return how a connector is now: well is who hears something, and brings it to Kafka."""
+    reasons = []
+    if not connector.hearing.channels:
+        reasons.append(f"no channel of {connector.platform} is heard: see its log for why")
+    if connector.handing_in.is_full or connector.retry_policy.waiting_since is not None:
+        reasons.append("Kafka does not take what is heard: what does not fit into the buffer is a gap")
+    # What listens on all addresses does not know by which others reach it.
+    has_address = web_port is not None and not is_everywhere(web.host)
+    address = f"http://{with_port(web.host, web_port)}" if has_address and web_port else None
+    return Beat(ProcessStanding.UNREADY if reasons else ProcessStanding.OK, reasons, address)
 
 
 async def _listen(connector: Connector, listen: Callable[[Connector], Awaitable[None]]) -> None:

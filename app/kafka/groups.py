@@ -84,7 +84,7 @@ async def find_groups(admin: AIOKafkaAdminClient) -> list[FoundGroup]:
 
     async def find(group: str) -> FoundGroup:
         async with limit:
-            return FoundGroup(group, await topics_committed_by(admin, group), await _members_of(admin, group))
+            return FoundGroup(group, await topics_committed_by(admin, group), await members_of(admin, group))
 
     consumers = {
         group
@@ -115,7 +115,12 @@ async def topics_committed_by(admin: AIOKafkaAdminClient, group: str) -> frozens
 
 
 @once_coordinated
-async def _members_of(admin: AIOKafkaAdminClient, group: str) -> tuple[Member, ...]:
+async def members_of(admin: AIOKafkaAdminClient, group: str) -> tuple[Member, ...]:
+    """Return who is in a group now; nobody, if we may not ask.
+
+    Raises:
+        KafkaError: what the coordinator says of the group.
+    """
     try:
         coordinator = await admin.find_coordinator(group)
         # One at a time: the client cannot read an answer on several (aiokafka 0.14).

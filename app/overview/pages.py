@@ -1,22 +1,89 @@
-"""The first page, at `/`."""
+"""The first page, at `/`: what goes on, and what is wrong, as far as whoever looks may know."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.access import PageAsks
+from app.access import PageAsks, access_log_of
+from app.conversations.rows import ConversationRow
+from app.conversations.serving import Said as Talks
+from app.exports.rows import ExportRow
+from app.exports.serving import Serving
+from app.overview.service import Goings
+from app.surveys.serving import KnownSurveys
+from app.system.serving import Watching
+from app.system.view import SystemView
 from app.web import addresses
 from app.web.problems import PageRoute
 from app.web.rendering import render
-from models.access import Action, Caller
+from app.web.zones import zone_of
+from models.access import Action, Caller, Thing, may, may_at_all
+from models.reading import EVERYTHING
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-#: What everybody may who is a person; it shows of the rest what each of them may see.
+#: What everybody may who is a person; of the rest the page shows what each of them may see.
 AsksToSee = Annotated[Caller, Depends(PageAsks(Action.SEE_FIGURES))]
+LATELY_SHOWN = 8
+EXPORTS_LOOKED_AT = 50
+EXPORTS_SHOWN = 5
 
 
 @router.get(addresses.OVERVIEW)
-async def overview(request: Request, _: AsksToSee) -> Response:
-    """Show where to go."""
-    return render(request, "overview/templates/overview.html", here="overview")
+async def overview(
+    request: Request,
+    caller: AsksToSee,
+    talks: Talks,
+    serving: Serving,
+    known: KnownSurveys,
+    watching: Watching,
+) -> Response:
+    """Show what goes on."""
+    said, lately, exports, surveys, system = await asyncio.gather(
+        Goings(request.app.state.pool).said(caller, zone_of(request)),
+        _lately(request, caller, talks),
+        _exports(caller, serving),
+        _surveys(caller, known),
+        _system(caller, watching),
+    )
+    return render(
+        request,
+        "overview/templates/overview.html",
+        here="overview",
+        said=said,
+        lately=lately,
+        under_way=[export for export in exports if not export.is_final][:EXPORTS_SHOWN],
+        failed=[export for export in exports if export.status == "Failed"][:EXPORTS_SHOWN],
+        exports=exports[:EXPORTS_SHOWN],
+        may_export=may_at_all(caller, Action.USE_EXPORT),
+        surveys=surveys,
+        system=system,
+        problems=system.problems if system else [],
+    )
+
+
+async def _lately(request: Request, caller: Caller, talks: Talks) -> list[ConversationRow] | None:
+    """Return the conversations of late; None for who may not read them."""
+    if not may_at_all(caller, Action.READ_MESSAGES):
+        return None
+    await access_log_of(request).note(caller, Action.READ_MESSAGES, request, {})
+    return await talks.list(caller, EVERYTHING, limit=LATELY_SHOWN)
+
+
+async def _exports(caller: Caller, serving: Serving) -> list[ExportRow]:
+    if not may_at_all(caller, Action.USE_EXPORT) or not may(
+        caller, Action.SEE_EXPORT, Thing(caller.email, caller.tenant, within=caller.scope)
+    ):
+        return []
+    return await serving.rows.of_user(caller, caller.email, limit=EXPORTS_LOOKED_AT)
+
+
+async def _surveys(caller: Caller, known: KnownSurveys) -> int | None:
+    """Return how many surveys they have; None for who has to do with none."""
+    return await known.count(caller) if may_at_all(caller, Action.SEE_SURVEY) else None
+
+
+async def _system(caller: Caller, watching: Watching) -> SystemView | None:
+    """Return how the system is; None for who may not see it."""
+    return await watching.look(caller) if may(caller, Action.SEE_SYSTEM, Thing()) else None

@@ -35,6 +35,7 @@ TAGS = [
     {"name": "dead letters", "description": "What could never be stored: see, replay and drop it."},
     {"name": "events", "description": "For programs that hand in what was said on a platform."},
     {"name": "webhooks", "description": "For platforms, which sign what they send."},
+    {"name": "system", "description": "What runs, what waits, and what is wrong."},
     {"name": "operation", "description": "For whoever runs this."},
 ]
 

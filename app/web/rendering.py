@@ -67,6 +67,7 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.filters |= {
     "ago": _ago,
+    "duration": words.duration,
     "exactly": words.exactly,
     "hue": looks.hue,
     "initials": looks.initials,

@@ -24,6 +24,7 @@ from app.worker.roles.capture_platforms import CapturePlatformsWork
 from app.worker.roles.export import ExportWork
 from app.worker.roles.persist import PersistWork
 from app.worker.watch.health import HealthMonitor
+from app.worker.watch.heart import WorkerHeart
 from app.worker.watch.lag import LagMonitor
 from models.errors import ChatlogError
 
@@ -97,6 +98,7 @@ class WorkerApp(faust.App):
             else None
         )
         self.health = HealthMonitor(self, settings.worker, self.database)
+        self.heart = WorkerHeart(self)
 
     @property
     def was_assigned(self) -> bool:
@@ -121,7 +123,7 @@ class WorkerApp(faust.App):
 
     def on_init_dependencies(self) -> Iterable[Any]:
         """Return what starts with the worker: what watches it first, so that its start can be seen."""
-        return [self.health, self.lag, *super().on_init_dependencies()]
+        return [self.health, self.lag, self.heart, *super().on_init_dependencies()]
 
     def _new_web(self) -> Web:
         return self._make_web(self)

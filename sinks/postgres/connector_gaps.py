@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     import asyncpg
+    from asyncpg.pool import PoolConnectionProxy
 
 _SQL = statements("connect")
 
@@ -63,7 +64,10 @@ class MissedOfPlatform:
 
 
 async def find_gaps(
-    connection: asyncpg.Connection[asyncpg.Record], platform: str | None, since: datetime, limit: int
+    connection: asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record],
+    platform: str | None,
+    since: datetime,
+    limit: int,
 ) -> list[ConnectorGap]:
     """Return the gaps that go on or ended since a time: the former first, then the newest first.
 

@@ -214,8 +214,8 @@ async def test_gaps_are_listed_and_what_is_heard_now_is_none(pool: Pool) -> None
     await silent.hear(now_s - 500, now_s - 400)
 
     async with pool.acquire() as connection:
-        found = await find_gaps(connection, None, datetime.now(UTC) - timedelta(days=1), 10)  # type: ignore[arg-type]
-        of_twitch = await find_gaps(connection, "twitch", datetime.now(UTC), 10)  # type: ignore[arg-type]
+        found = await find_gaps(connection, None, datetime.now(UTC) - timedelta(days=1), 10)
+        of_twitch = await find_gaps(connection, "twitch", datetime.now(UTC), 10)
 
     assert [(gap.platform, gap.reason) for gap in found] == [
         ("discord", "not running"),

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 PARTS = {
     "chatlog_writer": [
         *("chat_log.*", "messages.*", "settling.*", "bot_states.insert_*", "bot_states.bring_*"),
-        *("partitions.*", "dead_letters.*", "surveys.read_*", "channel_rules.*", "connect.*"),
+        *("partitions.*", "dead_letters.*", "surveys.read_*", "channel_rules.*", "connect.*", "processes.*"),
     ],
     "chatlog_exporter": [
         *(f"exports.{what}_export" for what in ("look_at", "claim", "extend", "finish", "fail", "release")),
         "export_data.*",
+        "processes.*",
         "surveys.find_shares",
     ],
     "chatlog_api": [
@@ -40,6 +41,8 @@ PARTS = {
         "outbox.*",
         "sessions.*",
         "conversations.*",
+        "processes.*",
+        "partitions.look_at_partitions",
     ],
     "chatlog_maintainer": ["backfill.*", "surveys.read_*", "people.*"],
     "none": ["local.*", "counting.*"],

@@ -96,6 +96,7 @@ async def test_every_operation_is_described(client: httpx.AsyncClient) -> None:
         "GET /webhooks/meta",
         "POST /webhooks/meta",
         "POST /webhooks/twitch",
+        "GET /v1/system",
         "GET /health/live",
         "GET /health/ready",
     }
@@ -147,4 +148,4 @@ async def test_the_application_does_what_its_document_says(system: Settings, tmp
         found = await asking
 
     assert found.returncode == 0, found.stdout + api.said
-    assert "Tested: 42" in found.stdout
+    assert "Tested: 43" in found.stdout
