@@ -191,7 +191,10 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         Right("SELECT", "chat_logging_config_versions"),
         Right("SELECT", "channel_parents"),
         Right("SELECT", "connector_gaps"),
-        *(Right("SELECT", table) for table in ("message_days", *_FIGURES, "live_figures")),
+        *(
+            Right("SELECT", table)
+            for table in ("message_days", "message_day_deltas", *_FIGURES, "live_figures")
+        ),
         # Put back and dropped by whoever may settle them.
         *_on("dead_letters", "SELECT", "DELETE"),
         Right("UPDATE", "dead_letters", _OF_A_REPLAY),

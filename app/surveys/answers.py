@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from app.surveys.rows import Survey, SurveyKey
+    from app.surveys.rows import SurveyKey
     from app.surveys.service import Surveys
     from models.access import Caller
 
@@ -146,7 +146,7 @@ class Answers:
         Raises:
             NoSuchSurvey: there is none that the caller may read.
         """
-        survey = await self._readable(caller, key)
+        survey = await self._surveys.get(caller, key, Action.READ_MESSAGES)
         if not is_storable(f"{wanted.question}{wanted.person}"):
             return []
         async with answer_within():
@@ -155,13 +155,15 @@ class Answers:
             )
         return [PersonsAnswer.of(row) for row in rows]
 
-    async def questions(self, caller: Caller, key: SurveyKey) -> list[AskedQuestion]:
+    async def questions(
+        self, caller: Caller, key: SurveyKey, action: Action = Action.READ_MESSAGES
+    ) -> list[AskedQuestion]:
         """Return the questions of a survey that somebody answered, in their order.
 
         Raises:
-            NoSuchSurvey: there is none that the caller may read.
+            NoSuchSurvey: there is none with which the caller may do this.
         """
-        survey = await self._readable(caller, key)
+        survey = await self._surveys.get(caller, key, action)
         async with answer_within():
             rows = await self._pool.fetch(_SQL.find_asked_questions, list(survey.ids))
         return [AskedQuestion(row["question_ref"], row["text"], row["answers"]) for row in rows]
@@ -194,9 +196,6 @@ class Answers:
         except TimeoutError:
             return None
         return found
-
-    async def _readable(self, caller: Caller, key: SurveyKey) -> Survey:
-        return await self._surveys.get(caller, key, Action.READ_MESSAGES)
 
 
 def is_place(text: str) -> bool:

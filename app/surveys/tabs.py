@@ -1,9 +1,10 @@
-"""The parts of a survey's page that show what people said: its figures in a line, and its answers.
+"""The parts of a survey's page that show what people said: how much, its answers, and how its questions do.
 
-Its conversations and figures are pages of their own, to which its tabs lead with the survey as a filter; its
-exports are `app.exports.pages`.
+Its conversations are a page of their own, to which its tab leads with the survey as a filter; its exports are
+`app.exports.pages`.
 """
 
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -13,6 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 
 from app.access import PageAsks, access_log_of
+from app.figures.serving import KnownFigures
+from app.figures.spans import BEGINNING
 from app.reading.filters import ZoneAsked, moment_of_query
 from app.surveys.answers import AnswerFilter, is_place
 from app.surveys.rows import SurveyKey
@@ -22,6 +25,7 @@ from app.web.problems import PageRoute
 from app.web.rendering import render
 from models.access import Action, Caller
 from models.owners import ADDRESS_MAX
+from models.reading import MessageFilter
 
 ANSWERS_A_PAGE = 50
 
@@ -60,15 +64,44 @@ async def conversations(
     caller: AsksToRead, surveys: KnownSurveys, survey_name: SurveyName, survey_owner: SurveyOwner = ""
 ) -> Response:
     """Go to the conversations of a survey."""
-    return await _elsewhere(caller, surveys, addresses.CONVERSATIONS, survey_name, survey_owner)
+    key = _key(caller, survey_name, survey_owner)
+    await surveys.get(caller, key, Action.READ_MESSAGES)
+    query = urlencode({"survey": key.name, "survey_owner": key.owner})
+    return RedirectResponse(f"{addresses.CONVERSATIONS}?{query}", HTTPStatus.SEE_OTHER)
 
 
 @router.get("/surveys/figures")
 async def figures(
-    caller: AsksForFigures, surveys: KnownSurveys, survey_name: SurveyName, survey_owner: SurveyOwner = ""
+    request: Request,
+    caller: AsksForFigures,
+    surveys: KnownSurveys,
+    answers: KnownAnswers,
+    known: KnownFigures,
+    survey_name: SurveyName,
+    survey_owner: SurveyOwner = "",
+    days: Annotated[int, Query(ge=0, le=36_500)] = 90,
 ) -> Response:
-    """Go to the figures of a survey."""
-    return await _elsewhere(caller, surveys, addresses.FIGURES, survey_name, survey_owner)
+    """Show how the questions of a survey do: who met each, answered, was asked again, stopped there."""
+    key = _key(caller, survey_name, survey_owner)
+    await surveys.get(caller, key, Action.SEE_FIGURES)
+    now = datetime.now(UTC)
+    # Nought stands for all there is.
+    since = now - timedelta(days=days) if days else BEGINNING
+    wanted = MessageFilter(survey=key.name, survey_owner=key.owner, since=since, until=now)
+    found = await known.questions(caller, wanted)
+    texts = {each.ref: each.text for each in await answers.questions(caller, key, Action.SEE_FIGURES)}
+    return render(
+        request,
+        "surveys/templates/figures.html",
+        here="surveys",
+        **_named(caller, key),
+        questions=found.items,
+        notes=found.notes,
+        texts=texts,
+        days=days,
+        choices=((7, "7 days"), (30, "30 days"), (90, "90 days"), (0, "All")),
+        figures_url=f"{addresses.FIGURES}?{urlencode({'survey': key.name, 'survey_owner': key.owner})}",
+    )
 
 
 @router.get("/surveys/responses")
@@ -125,13 +158,6 @@ async def responses(  # noqa: PLR0913, PLR0917  each is a query parameter
         first=address() if after else "",
         person_url=_person,
     )
-
-
-async def _elsewhere(caller: Caller, surveys: KnownSurveys, address: str, name: str, owner: str) -> Response:
-    key = _key(caller, name, owner)
-    await surveys.get(caller, key, Action.SEE_SURVEY)
-    query = urlencode({"survey": key.name, "survey_owner": key.owner})
-    return RedirectResponse(f"{address}?{query}", HTTPStatus.SEE_OTHER)
 
 
 def _key(caller: Caller, name: str, owner: str) -> SurveyKey:

@@ -122,7 +122,8 @@ DELETE FROM survey_shares
 WHERE owner = owner_address($1) AND survey_name = $2 AND address = owner_address($3);
 
 -- name: count_survey_rows
--- How much there is of each of these surveys, by owners $1 and names $2.
+-- How much there is of each of these surveys, by owners $1 and names $2: messages from the sums of days, and what is not
+-- yet in them, which stay when what was said has gone.
 WITH wanted AS (
     SELECT owner, survey_name FROM unnest($1::varchar[], $2::varchar[]) AS named (owner, survey_name)
 ),
@@ -148,7 +149,9 @@ pages AS (
 )
 SELECT named.owner,
        named.survey_name,
-       (SELECT count(*) FROM chat_log WHERE surveyid = ANY (named.ids)) + (
+       (SELECT coalesce(sum(messages), 0) FROM figure_days WHERE surveyid = ANY (named.ids))::bigint + (
+           SELECT coalesce(sum(messages), 0) FROM message_day_deltas WHERE surveyid = ANY (named.ids)
+       )::bigint + (
            -- As the export reads them: of a page of the owner's, since others may use the same shortcode.
            SELECT count(*)
            FROM chat_log
@@ -158,12 +161,16 @@ SELECT named.owner,
 FROM named LEFT JOIN pages ON pages.owner = named.owner;
 
 -- name: count_days_of_survey
--- How many messages the surveys $1 (the versions of one) had on each day, in UTC.
-SELECT (timestamp AT TIME ZONE 'UTC')::date AS day, count(*) AS messages
-FROM chat_log
-WHERE surveyid = ANY ($1::uuid[]) AND isfinite(timestamp)
-GROUP BY 1
-ORDER BY 1;
+-- How many messages the surveys $1 (the versions of one) had on each UTC day, from the sums and what is not yet in them.
+SELECT day, sum(messages)::bigint AS messages
+FROM (
+    SELECT day, messages FROM figure_days WHERE surveyid = ANY ($1::uuid[])
+    UNION ALL
+    SELECT day, messages FROM message_day_deltas WHERE surveyid = ANY ($1::uuid[])
+) AS days
+GROUP BY day
+HAVING sum(messages) > 0
+ORDER BY day;
 
 -- name: count_people_of_survey
 -- How many people the surveys $1 had: from one to the next in the index, so that it takes as long as there are people,

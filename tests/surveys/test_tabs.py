@@ -23,12 +23,20 @@ _ANSWERS = """
     FROM surveys, generate_series(1, 5) AS n
     WHERE survey_name = $1
 """
+_ASKED_TWICE = """
+    INSERT INTO chat_log (userid, pageid, timestamp, direction, content, question_ref, shortcode, surveyid)
+    SELECT 'p1', 'page', '2026-11-24Z'::timestamptz + n * interval '1 minute',
+           CASE n WHEN 3 THEN 'user' ELSE 'bot' END, 'said', 'q1', shortcode, id
+    FROM surveys, generate_series(1, 3) AS n
+    WHERE survey_name = $1
+"""
 
 
 @pytest.fixture
 async def answered(system: Settings) -> Settings:
     """A system where people answered Ana's only survey; two of them at a time."""
     await execute(system, _ANSWERS, OF_ANA)
+    await execute(system, _ASKED_TWICE, OF_ANA)
     return system
 
 
@@ -74,17 +82,14 @@ async def test_the_tabs_of_a_survey_are_of_that_survey(ana: Visitor, answered: S
     named = {"survey_name": OF_ANA}
     summary = text_of(await ana.client.get("/surveys/summary", params=named))
     responses = text_of(await ana.client.get("/surveys/responses", params=named))
-    led = [
-        (await ana.client.get(f"/surveys/{tab}", params=named)).headers["location"]
-        for tab in ("conversations", "figures")
-    ]
+    figures = text_of(await ana.client.get("/surveys/figures", params={**named, "days": 0}))
+    led = await ana.client.get("/surveys/conversations", params=named)
 
-    assert "Messages 0 People 0 First – Last –" in summary
+    assert "Messages 3 People 1 First 24 Nov 2026 Last 24 Nov 2026" in summary
     assert "Responses 5" in responses
     assert responses.index("secret 5") < responses.index("secret 1")
-    assert led == [
-        f"/{tab}?survey=Ana%27s+only&survey_owner=ana%40example.org" for tab in ("conversations", "figures")
-    ]
+    assert "Question 1 q1 1 1 2 1 0" in figures
+    assert led.headers["location"] == "/conversations?survey=Ana%27s+only&survey_owner=ana%40example.org"
 
 
 async def test_how_the_list_was_looked_at_is_remembered(ana: Visitor) -> None:

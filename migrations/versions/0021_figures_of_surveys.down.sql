@@ -1,0 +1,1 @@
+DROP INDEX figure_days_survey_idx;
