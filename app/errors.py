@@ -32,6 +32,7 @@ of the app that is answered otherwise is an `AppError`, and says how.
         ├── NotFound                who asks                             404   1
         ├── NotNow                  who asks                             409   1
         ├── FileGone                who asks                             410   1
+        ├── TooManyRequests         who asks                             429   1
         └── StorageUnusable         whoever runs the system              503   1
 
 Commands exit with 0 when all is done and well; with `EXIT_FAILED` when something has to be mended first, for
@@ -41,10 +42,14 @@ when a setting or the command line cannot be used; a worker with `EXIT_CUT_OFF` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from models.errors import ChatlogError, MustAct
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
@@ -79,6 +84,7 @@ class ErrorAnswer:
         words: what a page says in place of the message, where that is for programs; else the words that
             `app.web.problems` has for the status, with the message.
         retry_after_s: when to ask again by HTTP, in seconds; None if that does not help.
+        headers: what else an answer by HTTP has to say.
     """
 
     status: HTTPStatus
@@ -86,6 +92,7 @@ class ErrorAnswer:
     says: str | None = None
     words: Words | None = None
     retry_after_s: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 ANSWERS = {

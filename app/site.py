@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from app.access import AccessLog, Authenticator, EndedSessions
+from app.access import AccessLog, Authenticator, EndedSessions, RateLimits, TrustedProxies
 from app.bot_states import api as waiting
 from app.bot_states import pages as waiting_pages
 from app.bot_states.service import BotStates
@@ -58,6 +58,7 @@ from app.people import pages as opt_out_pages
 from app.people.opt_outs import OptOuts
 from app.postgres.connections import create_pool
 from app.postgres.heartbeat import beating
+from app.redis import redis_pool
 from app.sign_in import pages as sign_in
 from app.storage import open_storage
 from app.surveys import answers_api
@@ -70,6 +71,11 @@ from app.system import api as system
 from app.system import pages as system_pages
 from app.system.heart import heart_of_api
 from app.system.service import SystemWatch
+from app.turns import api as turns
+from app.turns.first_told import FirstTold
+from app.turns.retention import keeping_rule
+from app.turns.service import TurnLog
+from app.turns.sessions import LoggedSessions
 from app.web import appearance, health, metrics, static_files
 from app.web.answers import AnswerHeaders
 from app.web.body_limit import BodyLimit
@@ -110,6 +116,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.api, app.state.web = settings.api, settings.web
     app.state.authenticator = Authenticator(settings.api, settings.oidc)
+    app.state.trusted_proxies = TrustedProxies.of(settings.api.trusted_proxies)
     app.state.registry = registry
     app.state.metrics = metrics.RequestMetrics(registry)
     # The last one added is the outermost.
@@ -119,6 +126,7 @@ def create_app(settings: Settings) -> FastAPI:
             events.router.prefix: BODY_MAX_BYTES,
             webhooks.router.prefix: BODY_MAX_BYTES,
             channels.router.prefix: channels.BODY_MAX_BYTES,
+            turns.router.prefix: turns.BODY_MAX_BYTES,
         },
     )
     app.add_middleware(HeadLikeGet)
@@ -155,6 +163,7 @@ def create_app(settings: Settings) -> FastAPI:
         figures,
         opt_outs,
         dead_letters,
+        turns,
         waiting,
         events,
         webhooks,
@@ -176,10 +185,14 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
     intake = EventIntake(client, events_topics(settings.topology), ingested)
     replayer = Replayer(client, settings.kafka, pool)
     authenticator: Authenticator = app.state.authenticator
+    redis = redis_pool(settings.limits)
+    app.state.rate_limits = RateLimits(settings.limits, redis, registry)
     app.state.ended_sessions = EndedSessions(pool)
     app.state.access_log = AccessLog(pool)
     app.state.pool, app.state.outbox = pool, outbox
     app.state.ingest = Ingest(intake, settings.webhooks, ingested)
+    app.state.turn_log = TurnLog(settings.turns, intake, ingested, FirstTold(redis))
+    app.state.sessions = LoggedSessions(pool)
     try:
         async with (
             open_storage(settings.storage, retry_s=settings.exports.retry_s) as storage,
@@ -216,8 +229,11 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
                 registry.register(metrics.IssuerMetrics(authenticator.tokens.keys))
             if authenticator.provider is not None:
                 registry.register(metrics.ProviderMetrics(authenticator.provider.discovery))
-            yield
+            async with keeping_rule(app.state.channel_rules, settings.turns.chat_log_retention_days):
+                yield
     finally:
         await authenticator.stop()
+        if redis is not None:
+            await redis.aclose()
         # A pool that is asked to close waits for its connections, for ever if the server is frozen.
         pool.terminate()

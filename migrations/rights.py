@@ -149,6 +149,8 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         Right("SELECT", "opt_outs"),
         *_on("channel_parents", "INSERT", "SELECT", "UPDATE"),
         *_on("connector_gaps", "INSERT", "SELECT", "UPDATE"),
+        # That a session is there in which nothing was said yet.
+        *_on("assistant.chat_sessions", "INSERT", "SELECT", "UPDATE"),
     ),
     "chatlog_exporter": (
         *_PROCESSES,
@@ -179,6 +181,7 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("bot_states", "SELECT"),
         *_on("bot_state_changes", "SELECT"),
         *_on("access_log", "SELECT", "INSERT"),
+        Right("SELECT", "assistant.chat_sessions"),
         Right("SELECT", "responses", _OF_AN_ANSWER),
         *_SURVEYS,
         *_on("survey_shares", "SELECT", "INSERT", "DELETE"),

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
+#: The platform whose channels are sessions, and what in the name of a session ends the name of its app.
+ASSISTANT, APP_ENDS = "assistant", ":"
+
 #: The tenant of whatever names none.
 DEFAULT_TENANT = "default"
 
@@ -253,6 +256,8 @@ def message_thing(
 ) -> Thing:
     """Return what was said in a place: the survey's owner's, if it is of one, or the tenant's as a whole.
 
+    The sessions of an app, `shop:session_1`, lie within it too: a scope names it as `app:shop`.
+
     Args:
         platform: where; a scope names it as `platform:twitch`.
         channel: where on it; a scope names it as `channel:twitch/918273645`.
@@ -261,6 +266,8 @@ def message_thing(
         shared_with: with whom the survey is shared.
     """
     within = {f"platform:{platform}", f"channel:{platform}/{channel or ''}"}
+    if platform == ASSISTANT and channel is not None and APP_ENDS in channel:
+        within.add(f"app:{channel.partition(APP_ENDS)[0]}")
     if survey is not None:
         within.add(f"survey:{survey}")
     return Thing(owner, shared_with=shared_with, within=frozenset(within))

@@ -25,6 +25,7 @@ from models.messages import (
     Message,
     MessageRole,
     Presence,
+    SessionTold,
 )
 from models.records import (
     NULL,
@@ -36,6 +37,7 @@ from models.records import (
     ParentRecord,
     PresenceRecord,
     SeenRecord,
+    SessionRecord,
     encode_record,
 )
 
@@ -343,6 +345,23 @@ def _parent(parent: ChannelParent, to: Capturing, came_ms: int) -> Captured:  # 
     )
 
 
+def _session(session: SessionTold, to: Capturing, came_ms: int) -> Captured:  # noqa: ARG001
+    rule = to.rules.at(session.channel, session.told, to.parents.get(session.channel))
+    why = to.rules.unrecorded(rule, session.author_id, session.told)
+    if why is not None:
+        return Captured(None, why)
+    return Captured(
+        SessionRecord(
+            platform=to.platform,
+            conversation_id=conversation_key(to.platform, session.channel, session.channel),
+            channel=session.channel,
+            told=session.told,
+            author_id=session.author_id,
+            metadata=_json(session.metadata),
+        )
+    )
+
+
 _CAPTURE: dict[type, Callable[[Any, Capturing, int], Captured]] = {
     Message: _message,
     Edit: _edit,
@@ -351,6 +370,7 @@ _CAPTURE: dict[type, Callable[[Any, Capturing, int], Captured]] = {
     Presence: _presence,
     Feedback: _feedback,
     ChannelParent: _parent,
+    SessionTold: _session,
 }
 
 

@@ -235,8 +235,26 @@ class ChannelParent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     name: str | None = None
 
 
+class SessionTold(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A session is there, whether or not anything was said in it.
+
+    Attributes:
+        channel: which session: of an assistant's messages it is the channel and the conversation.
+        told: when it began, or was touched.
+        author_id: whose it is, as far as told.
+        metadata: what is known of it as of then; None where nothing is told.
+    """
+
+    channel: str
+    told: int
+    author_id: str | None = None
+    metadata: dict[str, JSON] | None = None
+
+
 #: What an extractor may find; of Messenger, an entry.
-Found: TypeAlias = Message | Edit | Deletion | Clear | Presence | Feedback | ChannelParent | ChatLogEntry
+Found: TypeAlias = (
+    Message | Edit | Deletion | Clear | Presence | Feedback | ChannelParent | SessionTold | ChatLogEntry
+)
 
 
 #: The kind of an event that a platform's module does not know.

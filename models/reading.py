@@ -22,11 +22,13 @@ class Within:
         platforms: their names.
         channels: each as `platform/channel`.
         surveyids: the versions of the surveys that the scope names, as UUID text.
+        apps: the names of programs that log their assistant; theirs are the sessions whose names begin so.
     """
 
     platforms: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
     surveyids: frozenset[str] = frozenset()
+    apps: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,6 +189,26 @@ class ParentRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_fiel
     name: str | None = None
 
 
+class SessionRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="op", tag="session"):
+    """A session is there (`models.messages.SessionTold`); of several, the earliest and the latest count.
+
+    Attributes:
+        platform: where.
+        conversation_id: which.
+        channel: the same, as the platform calls it.
+        told: when it began, or was touched.
+        author_id: whose it is, as far as told.
+        metadata: what is known of it: the latest that is not null holds.
+    """
+
+    platform: str
+    conversation_id: str
+    channel: str
+    told: int
+    author_id: str | None = None
+    metadata: JSONText = NULL
+
+
 class SeenRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="op", tag="seen"):
     """A message that is not recorded was seen: for capture, which gives it the same time when it comes again.
 
@@ -208,6 +228,7 @@ Record: TypeAlias = (
     | PresenceRecord
     | FeedbackRecord
     | ParentRecord
+    | SessionRecord
     | SeenRecord
 )
 

@@ -184,6 +184,13 @@ async def dedicated_postgres() -> AsyncIterator[EmbeddedPostgres]:
 
 
 @pytest.fixture
+async def redis() -> AsyncIterator[services.RedisServer]:
+    """A Redis that the test may kill and start again."""
+    async with services.dedicated_redis() as server:
+        yield server
+
+
+@pytest.fixture
 async def dedicated_storage() -> AsyncIterator[EmbeddedStorage]:
     """An S3 server that the test may kill, freeze and restart."""
     async with services.dedicated_storage() as server:

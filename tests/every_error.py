@@ -11,6 +11,7 @@ from agents.exports.file import Doomed
 from agents.exports.run import Failure
 from app.access import KeysUnavailable, ProviderUnavailable, SignInNeeded
 from app.access.errors import IssuerUnavailable
+from app.access.rate_limits import Standing, TooManyRequests
 from app.channels.service import NoSuchRule
 from app.commands.export_file import FileExists
 from app.conversations.service import NobodyKnown, NoSuchConversation, NoSuchMessage
@@ -20,6 +21,7 @@ from app.exports.rows import ExportRow
 from app.exports.service import NoSuchExport
 from app.people.opt_outs import NotOptedOut
 from app.surveys.service import NoSuchSurvey
+from app.turns.sessions import NoSuchSession
 from models.errors import BadRecord, ChatlogError, Reason
 from models.exports import NO_LINK, ExportOptions, Source, Status
 from tests.our_classes import our_classes
@@ -59,17 +61,19 @@ _MADE: dict[type[ChatlogError], Callable[[], ChatlogError]] = {
     IssuerUnavailable: lambda: IssuerUnavailable("it hangs", retry_after_s=7),
     KeysUnavailable: lambda: KeysUnavailable(retry_after_s=7),
     NoSuchDeadLetter: NoSuchDeadLetter,
-    NoSuchExport: NoSuchExport,
     NoSuchReplay: NoSuchReplay,
     NobodyKnown: NobodyKnown,
     NoSuchConversation: NoSuchConversation,
+    NoSuchExport: NoSuchExport,
     NoSuchMessage: NoSuchMessage,
     NoSuchRule: NoSuchRule,
+    NoSuchSession: NoSuchSession,
     NoSuchSurvey: NoSuchSurvey,
     NotOptedOut: NotOptedOut,
     ProviderUnavailable: lambda: ProviderUnavailable("it hangs", retry_after_s=7),
     SignInNeeded: lambda: SignInNeeded("/surveys"),
     StorageUnusable: StorageUnusable,
+    TooManyRequests: lambda: TooManyRequests("caller", Standing(7, 0, 7.5), 0.5),
 }
 
 

@@ -5,7 +5,7 @@ The API and the pages use the same; neither looks into a token or a cookie itsel
 
 from app.access.access_log import AccessLog, access_log_of
 from app.access.asking import Asks, PageAsks
-from app.access.client_address import client_address
+from app.access.client_address import TrustedProxies, client_address, forwarded_address, network_of
 from app.access.ended_sessions import EndedSessions
 from app.access.errors import (
     AuthError,
@@ -28,6 +28,7 @@ from app.access.provider_sign_in import (
     pending_sign_in,
     remember_pending,
 )
+from app.access.rate_limits import LimitedAsks, RateLimits, TooManyRequests
 from app.access.requests import (
     CSRF_FIELD,
     CSRF_HEADER,
@@ -61,13 +62,17 @@ __all__ = [
     "ForgedRequest",
     "IssuerKeys",
     "KeysUnavailable",
+    "LimitedAsks",
     "NotAllowed",
     "NotSignedIn",
     "PageAsks",
     "ProviderUnavailable",
+    "RateLimits",
     "SignInDenied",
     "SignInNeeded",
     "SignInRefused",
+    "TooManyRequests",
+    "TrustedProxies",
     "access_log_of",
     "authenticator_of",
     "begin_at_provider",
@@ -79,7 +84,9 @@ __all__ = [
     "current_session",
     "end_session",
     "forget_session",
+    "forwarded_address",
     "mint",
+    "network_of",
     "own_path",
     "pending_sign_in",
     "remember_pending",

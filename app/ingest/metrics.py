@@ -13,6 +13,7 @@ class Entrance(StrEnum):
     API = "api"
     META = "meta"
     TWITCH = "twitch"
+    TURNS = "turns"
 
 
 class Refused(StrEnum):
@@ -26,7 +27,7 @@ class Refused(StrEnum):
 
 
 #: What of deliveries is taken and goes nowhere.
-REPEATED, UNKNOWN_TYPE = "repeated", "unknown_type"
+REPEATED, UNKNOWN_TYPE, SWITCHED_OFF = "repeated", "unknown_type", "switched_off"
 
 #: What can be: a figure that is not there before the first time cannot be seen to grow by one.
 _REFUSED = (
@@ -43,6 +44,7 @@ _IGNORED = (
     (Entrance.META, OTHER),
     (Entrance.TWITCH, REPEATED),
     (Entrance.TWITCH, UNKNOWN_TYPE),
+    (Entrance.TURNS, SWITCHED_OFF),
 )
 
 

@@ -1,11 +1,12 @@
 """Where the API and its pages are, and what they know people by."""
 
+from ipaddress import ip_network
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from app.settings.area import Area
-from app.settings.values import EmptyIsUnset, Host, OptionalText, OptionalUrl
+from app.settings.values import EmptyIsUnset, Host, OptionalText, OptionalUrl, split_on_commas
 
 
 def _long_enough(value: SecretStr) -> SecretStr:
@@ -14,11 +15,19 @@ def _long_enough(value: SecretStr) -> SecretStr:
     return value
 
 
+def _check_networks(names: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(name)) for name in names)
+    except ValueError:
+        raise ValueError("not addresses; accepted: 10.0.0.7, 10.0.0.0/8, fd00::/8, …") from None
+
+
 #: A key of HS256 shorter than its hash can be guessed from a token (RFC 7518, 3.2).
 SIGNING_SECRET_MIN = 32
 
 SigningSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
 OptionalSigningSecret = Annotated[SigningSecret | None, EmptyIsUnset]
+Networks = Annotated[tuple[str, ...], BeforeValidator(split_on_commas), AfterValidator(_check_networks)]
 
 
 class ApiSettings(Area):
@@ -29,6 +38,8 @@ class ApiSettings(Area):
     host: Host = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     public_url: OptionalUrl = None
+    # Whose word counts on where a request comes from
+    trusted_proxies: Networks = ()
     jwt_secret: OptionalSigningSecret = None
     jwks_url: OptionalUrl = None
     jwt_issuer: OptionalText = None

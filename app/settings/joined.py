@@ -19,11 +19,13 @@ from app.settings.database import DatabaseSettings
 from app.settings.discord import DiscordSettings
 from app.settings.exports import ExportSettings
 from app.settings.kafka import KafkaSettings
+from app.settings.limits import LimitSettings
 from app.settings.logs import LogSettings
 from app.settings.oidc import OidcSettings
 from app.settings.service_links import service_links
 from app.settings.storage import StorageSettings
 from app.settings.topology import TopologySettings
+from app.settings.turns import TurnSettings
 from app.settings.twitch import TwitchSettings
 from app.settings.web import WebSettings
 from app.settings.webhooks import WebhookSettings
@@ -45,6 +47,8 @@ class Settings(BaseSettings):
     exports: ExportSettings = ExportSettings()
     api: ApiSettings = ApiSettings()
     oidc: OidcSettings = OidcSettings()
+    limits: LimitSettings = LimitSettings()
+    turns: TurnSettings = TurnSettings()
     webhooks: WebhookSettings = WebhookSettings()
     web: WebSettings = WebSettings()
     connect: ConnectSettings = ConnectSettings()

@@ -126,7 +126,7 @@ def tell(
 def headers_of(answer: ErrorAnswer) -> dict[str, str]:
     """Return the headers that the answer of an error has to have."""
     later = {} if answer.retry_after_s is None else {"Retry-After": str(answer.retry_after_s)}
-    return _HEADERS.get(answer.status, {}) | later
+    return _HEADERS.get(answer.status, {}) | dict(answer.headers) | later
 
 
 def problem(

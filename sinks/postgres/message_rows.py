@@ -18,6 +18,7 @@ from models.records import (
     ParentRecord,
     PresenceRecord,
     SeenRecord,
+    SessionRecord,
 )
 from sinks.postgres.message_changes import moment, time_of
 
@@ -63,6 +64,7 @@ class RecordBatch:
         presences: who came and went.
         feedback: on messages.
         parents: which channels belong to which.
+        sessions: that are there.
     """
 
     messages: list[MessageRecord] = field(default_factory=list)
@@ -73,6 +75,7 @@ class RecordBatch:
     presences: list[PresenceRecord] = field(default_factory=list)
     feedback: list[FeedbackRecord] = field(default_factory=list)
     parents: list[ParentRecord] = field(default_factory=list)
+    sessions: list[SessionRecord] = field(default_factory=list)
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> RecordBatch:
@@ -85,6 +88,7 @@ class RecordBatch:
             PresenceRecord: batch.presences,
             FeedbackRecord: batch.feedback,
             ParentRecord: batch.parents,
+            SessionRecord: batch.sessions,
         }
         for record in records:
             if isinstance(record, MessageRecord):
@@ -98,7 +102,13 @@ class RecordBatch:
     def has_changes(self) -> bool:
         """Whether there is anything in it but messages."""
         return bool(
-            self.edits or self.deletions or self.clears or self.presences or self.feedback or self.parents
+            self.edits
+            or self.deletions
+            or self.clears
+            or self.presences
+            or self.feedback
+            or self.parents
+            or self.sessions
         )
 
 
@@ -116,7 +126,7 @@ def key_of(record: Record) -> str:
         return source_of(record.id)
     if isinstance(record, ClearRecord):
         return f"{record.channel}\n{record.author_id or ''}"
-    if isinstance(record, ParentRecord):
+    if isinstance(record, ParentRecord | SessionRecord):
         return record.channel
     return record.source
 
@@ -228,6 +238,17 @@ def feedback_row(feedback: FeedbackRecord) -> Row:
 def parent_row(parent: ParentRecord) -> Row:
     """Return which channel another belongs to, for `add_parents`."""
     return {"channel": parent.channel, "parent": parent.parent, "name": parent.name}
+
+
+def session_row(session: SessionRecord) -> Row:
+    """Return that a session is there, for `add_sessions`."""
+    return {
+        "id": session.conversation_id,
+        "channel": session.channel,
+        "told": iso(session.told),
+        "author_id": session.author_id,
+        "metadata": session.metadata,
+    }
 
 
 def waves(rows: Iterable[Row], *key: str) -> Iterable[list[Row]]:

@@ -323,6 +323,7 @@ class MessagesSink(BatchingSink["Record"]):
             (_SQL.add_presences, map(rows_of.presence_row, records.presences), ("source",)),
             (_SQL.add_feedback, map(rows_of.feedback_row, records.feedback), ("source",)),
             (_SQL.add_parents, map(rows_of.parent_row, records.parents), ("channel",)),
+            (_SQL.add_sessions, map(rows_of.session_row, records.sessions), ("id",)),
         ):
             for wave in rows_of.waves(changes, *key):
                 await connection.execute(statement, self.platform, rows_of.as_json(wave))
@@ -353,6 +354,7 @@ class MessagesSink(BatchingSink["Record"]):
             ("clear", records.clears),
             ("feedback", records.feedback),
             ("parent", records.parents),
+            ("session", records.sessions),
             ("presence", [each for each in records.presences if each.kind != "message"]),
         ):
             if changes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from models.access import DEFAULT_TENANT, Action, Reach, widest_reach
+from models.access import APP_ENDS, DEFAULT_TENANT, Action, Reach, widest_reach
 from models.owners import owner_address
 from models.reading import NOTHING, Readable, Within
 from sinks.sql import statements
@@ -42,7 +42,7 @@ _OF_SURVEYS = "surveyid = ANY ({}::uuid[])"
 # A page that no row names is ''.
 _WITHIN = (
     "(platform = ANY ({}::varchar[]) OR (platform || '/' || coalesce(channel, '')) = ANY ({}::varchar[]) "
-    "OR surveyid = ANY ({}::uuid[]))"
+    "OR surveyid = ANY ({}::uuid[]) OR platform = 'assistant' AND channel ^@ ANY ({}::varchar[]))"
 )
 
 
@@ -97,6 +97,7 @@ async def reading_of(database: Database, caller: Caller, action: Action = Action
         caller.within("platform") or frozenset(),
         caller.within("channel") or frozenset(),
         frozenset(survey.id for survey in surveys if survey.name in named),
+        caller.within("app") or frozenset(),
     )
     return Reading(Readable(mine, within), surveys)
 
@@ -134,8 +135,10 @@ class Conditions:
         if readable.surveyids is not None:
             self.add(_OF_SURVEYS, sorted(readable.surveyids))
         if (within := readable.within) is not None:
+            apps = {f"{app}{APP_ENDS}" for app in within.apps}
             self.add(
-                _WITHIN, *(sorted(each) for each in (within.platforms, within.channels, within.surveyids))
+                _WITHIN,
+                *(sorted(each) for each in (within.platforms, within.channels, within.surveyids, apps)),
             )
         for name, piece in _PIECES.items():
             if (value := getattr(wanted, name)) is not None:

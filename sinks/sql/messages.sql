@@ -619,3 +619,42 @@ FROM jsonb_to_recordset($2::jsonb) AS (channel varchar, parent varchar, name var
 ORDER BY channel
 ON CONFLICT (platform, channel) DO UPDATE SET parent = excluded.parent, name = coalesce(excluded.name, known.name)
 WHERE known.parent <> excluded.parent OR known.name IS DISTINCT FROM coalesce(excluded.name, known.name);
+
+-- name: add_sessions
+-- Keep that sessions of the assistants' platform ($1) are there, however often and in whatever order that is told: from
+-- the earliest to the latest time, and as the latest says that tells anything of them.
+WITH told AS (
+    SELECT *
+    FROM jsonb_to_recordset($2::jsonb) AS (
+        id uuid,
+        channel varchar,
+        told timestamptz,
+        author_id varchar,
+        metadata jsonb
+    )
+),
+kept AS (
+    INSERT INTO conversations AS known (
+        id, platform, channel, external_id, kind, subject_id, started, last_at, captured
+    )
+    SELECT id, $1::varchar, channel, channel, 'session', author_id, told, told, 0
+    FROM told
+    ORDER BY id
+    ON CONFLICT (id) DO UPDATE SET
+        started = least(known.started, excluded.started),
+        last_at = greatest(known.last_at, excluded.last_at),
+        subject_id = least(known.subject_id, excluded.subject_id)
+)
+INSERT INTO assistant.chat_sessions AS known (id, started_at, last_activity, metadata, told)
+SELECT channel, told, told, nullif(metadata, 'null'), CASE WHEN jsonb_typeof(metadata) <> 'null' THEN told END
+FROM told
+ORDER BY id
+ON CONFLICT (id) DO UPDATE SET
+    started_at = least(known.started_at, excluded.started_at),
+    last_activity = greatest(known.last_activity, excluded.last_activity),
+    (metadata, told) = (
+        SELECT metadata, told
+        FROM (VALUES (known.metadata, known.told), (excluded.metadata, excluded.told)) AS of_two (metadata, told)
+        ORDER BY told DESC NULLS LAST, metadata::varchar COLLATE "C" DESC NULLS LAST
+        LIMIT 1
+    );

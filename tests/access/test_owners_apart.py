@@ -59,6 +59,7 @@ OF_OTHER_THINGS = (
     "/v1/figures",
     "/v1/opt-outs",
     "/v1/people",
+    "/v1/sessions",
     "/v1/system",
     "/v1/waiting",
     "/waiting",

@@ -41,7 +41,14 @@ OPEN = {
     "/webhooks/twitch": "shows nobody's data, and takes what Twitch has signed",
 }
 #: What programs are for.
-OF_PROGRAMS = {"/v1/events/{platform}"}
+OF_PROGRAMS = {
+    "/v1/events/{platform}",
+    "/v1/sessions",
+    "/v1/sessions/{session_id}/turns",
+    "/v1/sessions/{session_id}/turns/{turn_id}/feedback",
+    "/v1/sessions/{session_id}/history",
+    "/v1/sessions/{session_id}/stats",
+}
 #: What a program is answered for what is not its matter.
 REFUSED = 403
 

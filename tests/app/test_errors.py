@@ -37,7 +37,7 @@ def test_every_error_says_how_it_ends(error: ChatlogError) -> None:
     assert answer.exit_status == (EXIT_SETTINGS if isinstance(error, ConfigurationError) else EXIT_FAILED)
     # Whoever asks can mend what is theirs to mend; the rest is no fault of the request.
     assert (answer.status < 500) == (error.must_act is MustAct.CALLER)
-    assert (answer.retry_after_s is not None) == (answer.status == 503)
+    assert (answer.retry_after_s is not None) == (answer.status in {429, 503})
 
 
 @pytest.mark.parametrize("error", every_error(), ids=lambda error: type(error).__name__)

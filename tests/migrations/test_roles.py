@@ -123,8 +123,13 @@ WRITER_MAY = (
     ),
     GAP,
     "UPDATE connector_gaps SET ended = now(), filled = now()",
+    (
+        "INSERT INTO assistant.chat_sessions (id, metadata, told) VALUES ('s', '{}', now()) "
+        "ON CONFLICT (id) DO UPDATE SET last_activity = excluded.last_activity"
+    ),
 )
 WRITER_MAY_NOT = (
+    "DELETE FROM assistant.chat_sessions",
     "UPDATE messages SET timestamp = now()",
     "UPDATE messages SET id = gen_random_uuid()",
     "DELETE FROM messages",
@@ -227,6 +232,7 @@ API_MAY = (
     "SELECT * FROM connector_gaps",
     *MESSAGES_AND_WHAT_BECAME_OF_THEM[:7],
     "SELECT * FROM stays",
+    "SELECT * FROM assistant.chat_sessions",
     "SELECT * FROM chat_log",
     "SELECT * FROM all_messages",
     ACCESS,

@@ -39,6 +39,7 @@ PARTS = {
         "people.opt_out",
         "people.end_opt_outs",
         "outbox.*",
+        "turns.*",
         "sessions.*",
         "conversations.*",
         "processes.*",

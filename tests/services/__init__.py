@@ -23,6 +23,7 @@ from tests.services.providers import (
     shared_postgres,
     shared_storage,
 )
+from tests.services.redis import RedisServer, dedicated_redis
 from tests.services.storage import fresh_bucket, s3_client, storage_named_by, storage_overrides
 from tests.services.waiting import LIMIT_S, eventually, in_own_loop
 
@@ -30,10 +31,12 @@ __all__ = [
     "LIMIT_S",
     "TRANSACTION_MODE",
     "PgBouncer",
+    "RedisServer",
     "as_environment",
     "changed",
     "dedicated_kafka",
     "dedicated_postgres",
+    "dedicated_redis",
     "dedicated_storage",
     "eventually",
     "fresh_bucket",

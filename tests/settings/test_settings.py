@@ -295,4 +295,6 @@ def test_readme_tells_the_defaults() -> None:
             if isinstance(default, int | float | Path) or (isinstance(default, str) and default):
                 is_number = isinstance(default, int | float) and not isinstance(default, bool)
                 told = float(cells[2]) if is_number else cells[2]
-                assert told == (default if is_number else str(default).replace("False", "false")), name
+                assert told == (
+                    default if is_number else str(default).replace("False", "false").replace("True", "true")
+                ), name

@@ -279,6 +279,6 @@ async def test_the_pages_of_a_search_stay_with_it(client: httpx.AsyncClient, man
     page = await visitor.get(f"{addresses.SURVEYS}?search=%22%C3%A9%22&page=2")
 
     assert "Previous page Page 2 of 50 Next page" in text_of(page)
-    assert '<a class="button" rel="next" href="/surveys/list?search=%22%C3%A9%22&amp;sort=newest&amp;page=3">' in page.text
+    assert 'rel="next" href="/surveys/list?search=%22%C3%A9%22&amp;sort=newest&amp;page=3">' in page.text
     assert 'value="&#34;é&#34;"' in page.text
     assert "Kenya" not in text_of(page)

@@ -27,7 +27,7 @@ SECRETS = {
     "META_VERIFY_TOKEN": "a verify token",
     "META_APP_SECRET": "an app's secret",
     "TWITCH_EVENTSUB_SECRET": "a subscription's secret",
-    "PLATFORMS": "twitch",
+    "PLATFORMS": "twitch,assistant",
 }
 #: Teaches schemathesis what it does not know.
 SERIALIZERS = {"SCHEMATHESIS_HOOKS": lines_of_json.__name__, "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -93,6 +93,12 @@ async def test_every_operation_is_described(client: httpx.AsyncClient) -> None:
         "GET /v1/figures/texts",
         "GET /v1/figures/activity",
         "POST /v1/events/{platform}",
+        "POST /v1/sessions",
+        "GET /v1/sessions",
+        "POST /v1/sessions/{session_id}/turns",
+        "POST /v1/sessions/{session_id}/turns/{turn_id}/feedback",
+        "GET /v1/sessions/{session_id}/history",
+        "GET /v1/sessions/{session_id}/stats",
         "GET /webhooks/meta",
         "POST /webhooks/meta",
         "POST /webhooks/twitch",

@@ -52,6 +52,7 @@ class LogFormat(NamedTuple):
 _FORMATS = (
     LogFormat("turn", turns.is_turn, turns.session_of, turns.read_turn),
     LogFormat("feedback", turns.is_feedback, turns.session_of, turns.read_feedback),
+    LogFormat("session", turns.is_session, turns.session_of, turns.read_session),
     LogFormat("openai", openai.matches, openai.session_of, openai.read),
     LogFormat("litellm", litellm.matches, litellm.session_of, litellm.read),
     LogFormat("langfuse", langfuse.matches, langfuse.session_of, langfuse.read, langfuse.unknown_in),

@@ -1,6 +1,7 @@
-"""Our own format of a turn, for programs that log their assistant themselves, and of what people think of it.
+"""Our own format of a turn, for programs that log their assistant themselves; of sessions, and of opinions.
 
     {"turn_id", "session_id", "timestamp", "user_id", "user_message", "ai_response", "response_time_ms", …}
+    {"event": "session", "session_id", "timestamp", "user_id", "metadata"}
 
 docs/assistant.md is its contract. Names may be in camel case as well (`sessionId`, `userMessage`). A turn
 without an id and a time of its own cannot be told from the same question asked twice, so it is refused.
@@ -8,7 +9,7 @@ without an id and a time of its own cannot be told from the same question asked 
 
 from models import JSON
 from models.errors import BadRecord, Reason
-from models.messages import Feedback, Found
+from models.messages import Feedback, Found, SessionTold
 from models.platforms.assistant.content import said_in
 from models.platforms.assistant.exchange import (
     Exchange,
@@ -49,6 +50,11 @@ def is_feedback(event: _Object) -> bool:
     return "value" in event and not _TURNS.isdisjoint(event)
 
 
+def is_session(event: _Object) -> bool:
+    """Tell whether it says that a session is there."""
+    return event.get("event") == "session" and not is_turn(event)
+
+
 def session_of(event: _Object) -> str | None:
     """Return what a turn belongs to."""
     return id_or_none(event.get("session_id")) or id_or_none(event.get("sessionId"))
@@ -62,9 +68,7 @@ def read_turn(event: _Object) -> list[Found]:
     """
     turn = _in_snake_case(event)
     turn_id = message_id_in(turn.get("turn_id"), "turn_id")
-    session = index_id_in(turn.get("session_id"), "session_id")
-    if session is None:
-        raise BadRecord(Reason.MISSING_FIELD, "session_id: missing or empty")
+    session = _session_in(turn)
     asked = moment_in(turn.get("timestamp"), "timestamp")
     took = _milliseconds(turn.get("response_time_ms"))
     exchange = Exchange(
@@ -115,6 +119,30 @@ def read_feedback(event: _Object) -> list[Found]:
             metadata=object_in(opinion.get("metadata")) or None,
         )
     ]
+
+
+def read_session(event: _Object) -> list[Found]:
+    """Return that a session is there; whoever touches it later tells it again.
+
+    Raises:
+        BadRecord: it has no id or no time.
+    """
+    told = _in_snake_case(event)
+    return [
+        SessionTold(
+            channel=_session_in(told),
+            told=moment_in(told.get("timestamp"), "timestamp"),
+            author_id=index_id_in(told.get("user_id"), "user_id"),
+            metadata=object_in(told.get("metadata")) or None,
+        )
+    ]
+
+
+def _session_in(event: _Object) -> str:
+    session = index_id_in(event.get("session_id"), "session_id")
+    if session is None:
+        raise BadRecord(Reason.MISSING_FIELD, "session_id: missing or empty")
+    return session
 
 
 def _in_snake_case(event: _Object) -> _Object:

@@ -1,0 +1,191 @@
+"""How much anybody may ask: counted by caller and by address, here or in a Redis that several APIs share.
+
+What limits are is the library's matter (`limits`: sliding windows). A route is limited by `LimitedAsks` in
+the place of `Asks`. A Redis that is away costs limits, not answers: nothing is counted until it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from math import ceil
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from fastapi import Depends, Request, Response
+from limits import RateLimitItem, parse_many
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.errors import StorageError
+from prometheus_client import Counter
+
+from app.access.asking import Asks
+from app.access.client_address import client_address, network_of
+from app.access.requests import require_caller
+from app.errors import AppError, ErrorAnswer
+from app.redis import REDIS_WITHIN_S
+from models.access import Caller  # noqa: TC001  FastAPI reads the signature
+from models.errors import MustAct
+from sinks.trouble import Trouble
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from redis.asyncio import ConnectionPool
+
+    from app.settings.limits import LimitSettings
+
+log = logging.getLogger(__name__)
+
+#: For how long nothing is counted once it did not answer.
+REDIS_AGAIN_S = 2.0
+CALLER, ADDRESS = "caller", "address"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far somebody is with a limit.
+
+    Attributes:
+        limit: how many requests a window has.
+        remaining: how many are left.
+        resets_at: when there are more again, in seconds since 1970.
+    """
+
+    limit: int
+    remaining: int
+    resets_at: float
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What an answer says of it."""
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Reset": str(ceil(self.resets_at)),
+        }
+
+
+class TooManyRequests(AppError):
+    """A caller, or whoever asks from an address, asks more than they may: they wait, and ask again."""
+
+    must_act = MustAct.CALLER
+    answer = ErrorAnswer(HTTPStatus.TOO_MANY_REQUESTS, retry_after_s=1)
+
+    def __init__(self, by: str, standing: Standing, now: float) -> None:
+        wait_s = max(1, ceil(standing.resets_at - now))
+        super().__init__(f"Too many requests of this {by}: ask again in {wait_s} s.")
+        self.answer = replace(self.answer, retry_after_s=wait_s, headers=standing.headers)
+
+
+class RateLimits:
+    """Counts requests, and refuses those that are too many.
+
+    Args:
+        settings: how many.
+        redis: where they are counted; None for here.
+        registry: what is asked for the figures.
+    """
+
+    def __init__(
+        self, settings: LimitSettings, redis: ConnectionPool | None, registry: CollectorRegistry
+    ) -> None:
+        self._of_callers = _amounts(settings.rate_limit_caller)
+        self._of_addresses = _amounts(settings.rate_limit_address)
+        self._within_s = None if redis is None else REDIS_WITHIN_S
+        self._limiter = SlidingWindowCounterRateLimiter(
+            MemoryStorage()
+            if redis is None
+            else RedisStorage(
+                "async+redis://",
+                wrap_exceptions=True,
+                implementation="redispy",
+                key_prefix="chatlog:limits",
+                # Its options are said to be plain values.
+                connection_pool=cast("Any", redis),
+            )
+        )
+        self._away_until = 0.0
+        self._trouble = Trouble(log, over="Redis counts requests again")
+        self._refused = Counter(
+            "chatlog_api_rate_limited", "Requests that were too many", ["by"], registry=registry
+        )
+        self._uncounted = Counter(
+            "chatlog_api_rate_limits_not_counted",
+            "Requests that were let through uncounted, as Redis does not answer",
+            registry=registry,
+        )
+        for by in (CALLER, ADDRESS):
+            self._refused.labels(by)
+
+    async def count(self, caller: Caller, address: str | None) -> Standing | None:
+        """Count a request; return how far its caller is with the limit that has least left.
+
+        Args:
+            caller: who asks.
+            address: from where, as far as that is known; of IPv6, its /64 counts as one.
+
+        Returns:
+            None where callers have no limit, or where nothing could be counted.
+
+        Raises:
+            TooManyRequests: it is one too many.
+        """
+        if time.monotonic() < self._away_until:
+            self._uncounted.inc()
+            return None
+        try:
+            async with asyncio.timeout(self._within_s):
+                network = None if address is None else network_of(address, ipv4_bits=32, ipv6_bits=64)
+                if network is not None:
+                    await self._hit(self._of_addresses, ADDRESS, network)
+                standing = await self._hit(self._of_callers, CALLER, f"{caller.tenant} {caller.email}")
+        except (StorageError, OSError, TimeoutError) as error:
+            self._let_through(error)
+            return None
+        self._trouble.end()
+        return standing
+
+    async def _hit(self, amounts: list[RateLimitItem], by: str, who: str) -> Standing | None:
+        least: Standing | None = None
+        for item in amounts:
+            is_within = await self._limiter.hit(item, by, who)
+            window = await self._limiter.get_window_stats(item, by, who)
+            standing = Standing(item.amount, window.remaining if is_within else 0, window.reset_time)
+            if not is_within:
+                self._refused.labels(by).inc()
+                raise TooManyRequests(by, standing, time.time())
+            if least is None or standing.remaining < least.remaining:
+                least = standing
+        return least
+
+    def _let_through(self, error: Exception) -> None:
+        self._away_until = time.monotonic() + REDIS_AGAIN_S
+        self._uncounted.inc()
+        self._trouble.note(
+            "Redis does not count requests: they are let through without a limit", {"error": repr(error)}
+        )
+
+
+class LimitedAsks(Asks):
+    """Gives a route of the API its caller, as `Asks` does, if that is not one request too many."""
+
+    async def __call__(  # type: ignore[override]  # FastAPI gives what the signature names
+        self, request: Request, response: Response, caller: Annotated[Caller, Depends(require_caller)]
+    ) -> Caller:
+        """Return who asks.
+
+        Raises:
+            TooManyRequests: they, or others at their address, ask too much.
+            NotAllowed, NotSignedIn, ForgedRequest, KeysUnavailable, ServiceDown: as `Asks` does.
+        """
+        limits: RateLimits = request.app.state.rate_limits
+        standing = await limits.count(self._let_in(caller), client_address(request))
+        if standing is not None:
+            response.headers.update(standing.headers)
+        return caller
+
+
+def _amounts(written: str | None) -> list[RateLimitItem]:
+    return [] if written is None else parse_many(written)

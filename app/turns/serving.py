@@ -1,0 +1,95 @@
+"""What the routes of turns work with, and how a route gets at it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+
+from app.access import LimitedAsks
+from app.turns.cursors import place_of
+from app.turns.names import APP_MAX, APP_PATTERN, NAME_FORM, NAME_MAX, NAME_PATTERN, SessionName, app_of
+from app.turns.service import TurnLog, named
+from app.turns.sessions import LoggedSessions
+from app.web.paging import Place
+from models.access import Action, Caller
+
+AsksToLog = Annotated[Caller, Depends(LimitedAsks(Action.LOG_TURNS))]
+SessionId = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=NAME_MAX,
+        pattern=NAME_PATTERN,
+        description=f"Which session: {NAME_FORM}.",
+        examples=["session_3b24"],
+    ),
+]
+TurnId = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=NAME_MAX,
+        pattern=NAME_PATTERN,
+        description="Which turn of it, as it was logged.",
+        examples=["turn_01JN5ZK3Q8W2"],
+    ),
+]
+AppAsked = Annotated[
+    str | None,
+    Query(
+        alias="app",
+        min_length=1,
+        max_length=APP_MAX,
+        pattern=APP_PATTERN,
+        description="Whose sessions; a token of one app need not say it.",
+        examples=["shop"],
+    ),
+]
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
+
+
+def turn_log_of(request: Request) -> TurnLog:
+    """Return what `app.site` put there when the application started."""
+    log: TurnLog = request.app.state.turn_log
+    return log
+
+
+def sessions_of(request: Request) -> LoggedSessions:
+    """Return what `app.site` put there when the application started."""
+    sessions: LoggedSessions = request.app.state.sessions
+    return sessions
+
+
+def session_asked(
+    session_id: SessionId, caller: AsksToLog, app: AppAsked = None
+) -> tuple[Caller, SessionName]:
+    """Return who asks, and the session that they name."""
+    return caller, named(app_of(caller, app), session_id)
+
+
+def cursor_asked(
+    cursor: Annotated[
+        str | None, Query(max_length=200, description="What `next` said of the part before.")
+    ] = None,
+) -> Place | None:
+    """Return where a list goes on.
+
+    Raises:
+        RequestValidationError: the cursor is none.
+    """
+    if not cursor:
+        return None
+    try:
+        return place_of(cursor)
+    except ValueError as error:
+        told = {"type": "value_error", "loc": ("query", "cursor"), "msg": str(error)}
+        raise RequestValidationError([told]) from None
+
+
+#: For signatures of routes.
+Logging = Annotated[TurnLog, Depends(turn_log_of)]
+ReadBack = Annotated[LoggedSessions, Depends(sessions_of)]
+SessionAsked = Annotated[tuple[Caller, SessionName], Depends(session_asked)]
+Cursor = Annotated[Place | None, Depends(cursor_asked)]
