@@ -71,6 +71,7 @@ from app.system import api as system
 from app.system import pages as system_pages
 from app.system.heart import heart_of_api
 from app.system.service import SystemWatch
+from app.traces import api as traces
 from app.turns import api as turns
 from app.turns.first_told import FirstTold
 from app.turns.retention import keeping_rule
@@ -127,6 +128,8 @@ def create_app(settings: Settings) -> FastAPI:
             webhooks.router.prefix: BODY_MAX_BYTES,
             channels.router.prefix: channels.BODY_MAX_BYTES,
             turns.router.prefix: turns.BODY_MAX_BYTES,
+            turns.many_router.prefix: turns.MANY_MAX_BYTES,
+            traces.router.prefix: traces.BODY_MAX_BYTES,
         },
     )
     app.add_middleware(HeadLikeGet)
@@ -164,6 +167,7 @@ def create_app(settings: Settings) -> FastAPI:
         opt_outs,
         dead_letters,
         turns,
+        traces,
         waiting,
         events,
         webhooks,
@@ -172,6 +176,7 @@ def create_app(settings: Settings) -> FastAPI:
         metrics,
     ):
         app.include_router(part.router)
+    app.include_router(turns.many_router)
     offer_docs(app, Progress)
     return app
 

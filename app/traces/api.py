@@ -1,4 +1,4 @@
-"""The route of OTLP: spans with the conventions for generative AI become turns, all others are passed over."""
+"""The route of OTLP: spans with the conventions for generative AI become turns; others are passed over."""
 
 from typing import Annotated, Any
 

@@ -118,19 +118,11 @@ def _attributes(given: Iterable[Any]) -> dict[str, JSON]:
 
 
 def _value(value: Any) -> JSON:
-    match value.WhichOneof("value"):
-        case "string_value":
-            return str(value.string_value)
-        case "bool_value":
-            return bool(value.bool_value)
-        case "int_value":
-            return int(value.int_value)
-        case "double_value":
-            return float(value.double_value)
-        case "array_value":
-            return [_value(each) for each in value.array_value.values]
-        case "kvlist_value":
-            return _attributes(value.kvlist_value.values)
-        case _:
-            # Bytes are nothing that a person said.
-            return None
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return [_value(each) for each in value.array_value.values]
+    if kind == "kvlist_value":
+        return _attributes(value.kvlist_value.values)
+    # Bytes are nothing that a person said.
+    plain: JSON = None if kind in {None, "bytes_value"} else getattr(value, kind)
+    return plain

@@ -1,5 +1,6 @@
 """The routes of turns and sessions: logged by `app.turns.service`, read by `app.turns.sessions`."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -13,6 +14,7 @@ from app.turns.representations import (
     NewFeedback,
     NewSession,
     NewTurn,
+    NewTurns,
     SessionList,
     SessionStats,
     ShownSession,
@@ -21,7 +23,7 @@ from app.turns.representations import (
     TakenTurn,
     TurnHistory,
 )
-from app.turns.service import named
+from app.turns.service import LoggedTurn, named
 from app.turns.serving import (
     AppAsked,
     AsksToLog,
@@ -37,9 +39,12 @@ from app.web.problems import responses
 from models.access import ASSISTANT, Action, Caller
 
 router = APIRouter(prefix="/v1/sessions", tags=["turns"], responses=responses(401, 403, 422, 429, 503))
+many_router = APIRouter(prefix="/v1/turns", tags=["turns"], responses=responses(401, 403, 422, 429, 503))
 
 #: Of what is said to a model, and by it; the topic takes more.
 BODY_MAX_BYTES = 1024 * 1024
+#: Of many turns, as a client that gathers them sends them.
+MANY_MAX_BYTES = 8 * BODY_MAX_BYTES
 _USER_AGENT_MAX = 400
 _WRITES = responses(404, 413)
 
@@ -104,22 +109,47 @@ async def log_a_turn(
     the same again, with the same `turn_id` (or `Idempotency-Key`): it counts once, and its ids are the same.
     """
     caller, session = asked
+    turn = _turn(body, session, forwarded_address(request), user_agent)
+    [taken] = await log.log(caller, [replace(turn, id=turn.id or idempotency_key)])
+    return _taken(session, taken)
+
+
+@many_router.post("", status_code=202, responses=responses(413))
+async def log_many_turns(
+    body: NewTurns, caller: AsksToLog, log: Logging, app: AppAsked = None
+) -> list[TakenTurn]:
+    """Log turns of any sessions at once, in order: all of them, or none if one cannot be used (422).
+
+    After a 503, or no answer, log the same again, with the same `turn_id`s.
+    """
+    whose = app_of(caller, app)
+    sessions = [named(whose, turn.session_id) for turn in body.turns]
+    # Whoever sends several has gathered them: from where each was asked, the turn alone can tell.
+    turns = [_turn(turn, session, None, None) for turn, session in zip(body.turns, sessions, strict=True)]
+    taken = await log.log(caller, turns)
+    return [_taken(session, turn) for session, turn in zip(sessions, taken, strict=True)]
+
+
+def _turn(body: NewTurn, session: SessionName, address: str | None, agent: str | None) -> Turn:
+    """Return what a program tells of a turn, with the request's address and program if it tells none.
+
+    Raises:
+        NotAllowed: the turn names another app than the session is of.
+    """
     if session.app is not None and body.app not in {None, session.app}:
         raise NotAllowed("Your token is of another app than this turn.")
-    told = body.model_dump(exclude={"turn_id", "user_ip", "user_agent"})
-    agent = body.user_agent or user_agent
-    [taken] = await log.log(
-        caller,
-        [
-            Turn(
-                session=session,
-                id=body.turn_id or idempotency_key,
-                user_ip=body.user_ip or forwarded_address(request),
-                user_agent=None if agent is None else agent[:_USER_AGENT_MAX],
-                **told,
-            )
-        ],
+    told = body.model_dump(exclude={"turn_id", "session_id", "user_ip", "user_agent"})
+    agent = body.user_agent or agent
+    return Turn(
+        session=session,
+        id=body.turn_id,
+        user_ip=body.user_ip or address,
+        user_agent=None if agent is None else agent[:_USER_AGENT_MAX],
+        **told,
     )
+
+
+def _taken(session: SessionName, taken: LoggedTurn) -> TakenTurn:
     ids = taken.ids
     return TakenTurn(
         logged=ids is not None,

@@ -31,6 +31,10 @@ Time = Annotated[
 ]
 
 
+#: What one request brings at most.
+TURNS_MAX = 100
+
+
 class _Given(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -93,6 +97,18 @@ class NewTurn(_Given):
     user_agent: Text = Field(default=None, description="With what; left out, the header User-Agent.")
     error: Text = Field(default=None, description="What went wrong with the answer.")
     unfinished: bool = Field(default=False, description="Whether the answer was stopped.")
+
+
+class NewTurnOfASession(NewTurn):
+    """A turn among those of several sessions."""
+
+    session_id: Name = Field(description=f"Of which session: {NAME_FORM}.", examples=["session_3b24"])
+
+
+class NewTurns(_Given):
+    """Several turns, of any sessions of one app."""
+
+    turns: Annotated[list[NewTurnOfASession], Field(min_length=1, max_length=TURNS_MAX)]
 
 
 class NewFeedback(_Given):

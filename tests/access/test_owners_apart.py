@@ -60,6 +60,8 @@ OF_OTHER_THINGS = (
     "/v1/opt-outs",
     "/v1/people",
     "/v1/sessions",
+    "/v1/traces",
+    "/v1/turns",
     "/v1/system",
     "/v1/waiting",
     "/waiting",

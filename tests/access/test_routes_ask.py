@@ -44,6 +44,8 @@ OPEN = {
 OF_PROGRAMS = {
     "/v1/events/{platform}",
     "/v1/sessions",
+    "/v1/traces",
+    "/v1/turns",
     "/v1/sessions/{session_id}/turns",
     "/v1/sessions/{session_id}/turns/{turn_id}/feedback",
     "/v1/sessions/{session_id}/history",

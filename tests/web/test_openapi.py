@@ -94,6 +94,8 @@ async def test_every_operation_is_described(client: httpx.AsyncClient) -> None:
         "GET /v1/figures/activity",
         "POST /v1/events/{platform}",
         "POST /v1/sessions",
+        "POST /v1/traces",
+        "POST /v1/turns",
         "GET /v1/sessions",
         "POST /v1/sessions/{session_id}/turns",
         "POST /v1/sessions/{session_id}/turns/{turn_id}/feedback",
