@@ -35,8 +35,12 @@ from app.dead_letters import pages as dead_letter_pages
 from app.dead_letters.replayer import Replayer
 from app.dead_letters.service import DeadLetters
 from app.exports import api as exports
+from app.exports import asking as new_export_page
 from app.exports import pages as export_pages
+from app.exports.estimates import Estimates
 from app.exports.files import ExportFiles, FileGone
+from app.exports.looking import ExportList
+from app.exports.messages import MessageExports
 from app.exports.outgoing import outgoing_jobs
 from app.exports.representations import Progress
 from app.exports.service import ExportRows
@@ -137,7 +141,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(AnswerHeaders)
     answer_errors(app)
     app.add_exception_handler(FileGone, export_pages.answer_gone)
-    # Pages first: /exports/create-chat-log is one of them, and no id of an export.
+    # Pages first: /exports/new is one of them, and no id of an export.
     for part in (
         # Pages.
         sign_in,
@@ -149,6 +153,7 @@ def create_app(settings: Settings) -> FastAPI:
         survey_pages,
         survey_tabs,
         export_pages,
+        new_export_page,
         waiting_pages,
         channel_pages,
         opt_out_pages,
@@ -221,14 +226,17 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             app.state.conversations = Conversations(pool)
             app.state.bot_states = BotStates(pool)
             app.state.live_talks, app.state.accesses = LiveTalks(pool), Accesses(pool)
-            rows = ExportRows(pool, app.state.surveys, on_request=outbox.wake)
+            messages = MessageExports(pool, on_request=outbox.wake)
+            rows = ExportRows(pool, app.state.surveys, messages, on_request=outbox.wake)
             files = ExportFiles(
                 rows,
                 storage,
                 link_good_for=timedelta(hours=settings.exports.link_hours),
                 kept_for=timedelta(days=settings.exports.keep_days),
             )
-            app.state.exports = ExportServices(rows, files)
+            app.state.exports = ExportServices(
+                rows, ExportList(pool), messages, files, Estimates(pool, app.state.surveys, messages)
+            )
             registry.register(metrics.OutboxMetrics(outbox))
             if authenticator.tokens.keys is not None:
                 registry.register(metrics.IssuerMetrics(authenticator.tokens.keys))

@@ -54,7 +54,8 @@ _PAGES = Right("SELECT", "credentials", ("userid", "entity", "facebook_page_id")
 _LOOKUP = (Right("SELECT", "surveys", ("id", "userid", "shortcode", "created")), _PAGES)
 _SURVEYS = (
     Right("SELECT", "users", ("id", "email")),
-    Right("SELECT", "surveys", ("id", "userid", "shortcode", "title", "survey_name", "created")),
+    # Of a form, its questions are in codebooks.
+    Right("SELECT", "surveys", ("id", "userid", "shortcode", "title", "survey_name", "created", "form")),
     _PAGES,
 )
 #: Each process says of itself that it runs.
@@ -105,7 +106,7 @@ _FIGURES = (
 #: What whoever asks for an export gives; the rest of its row has defaults.
 _REQUEST = (
     *("user_id", "survey_owner", "survey_id", "status", "export_link"),
-    *("source", "options", "published"),
+    *("source", "options", "published", "asked_as"),
 )
 
 _OF_PARTS: dict[str, tuple[Right, ...]] = {
@@ -165,6 +166,10 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("messages", "SELECT"),
         *_on("conversations", "SELECT"),
         *_on("all_messages", "SELECT"),
+        # What authors are called.
+        *_on("people", "SELECT"),
+        # By `chatlog export`, which notes whose messages it reads.
+        Right("INSERT", "access_log"),
     ),
     "chatlog_api": (
         *_PROCESSES,
@@ -188,7 +193,7 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         Right("SELECT", "export_status"),
         Right("INSERT", "export_status", _REQUEST),
         # Not whose it is, nor of what.
-        Right("UPDATE", "export_status", (*_PROGRESS, "options", "published", "removed")),
+        Right("UPDATE", "export_status", (*_PROGRESS, "options", "published", "removed", "cancelled")),
         *_on("ended_sessions", "SELECT", "INSERT", "DELETE"),
         *_on("chat_logging_config", "SELECT", "INSERT", "UPDATE", "DELETE"),
         Right("SELECT", "chat_logging_config_versions"),

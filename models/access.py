@@ -122,6 +122,8 @@ _OWNER = {
 _OPERATOR = {
     Action.READ_MESSAGES: Reach.TENANT,
     Action.EXPORT_MESSAGES: Reach.TENANT,
+    Action.SEE_EXPORT: Reach.OWN,
+    Action.USE_EXPORT: Reach.OWN,
     Action.SEE_FIGURES: Reach.TENANT,
     Action.SEE_SYSTEM: Reach.TENANT,
     Action.READ_DEAD_LETTERS: Reach.TENANT,
@@ -130,6 +132,8 @@ _OPERATOR = {
 _MODERATOR = {
     Action.READ_MESSAGES: Reach.TENANT,
     Action.EXPORT_MESSAGES: Reach.TENANT,
+    Action.SEE_EXPORT: Reach.OWN,
+    Action.USE_EXPORT: Reach.OWN,
     Action.SEE_PERSON: Reach.TENANT,
     Action.SEE_FIGURES: Reach.TENANT,
     Action.SEE_CHANNELS: Reach.TENANT,
@@ -199,12 +203,14 @@ class Thing:
         tenant: of which it is.
         shared_with: the addresses of others who may use it, however they are written.
         within: what it lies within, each as `kind:id` as a scope names it; itself too, if it has such a name.
+        made_within: the scope of whoever had it made of many things; who is narrowed to less has none of it.
     """
 
     owner: str | None = None
     tenant: str = DEFAULT_TENANT
     shared_with: AbstractSet[str] = frozenset()
     within: AbstractSet[str] = frozenset()
+    made_within: AbstractSet[str] = frozenset()
 
 
 def may(caller: Caller, action: Action, thing: Thing) -> bool:
@@ -212,7 +218,7 @@ def may(caller: Caller, action: Action, thing: Thing) -> bool:
 
     Nobody reaches another tenant's things, whatever their roles.
     """
-    if caller.tenant != thing.tenant or (caller.scope and caller.scope.isdisjoint(thing.within)):
+    if caller.tenant != thing.tenant or (caller.scope and not _lies_within(thing, caller.scope)):
         return False
     reaches = {ROLES[role].get(action) for role in caller.roles}
     if Reach.TENANT in reaches:
@@ -221,6 +227,12 @@ def may(caller: Caller, action: Action, thing: Thing) -> bool:
     if thing.owner is not None and owner_address(thing.owner) == address:
         return not reaches.isdisjoint({Reach.OWN, Reach.SHARED})
     return Reach.SHARED in reaches and address in {owner_address(other) for other in thing.shared_with}
+
+
+def _lies_within(thing: Thing, scope: AbstractSet[str]) -> bool:
+    if thing.made_within:
+        return thing.made_within <= scope
+    return not scope.isdisjoint(thing.within)
 
 
 def may_at_all(caller: Caller, action: Action) -> bool:
@@ -239,6 +251,11 @@ def survey_thing(owner: str, name: str, shared_with: AbstractSet[str] = frozense
 def export_thing(asked_by: str, survey: str) -> Thing:
     """Return an export, which belongs to whoever asked for it, and lies within its survey."""
     return Thing(asked_by, within=frozenset({f"survey:{survey}"}))
+
+
+def messages_export_thing(asked_by: str, tenant: str, scope: AbstractSet[str]) -> Thing:
+    """Return an export of messages, which belongs to whoever asked for it, narrowed as they were."""
+    return Thing(asked_by, tenant, made_within=scope)
 
 
 def events_thing(platform: str) -> Thing:

@@ -1,11 +1,13 @@
-"""Export jobs: what can be asked for, how a job is written down, and where its file is kept.
+"""Export jobs: what can be asked for, how a job is written down, and how far it is.
 
-Pure. Who may ask is the API's matter, how the file is made the export agent's.
+Pure. Who may ask is the API's matter, how the file is made the export agent's, what it is called
+`models.export_names`'.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping
+from datetime import datetime  # noqa: TC003  pydantic looks at what methods say
 from enum import StrEnum
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -16,19 +18,21 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
+from models.access import DEFAULT_TENANT, Caller, CallerRole
+from models.days import begin_of, is_day, zone_named
 from models.decoding import decode_object
 from models.entries import Direction
 from models.errors import BadRecord, Reason
-from models.owners import owner_address
+from models.reading import MessageFilter
 
 #: What `export_link` holds while there is no file.
 NO_LINK = "Not Found"
-#: The most a key or a file's name may take of the survey's name, in bytes. What keeps objects as files allows
-#: 255 between two slashes.
-_NAME_MAX_BYTES = 200
+#: How long a text may be by which messages are looked for.
+_WORD_MAX = 1000
 
 
 class Source(StrEnum):
@@ -36,11 +40,18 @@ class Source(StrEnum):
 
     RESPONSES = "responses"
     CHAT_LOG = "chat_log"
+    CODEBOOK = "codebook"
+    MESSAGES = "messages"
 
     @property
     def label(self) -> str:
         """What people call it."""
-        return {"responses": "Responses", "chat_log": "Chat Log"}[self.value]
+        return self.value.replace("_", " ").capitalize()
+
+    @property
+    def is_of_a_survey(self) -> bool:
+        """Whether it is a survey's, and not of whatever a filter finds."""
+        return self is not Source.MESSAGES
 
 
 class Status(StrEnum):
@@ -58,10 +69,42 @@ class Status(StrEnum):
         return self in {Status.FINISHED, Status.FAILED}
 
 
+class State(StrEnum):
+    """What an export has come to, as people know it: `Status`, and what that does not tell apart."""
+
+    STARTED = "Started"
+    QUERYING = "Querying"
+    WRITING = "Writing"
+    FINISHED = "Finished"
+    EMPTY = "Empty"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    REMOVED = "Removed"
+
+    @classmethod
+    def of(cls, status: Status, *, is_empty: bool, is_cancelled: bool, is_removed: bool) -> Self:
+        """Return the state of an export.
+
+        Args:
+            status: how far it is.
+            is_empty: whether its file has no row.
+            is_cancelled: whether whoever asked for it ended it.
+            is_removed: whether they removed its file.
+        """
+        if is_removed:
+            return cls("Removed")
+        if status is Status.FINISHED and is_empty:
+            return cls("Empty")
+        if status is Status.FAILED and is_cancelled:
+            return cls("Cancelled")
+        return cls(status.value)
+
+
 class Format(StrEnum):
     """How the file is written."""
 
     CSV = "csv"
+    XLSX = "xlsx"
     JSONL = "jsonl"
     PARQUET = "parquet"
 
@@ -73,12 +116,65 @@ class Compression(StrEnum):
     GZIP = "gzip"
 
 
-#: With an offset, so that nobody has to guess a time zone.
-Instant = Annotated[AwareDatetime, Field(examples=["2026-11-01T00:00:00Z"])]
+class Rows(StrEnum):
+    """What one row of a file of messages is."""
+
+    MESSAGE = "message"
+    CONVERSATION = "conversation"
+
+
+#: A day of the zone `tz`, or a time with an offset, so that nobody has to guess a zone.
+Instant = Annotated[AwareDatetime, Field(examples=["2026-11-24", "2026-11-24T00:00:00+01:00"])]
+Word = Annotated[str, Field(min_length=1, max_length=_WORD_MAX, pattern=r"^[^\x00]+$")]
+
+
+class WantedMessages(BaseModel):
+    """Which messages a file is of: those to which all that is given applies. Nothing given is all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    platform: Word | None = Field(default=None, description="Where they were said.", examples=["twitch"])
+    channel: Word | None = Field(default=None, description="The place on it: a room, a page.")
+    survey: Word | None = Field(default=None, description="The name of the survey they are of.")
+    survey_owner: Word | None = Field(default=None, description="The address of whose survey it is.")
+    person: Word | None = Field(default=None, description="The platform's id of who they are from, or with.")
+    question: Word | None = Field(default=None, description="The question that was asked or answered.")
+    message_type: Word | None = Field(default=None, description="In the platform's words.")
+    role: Word | None = Field(default=None, description="Who spoke: user, assistant, bot, system, tool.")
+
+
+class AskedAs(BaseModel):
+    """As whom messages were asked for: what they might read then is the most that their file may hold.
+
+    Attributes:
+        tenant: among whose people they are.
+        roles: what they may.
+        scope: what they are narrowed to.
+        shared: owner and name of the surveys that others share with them, as far as the file may hold them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    tenant: str = DEFAULT_TENANT
+    roles: tuple[str, ...] = ()
+    scope: tuple[str, ...] = ()
+    shared: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, caller: Caller, shared: frozenset[tuple[str, str]] = frozenset()) -> Self:
+        """Return how a caller asks."""
+        roles, scope = tuple(sorted(caller.roles)), tuple(sorted(caller.scope))
+        return cls(tenant=caller.tenant, roles=roles, scope=scope, shared=tuple(sorted(shared)))
+
+    def caller(self, email: str) -> Caller:
+        """Return who asked; a role that is not known here any more counts for nothing."""
+        known = {role.value for role in CallerRole}
+        roles = frozenset(CallerRole(role) for role in self.roles if role in known)
+        return Caller(email, tenant=self.tenant, roles=roles, scope=frozenset(self.scope))
 
 
 class ExportOptions(BaseModel):
-    """What of a survey is wanted, and how it is written. Without any: all of it, as plain CSV."""
+    """What is wanted, and how it is written. Without any: all of it, as plain CSV."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -87,18 +183,33 @@ class ExportOptions(BaseModel):
         description="What the bot knew at each message or response, as JSON; not in wide files.",
     )
     include_raw_payload: bool = Field(
-        default=False, description="Chat log only: the platform's whole event of each message, as JSON."
+        default=False, description="Chat log and messages: the platform's whole event of each, as JSON."
     )
     include_unsent: bool = Field(
         default=False, description="Chat log only: messages too that people took back afterwards."
     )
-    since: Instant | None = Field(default=None, description="Nothing from before this time.")
-    until: Instant | None = Field(default=None, description="Nothing from this time on.")
+    since: Instant | None = Field(
+        default=None, description="Nothing from before this time, or before this day of the zone `tz`."
+    )
+    until: Instant | None = Field(
+        default=None, description="Nothing from this time on, or from the beginning of this day on."
+    )
     direction: Direction | None = Field(
         default=None, description="Chat log only: what the bot said, or what the users said."
     )
+    tz: str = Field(
+        default="UTC",
+        max_length=64,
+        description="The zone in which days of `since` and `until` begin.",
+        examples=["Africa/Lagos"],
+    )
     wide: bool = Field(
-        default=False, description="Responses only: one row per user, one column per question."
+        default=False,
+        description="Responses only: one row per user, one column per question, form by form.",
+    )
+    filter: WantedMessages | None = Field(default=None, description="Messages only: which.")
+    rows: Rows = Field(
+        default=Rows.MESSAGE, description="Messages only: one row per message, or one per conversation."
     )
     format: Format = Format.CSV
     compression: Compression = Compression.NONE
@@ -113,12 +224,29 @@ class ExportOptions(BaseModel):
         'number, a date or a formula so that it stays text (="007").',
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _days_are_of_a_zone(cls, values: object) -> object:
+        if not isinstance(values, Mapping):
+            return values
+        days = {name: values[name] for name in ("since", "until") if is_day(values.get(name))}
+        if not days:
+            return values
+        zone = zone_named(str(values.get("tz", "UTC")))
+        return {**values, **{name: begin_of(day, zone) for name, day in days.items()}}
+
+    @field_validator("tz")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        zone_named(name)
+        return name
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if self.since and self.until and self.since >= self.until:
             raise ValueError("since must be before until")
-        if self.format is Format.PARQUET and self.compression is not Compression.NONE:
-            raise ValueError("parquet is compressed by itself: leave compression out")
+        if self.format in _COMPRESSED and self.compression is not Compression.NONE:
+            raise ValueError(f"{self.format} is compressed by itself: leave compression out")
         if self.format is not Format.CSV and (self.safe_cells or self.for_spreadsheets):
             raise ValueError("safe_cells and for_spreadsheets are for csv")
         return self
@@ -127,16 +255,40 @@ class ExportOptions(BaseModel):
         """Make sure that the options mean something for what is exported.
 
         Raises:
-            ValueError: one of them is for the other source; it names it.
+            ValueError: one of them is for another source; it names it.
         """
-        others = {
-            Source.RESPONSES: ("include_raw_payload", "include_unsent", "direction"),
-            Source.CHAT_LOG: ("wide",),
-        }[source]
-        if odd := [name for name in others if getattr(self, name)]:
+        defaults = type(self).model_fields
+        if odd := [name for name in _ODD[source] if getattr(self, name) != defaults[name].default]:
             raise ValueError(f"{', '.join(odd)}: not for {source.value}")
         if self.wide and self.include_metadata:
             raise ValueError("include_metadata: not for wide, which has one row for many responses")
+        if self.rows is Rows.CONVERSATION and (self.include_metadata or self.include_raw_payload):
+            raise ValueError("include_metadata, include_raw_payload: not for one row per conversation")
+
+    @property
+    def wanted(self) -> MessageFilter:
+        """Which messages a file of messages is of."""
+        given = self.filter.model_dump() if self.filter else {}
+        return MessageFilter(**given, since=self.since, until=self.until)
+
+    def within(self, moment: datetime) -> datetime:
+        """Return a moment in the zone of the days."""
+        return moment.astimezone(zone_named(self.tz))
+
+
+#: Formats that compress by themselves.
+_COMPRESSED = frozenset({Format.PARQUET, Format.XLSX})
+_OF_MESSAGES = ("filter", "rows")
+#: Which options mean nothing for a source.
+_ODD = {
+    Source.RESPONSES: ("include_raw_payload", "include_unsent", "direction", *_OF_MESSAGES),
+    Source.CHAT_LOG: ("wide", *_OF_MESSAGES),
+    Source.MESSAGES: ("wide", "direction", "include_unsent"),
+    Source.CODEBOOK: (
+        *("include_metadata", "include_raw_payload", "include_unsent", "since", "until", "direction", "wide"),
+        *_OF_MESSAGES,
+    ),
+}
 
 
 class ExportJob(BaseModel):
@@ -149,9 +301,10 @@ class ExportJob(BaseModel):
         export_id: of the row.
         user: the address of whoever asked.
         survey_owner: the address of whose survey it is, where that is not whoever asked.
-        survey: its name.
-        source: what of it is exported.
+        survey: its name; empty where messages are exported.
+        source: what is exported.
         options: which rows, and how they are written.
+        asked_as: as whom messages were asked for; None for what is of a survey.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -159,9 +312,18 @@ class ExportJob(BaseModel):
     export_id: UUID
     user: str = Field(min_length=1)
     survey_owner: str | None = Field(default=None, min_length=1)
-    survey: str = Field(min_length=1)
+    survey: str
     source: Source = Source.RESPONSES
     options: ExportOptions
+    asked_as: AskedAs | None = None
+
+    @model_validator(mode="after")
+    def _says_of_what(self) -> Self:
+        if self.source.is_of_a_survey == (self.survey == ""):
+            raise ValueError("survey: for what is of one, and for nothing else")
+        if self.source.is_of_a_survey == (self.asked_as is not None):
+            raise ValueError("asked_as: for messages, and for nothing else")
+        return self
 
     @classmethod
     def of(cls, raw: bytes | None) -> Self:
@@ -200,6 +362,7 @@ class ExportJob(BaseModel):
                 "include_raw_payload": self.options.include_raw_payload,
             },
             "options": options,
+            **({"asked_as": self.asked_as.model_dump(mode="json")} if self.asked_as else {}),
         }
 
 
@@ -213,60 +376,3 @@ def _explain(error: ValidationError) -> tuple[Reason, str]:
     if problem["type"] in {"enum", "extra_forbidden", "value_error"}:
         return Reason.UNKNOWN_VALUE, f"{field}: {problem['msg'].removeprefix('Value error, ')}"
     return Reason.WRONG_TYPE, f"{field}: {problem['msg']}"
-
-
-def file_name(survey: str, source: Source, options: ExportOptions) -> str:
-    """Name the file as the person who downloads it sees it: the survey's name, and what is in it.
-
-    What no file system takes (slashes, control characters) becomes `_`; anything else stays, emoji too.
-    """
-    name = "".join(char if char.isprintable() and char not in '/\\:*?"<>|' else "_" for char in survey)
-    return _cut(name.strip(". ") or "survey", _NAME_MAX_BYTES) + _ending(source, options)
-
-
-def object_key(owner: str, export_id: UUID, survey: str, source: Source, options: ExportOptions) -> str:
-    """Return where the file is kept: below the owner and the export, so that no two share a key."""
-    name = _cut(_safe(survey), _NAME_MAX_BYTES)
-    return f"exports/{owner_hash(owner)}/{export_id}/{name}{_ending(source, options)}"
-
-
-def flat_key(survey: str, source: Source, options: ExportOptions) -> str:
-    """Return where the system before kept it: by the survey's name alone, whoever the owner is."""
-    name = _safe(survey)
-    if len(name) > _NAME_MAX_BYTES:
-        # Two long names may begin alike.
-        name = _cut(name, _NAME_MAX_BYTES - 40) + "-" + hashlib.sha256(survey.encode()).hexdigest()[:32]
-    return f"exports/{name}{_ending(source, options)}"
-
-
-def owner_hash(owner: str) -> str:
-    """Return what stands for an owner in keys, so that no listing or link shows an email address."""
-    return hashlib.sha256(owner_address(owner).encode()).hexdigest()[:32]
-
-
-def _ending(source: Source, options: ExportOptions) -> str:
-    of_source = "_chat_log" if source is Source.CHAT_LOG else ""
-    compressed = ".gz" if options.compression is Compression.GZIP else ""
-    return f"{of_source}.{options.format.value}{compressed}"
-
-
-def _safe(name: str) -> str:
-    """Return a name in characters that every storage, URL and shell takes; different names stay different.
-
-    Letters, digits, `-`, `_`, spaces and dots (but for a leading one) stay; any other byte becomes `=` and
-    its two hex digits (a `%` would be decoded by some clients, and encoded once more by others).
-    """
-    return "".join(
-        char
-        if char.isascii() and (char.isalnum() or char in "-_ " or (char == "." and position))
-        else _hexadecimal(char)
-        for position, char in enumerate(name)
-    )
-
-
-def _hexadecimal(char: str) -> str:
-    return "".join(f"={byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
-
-
-def _cut(name: str, max_bytes: int) -> str:
-    return name.encode("utf-8", "replace")[:max_bytes].decode("utf-8", "ignore")

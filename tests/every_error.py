@@ -51,6 +51,8 @@ _ROW = ExportRow(
     updated=_NOW,
     finished=_NOW,
     removed=_NOW,
+    cancelled=None,
+    asked_as=None,
 )
 #: Those that are made of more than their message, or less.
 _MADE: dict[type[ChatlogError], Callable[[], ChatlogError]] = {

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from agents.exports.run import Failure
 from models.errors import ChatlogError, MustAct
-from models.exports import file_name
+from models.export_names import file_name
 from sinks.errors import CannotGoOn, ServiceDown, SinkError
 from sinks.exports.stream import ExportImpossible, WantedExport, content_type_of, estimate, write_export
 from sinks.storage.errors import UploadLost
@@ -116,7 +117,7 @@ class FileMaker:
 
     async def _upload(self, run: Run, may_appear: Callable[[], Awaitable[None]]) -> MadeFile:
         job, key = run.job, self.key_of(run.job)
-        name = file_name(job.survey, job.source, job.options)
+        name = file_name(job.survey, job.source, job.options, datetime.now(UTC))
         storing = _Storing(run)
         async with self.storage.upload(
             key, content_type=content_type_of(job.options), file_name=name
@@ -140,7 +141,9 @@ class FileMaker:
 
     async def _read(self, run: Run, write: Callable[[bytes], Awaitable[None]]) -> None:
         job = run.job
-        export = WantedExport(job.owner, job.survey, job.source, job.options, asked_by=job.user)
+        export = WantedExport(
+            job.owner, job.survey, job.source, job.options, asked_by=job.user, asked_as=job.asked_as
+        )
         async with self.connect() as connection:
             run.estimate = await estimate(connection, export)
             await write_export(connection, export, write, run.progress)

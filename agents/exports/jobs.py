@@ -15,13 +15,14 @@ from collections import Counter as Tally
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge
+from pydantic import ValidationError
 
 from agents.exports.attempt import ExportAttempts, Outcome
 from agents.exports.run import Run
 from agents.exports.turns import Turns
 from agents.side_by_side import side_by_side
 from models.errors import BadRecord, Reason
-from models.exports import ExportJob
+from models.exports import AskedAs, ExportJob
 from models.owners import owner_address
 from sinks.dead_letters import dead_letter_of
 from sinks.errors import SinkError
@@ -203,12 +204,20 @@ def _check_belongs(job: ExportJob, row: JobRow | None) -> None:
     """
     if row is None:
         raise BadRecord(Reason.UNKNOWN_VALUE, "export_id: export_status has no such row")
-    asked = (owner_address(job.user), owner_address(job.owner), job.survey, job.source)
-    if asked != (owner_address(row.user), owner_address(row.owner), row.survey, row.source):
+    asked = (owner_address(job.user), owner_address(job.owner), job.survey, job.source, job.asked_as)
+    if asked != (owner_address(row.user), owner_address(row.owner), row.survey, row.source, _asked_as(row)):
         raise BadRecord(
             Reason.UNKNOWN_VALUE,
-            "user, survey_owner, survey, source: not those of the row of export_status with this id",
+            "user, survey_owner, survey, source, asked_as: not those of the row of export_status with its id",
         )
+
+
+def _asked_as(row: JobRow) -> AskedAs | None:
+    """Return as whom messages were asked for; None too for what a later version says otherwise."""
+    try:
+        return None if row.asked_as is None else AskedAs.model_validate_json(row.asked_as)
+    except ValidationError:
+        return None
 
 
 def _pauses() -> Iterator[float]:

@@ -28,10 +28,10 @@ class AccessLog:
     """Notes who reads what; it is only ever added to.
 
     Args:
-        pool: connections that may add to access_log.
+        pool: connections that may add to access_log, or one.
     """
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]) -> None:
         self._pool = pool
 
     async def note(self, caller: Caller, action: Action, request: Request, subject: dict[str, Any]) -> None:

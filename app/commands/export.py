@@ -1,4 +1,4 @@
-"""`chatlog export`: a survey's chat log or responses as a file, straight from PostgreSQL.
+"""`chatlog export`: a survey, or what filters find, as a file, straight from PostgreSQL.
 
 The same file as the export agent makes, without Kafka, object storage or a row that says how far it is.
 """
@@ -6,105 +6,69 @@ The same file as the export agent makes, without Kafka, object storage or a row 
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import sys
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import uvloop
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TimeElapsedColumn
 from rich.table import Column
 from rich.text import Text
 
+from app.access import AccessLog
 from app.commands.asking import asks
 from app.commands.export_file import NewFile, StandardOutput
-from app.dead_letters.filters import MomentType
+from app.commands.export_options import export_options, options_of, source_of
+from app.exports.requests import subject_of
 from app.postgres.connections import connect
 from app.settings import load_settings
 from app.web import words
-from models.access import Action
-from models.entries import Direction
-from models.exports import Compression, ExportOptions, Format, Source, file_name
+from models.access import Action, whoever_has_the_shell
+from models.export_names import file_name
+from models.exports import AskedAs, Source
 from sinks.exports.stream import WantedExport, Written, estimate, write_export
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import asyncpg
+
     from app.commands.export_file import Target
     from app.settings import Settings
 
 STDOUT = "-"
-#: What others call an option that has another name here.
-NAMES_HERE = {
-    "include_metadata": "--metadata",
-    "include_raw_payload": "--raw-payload",
-    "include_unsent": "--unsent",
-    "compression": "--gzip",
-    "direction": "--direction",
-    "wide": "--wide",
-    "safe_cells": "--safe-cells",
-    "for_spreadsheets": "--for-spreadsheets",
-}
 #: How often a person is told how far it is.
 TOLD_EVERY_S = 0.2
 
 
 @click.command()
-@click.argument("survey")
-@click.option("--owner", required=True, metavar="EMAIL", help="Whose survey it is.")
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    help="Where to write it; - for standard output. [default: named after the survey, here]",
-)
-@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
-@click.option(
-    "--source",
-    type=click.Choice([source.value for source in Source]),
-    default=Source.CHAT_LOG.value,
-    show_default=True,
-    help="What of the survey.",
-)
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice([format_.value for format_ in Format]),
-    default=Format.CSV.value,
-    show_default=True,
-    help="How to write it.",
-)
-@click.option("--gzip", is_flag=True, help="Compress the file.")
-@click.option("--metadata", is_flag=True, help="What the bot knew at each message or response, as JSON.")
-@click.option("--raw-payload", is_flag=True, help="Chat log: the platform's event of each message, as JSON.")
-@click.option("--unsent", is_flag=True, help="Chat log: messages too that people took back afterwards.")
-@click.option(
-    "--since", type=MomentType(), help="Nothing from before: 2026-05-31, 2026-05-31T12:00Z, 90m, 12h, 7d."
-)
-@click.option("--until", type=MomentType(), help="Nothing from then on.")
-@click.option(
-    "--direction",
-    type=click.Choice([direction.value for direction in Direction]),
-    help="Chat log: only what the bot said, or the users.",
-)
-@click.option("--wide", is_flag=True, help="Responses: one row per user, one column per question.")
-@click.option("--safe-cells", is_flag=True, help="CSV: a ' before what a spreadsheet would run as a formula.")
-@click.option("--for-spreadsheets", is_flag=True, help="CSV: a byte-order mark, and every text stays text.")
+@export_options
 @asks(Action.EXPORT_SURVEY)
-def export(survey: str, owner: str, output: str | None, source: str, *, force: bool, **chosen: Any) -> None:
-    """Write SURVEY, the chat log or the responses, to a file.
+def export(survey: str | None, owner: str | None, output: str | None, *, force: bool, **chosen: Any) -> None:
+    r"""Write a survey, its chat log, responses or codebook, or what filters find, to a file.
 
-    Needs DATABASE_URL alone. FILE is there when all of it is written, and not before.
+    \b
+    chatlog export "Salone Health Pulse" --owner ana@example.org --format xlsx
+    chatlog export --messages --platform twitch --channel 918273645 --since 7d
+
+    Needs DATABASE_URL alone. FILE is there when all of it is written, and not before. What was exported is
+    noted in access_log.
     """
-    wanted = WantedExport(owner, survey, Source(source), _options(Source(source), chosen))
-    name = output or file_name(survey, wanted.source, wanted.options)
+    source = source_of(survey, owner, chosen["source"], messages=chosen["messages"])
+    options = options_of(source, survey, owner, chosen)
+    if source is Source.MESSAGES:
+        caller = whoever_has_the_shell()
+        wanted = WantedExport(caller.email, "", source, options, asked_as=AskedAs.of(caller))
+    else:
+        wanted = WantedExport(owner or "", survey or "", source, options)
+    name = output or file_name(wanted.survey, source, options, datetime.now(UTC))
     try:
         target = StandardOutput() if name == STDOUT else NewFile(Path(name), replace=force)
         written = uvloop.run(_export(load_settings(), wanted, target))
@@ -120,45 +84,31 @@ def export(survey: str, owner: str, output: str | None, source: str, *, force: b
     click.echo(told if name == STDOUT else f"{told}: {name}", err=name == STDOUT)
 
 
-def _options(source: Source, chosen: dict[str, Any]) -> ExportOptions:
-    try:
-        options = ExportOptions(
-            include_metadata=chosen["metadata"],
-            include_raw_payload=chosen["raw_payload"],
-            include_unsent=chosen["unsent"],
-            since=chosen["since"],
-            until=chosen["until"],
-            direction=chosen["direction"],
-            wide=chosen["wide"],
-            format=chosen["format_"],
-            compression=Compression.GZIP if chosen["gzip"] else Compression.NONE,
-            safe_cells=chosen["safe_cells"],
-            for_spreadsheets=chosen["for_spreadsheets"],
-        )
-        options.check_fits(source)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]["msg"]
-        raise click.UsageError(_with_names_of_here(problem.removeprefix("Value error, "))) from None
-    except ValueError as error:
-        raise click.UsageError(_with_names_of_here(str(error))) from None
-    return options
-
-
-def _with_names_of_here(problem: str) -> str:
-    return re.sub(rf"\b({'|'.join(NAMES_HERE)})\b", lambda found: NAMES_HERE[found[0]], problem)
-
-
 async def _export(settings: Settings, wanted: WantedExport, target: Target) -> Written:
     _end_in_order_on_sigterm()
     connection = await connect(settings.database, application_name="chatlog-export", statement_timeout_s=0)
     try:
         written = Written()
         async with target as file:
-            with _telling(await estimate(connection, wanted), written):
+            expected = await estimate(connection, wanted)
+            await _note(connection, wanted)
+            with _telling(expected, written):
                 await write_export(connection, wanted, file.write, written)
         return written
     finally:
         connection.terminate()
+
+
+async def _note(connection: asyncpg.Connection[asyncpg.Record], wanted: WantedExport) -> None:
+    """Note what is exported, before it is."""
+    of_survey = {"survey": wanted.survey, "survey_owner": wanted.owner, "source": wanted.source.value}
+    is_messages = wanted.source is Source.MESSAGES
+    await AccessLog(connection).note_command(
+        whoever_has_the_shell(),
+        Action.EXPORT_MESSAGES if is_messages else Action.EXPORT_SURVEY,
+        "chatlog export",
+        subject_of(wanted.options) if is_messages else of_survey,
+    )
 
 
 def _end_in_order_on_sigterm() -> None:

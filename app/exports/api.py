@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Header, Query, Response
+from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.access import Asks
+from app.access import Asks, access_log_of
 from app.exports.events import EVENT_SCHEMA, event_id, progress_events
-from app.exports.representations import Export, ExportRequest
+from app.exports.representations import ExpectedFile, Export, ExportRequest, MessagesRequest
+from app.exports.requests import subject_of
 from app.exports.serving import Serving
 from app.surveys.rows import SurveyKey
 from app.web.metrics import EventStreams
@@ -20,6 +21,7 @@ from models.owners import ADDRESS_MAX
 router = APIRouter(prefix="/exports", tags=["exports"], responses=responses(401, 403, 422, 503))
 
 AsksToExport = Annotated[Caller, Depends(Asks(Action.EXPORT_SURVEY))]
+AsksForMessages = Annotated[Caller, Depends(Asks(Action.EXPORT_MESSAGES))]
 AsksToSee = Annotated[Caller, Depends(Asks(Action.SEE_EXPORT))]
 AsksToUse = Annotated[Caller, Depends(Asks(Action.USE_EXPORT))]
 
@@ -58,7 +60,7 @@ async def ask_for_an_export(
     response: Response,
     survey_owner: SurveyOwner = None,
 ) -> Export:
-    """Ask for the chat log or the responses of a survey that is yours, or shared with you.
+    """Ask for the chat log, the responses or the codebook of a survey that is yours, or shared with you.
 
     It is made in the background. The answer is the export as it begins. Follow it by `/exports/{id}/events`,
     or by asking again.
@@ -67,6 +69,50 @@ async def ask_for_an_export(
     row = await services.rows.request(caller, key, asked.export_type, asked.options)
     response.headers["Location"] = f"/exports/{row.id}"
     return Export.of(row, caller)
+
+
+@router.post("/messages", status_code=201, responses=responses(404, 413))
+async def ask_for_messages(
+    request: Request,
+    asked: Annotated[MessagesRequest, Body()],
+    caller: AsksForMessages,
+    services: Serving,
+    response: Response,
+) -> Export:
+    """Ask for a file of messages, of any platform, that a filter finds among those that you may read.
+
+    A row a message, or a row a conversation. What you may read is found out now, and once more when the file
+    is made. It is noted who asks, and for what.
+    """
+    options = asked.options
+    await services.messages.asking_as(caller, options)
+    await access_log_of(request).note(caller, Action.EXPORT_MESSAGES, request, subject_of(options))
+    row = await services.messages.request(caller, options)
+    if row is None:
+        raise AssertionError("only what is asked for again so soon is left out")
+    response.headers["Location"] = f"/exports/{row.id}"
+    return Export.of(row, caller)
+
+
+@router.post("/estimate", responses=responses(404, 413))
+async def estimate_an_export(
+    survey: SurveyName,
+    asked: Annotated[ExportRequest, Body()],
+    caller: AsksToExport,
+    services: Serving,
+    survey_owner: SurveyOwner = None,
+) -> ExpectedFile:
+    """Say how many rows a file would have, and about how large it would be, before you ask for it."""
+    key = SurveyKey.of(survey_owner or caller.email, survey)
+    return await services.estimates.of_survey(caller, key, asked.export_type, asked.options)
+
+
+@router.post("/messages/estimate", responses=responses(404, 413))
+async def estimate_messages(
+    asked: Annotated[MessagesRequest, Body()], caller: AsksForMessages, services: Serving
+) -> ExpectedFile:
+    """Say the same of a file of messages."""
+    return await services.estimates.of_messages(caller, asked.options)
 
 
 @router.get("/status", responses=LINKED)
@@ -146,9 +192,13 @@ async def retry_an_export(export_id: UUID, caller: AsksToUse, services: Serving)
         }
     },
 )
-async def download_an_export(export_id: UUID, caller: AsksToUse, services: Serving) -> RedirectResponse:
-    """Go to the file, by a link that is signed now."""
-    return RedirectResponse(await services.files.link(caller, export_id), status_code=307)
+async def download_an_export(
+    request: Request, export_id: UUID, caller: AsksToUse, services: Serving
+) -> RedirectResponse:
+    """Go to the file, by a link that is signed now. It is noted who does."""
+    link = await services.files.link(caller, export_id)
+    await access_log_of(request).note(caller, Action.USE_EXPORT, request, {"export": str(export_id)})
+    return RedirectResponse(link, status_code=307)
 
 
 @router.get(

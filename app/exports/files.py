@@ -17,7 +17,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from app.errors import ANSWERS, AppError, ErrorAnswer, NotNow
 from models.errors import MustAct
-from models.exports import NO_LINK, Source, Status, file_name
+from models.export_names import file_name
+from models.exports import NO_LINK, Source, Status
 from sinks.errors import CannotGoOn, SinkError
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def _file_name(row: ExportRow, key: str) -> str:
     if row.options is None or not isinstance(row.source, Source):
         # Another version made it, and named the object alike.
         return key.rpartition("/")[2]
-    return file_name(row.survey_id, row.source, row.options)
+    return file_name(row.survey_id, row.source, row.options, row.created)
 
 
 def _link_of_others(row: ExportRow) -> str:

@@ -1,120 +1,220 @@
-"""Reads the forms by which an export is asked for: what is wrong is told field by field. Pure."""
+"""Reads the form by which an export is asked for: what is wrong is told field by field. Pure.
+
+A preset says how the file is written; whatever is chosen under "More" goes before it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode
 
+from pydantic import ValidationError
+
+from app.surveys.rows import SurveyKey
+from models.days import begin_of, zone_named
 from models.entries import Direction
-from models.exports import Compression, ExportOptions, Format, Source
+from models.exports import Compression, ExportOptions, Format, Rows, Source, WantedMessages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from enum import StrEnum
 
-#: What the forms show at first; switches are "on" or empty. Cells are safe, since spreadsheets open them.
+#: By which fields messages are looked for.
+FOUND_BY = ("platform", "channel", "person", "role", "question", "message_type")
+#: What the form shows at first. Empty is: as the preset has it.
 DEFAULTS = {
-    "include_metadata": "",
-    "include_raw_payload": "",
+    "what": Source.RESPONSES.value,
+    "survey": "",
+    "preset": "excel",
     "since": "",
     "through": "",
+    "tz": "UTC",
     "direction": "",
-    "layout": "long",
-    "format": Format.CSV.value,
+    "layout": "",
+    "rows": Rows.MESSAGE.value,
+    "format": "",
     "compression": Compression.NONE.value,
-    "safe_cells": "on",
+    "metadata": "",
+    "raw_payload": "",
+    "safe_cells": "",
     "for_spreadsheets": "",
+    **dict.fromkeys(FOUND_BY, ""),
 }
-_SWITCHES = ("include_metadata", "include_raw_payload", "safe_cells", "for_spreadsheets")
-_LAYOUTS = {"long": False, "wide": True}
+_HAS_RAW_PAYLOAD = frozenset({Source.CHAT_LOG, Source.MESSAGES})
+_HAS_METADATA = frozenset({Source.CHAT_LOG, Source.MESSAGES, Source.RESPONSES})
+_COMPRESSED = frozenset({Format.PARQUET, Format.XLSX})
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Preset:
+    """How a file is written for those who open it with something.
+
+    Attributes:
+        key: in the form.
+        label: as people know it.
+        hint: what it means.
+        format: of the file.
+        is_everything: whether metadata and raw payloads are in it.
+    """
+
+    key: str
+    label: str
+    hint: str
+    format: Format
+    is_everything: bool = False
+
+
+PRESETS = (
+    Preset("excel", "Excel", "A workbook: text stays text, times are times, nothing runs.", Format.XLSX),
+    Preset("r", "R, pandas, Stata", "Plain CSV, every value as it is; no metadata.", Format.CSV),
+    Preset(
+        "everything",
+        "Everything",
+        "Parquet, with metadata and raw events. May disclose what else is known of people.",
+        Format.PARQUET,
+        is_everything=True,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a form asks for.
+
+    Attributes:
+        source: what.
+        options: which of it, and how it is written.
+        survey: of which survey; None for messages.
+    """
+
+    source: Source
+    options: ExportOptions
+    survey: SurveyKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedForm:
     """What a form says.
 
     Attributes:
         form: every field as it was sent, to be shown again.
-        options: what is asked for; None if something is wrong.
+        wish: what is asked for; None if something is wrong.
         errors: what is wrong, by field.
     """
 
     form: Mapping[str, str]
-    options: ExportOptions | None
+    wish: Wish | None
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_form(source: Source, sent: Mapping[str, Any]) -> Asked:
-    """Read a form for `source`.
-
-    What means nothing for the chosen format or layout is left out, as it is out of sight on the page.
-
-    Args:
-        source: what is exported.
-        sent: the fields; a switch that is off is not among them.
-    """
-    form = _as_text(sent)
-    errors: dict[str, str] = {}
-    since = _day(form, "since", errors)
-    through = _day(form, "through", errors)
-    if since and through and through < since:
-        errors["through"] = "The last day is before the first day."
-    values: dict[str, Any] = {
-        "since": _midnight(since),
-        "until": _midnight(through, days_later=1),
-        "format": _one_of(form, "format", Format, errors),
-        "compression": _one_of(form, "compression", Compression, errors),
-    }
-    values["include_metadata"] = bool(form["include_metadata"])
-    if source is Source.CHAT_LOG:
-        values["include_raw_payload"] = bool(form["include_raw_payload"])
-        values["direction"] = _one_of(form, "direction", Direction, errors) if form["direction"] else None
-    else:
-        if form["layout"] not in _LAYOUTS:
-            errors["layout"] = "Choose one of the layouts."
-        values["wide"] = _LAYOUTS.get(form["layout"], False)
-        values["include_metadata"] &= not values["wide"]
-    if values["format"] is Format.CSV:
-        values["safe_cells"] = bool(form["safe_cells"])
-        values["for_spreadsheets"] = bool(form["for_spreadsheets"])
-    if values["format"] is Format.PARQUET:
-        values["compression"] = Compression.NONE
-    return Asked(form, None if errors else ExportOptions(**values), errors)
+def survey_value(key: SurveyKey) -> str:
+    """Return how the form names a survey."""
+    return urlencode({"owner": key.owner, "name": key.name})
 
 
-def defaults_of(source: Source) -> ExportOptions:
-    """Return what a form asks for that nobody has changed."""
-    asked = read_form(source, DEFAULTS)
-    if asked.options is None:
-        raise AssertionError("the defaults are a form without mistakes")
-    return asked.options
+def survey_of(value: str) -> SurveyKey | None:
+    """Return the survey that a form names; None for none."""
+    named = parse_qs(value, keep_blank_values=True)
+    owner, name = named.get("owner", [""])[0], named.get("name", [""])[0]
+    return SurveyKey.of(owner, name) if owner and name else None
 
 
-def _as_text(sent: Mapping[str, Any]) -> dict[str, str]:
-    """Return every field once; what is missing is as at first, but for switches: those are off."""
-    absent = DEFAULTS | dict.fromkeys(_SWITCHES, "")
+def as_text(sent: Mapping[str, Any]) -> dict[str, str]:
+    """Return every field of a form once; what is missing is as at first."""
     texts = {name: value for name, value in sent.items() if isinstance(value, str)}
     # A form may say of itself that it is written in whatever: letters that no page can show again become `?`.
-    return {name: texts.get(name, absent[name]).encode(errors="replace").decode() for name in DEFAULTS}
+    return {
+        name: texts.get(name, default).encode(errors="replace").decode().strip()
+        for name, default in DEFAULTS.items()
+    }
 
 
-def _day(form: Mapping[str, str], name: str, errors: dict[str, str]) -> date | None:
-    text = form[name].strip()
-    if not text:
-        return None
+def read_form(sent: Mapping[str, Any]) -> AskedForm:
+    """Read the form.
+
+    What means nothing for what is asked for, or for the format, is left out: it is out of sight on the page.
+    """
+    form = as_text(sent)
+    errors: dict[str, str] = {}
+    source = _one_of(form, "what", Source, errors) or Source.RESPONSES
+    preset = next((preset for preset in PRESETS if preset.key == form["preset"]), PRESETS[0])
+    survey = survey_of(form["survey"])
+    if source.is_of_a_survey and survey is None:
+        errors["survey"] = "Choose a survey."
+    values = _dates(form, errors) if source is not Source.CODEBOOK else {}
+    values |= _written(form, source, preset, errors)
+    if source is Source.CHAT_LOG and form["direction"]:
+        values["direction"] = _one_of(form, "direction", Direction, errors)
+    if source is Source.RESPONSES:
+        values["wide"] = form["layout"] == "wide"
+    if source is Source.MESSAGES:
+        values["rows"] = _one_of(form, "rows", Rows, errors)
+        values["filter"] = _filter(form, survey, errors)
+    if values.get("wide") or values.get("rows") is Rows.CONVERSATION:
+        values |= {"include_metadata": False, "include_raw_payload": False}
+    if errors:
+        return AskedForm(form, None, errors)
+    options = ExportOptions(**values)
+    options.check_fits(source)
+    return AskedForm(form, Wish(source, options, survey if source.is_of_a_survey else None))
+
+
+def _written(
+    form: Mapping[str, str], source: Source, preset: Preset, errors: dict[str, str]
+) -> dict[str, Any]:
+    """Return how the file is to be written."""
+    format_ = _one_of(form, "format", Format, errors) if form["format"] else preset.format
+    values: dict[str, Any] = {"format": format_}
+    if format_ not in _COMPRESSED:
+        values["compression"] = _one_of(form, "compression", Compression, errors)
+    if source in _HAS_METADATA:
+        values["include_metadata"] = _is_on(form, "metadata", preset.is_everything)
+    if source in _HAS_RAW_PAYLOAD:
+        values["include_raw_payload"] = _is_on(form, "raw_payload", preset.is_everything)
+    if format_ is Format.CSV:
+        # A CSV file for Excel is opened by Excel.
+        is_for_excel = preset.format is Format.XLSX
+        values["safe_cells"] = _is_on(form, "safe_cells", is_for_excel)
+        values["for_spreadsheets"] = _is_on(form, "for_spreadsheets", is_for_excel)
+    return values
+
+
+def _filter(
+    form: Mapping[str, str], survey: SurveyKey | None, errors: dict[str, str]
+) -> WantedMessages | None:
+    given: dict[str, str] = {name: form[name] for name in FOUND_BY if form[name]}
+    if survey is not None:
+        given |= {"survey": survey.name, "survey_owner": survey.owner}
     try:
-        day = date.fromisoformat(text)
-        # The day after the last one has to exist, too.
-        _midnight(day, days_later=1)
-    except (ValueError, OverflowError):
-        errors[name] = "This is not a date. Write it as year-month-day, such as 2026-11-03."
+        return WantedMessages.model_validate(given) if given else None
+    except ValidationError as error:
+        for problem in error.errors():
+            errors[str(problem["loc"][0])] = "This is too long, or holds what no text here can hold."
         return None
-    return day
 
 
-def _midnight(day: date | None, days_later: int = 0) -> datetime | None:
-    return datetime.combine(day + timedelta(days_later), time(), UTC) if day else None
+def _dates(form: Mapping[str, str], errors: dict[str, str]) -> dict[str, Any]:
+    try:
+        zone = zone_named(form["tz"] or "UTC")
+    except ValueError:
+        errors["tz"] = "There is no such time zone. Write it as Africa/Lagos, or UTC."
+        return {}
+    found: dict[str, Any] = {"tz": zone.key}
+    for name, option, days_later in (("since", "since", 0), ("through", "until", 1)):
+        if not form[name]:
+            continue
+        try:
+            found[option] = begin_of(form[name], zone, days_later=days_later)
+        except ValueError:
+            errors[name] = "This is not a date. Write it as year-month-day, such as 2026-11-03."
+    if "since" in found and "until" in found and found["until"] <= found["since"]:
+        errors["through"] = "The last day is before the first day."
+    return found
+
+
+def _is_on(form: Mapping[str, str], name: str, by_preset: bool) -> bool:
+    return {"yes": True, "no": False}.get(form[name], by_preset)
 
 
 def _one_of(form: Mapping[str, str], name: str, choices: type[StrEnum], errors: dict[str, str]) -> Any:

@@ -42,5 +42,6 @@ def _record_of(row: asyncpg.Record) -> OutRecord:
         survey=row["survey_id"],
         source=Source(row["source"]),
         options=orjson.loads(row["options"]),
+        asked_as=orjson.loads(row["asked_as"] or "null"),
     )
     return OutRecord(str(row["id"]).encode(), orjson.dumps(job.encode()))

@@ -1,22 +1,26 @@
-"""A survey's Export tab, the forms that lead to it, and what can be done with an export there.
+"""The exports of somebody: over all surveys, and of one; and what can be done with one, or several at once.
 
-Every write ends in going back to the tab, so that loading it again repeats nothing.
+Every write ends in going back to where it came from, so that loading that again repeats nothing. A new export
+is `app.exports.asking`'s matter.
 """
 
 from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.access import PageAsks
+from app.access import PageAsks, own_path
+from app.exports.asked import Asking, Looking
 from app.exports.files import FileGone
-from app.exports.forms import DEFAULTS, Asked, defaults_of, read_form
 from app.exports.rows import ExportRow
-from app.exports.service import NotFailed
-from app.exports.serving import Serving
+from app.exports.service import NoSuchExport, NotFailed
+from app.exports.serving import ExportServices, Serving
 from app.exports.views import EXPORTS_A_PAGE, ExportPage, ExportView
 from app.surveys.rows import Survey, SurveyKey
 from app.surveys.service import NoSuchSurvey, Surveys
@@ -26,19 +30,50 @@ from app.web.error_handlers import answer_foreseen
 from app.web.paging import PageNumber, Paging
 from app.web.problems import PageRoute, wants_page
 from app.web.rendering import render
-from models.access import Action, Caller
-from models.exports import Source
+from models.access import Action, Caller, Reach, widest_reach
+from models.exports import Source, State
 from models.owners import ADDRESS_MAX
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 AsksToSee = Annotated[Caller, Depends(PageAsks(Action.SEE_EXPORT))]
-AsksToExport = Annotated[Caller, Depends(PageAsks(Action.EXPORT_SURVEY))]
 AsksToUse = Annotated[Caller, Depends(PageAsks(Action.USE_EXPORT))]
 
 SurveyName = Annotated[str, Query(min_length=1)]
 #: Whose survey it is; empty if it is the caller's.
 SurveyOwner = Annotated[str, Query(max_length=ADDRESS_MAX)]
+#: Where to go back to.
+Back = Annotated[str, Form(max_length=20_000)]
+#: Whose exports; `*` for everybody's.
+Whose = Annotated[str, Query(max_length=ADDRESS_MAX, pattern=r"^[^\x00]*$")]
+EVERYBODY = "*"
+#: More than a page has cannot be chosen on it.
+CHOSEN_MAX = 200
+
+
+@router.get(addresses.EXPORTS)
+async def exports(
+    request: Request,
+    caller: AsksToSee,
+    serving: Serving,
+    looking: Asking,
+    page: PageNumber = 1,
+    user_id: Whose = "",
+) -> Response:
+    """Show what the caller asked for, over all surveys; or what others did, if they may see that."""
+    path = addresses.EXPORTS + (f"?{urlencode({'user_id': user_id})}" if user_id else "")
+    user = None if user_id == EVERYBODY else user_id or caller.email
+    return render(
+        request,
+        "exports/templates/all.html",
+        here="exports",
+        page=await _page(serving, caller, user, looking, page, path),
+        sources=list(Source),
+        states=list(State),
+        user_id=user_id,
+        sees_all=widest_reach(caller, Action.SEE_EXPORT) is Reach.TENANT,
+        survey=True,
+    )
 
 
 @router.get(addresses.TAB)
@@ -47,136 +82,67 @@ async def tab(
     caller: AsksToSee,
     serving: Serving,
     surveys: KnownSurveys,
+    looking: Asking,
     survey_name: SurveyName,
     survey_owner: SurveyOwner = "",
     page: PageNumber = 1,
 ) -> Response:
     """Show the exports of a survey, and how to ask for another."""
     key = _key(caller, survey_name, survey_owner)
-    total = await serving.rows.count(caller, key)
     survey = await _survey_if_there(surveys, caller, key)
-    if survey is None and not total:
+    if survey is None and not await serving.rows.count(caller, key):
         raise NoSuchSurvey
-    paging = Paging.nearest(page, total, size=EXPORTS_A_PAGE)
-    shown = await serving.rows.page(caller, key, size=EXPORTS_A_PAGE, number=paging.number)
+    named = _named(caller, key)
+    of_survey = replace(looking, looked_for=replace(looking.looked_for, survey=key))
+    path = addresses.tab(named["name"], owner=named["owner"])
     return render(
         request,
         "exports/templates/tab.html",
-        **_named(caller, key),
+        **named,
         survey=survey,
-        page=ExportPage.of(shown, paging, await serving.files.gone_of(shown)),
+        page=await _page(serving, caller, caller.email, of_survey, page, path),
+        user_id="",
     )
 
 
-@router.post(addresses.TAB)
-async def export_responses(
-    caller: AsksToExport,
+@router.post(addresses.SELECTED_EXPORTS)
+async def do_with_selected(
+    caller: AsksToUse,
     serving: Serving,
-    survey_name: Annotated[str, Form(min_length=1)],
-    survey_owner: Annotated[str, Form(max_length=ADDRESS_MAX)] = "",
+    action: Annotated[str, Form(pattern="^(cancel|remove)$")],
+    export: Annotated[list[UUID] | None, Form(max_length=CHOSEN_MAX)] = None,
+    back: Back = addresses.EXPORTS,
 ) -> Response:
-    """Ask for the responses as most people want them."""
-    key = _key(caller, survey_name, survey_owner)
-    await serving.rows.request_once(caller, key, Source.RESPONSES, defaults_of(Source.RESPONSES))
-    return _to_tab(caller, key)
-
-
-@router.get(addresses.FORMS[Source.CHAT_LOG])
-async def chat_log_form(
-    request: Request,
-    caller: AsksToExport,
-    surveys: KnownSurveys,
-    survey_name: SurveyName,
-    survey_owner: SurveyOwner = "",
-) -> Response:
-    """Show what can be chosen for a chat log."""
-    key = _key(caller, survey_name, survey_owner)
-    return await _show_form(request, surveys, caller, key, Source.CHAT_LOG)
-
-
-@router.get(addresses.FORMS[Source.RESPONSES])
-async def responses_form(
-    request: Request,
-    caller: AsksToExport,
-    surveys: KnownSurveys,
-    survey_name: SurveyName,
-    survey_owner: SurveyOwner = "",
-) -> Response:
-    """Show what can be chosen for responses."""
-    key = _key(caller, survey_name, survey_owner)
-    return await _show_form(request, surveys, caller, key, Source.RESPONSES)
-
-
-@router.post(addresses.FORMS[Source.CHAT_LOG])
-async def ask_for_chat_log(
-    request: Request,
-    caller: AsksToExport,
-    serving: Serving,
-    surveys: KnownSurveys,
-    survey_name: SurveyName,
-    survey_owner: SurveyOwner = "",
-) -> Response:
-    """Ask for a chat log, or show what is wrong with the form."""
-    asked = read_form(Source.CHAT_LOG, await request.form())
-    key = _key(caller, survey_name, survey_owner)
-    if asked.options is None:
-        return await _show_form(request, surveys, caller, key, Source.CHAT_LOG, asked)
-    await serving.rows.request_once(caller, key, Source.CHAT_LOG, asked.options)
-    return _to_tab(caller, key)
-
-
-@router.post(addresses.FORMS[Source.RESPONSES])
-async def ask_for_responses(
-    request: Request,
-    caller: AsksToExport,
-    serving: Serving,
-    surveys: KnownSurveys,
-    survey_name: SurveyName,
-    survey_owner: SurveyOwner = "",
-) -> Response:
-    """Ask for responses, or show what is wrong with the form."""
-    asked = read_form(Source.RESPONSES, await request.form())
-    key = _key(caller, survey_name, survey_owner)
-    if asked.options is None:
-        return await _show_form(request, surveys, caller, key, Source.RESPONSES, asked)
-    await serving.rows.request_once(caller, key, Source.RESPONSES, asked.options)
-    return _to_tab(caller, key)
+    """Cancel the exports that are chosen, or remove their files; for some of them that may be nothing."""
+    for export_id in export or ():
+        # One of them may be gone from somebody's reach since the page was made.
+        with suppress(NoSuchExport):
+            if action == "cancel":
+                await serving.rows.cancel(caller, export_id)
+            elif (await serving.rows.get(caller, export_id, Action.USE_EXPORT)).is_final:
+                await serving.files.remove(caller, export_id)
+    return _to(back)
 
 
 @router.post(addresses.TAB + "/{export_id}/cancel")
-async def cancel(
-    caller: AsksToUse, serving: Serving, export_id: UUID, page: Annotated[int, Form(ge=1)] = 1
-) -> Response:
+async def cancel(caller: AsksToUse, serving: Serving, export_id: UUID, back: Back = "") -> Response:
     """End an export that is under way. One that has just finished keeps its file."""
-    return await _done(caller, serving.rows.cancel(caller, export_id), page)
+    return await _done(caller, serving.rows.cancel(caller, export_id), back)
 
 
 @router.post(addresses.TAB + "/{export_id}/remove")
-async def remove(
-    caller: AsksToUse, serving: Serving, export_id: UUID, page: Annotated[int, Form(ge=1)] = 1
-) -> Response:
+async def remove(caller: AsksToUse, serving: Serving, export_id: UUID, back: Back = "") -> Response:
     """Delete the file of an export."""
-    return await _done(caller, serving.files.remove(caller, export_id), page)
+    return await _done(caller, serving.files.remove(caller, export_id), back)
 
 
 @router.post(addresses.TAB + "/{export_id}/retry")
-async def retry(
-    caller: AsksToUse, serving: Serving, export_id: UUID, page: Annotated[int, Form(ge=1)] = 1
-) -> Response:
+async def retry(caller: AsksToUse, serving: Serving, export_id: UUID, back: Back = "") -> Response:
     """Begin a failed export again. One that is begun already, by another click, goes on."""
     try:
-        return await _done(caller, serving.rows.retry(caller, export_id), page)
+        return await _done(caller, serving.rows.retry(caller, export_id), back)
     except NotFailed:
-        return await _done(caller, serving.rows.get(caller, export_id), page)
-
-
-@router.post(addresses.TAB + "/{export_id}/again")
-async def export_again(caller: AsksToExport, serving: Serving, export_id: UUID) -> Response:
-    """Ask for the same as before: its file is gone, or old. What cannot be asked for here is chosen anew."""
-    row = await serving.rows.get(caller, export_id, Action.USE_EXPORT)
-    if row.options is not None and isinstance(row.source, Source):
-        await serving.rows.request_once(caller, row.survey, row.source, row.options)
-    return _to_tab(caller, row.survey)
+        return await _done(caller, serving.rows.get(caller, export_id), back)
 
 
 async def answer_gone(request: Request, error: Exception) -> Response:
@@ -187,6 +153,7 @@ async def answer_gone(request: Request, error: Exception) -> Response:
         request,
         "exports/templates/gone.html",
         status=error.answer.status,
+        here="exports",
         detail=str(error),
         export=ExportView(error.row, is_gone=True),
         name=error.row.survey_id,
@@ -194,29 +161,30 @@ async def answer_gone(request: Request, error: Exception) -> Response:
     )
 
 
-async def _done(caller: Caller, work: Awaitable[ExportRow], page: int) -> Response:
-    return _to_tab(caller, (await work).survey, page)
-
-
-async def _show_form(
-    request: Request,
-    surveys: Surveys,
-    caller: Caller,
-    key: SurveyKey,
-    source: Source,
-    asked: Asked | None = None,
-) -> Response:
-    """Show the form for the survey, empty or with what is wrong in what was asked."""
-    await surveys.get(caller, key, Action.EXPORT_SURVEY)
-    return render(
-        request,
-        "exports/templates/form.html",
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if asked else HTTPStatus.OK,
-        **_named(caller, key),
-        source=source,
-        form=asked.form if asked else DEFAULTS,
-        errors=asked.errors if asked else {},
+async def _page(
+    serving: ExportServices, caller: Caller, user: str | None, looking: Looking, number: int, path: str
+) -> ExportPage:
+    total = await serving.list.count(caller, user, looking.looked_for)
+    paging = Paging.nearest(number, total, size=EXPORTS_A_PAGE)
+    shown = await serving.list.page(
+        caller, user, looking.looked_for, size=EXPORTS_A_PAGE, number=paging.number
     )
+    gone = await serving.files.gone_of(shown)
+    views = tuple(ExportView(row, row.id in gone, is_mine=row.is_of(caller.email)) for row in shown)
+    return ExportPage(views, paging, looking.looked_for, path, looking.query)
+
+
+async def _done(caller: Caller, work: Awaitable[ExportRow], back: str) -> Response:
+    row = await work
+    return _to(back or address_of(caller, row))
+
+
+def address_of(caller: Caller, row: ExportRow) -> str:
+    """Return where an export is listed."""
+    if row.asked_as is not None:
+        return addresses.EXPORTS
+    named = _named(caller, row.survey)
+    return addresses.tab(named["name"], owner=named["owner"])
 
 
 async def _survey_if_there(surveys: Surveys, caller: Caller, key: SurveyKey) -> Survey | None:
@@ -228,7 +196,7 @@ async def _survey_if_there(surveys: Surveys, caller: Caller, key: SurveyKey) -> 
 
 
 def _key(caller: Caller, name: str, owner: str) -> SurveyKey:
-    """Return the survey that an address or a form names."""
+    """Return the survey that an address names."""
     return SurveyKey.of(owner or caller.email, name)
 
 
@@ -237,7 +205,5 @@ def _named(caller: Caller, key: SurveyKey) -> dict[str, Any]:
     return {"name": key.name, "owner": "" if key.owner == caller.email else key.owner}
 
 
-def _to_tab(caller: Caller, key: SurveyKey, page: int = 1) -> Response:
-    named = _named(caller, key)
-    address = addresses.tab(named["name"], page, owner=named["owner"])
-    return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+def _to(back: str) -> Response:
+    return RedirectResponse(own_path(back), HTTPStatus.SEE_OTHER)

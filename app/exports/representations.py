@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from models.access import Action, Caller, may
-from models.exports import NO_LINK, ExportOptions, Source, Status
+from models.exports import NO_LINK, ExportOptions, Source, State, Status
 
 if TYPE_CHECKING:
     from app.exports.rows import ExportRow
 
 
-class ExportRequest(ExportOptions):
-    """What to export, and how to write it. Everything but `export_type` may be left out."""
+OfASurvey = Literal[Source.RESPONSES, Source.CHAT_LOG, Source.CODEBOOK]
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"export_type": "chat_log", "include_metadata": True, "since": "2026-11-01T00:00:00Z"}
-            ]
-        }
-    )
 
-    export_type: Source = Field(description="The survey's chat log, or its responses.")
+class _Request(ExportOptions):
+    """What is wanted, as programs say it."""
 
     @field_validator("since", "until", mode="before")
     @classmethod
     def _is_written_out(cls, value: object) -> object:
         if isinstance(value, int | float):
-            raise ValueError("not a time; accepted: such as 2026-11-01T00:00:00Z")  # noqa: TRY004  for pydantic
+            raise ValueError("not a time; accepted: such as 2026-11-24")  # noqa: TRY004  for pydantic
         return value
 
     @field_validator("since", "until")
@@ -45,6 +38,20 @@ class ExportRequest(ExportOptions):
                 raise ValueError("not within the years 1 to 9999 in UTC") from None
         return value
 
+
+class ExportRequest(_Request):
+    """What to export, and how to write it. Everything but `export_type` may be left out."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"export_type": "chat_log", "format": "xlsx", "since": "2026-11-24", "tz": "Africa/Lagos"}
+            ]
+        }
+    )
+
+    export_type: OfASurvey = Field(description="The survey's chat log, its responses, or its codebook.")
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         self.check_fits(self.export_type)
@@ -56,6 +63,34 @@ class ExportRequest(ExportOptions):
         return ExportOptions.model_validate(self.model_dump(exclude={"export_type"}))
 
 
+class MessagesRequest(_Request):
+    """Which messages to export, of all that you may, and how to write them. Everything may be left out."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"filter": {"platform": "twitch", "channel": "918273645"}, "since": "2026-11-24"}]
+        }
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        self.check_fits(Source.MESSAGES)
+        return self
+
+    @property
+    def options(self) -> ExportOptions:
+        """The same, as rows and jobs have it."""
+        return ExportOptions.model_validate(self.model_dump())
+
+
+class ExpectedFile(BaseModel):
+    """What a file would be, if it were asked for now."""
+
+    rows: int = Field(description="How many rows it would have.")
+    is_exact: bool = Field(description="Whether they were counted; else it is about so many.")
+    bytes: int = Field(description="About how large it would be.")
+
+
 class Progress(BaseModel):
     """How far an export is; what its events carry."""
 
@@ -63,6 +98,9 @@ class Progress(BaseModel):
 
     id: UUID
     status: Status | str = Field(description="How far it is; text of their own in rows of other programs.")
+    state: State | str = Field(
+        description="The same, and what it does not tell apart: `Empty`, `Cancelled`, `Removed`."
+    )
     rows_done: int = Field(description="Rows written so far.")
     rows_estimate: int | None = Field(description="Rows to expect; null before that is known.")
     bytes_done: int = Field(description="Bytes stored so far.")
@@ -77,7 +115,7 @@ class Export(Progress):
     survey_owner: str | None = Field(
         description="The email address of the survey's owner, if that is another, who shared it."
     )
-    survey_id: str = Field(description="The survey's name.")
+    survey_id: str = Field(description="The survey's name; empty for messages, which are of no one survey.")
     export_link: str = Field(
         description=f"A link to the file that works for some hours, or `{NO_LINK}`, as it is always where "
         "somebody else asked for it, or shared the survey. `/exports/{id}/download` makes a new one as long "
@@ -92,6 +130,7 @@ class Export(Progress):
         "a time is null instead."
     )
     removed: datetime | None = Field(description="When its owner removed the file.")
+    cancelled: datetime | None = Field(description="When its owner ended it.")
 
     @classmethod
     def of(cls, row: ExportRow, caller: Caller) -> Self:

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from app.surveys.rows import SurveyKey
 from app.web.paging import Place
-from models.access import Thing, export_thing
-from models.exports import ExportOptions, Source, Status
+from models.access import Thing, export_thing, messages_export_thing
+from models.exports import AskedAs, ExportOptions, Source, State, Status
+from models.owners import owner_address
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,7 +38,7 @@ class ExportRow:
         id: its own, however often it is tried.
         user_id: the email address of whoever asked for it, and owns it.
         survey_owner: the email address of whose survey it is, where that is another, who shared it.
-        survey_id: the survey's name. (The names of ids are those of the system before.)
+        survey_id: the survey's name, empty for messages. (The names of ids are those of the system before.)
         status: how far it is.
         source: what is exported.
         options: what of it, and how it is written; None if they are another version's.
@@ -52,6 +53,8 @@ class ExportRow:
         updated: when anything of it changed.
         finished: when the file was complete.
         removed: when its owner removed the file.
+        cancelled: when its owner ended it.
+        asked_as: as whom messages were asked for.
     """
 
     id: UUID
@@ -72,6 +75,8 @@ class ExportRow:
     updated: datetime
     finished: datetime | None
     removed: datetime | None
+    cancelled: datetime | None
+    asked_as: AskedAs | None
 
     @classmethod
     def of(cls, record: asyncpg.Record) -> Self:
@@ -83,9 +88,23 @@ class ExportRow:
                 "status": _known(Status, record["status"]),
                 "source": _known(Source, record["source"]),
                 "options": _options_of(record["options"]),
+                "asked_as": AskedAs.model_validate_json(record["asked_as"]) if record["asked_as"] else None,
                 # Rows of the system before may lack it.
                 "updated": record["updated"] or record["created"],
             }
+        )
+
+    @property
+    def state(self) -> State | str:
+        """What it has come to, as people know it."""
+        if not isinstance(self.status, Status):
+            return self.status
+        return State.of(
+            self.status,
+            # An export of the system before has no such figures.
+            is_empty=self.finished is not None and self.rows_done == 0,
+            is_cancelled=self.cancelled is not None,
+            is_removed=self.removed is not None,
         )
 
     @property
@@ -106,7 +125,13 @@ class ExportRow:
     @property
     def thing(self) -> Thing:
         """What the right to it depends on."""
+        if self.asked_as is not None:
+            return messages_export_thing(self.user_id, self.asked_as.tenant, frozenset(self.asked_as.scope))
         return export_thing(self.user_id, self.survey_id)
+
+    def is_of(self, email: str) -> bool:
+        """Tell whether whoever has this address asked for it, however that is written."""
+        return owner_address(self.user_id) == owner_address(email)
 
     @property
     def place(self) -> Place:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from app.exports.messages import MessageExports
     from app.surveys.rows import SurveyKey
     from app.surveys.service import Surveys
     from app.web.paging import Place
@@ -56,14 +57,20 @@ class ExportRows:
     Args:
         pool: connections that may read and write export_status.
         surveys: what can be exported.
+        messages: knows who may have a file of messages.
         on_request: called when a row waits for its job to be sent; returns at once.
     """
 
     def __init__(
-        self, pool: asyncpg.Pool[asyncpg.Record], surveys: Surveys, on_request: Callable[[], None]
+        self,
+        pool: asyncpg.Pool[asyncpg.Record],
+        surveys: Surveys,
+        messages: MessageExports,
+        on_request: Callable[[], None],
     ) -> None:
         self._pool = pool
         self._surveys = surveys
+        self._messages = messages
         self._on_request = on_request
 
     async def request(
@@ -118,7 +125,7 @@ class ExportRows:
         Raises:
             NotAllowed: that is not the caller, who may not see what others asked for.
         """
-        _check_may_see(caller, Thing(user, caller.tenant, within=caller.scope))
+        check_may_see(caller, Thing(user, caller.tenant, within=caller.scope))
         return await self._some(caller, user, None, limit, after)
 
     async def of_all(self, caller: Caller, *, limit: int, after: Place | None = None) -> list[ExportRow]:
@@ -127,10 +134,10 @@ class ExportRows:
         Raises:
             NotAllowed: the caller may not see what others asked for.
         """
-        _check_may_see(caller, Thing(tenant=caller.tenant, within=caller.scope))
+        check_may_see(caller, Thing(tenant=caller.tenant, within=caller.scope))
         if not may(caller, Action.SEE_EXPORT, everybodys_list(caller)):
             return []
-        return await self._rows(_SQL.find_exports_of_all, caller.within("survey"), *_values_of(after), limit)
+        return await self._rows(_SQL.find_exports_of_all, scope_of(caller), *_values_of(after), limit)
 
     async def of_survey(
         self, caller: Caller, survey: SurveyKey, *, limit: int, after: Place | None = None
@@ -144,12 +151,6 @@ class ExportRows:
         if not rows and not await self.count(caller, survey):
             await self._surveys.get(caller, survey)
         return rows
-
-    async def page(self, caller: Caller, survey: SurveyKey, *, size: int, number: int) -> list[ExportRow]:
-        """Return a page of a survey's that the caller asked for, the newest first; the first page is 1."""
-        if not _may_see_own(caller, survey):
-            return []
-        return await self._rows(_SQL.find_export_page, caller.email, *survey, size, (number - 1) * size)
 
     async def count(self, caller: Caller, survey: SurveyKey) -> int:
         """Return how many of a survey the caller asked for, also of one that is gone since."""
@@ -182,7 +183,7 @@ class ExportRows:
             NotAllowed: the survey is shared with them no longer.
         """
         row = await self.get(caller, export_id, Action.USE_EXPORT)
-        await self._surveys.check_still_shared(caller, row.survey)
+        await self._check_still_may(caller, row)
         record = await self._row(_SQL.retry_export, caller.email, export_id)
         if record is None:
             row = await self.get(caller, export_id, Action.USE_EXPORT)
@@ -206,8 +207,15 @@ class ExportRows:
             NotAllowed: the survey is shared with them no longer.
         """
         row = await self.get(caller, export_id, Action.USE_EXPORT)
-        await self._surveys.check_still_shared(caller, row.survey)
+        await self._check_still_may(caller, row)
         return row
+
+    async def _check_still_may(self, caller: Caller, row: ExportRow) -> None:
+        """Make sure that the caller may still have what they asked for: shares and roles are taken back."""
+        if row.asked_as is None:
+            await self._surveys.check_still_shared(caller, row.survey)
+        else:
+            await self._messages.check_still_may(caller, row.user_id, row.asked_as)
 
     async def _change(self, query: str, caller: Caller, export_id: UUID) -> ExportRow:
         """Change an export of the caller's if it is as the statement wants it; return it as it is then."""
@@ -224,7 +232,7 @@ class ExportRows:
             _SQL.find_exports,
             user,
             *(survey or (None, None)),
-            caller.within("survey"),
+            scope_of(caller),
             *_values_of(after),
             limit,
         )
@@ -243,9 +251,19 @@ def _may_see_own(caller: Caller, survey: SurveyKey) -> bool:
     return _is_storable(survey) and may(caller, Action.SEE_EXPORT, export_thing(caller.email, survey.name))
 
 
-def _check_may_see(caller: Caller, exports: Thing) -> None:
+def check_may_see(caller: Caller, exports: Thing) -> None:
+    """Make sure that the caller may see these exports.
+
+    Raises:
+        NotAllowed: they may not.
+    """
     if not may(caller, Action.SEE_EXPORT, exports):
         raise NotAllowed("None of your roles lets you see what others asked for.")
+
+
+def scope_of(caller: Caller) -> list[str] | None:
+    """Return what the caller is narrowed to, as statements take it."""
+    return sorted(caller.scope) or None
 
 
 def _is_storable(survey: SurveyKey | None) -> bool:

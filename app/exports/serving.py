@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 if TYPE_CHECKING:
+    from app.exports.estimates import Estimates
     from app.exports.files import ExportFiles
+    from app.exports.looking import ExportList
+    from app.exports.messages import MessageExports
     from app.exports.service import ExportRows
 
 
@@ -18,11 +21,17 @@ class ExportServices:
 
     Attributes:
         rows: what was asked for, and how far it is.
+        list: finds what was asked for, over all surveys.
+        messages: asks for files of messages.
         files: the files of exports.
+        estimates: what files would be.
     """
 
     rows: ExportRows
+    list: ExportList
+    messages: MessageExports
     files: ExportFiles
+    estimates: Estimates
 
 
 def export_services_of(request: Request) -> ExportServices:

@@ -1,27 +1,36 @@
-"""What the Export tab says of exports: one page of them, newest first, and each in words. Pure."""
+"""What pages say of exports: a part of them, in an order, and each in words. Pure."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from app.web import words
+from models.days import zone_named
 from models.entries import Direction
-from models.exports import Compression, ExportOptions, Format, Source, Status
+from models.exports import Compression, ExportOptions, Format, Rows, Source, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
     from uuid import UUID
 
+    from app.exports.looking import LookedFor
     from app.exports.rows import ExportRow
     from app.web.paging import Paging
 
-EXPORTS_A_PAGE = 25
+EXPORTS_A_PAGE = 50
 #: Screen readers are told of every quarter, not of every second.
 _NEWS_EVERY_PERCENT = 25
-_FORMATS = {Format.CSV: "CSV", Format.JSONL: "JSON Lines", Format.PARQUET: "Parquet"}
+_FORMATS = {
+    Format.CSV: "CSV",
+    Format.XLSX: "Excel",
+    Format.JSONL: "JSON Lines",
+    Format.PARQUET: "Parquet",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +40,12 @@ class ExportView:
     Attributes:
         row: the export.
         is_gone: whether the storage no longer has its file.
+        is_mine: whether whoever looks asked for it; else they see a record, and cannot do anything with it.
     """
 
     row: ExportRow
     is_gone: bool = False
+    is_mine: bool = True
 
     @property
     def id(self) -> UUID:
@@ -53,9 +64,48 @@ class ExportView:
         return self.row.status
 
     @property
+    def can_be_tried_again(self) -> bool:
+        """Whether it failed, or was cancelled."""
+        return self.row.status == Status.FAILED
+
+    @property
+    def state(self) -> str:
+        """What it has come to."""
+        return self.row.state
+
+    @property
+    def is_of_a_survey(self) -> bool:
+        """Whether it is a survey's, and not of messages."""
+        return self.row.asked_as is None
+
+    @property
+    def of(self) -> str:
+        """Of which survey it is, or of which messages."""
+        if self.is_of_a_survey:
+            return self.row.survey_id
+        wanted = self.row.options.filter if self.row.options else None
+        given = wanted.model_dump(exclude_none=True, exclude={"survey_owner"}) if wanted else {}
+        return " · ".join(given.values()) or "all messages"
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether it is known how many rows the file has."""
+        return self.row.finished is not None
+
+    @property
     def created(self) -> datetime:
         """When it was asked for. Rows keep their place by it; by `updated` they would jump about."""
         return self.row.created
+
+    def asked_in(self, zone: str) -> str:
+        """Say when it was asked for, in a zone: `24 Nov 2026, 14:04`."""
+        moment = self.created.astimezone(zone_named(zone))
+        return f"{moment.day} {moment:%b %Y, %H:%M}"
+
+    @property
+    def state_in_words(self) -> str:
+        """What is to be said of the state besides it: how far it is."""
+        return self.progress_in_words if self.is_open else ""
 
     @property
     def removed(self) -> datetime | None:
@@ -166,20 +216,21 @@ class ExportView:
 
 @dataclass(frozen=True, slots=True)
 class ExportPage:
-    """A part of a survey's exports.
+    """A part of the exports that are looked for.
 
     Attributes:
-        exports: newest first.
+        exports: in their order.
         paging: which part.
+        looked_for: which, and in which order.
+        path: of the page, with what says whose exports these are.
+        query: what says which exports are looked for, and in which order, in addresses.
     """
 
     exports: tuple[ExportView, ...]
     paging: Paging
-
-    @classmethod
-    def of(cls, shown: Sequence[ExportRow], paging: Paging, gone: Collection[UUID] = ()) -> ExportPage:
-        """Return the page that has the exports `shown`; the files of those `gone` are."""
-        return cls(tuple(ExportView(row, row.id in gone) for row in shown), paging)
+    looked_for: LookedFor
+    path: str
+    query: Mapping[str, str]
 
     @property
     def is_live(self) -> bool:
@@ -188,10 +239,34 @@ class ExportPage:
 
     @property
     def news(self) -> str:
-        """What a screen reader says: of what runs, and of the newest."""
+        """What a screen reader says: of what runs, and of the first."""
         return " ".join(
             export.news for place, export in enumerate(self.exports) if export.is_live or place == 0
         )
+
+    @property
+    def here(self) -> str:
+        """The address of this part."""
+        return self.at(self.paging.number)
+
+    def at(self, number: int) -> str:
+        """Return the address of a part."""
+        return self._address({"page": str(number)} if number > 1 else {})
+
+    def sorted_by(self, name: str) -> str:
+        """Return the address of all in the order of a column; again, the other way round."""
+        turned = name == self.looked_for.by and self.looked_for.descending
+        return self._address({"sort": name, "order": "up" if turned else "down"})
+
+    def order_of(self, name: str) -> str | None:
+        """Return how a column is in order, as a table says it."""
+        if name != self.looked_for.by:
+            return None
+        return "descending" if self.looked_for.descending else "ascending"
+
+    def _address(self, changed: Mapping[str, str]) -> str:
+        query = urlencode({**self.query, **changed})
+        return f"{self.path}{'&' if '?' in self.path else '?'}{query}" if query else self.path
 
 
 def _contents(options: ExportOptions) -> list[str]:
@@ -202,6 +277,7 @@ def _contents(options: ExportOptions) -> list[str]:
         "unsent messages": options.include_unsent,
         said.get(options.direction, "") if options.direction else "": options.direction is not None,
         "wide": options.wide,
+        "a row a conversation": options.rows is Rows.CONVERSATION,
         _dates(options): options.since is not None or options.until is not None,
         "safe cells": options.safe_cells,
         "for spreadsheets": options.for_spreadsheets,
@@ -210,20 +286,24 @@ def _contents(options: ExportOptions) -> list[str]:
 
 
 def _dates(options: ExportOptions) -> str:
-    since = f"from {_moment(options.since)}" if options.since else ""
-    until = _end(options.until) if options.until else ""
-    return f"{since} {until}".strip()
+    since = f"from {_moment(options.since, options)}" if options.since else ""
+    until = _end(options.until, options) if options.until else ""
+    zone = f" ({options.tz})" if options.tz != "UTC" else ""
+    return f"{since} {until}".strip() + zone
 
 
-def _end(until: datetime) -> str:
+def _end(until: datetime, options: ExportOptions) -> str:
     """Say the end of the dates: a whole day is in it, as people say it."""
-    text = words.machine_readable(until)
-    if text.endswith("T00:00:00Z") and not text.startswith("0001-01-01"):
-        return f"through {_moment(until - timedelta(days=1))}"
-    return f"until {text}"
+    text = _moment(until, options)
+    if "T" in text or text.startswith("0001-01-01"):
+        return f"until {text}"
+    return f"through {_moment(until - timedelta(days=1), options)}"
 
 
-def _moment(moment: datetime) -> str:
-    """Say a bound of the dates: a day if it is midnight, in UTC as it is asked for."""
-    text = words.machine_readable(moment)
-    return text.removesuffix("T00:00:00Z")
+def _moment(moment: datetime, options: ExportOptions) -> str:
+    """Say a bound of the dates: a day if it is midnight, in the zone in which it is asked for."""
+    with suppress(OverflowError):
+        moment = moment.astimezone(zone_named(options.tz))
+    if (moment.hour, moment.minute, moment.second, moment.microsecond) == (0, 0, 0, 0):
+        return moment.date().isoformat()
+    return words.machine_readable(moment)

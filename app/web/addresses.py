@@ -7,8 +7,6 @@ owner, where that is not whoever looks: there may be two surveys of one name.
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
-from models.exports import Source
-
 SIGN_IN = "/sign-in"
 SIGN_IN_BY_PROVIDER = "/sign-in/provider"
 OVERVIEW = "/"
@@ -19,13 +17,15 @@ FIGURES = "/figures"
 #: Not `/surveys`, where programs get the list.
 SURVEYS = "/surveys/list"
 CHANNELS = "/channels"
-EXPORTS = "/exports"
+#: Not `/exports`, where programs ask for one.
+EXPORTS = "/exports/list"
+SELECTED_EXPORTS = "/exports/selected"
 DEAD_LETTERS = "/dead-letters"
 SYSTEM = "/system"
 APPEARANCE = "/appearance"
+NEW_EXPORT = "/exports/new"
 TAB = "/surveys/export"
 PEOPLE = "/surveys/people"
-FORMS = {Source.CHAT_LOG: "/exports/create-chat-log", Source.RESPONSES: "/exports/create-responses"}
 
 
 def surveys(search: str = "", page: int = 1, *, sort: str = "", counted: bool = False) -> str:
@@ -66,15 +66,16 @@ def people(survey: str) -> str:
     return f"{PEOPLE}?{urlencode(_survey(survey))}"
 
 
-def form(source: str, survey: str, *, owner: str = "") -> str:
-    """Return the address of the form by which an export is asked for with options.
+def new_export(survey: str = "", *, owner: str = "", **fields: str) -> str:
+    """Return the address of the form by which an export is asked for.
 
     Args:
-        source: what is exported.
-        survey: the survey's name.
+        survey: the survey's name; empty where messages are to be exported.
         owner: whose it is, if not whoever looks.
+        fields: of the form, as they are to be at first: `what="messages", platform="twitch"`.
     """
-    return f"{FORMS[Source(source)]}?{urlencode(_survey(survey, owner))}"
+    query = (_survey(survey, owner) if survey else {}) | fields
+    return f"{NEW_EXPORT}?{urlencode(query)}" if query else NEW_EXPORT
 
 
 def waiting(standings: Iterable[str], query: Mapping[str, str], after: str | None = None) -> str:

@@ -78,7 +78,7 @@ _ENVIRONMENT.filters |= {
 }
 _ENVIRONMENT.globals |= {
     "ages": words.AGES,
-    "form_url": addresses.form,
+    "new_export_url": addresses.new_export,
     "people_url": addresses.people,
     "provider_url": addresses.sign_in_by_provider,
     "static": address_of,

@@ -16,7 +16,7 @@ from app.commands.export_file import NewFile
 from app.postgres.connections import connect
 from app.settings import load_settings
 from app.storage import open_storage
-from benchmarks.contenders.exporting import CSV, GZIP, OWNER, PARQUET, SURVEY, tell
+from benchmarks.contenders.exporting import CSV, GZIP, OWNER, PARQUET, SURVEY, XLSX, tell
 from models.exports import Compression, ExportOptions, Format, Source
 from sinks.exports.stream import WantedExport, Written, content_type_of, write_export
 
@@ -25,6 +25,7 @@ _OPTIONS = {
     CSV: _EVERYTHING,
     GZIP: _EVERYTHING.model_copy(update={"compression": Compression.GZIP}),
     PARQUET: _EVERYTHING.model_copy(update={"format": Format.PARQUET}),
+    XLSX: _EVERYTHING.model_copy(update={"format": Format.XLSX}),
 }
 settings = load_settings()
 

@@ -13,7 +13,7 @@ import orjson
 
 OWNER, SURVEY = "bench@example.org", "bench"
 SURVEYID = "0c9d4d0e-6f0a-4c6e-a9f3-0123456789ab"
-CSV, GZIP, PARQUET = "csv", "csv.gz", "parquet"
+CSV, GZIP, PARQUET, XLSX = "csv", "csv.gz", "parquet", "xlsx"
 #: The columns and the order of ours, read as ours are: by walking the index.
 QUERY = """SELECT
     userid, pageid, timestamp, direction, content, question_ref, shortcode, surveyid, message_type,

@@ -24,10 +24,13 @@ class Kind(Enum):
     JSON = "json"
     UUID = "uuid"
     NUMBER = "number"
+    FRACTION = "fraction"
 
 
 #: What is larger is not for a cell: four times what a record of ours may be.
 CELL_MAX_BYTES = 16 * 1024 * 1024
+#: So many UTF-16 units fit into a cell of a workbook; Excel takes no file that has more.
+WORKBOOK_CELL_MAX = 32_767
 #: How many cells of the transaction are notes. A setting, as every role may set one, in a snapshot too.
 NOT_SHOWN = "chatlog.cells_not_shown"
 #: A spreadsheet takes a cell that begins with one for a formula; the full-width and small forms are what
@@ -61,6 +64,13 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+_IS_TOO_LONG = {
+    True: (
+        f"octet_length({{0}}) > {WORKBOOK_CELL_MAX} AND length({{0}}) + length(regexp_replace({{0}}, "
+        f"'[\\u0001-\\uFFFF]', '', 'g')) > {WORKBOOK_CELL_MAX}"
+    ),
+    False: f"octet_length({{0}}) > {CELL_MAX_BYTES}",
+}
 _TOO_LONG = "[not shown: too long]"
 _NO_DATE = "[not shown: timestamp out of range]"
 _UNREADABLE = "[not shown: cannot be read]"
@@ -113,14 +123,17 @@ def written(value: str, kind: Kind, options: ExportOptions) -> str:
         note = _note(_NO_DATE, kind, options)
         return f"CASE WHEN {_HAS_DATE} THEN {_MOMENT} WHEN {{0}} IS NOT NULL THEN {note} END".format(value)
     note = _note(_TOO_LONG, kind, options)
+    is_too_long = _IS_TOO_LONG[options.format is Format.XLSX]
     if kind is Kind.JSON:
-        return f"CASE WHEN NOT {_IS_SHORT_JSON} THEN {note} ELSE {_json(options)} END".format(value)
-    if kind is Kind.TEXT:
+        as_json = f"CASE WHEN NOT {_IS_SHORT_JSON} THEN {note} ELSE {_json(options)} END".format(value)
+        if options.format is not Format.XLSX:
+            return as_json
         return (
-            f"CASE WHEN octet_length({{0}}) > {CELL_MAX_BYTES} THEN {note} ELSE {_text(options)} END".format(
-                value
-            )
-        )
+            f"CASE WHEN NOT {_IS_SHORT_JSON} OR {is_too_long.replace('{0}', '{0}::text')} "
+            f"THEN {note} ELSE {{0}}::text END"
+        ).format(value)
+    if kind is Kind.TEXT:
+        return f"CASE WHEN {is_too_long} THEN {note} ELSE {_text(options)} END".format(value)
     is_rounded = kind is Kind.NUMBER and options.for_spreadsheets
     return _LONG_NUMBER.format(value) if is_rounded else value
 
@@ -137,7 +150,7 @@ def answer(value: str, max_bytes: int) -> str:
 
 
 def _note(text: str, kind: Kind, options: ExportOptions) -> str:
-    if options.format is Format.PARQUET and kind in {Kind.MOMENT, Kind.NUMBER}:
+    if options.format is Format.PARQUET and kind in {Kind.MOMENT, Kind.NUMBER, Kind.FRACTION}:
         return _NOTE.format(_NOTHING)
     is_object = options.format is Format.JSONL and kind is Kind.JSON
     return _NOTE.format(f"to_jsonb({_literal(text)}::text)" if is_object else _literal(text))

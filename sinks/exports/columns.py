@@ -78,16 +78,81 @@ RESPONSES = Table(
     ("userid", "timestamp", "question_ref"),
 )
 
+#: What is in `all_messages`, and what its author is called.
+MESSAGES = Table(
+    "all_messages",
+    (
+        Column("platform", Kind.TEXT),
+        Column("id", Kind.UUID),
+        Column("timestamp", Kind.MOMENT),
+        Column("conversation_id", Kind.UUID),
+        Column("channel", Kind.TEXT),
+        Column("role", Kind.TEXT),
+        Column("author_id", Kind.TEXT),
+        Column("author", Kind.TEXT),
+        Column("content", Kind.TEXT),
+        Column("message_type", Kind.TEXT),
+        Column("surveyid", Kind.UUID),
+        Column("shortcode", Kind.TEXT),
+        Column("question_ref", Kind.TEXT),
+        Column("reply_to", Kind.UUID),
+        Column("response_ms", Kind.NUMBER),
+        Column("weight", Kind.FRACTION),
+        Column("edited", Kind.MOMENT),
+        Column("deleted", Kind.MOMENT),
+        Column("metadata", Kind.JSON),
+        Column("raw_payload", Kind.JSON),
+    ),
+    ("timestamp", "id"),
+)
+#: The conversations that the messages are of, with what was found in each.
+CONVERSATIONS = Table(
+    "all_messages",
+    (
+        Column("conversation_id", Kind.UUID),
+        Column("platform", Kind.TEXT),
+        Column("channel", Kind.TEXT),
+        Column("external_id", Kind.TEXT),
+        Column("kind", Kind.TEXT),
+        Column("person_id", Kind.TEXT),
+        Column("person", Kind.TEXT),
+        Column("title", Kind.TEXT),
+        Column("first", Kind.MOMENT),
+        Column("last", Kind.MOMENT),
+        Column("messages", Kind.NUMBER),
+        Column("of_people", Kind.NUMBER),
+        Column("people", Kind.NUMBER),
+        Column("mean_response_ms", Kind.NUMBER),
+    ),
+    ("first", "conversation_id"),
+)
+CODEBOOK = Table(
+    "codebook",
+    (
+        Column("file", Kind.TEXT),
+        Column("column", Kind.TEXT),
+        Column("form", Kind.TEXT),
+        Column("question_ref", Kind.TEXT),
+        Column("question_idx", Kind.NUMBER),
+        Column("type", Kind.TEXT),
+        Column("text", Kind.TEXT),
+        Column("choices", Kind.TEXT),
+        Column("meaning", Kind.TEXT),
+        Column("unit", Kind.TEXT),
+    ),
+    ("number",),
+)
+
 
 def table_of(source: Source) -> Table:
-    """Return what is exported."""
+    """Return what is exported of a survey."""
     return CHAT_LOG if source is Source.CHAT_LOG else RESPONSES
 
 
-def columns_of(source: Source, options: ExportOptions) -> tuple[Column, ...]:
-    """Return the columns of a file with one row per message or response."""
+def columns_of(table: Table, options: ExportOptions) -> tuple[Column, ...]:
+    """Return the columns of a file, of which some are only in it if they are asked for."""
     wanted = {"metadata": options.include_metadata, "raw_payload": options.include_raw_payload}
-    return tuple(column for column in table_of(source).columns if wanted.get(column.name, True))
+    return tuple(column for column in table.columns if wanted.get(column.name, True))
 
 
 def unique(names: Sequence[str]) -> list[str]:

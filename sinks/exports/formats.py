@@ -1,4 +1,4 @@
-"""Rows as COPY gives them → the bytes of a file: a header and compression, or Parquet.
+"""Rows as COPY gives them → the bytes of a file: a header and compression, Parquet, or a workbook.
 
 An encoder is fed blocks of whole rows and may be run in a thread: it knows nothing of the event loop. What
 the rows are is `sinks.exports.query`'s matter.
@@ -13,13 +13,14 @@ from isal import isal_zlib
 from models.exports import Compression, Format
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from models.exports import ExportOptions
     from sinks.exports.columns import Column
 
 _CONTENT_TYPES = {
     Format.CSV: "text/csv; charset=utf-8",
+    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     Format.JSONL: "application/x-ndjson",
     Format.PARQUET: "application/vnd.apache.parquet",
 }
@@ -45,8 +46,11 @@ class Encoder(Protocol):
     def feed(self, block: bytes) -> bytes:
         """Return what is to be written next, perhaps nothing yet; `block` holds whole rows."""
 
-    def finish(self) -> bytes:
-        """Return the end of the file."""
+    def finish(self) -> Iterator[bytes]:
+        """Yield the end of the file, piece by piece."""
+
+    def close(self) -> None:
+        """Let go of what it holds, finished or not. Idempotent."""
 
 
 def content_type_of(options: ExportOptions) -> str:
@@ -72,6 +76,10 @@ def encoder_of(columns: Sequence[Column], options: ExportOptions, header: bytes)
         from sinks.exports.parquet import ParquetEncoder  # noqa: PLC0415
 
         return ParquetEncoder(columns)
+    if options.format is Format.XLSX:
+        from sinks.exports.xlsx import XlsxEncoder  # noqa: PLC0415  needed as seldom
+
+        return XlsxEncoder(columns)
     if options.for_spreadsheets:
         header = _BYTE_ORDER_MARK + header
     return GzipEncoder(header) if options.compression is Compression.GZIP else PlainEncoder(header)
@@ -93,9 +101,12 @@ class PlainEncoder:
         """Return the block."""
         return block
 
-    def finish(self) -> bytes:
-        """Return nothing."""
-        return b""
+    def finish(self) -> Iterator[bytes]:
+        """Yield nothing."""
+        yield from ()
+
+    def close(self) -> None:
+        """Let go of nothing."""
 
 
 class GzipEncoder:
@@ -116,7 +127,9 @@ class GzipEncoder:
         data: bytes = self._compressor.compress(block)
         return data
 
-    def finish(self) -> bytes:
-        """Return what was held back, and the checksum."""
-        data: bytes = self._compressor.flush()
-        return data
+    def finish(self) -> Iterator[bytes]:
+        """Yield what was held back, and the checksum."""
+        yield self._compressor.flush()
+
+    def close(self) -> None:
+        """Let go of nothing but memory."""

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 _LINES = "SELECT {cells} FROM ({rows}) AS entry{beyond} ORDER BY {order}{limit}"
 _AS_JSON = "SELECT row_to_json(line) FROM ({lines}) AS line"
-_TYPES = {"timestamp": "timestamptz"}
+_TYPES = {
+    "timestamp": "timestamptz",
+    "first": "timestamptz",
+    "id": "uuid",
+    "conversation_id": "uuid",
+    "number": "bigint",
+}
 
 #: What a row has in the columns of the order, as PostgreSQL writes it: Python has no year 20000.
 Key = tuple[str, ...]

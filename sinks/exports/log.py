@@ -45,6 +45,7 @@ class JobRow:
         owner: the email address of whose survey it is.
         survey: its name.
         source: what is exported.
+        asked_as: as whom messages were asked for, as JSON.
         status: how far it is; text, because others write it as well.
         removed: whether its owner has thrown it away.
         leased: whether a worker is at it, this one or another.
@@ -54,6 +55,7 @@ class JobRow:
     owner: str
     survey: str
     source: str
+    asked_as: str | None
     status: str
     removed: bool
     leased: bool

@@ -15,7 +15,7 @@ import pyarrow.parquet
 from sinks.exports.cells import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from _typeshed import ReadableBuffer
 
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 #: Analytics read such a group well; while it is written it is in memory, compressed.
 ROW_GROUP_ROWS = 100_000
-_TYPES = {Kind.MOMENT: pa.timestamp("ms", tz="UTC"), Kind.NUMBER: pa.int64()}
+_TYPES = {
+    Kind.MOMENT: pa.timestamp("ms", tz="UTC"),
+    Kind.NUMBER: pa.int64(),
+    Kind.FRACTION: pa.float64(),
+}
 
 
 class ParquetEncoder:
@@ -59,10 +63,13 @@ class ParquetEncoder:
             self._writer.write_batch(batch, row_group_size=ROW_GROUP_ROWS)
         return self._file.taken()
 
-    def finish(self) -> bytes:
-        """Return the last group and the footer."""
+    def finish(self) -> Iterator[bytes]:
+        """Yield the last group and the footer."""
         self._writer.close()
-        return self._file.taken()
+        yield self._file.taken()
+
+    def close(self) -> None:
+        """Let go of what it holds: memory alone, which nobody has to ask for."""
 
 
 class _Outgoing(io.RawIOBase):

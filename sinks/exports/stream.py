@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 import asyncpg
 import orjson
 
-from models.exports import Source
+from models.exports import AskedAs, Source
+from sinks.exports.codebook import codebook_query, codebook_rows
 from sinks.exports.connection import enable_keepalive, mapped_errors, snapshot
 from sinks.exports.copy import Copy, Written, header_of
 from sinks.exports.formats import content_type_of, encoder_of
-from sinks.exports.query import TooManyQuestions, counting, query_of
+from sinks.exports.messages import messages_count, messages_query
+from sinks.exports.query import counting, query_of
+from sinks.exports.questions import TooManyQuestions
 from sinks.exports.scope import ExportImpossible, NoSurveyToExport, NotShared, scope_of
 from sinks.sql import statements
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from models.exports import ExportOptions
     from sinks.exports.formats import Encoder
+    from sinks.exports.lines import Query, Statement
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -38,6 +42,7 @@ __all__ = [
     "Written",
     "content_type_of",
     "estimate",
+    "rows_expected",
     "write_export",
 ]
 
@@ -46,19 +51,24 @@ COUNT_S = 2.0
 _SQL = statements("export_data")
 _READING = _SQL.export_session
 _WALKING = _SQL.export_walk
-_COUNTING = f"SET LOCAL statement_timeout = {COUNT_S * 1000:.0f}"
+_COUNTING = "SET LOCAL statement_timeout = {ms:.0f}"
+# So that what is counted is right below the count.
+_GUESSING = "SET LOCAL max_parallel_workers_per_gather = 0"
+#: Of these the rows are many, and there is an index in their order.
+_WALKED = frozenset({Source.CHAT_LOG})
 
 
 @dataclass(frozen=True, slots=True)
 class WantedExport:
-    """What is exported: which survey of whom, and how.
+    """What is exported: which survey of whom, or which messages, and how.
 
     Attributes:
-        owner: the email address, however it is written (`models.owners`).
-        survey: its name.
+        owner: the email address, however it is written (`models.owners`); of messages, of whoever asked.
+        survey: its name; empty for messages.
         source: what of it.
         options: how it is written.
         asked_by: the email address of whoever gets it; None if that is the owner.
+        asked_as: as whom messages were asked for.
     """
 
     owner: str
@@ -66,14 +76,43 @@ class WantedExport:
     source: Source
     options: ExportOptions
     asked_by: str | None = None
+    asked_as: AskedAs | None = None
+
+    @property
+    def asker(self) -> str:
+        """The email address of whoever gets it."""
+        return self.asked_by or self.owner
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """How many rows a file will have.
+
+    Attributes:
+        rows: so many, or about so many.
+        is_exact: whether they were counted.
+    """
+
+    rows: int
+    is_exact: bool
 
 
 async def estimate(connection: Connection, export: WantedExport) -> int:
     """Return how many rows to expect: counted if that is quick, else as PostgreSQL guesses.
 
+    Raises:
+        NotShared, NoSurveyToExport, ServiceDown, CannotGoOn: as of `rows_expected`.
+    """
+    return (await rows_expected(connection, export)).rows
+
+
+async def rows_expected(connection: Connection, export: WantedExport, within_s: float = COUNT_S) -> Expected:
+    """Return how many rows to expect.
+
     Args:
         connection: outside of a transaction.
         export: of what.
+        within_s: how long they may be counted; then PostgreSQL guesses.
 
     Raises:
         NotShared: whoever asked may not have it.
@@ -82,18 +121,36 @@ async def estimate(connection: Connection, export: WantedExport) -> int:
     """
     async with snapshot(connection, _READING):
         with mapped_errors():
-            scope = await scope_of(connection, export.owner, export.survey, export.asked_by or export.owner)
-            query = counting(scope, export.source, export.options)
+            if export.source is Source.CODEBOOK:
+                scope = await scope_of(connection, export.owner, export.survey, export.asker)
+                return Expected(await codebook_rows(connection, scope), is_exact=True)
+            query = await _counting(connection, export)
             try:
                 async with connection.transaction():
-                    await connection.execute(_COUNTING)
-                    counted: int = await connection.fetchval(query.sql, *query.arguments)
-                    return counted
+                    await connection.execute(_COUNTING.format(ms=within_s * 1000))
+                    return Expected(await connection.fetchval(query.sql, *query.arguments), is_exact=True)
             except asyncpg.QueryCanceledError:
+                await connection.execute(_GUESSING)
                 guessed = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {query.sql}", *query.arguments)
     # What the count would have counted is below it.
     below: dict[str, float] = orjson.loads(guessed)[0]["Plan"]["Plans"][0]
-    return round(below["Plan Rows"])
+    return Expected(round(below["Plan Rows"]), is_exact=False)
+
+
+async def _counting(connection: Connection, export: WantedExport) -> Statement:
+    if export.asked_as is not None:
+        return await messages_count(connection, export.asker, export.asked_as, export.options)
+    scope = await scope_of(connection, export.owner, export.survey, export.asker)
+    return counting(scope, export.source, export.options)
+
+
+async def _query(connection: Connection, export: WantedExport) -> Query:
+    if export.asked_as is not None:
+        return await messages_query(connection, export.asker, export.asked_as, export.options)
+    scope = await scope_of(connection, export.owner, export.survey, export.asker)
+    if export.source is Source.CODEBOOK:
+        return await codebook_query(connection, scope, export.options)
+    return await query_of(connection, scope, export.source, export.options)
 
 
 async def write_export(
@@ -116,14 +173,16 @@ async def write_export(
         ServiceDown, CannotGoOn: PostgreSQL failed.
     """
     enable_keepalive(connection)
-    async with snapshot(connection, _WALKING if export.source is Source.CHAT_LOG else _READING):
+    async with snapshot(connection, _WALKING if export.source in _WALKED else _READING):
         with mapped_errors():
-            scope = await scope_of(connection, export.owner, export.survey, export.asked_by or export.owner)
-            query = await query_of(connection, scope, export.source, export.options)
+            query = await _query(connection, export)
             header = await header_of(connection, query.columns, export.options)
         encoder = encoder_of(query.columns, export.options, header)
         copy = Copy(connection, query, export.options, progress)
-        await _stream(connection, copy, encoder, write, progress)
+        try:
+            await _stream(connection, copy, encoder, write, progress)
+        finally:
+            encoder.close()
 
 
 async def _stream(
@@ -144,7 +203,9 @@ async def _stream(
         while (block := await copy.blocks.get()) is not None:
             await write_on(block if encoder.is_plain else await asyncio.to_thread(encoder.feed, block))
         await copying
-        await write_on(encoder.finish() if encoder.is_plain else await asyncio.to_thread(encoder.finish))
+        end = encoder.finish()
+        while (piece := await asyncio.to_thread(next, end, None)) is not None:
+            await write_on(piece)
     except BaseException:
         copying.cancel()
         await asyncio.gather(copying, return_exceptions=True)

@@ -26,6 +26,20 @@ JOIN users ON users.id = surveys.userid
 WHERE owner_address(users.email) = owner_address($1) AND surveys.survey_name = $2
 ORDER BY surveys.created, surveys.id;
 
+-- name: export_may_read_forms
+-- Whether forms can be read: in the tables of others the column may be missing, or not be ours to read.
+SELECT count(*) > 0
+FROM pg_attribute
+WHERE attrelid = 'surveys'::regclass AND attname = 'form' AND NOT attisdropped
+  AND has_column_privilege(attrelid, attnum, 'SELECT');
+
+-- name: export_forms
+-- The forms of the surveys $1, the oldest version first.
+SELECT shortcode, form
+FROM surveys
+WHERE id = ANY ($1::uuid[]) AND shortcode IS NOT NULL AND form IS NOT NULL
+ORDER BY created, id;
+
 -- name: export_eras
 -- From when to when a shortcode of the owner meant the survey, and on which pages: for rows that have no surveyid.
 --

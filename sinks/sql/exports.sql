@@ -4,7 +4,7 @@
 
 -- name: look_at_export
 -- How a job is: whose it is, how far it is, and whether somebody works on it.
-SELECT user_id, coalesce(survey_owner, user_id) AS survey_owner, survey_id, source, status,
+SELECT user_id, coalesce(survey_owner, user_id) AS survey_owner, survey_id, source, asked_as, status,
        removed IS NOT NULL AS removed,
        coalesce(lease_token IS NOT NULL AND lease_until >= now(), false) AS leased
 FROM export_status
@@ -77,39 +77,72 @@ RETURNING *;
 SELECT set_config('idle_in_transaction_session_timeout', '15s', true),
        pg_advisory_xact_lock(hashtextextended($1 || E'\n' || $2 || E'\n' || $3, 0));
 
+-- name: insert_messages_export
+-- Ask for an export of messages, as `insert_export` does of a survey: $1 asks, who is as $4 says; of no survey, so its
+-- name is empty.
+INSERT INTO export_status (user_id, survey_id, status, export_link, source, options, asked_as, published)
+SELECT $1::varchar, '', 'Started', 'Not Found', $2::varchar, $3::jsonb, $4::jsonb, NULL
+WHERE NOT EXISTS (
+    SELECT FROM export_status
+    WHERE owner_address(user_id) = owner_address($1) AND survey_id = ''
+      AND source = $2 AND options = $3 AND asked_as = $4
+      AND clock_timestamp() - created
+          < CASE WHEN status IN ('Finished', 'Failed') THEN least($5, interval '1 second') ELSE $5::interval END
+)
+RETURNING *;
+
 -- name: find_export
 -- An export. Whoever asks has to be asked whether they may see it.
 SELECT * FROM export_status WHERE id = $1;
 
 -- name: find_exports
 -- Some of those that $1 asked for, the one that changed last first; of the survey ($2, $3), unless $3 is NULL; of
--- surveys with the names $4, unless it is NULL; what follows the place ($5, $6) in that order, unless $5 is NULL. Rows
+-- those that lie within the scope $4, unless it is NULL; what follows the place ($5, $6) in that order, unless $5 is NULL. Rows
 -- of the system before may lack `updated`.
 SELECT * FROM export_status
 WHERE owner_address(user_id) = owner_address($1)
   AND ($3::varchar IS NULL
        OR (survey_id = $3 AND owner_address(coalesce(survey_owner, user_id)) = owner_address($2)))
-  AND ($4::varchar[] IS NULL OR survey_id = ANY ($4))
+  AND ($4::varchar[] IS NULL OR (asked_as IS NULL AND 'survey:' || survey_id = ANY ($4))
+       OR (asked_as -> 'scope' <> '[]' AND asked_as -> 'scope' <@ to_jsonb($4)))
   AND ($5::timestamptz IS NULL OR (coalesce(updated, created), id) < ($5, $6::uuid))
 ORDER BY coalesce(updated, created) DESC, id DESC
 LIMIT $7;
 
 -- name: find_exports_of_all
--- Some of those that anybody asked for, in the order of `find_exports`; of surveys with the names $1, unless it is
+-- Some of those that anybody asked for, in the order of `find_exports`; those that lie within the scope $1, unless it is
 -- NULL; what follows the place ($2, $3), unless $2 is NULL.
 SELECT * FROM export_status
-WHERE ($1::varchar[] IS NULL OR survey_id = ANY ($1))
+WHERE ($1::varchar[] IS NULL OR (asked_as IS NULL AND 'survey:' || survey_id = ANY ($1))
+       OR (asked_as -> 'scope' <> '[]' AND asked_as -> 'scope' <@ to_jsonb($1)))
   AND ($2::timestamptz IS NULL OR (coalesce(updated, created), id) < ($2, $3::uuid))
 ORDER BY coalesce(updated, created) DESC, id DESC
 LIMIT $4;
 
--- name: find_export_page
--- A page of those that $1 asked for of the survey $3 of the owner $2, the newest first.
-SELECT * FROM export_status
-WHERE owner_address(user_id) = owner_address($1)
-  AND owner_address(coalesce(survey_owner, user_id)) = owner_address($2) AND survey_id = $3
-ORDER BY created DESC, id DESC
-LIMIT $4 OFFSET $5;
+-- name: look_for_exports
+-- Those that $1 asked for, or anybody where it is NULL, and that lie within the scope $2, unless it is NULL; each of the
+-- other conditions unless it is NULL: of the kinds $3, in one of the states $4 (as `models.exports.State` tells them), with
+-- $5 in the survey's name, asked for since $6 and before $7, of the survey $9 of the owner $8. In no order.
+SELECT *
+FROM (
+    SELECT *, CASE
+        WHEN removed IS NOT NULL THEN 'Removed'
+        WHEN status = 'Finished' AND finished IS NOT NULL AND rows_done = 0 THEN 'Empty'
+        WHEN status = 'Failed' AND cancelled IS NOT NULL THEN 'Cancelled'
+        ELSE status
+    END AS state
+    FROM export_status
+    WHERE ($1::varchar IS NULL OR owner_address(user_id) = owner_address($1))
+      AND ($2::varchar[] IS NULL OR (asked_as IS NULL AND 'survey:' || survey_id = ANY ($2))
+           OR (asked_as -> 'scope' <> '[]' AND asked_as -> 'scope' <@ to_jsonb($2)))
+) AS asked
+WHERE ($3::varchar[] IS NULL OR source = ANY ($3))
+  AND ($4::varchar[] IS NULL OR state = ANY ($4))
+  AND ($5::varchar IS NULL OR strpos(lower(survey_id), lower($5)) > 0)
+  AND ($6::timestamptz IS NULL OR created >= $6)
+  AND ($7::timestamptz IS NULL OR created < $7)
+  AND ($9::varchar IS NULL
+       OR (survey_id = $9 AND owner_address(coalesce(survey_owner, user_id)) = owner_address($8)));
 
 -- name: find_latest_exports
 -- The newest of those that $1 asked for, of each survey by owners $2 and names $3.
@@ -129,7 +162,7 @@ WHERE owner_address(user_id) = owner_address($1)
 -- name: cancel_export
 -- End an export that is not over. Its worker finds its lease gone, and stops without a trace.
 UPDATE export_status
-SET status = 'Failed', reason = 'Cancelled by its owner', lease_token = NULL, lease_until = NULL
+SET status = 'Failed', reason = 'Cancelled by its owner', cancelled = now(), lease_token = NULL, lease_until = NULL
 WHERE id = $2 AND owner_address(user_id) = owner_address($1) AND status NOT IN ('Finished', 'Failed')
 RETURNING *;
 
@@ -138,7 +171,7 @@ RETURNING *;
 -- is to be sent again. The attempts are counted from the beginning, as a worker gives up after too many.
 UPDATE export_status
 SET status = 'Started', export_link = 'Not Found', published = NULL, lease_token = NULL, lease_until = NULL,
-    attempt = 0, rows_done = 0, bytes_done = 0, cells_not_shown = 0, finished = NULL
+    attempt = 0, rows_done = 0, bytes_done = 0, cells_not_shown = 0, finished = NULL, cancelled = NULL
 WHERE id = $2 AND owner_address(user_id) = owner_address($1) AND status = 'Failed'
 RETURNING *;
 
@@ -152,7 +185,7 @@ RETURNING *;
 -- name: take_unpublished
 -- Exports whose job is not in Kafka yet, oldest first. Locked until they are marked: a worker that takes the
 -- job at once, or an owner who cancels, waits for that; another process leaves them out.
-SELECT id, user_id, survey_owner, survey_id, source, options
+SELECT id, user_id, survey_owner, survey_id, source, options, asked_as
 FROM export_status
 WHERE published IS NULL AND status = 'Started' AND removed IS NULL
 ORDER BY created

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.postgres.connections import connect
-from models.exports import owner_hash
+from models.export_names import owner_hash
 from models.owners import owner_address
 from sinks.exports.scope import NoSurveyToExport, scope_of
 from tests.models.test_owners import ONE, TWO

@@ -9,7 +9,6 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 
 from app.web import addresses
-from models.exports import Source
 from tests.browser.reader import Reader
 
 if TYPE_CHECKING:
@@ -81,15 +80,18 @@ async def test_every_page_fits_and_can_be_used_by_everyone(
         "surveys-found": (busy, addresses.surveys("kenya", counted=True)),
         "surveys-none-found": (busy, addresses.surveys(LONG_NAME)),
         "tab": (owner, addresses.tab(owner.survey)),
-        "tab-last": (owner, addresses.tab(owner.survey, 12)),
+        "tab-last": (owner, addresses.tab(owner.survey, 6)),
         "tab-empty": (nobody, addresses.tab(nobody.survey)),
         "people": (owner, addresses.people(owner.survey)),
         "people-none": (nobody, addresses.people(nobody.survey)),
         "surveys-shared": (nobody, f"{addresses.SURVEYS}?counted=yes"),
         "tab-shared": (nobody, addresses.tab(owner.survey, owner=owner.email)),
-        "form-shared": (nobody, addresses.form(Source.CHAT_LOG, owner.survey, owner=owner.email)),
-        "chat-log-form": (owner, addresses.form(Source.CHAT_LOG, owner.survey)),
-        "responses-form": (owner, addresses.form(Source.RESPONSES, owner.survey)),
+        "form-shared": (nobody, addresses.new_export(owner.survey, owner=owner.email)),
+        "new-export": (owner, addresses.new_export(owner.survey)),
+        "new-export-messages": (owner, addresses.new_export(what="messages", format="csv")),
+        "exports": (owner, addresses.EXPORTS),
+        "exports-none": (nobody, addresses.EXPORTS),
+        "exports-none-found": (owner, f"{addresses.EXPORTS}?name=nothing+like+that"),
         "not-found": (owner, addresses.tab("no such survey")),
     }
     found: list[str] = []
@@ -120,10 +122,10 @@ async def test_what_is_asked_and_what_is_wrong_can_be_used_by_everyone_too(
     found = await problems_of(reader)
     await page.screenshot(path=tmp_path / "question.png")
 
-    await page.goto(addresses.form(Source.CHAT_LOG, reader.owner.survey))
+    await page.goto(addresses.new_export(reader.owner.survey))
     await page.get_by_label("First day").fill("2026-10-02")
     await page.get_by_label("Last day").fill("2026-10-01")
-    await page.get_by_role("button", name="Export Chat Log").click()
+    await page.get_by_role("button", name="Export").click()
     await page.get_by_role("alert").wait_for()
     found += await problems_of(reader)
     await page.screenshot(path=tmp_path / "mistake.png", full_page=True)

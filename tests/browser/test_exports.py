@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from openpyxl import load_workbook
 from playwright.async_api import expect
 
 from app.web import addresses
-from models.exports import Source
 from tests.browser.reader import WITHIN_MS, Reader
 from tests.browser.site import read_csv
 from tests.services import eventually
@@ -29,15 +29,20 @@ async def test_a_chat_log_is_asked_for_watched_and_downloaded(reader: Reader) ->
     page = reader.page
     await reader.sign_in()
     await page.get_by_role("link", name=reader.owner.survey).click()
-    await page.get_by_role("link", name="Export Chat Log").click()
-    await expect(page).to_have_url(f"{reader.owner.site.address}{_form(reader.owner)}")
-    await page.get_by_role("button", name="Export Chat Log").click()
+    await page.get_by_role("link", name="New export").click()
+    await expect(page).to_have_url(f"{reader.owner.site.address}{addresses.new_export(reader.owner.survey)}")
+    await page.get_by_role("radio", name="Chat log").check()
+    await page.get_by_role("radio", name="R, pandas, Stata").check()
+    await expect(page.locator("#estimate")).to_contain_text("40 rows")
+    await page.get_by_role("button", name="Export").click()
 
     await reader.see_finished()
 
-    await expect(reader.newest).to_contain_text("40 rows")
+    await expect(reader.newest.get_by_role("cell").nth(2)).to_have_text("40")
     assert read_csv(await reader.download()) == await reader.owner.messages()
-    assert await reader.download_name() == "Baseline 2026_chat_log.csv"
+    name = await reader.download_name()
+    assert name.startswith("Baseline 2026_chat_log_until_20")
+    assert name.endswith(".csv")
 
 
 async def test_what_is_switched_on_is_in_the_file(reader: Reader) -> None:
@@ -48,9 +53,11 @@ async def test_what_is_switched_on_is_in_the_file(reader: Reader) -> None:
     )
     await reader.sign_in()
     await reader.page.goto(_form(reader.owner))
-    await reader.page.get_by_role("switch", name="Include metadata").press("Space")
-    await reader.page.get_by_text("Include raw payload").click()
-    await reader.page.get_by_role("button", name="Export Chat Log").click()
+    await reader.page.get_by_role("radio", name="R, pandas, Stata").check()
+    await reader.page.get_by_text("More", exact=True).click()
+    await reader.page.get_by_label("Metadata").select_option("Yes")
+    await reader.page.get_by_label("Raw events").select_option("Yes")
+    await reader.page.get_by_role("button", name="Export").click()
 
     await reader.see_finished()
 
@@ -58,7 +65,7 @@ async def test_what_is_switched_on_is_in_the_file(reader: Reader) -> None:
     assert {(row["metadata"], row["raw_payload"]) for row in rows} == {('{"seed": 7}', '{"mid": "m"}')}
 
 
-async def test_responses_come_at_one_click_and_cells_are_safe(reader: Reader) -> None:
+async def test_responses_for_excel_are_a_workbook_whose_text_stays_text(reader: Reader) -> None:
     await reader.owner.fetch_value(
         "INSERT INTO responses (surveyid, shortcode, userid, question_ref, response, timestamp) "
         "SELECT surveys.id, shortcode, 'someone', 'q1', '=1+1', now() FROM surveys "
@@ -67,13 +74,16 @@ async def test_responses_come_at_one_click_and_cells_are_safe(reader: Reader) ->
     )
     await reader.sign_in()
     await reader.open_tab()
-    await reader.page.get_by_role("button", name="Export Responses").dblclick()
+    await reader.page.get_by_role("link", name="New export").click()
+    await expect(reader.page.locator("#estimate")).to_contain_text("1 row,")
+    await reader.page.get_by_role("button", name="Export").dblclick()
 
     await reader.see_finished()
 
     await expect(reader.page.locator("#exports tbody tr")).to_have_count(1)
-    [row] = read_csv(await reader.download())
-    assert (row["userid"], row["response"]) == ("someone", "'=1+1")
+    header, row = load_workbook(await reader.download()).worksheets[0].iter_rows(values_only=True)
+    found = dict(zip(header, row, strict=True))
+    assert (found["userid"], found["response"]) == ("someone", "=1+1")
 
 
 async def test_a_failed_export_says_why_and_is_tried_again(reader: Reader) -> None:
@@ -138,7 +148,7 @@ async def test_an_export_is_cancelled_by_keyboard_and_the_next_key_goes_on_from_
 
     await reader.newest.get_by_role("button", name="Cancel").press("Enter")
 
-    await expect(reader.newest).to_contain_text("Cancelled by its owner")
+    await expect(reader.newest).to_contain_text("Cancelled")
     await expect(reader.newest).to_be_focused()
     await reader.page.keyboard.press("Tab")
     await expect(reader.newest.get_by_role("button", name="Retry")).to_be_focused()
@@ -160,7 +170,7 @@ async def test_an_answer_from_before_a_click_does_not_undo_what_the_click_did(re
     await page.route("**/surveys/export?**", answer_late)
     await eventually(asked.is_set)
     await reader.newest.get_by_role("button", name="Cancel").click()
-    await expect(reader.newest).to_contain_text("Cancelled by its owner")
+    await expect(reader.newest).to_contain_text("Cancelled")
 
     async with page.expect_event("requestfinished"):
         may_answer.set()
@@ -169,13 +179,15 @@ async def test_an_answer_from_before_a_click_does_not_undo_what_the_click_did(re
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(2.5):
             await page.wait_for_event("request", timeout=0)
-    await expect(reader.newest).to_contain_text("Cancelled by its owner")
+    await expect(reader.newest).to_contain_text("Cancelled")
 
 
 async def test_a_file_is_removed_after_a_question_that_can_be_declined(reader: Reader) -> None:
     await reader.sign_in()
     await reader.open_tab()
-    await reader.page.get_by_role("button", name="Export Responses").click()
+    await reader.page.get_by_role("link", name="New export").click()
+    await reader.page.get_by_role("radio", name="Chat log").check()
+    await reader.page.get_by_role("button", name="Export").click()
     await reader.see_finished()
     link = await reader.newest.get_by_role("link", name="Download").get_attribute("href")
 
@@ -196,7 +208,8 @@ async def test_without_scripts_it_works_by_loading_again(browser: Browser, owner
         await page.goto(_form(owner))
         await page.get_by_label("Token").fill(owner.sign_in_link().split("=")[-1])
         await page.get_by_role("button", name="Sign in").click()
-        await page.get_by_role("button", name="Export Chat Log").click()
+        await page.get_by_role("radio", name="R, pandas, Stata").check()
+        await page.get_by_role("button", name="Export").click()
         # To load another page before would take the click back.
         await expect(reader.newest).to_be_visible()
 
@@ -219,7 +232,7 @@ async def test_a_mistake_in_the_form_is_read_first_and_leads_to_its_field(reader
     await page.goto(_form(reader.owner))
     await page.get_by_label("First day").fill("2026-10-02")
     await page.get_by_label("Last day").fill("2026-10-01")
-    await page.get_by_role("button", name="Export Chat Log").click()
+    await page.get_by_role("button", name="Export").click()
 
     await expect(page.get_by_role("alert")).to_be_focused()
     await page.get_by_role("link", name="The last day is before the first day.").click()
@@ -228,15 +241,53 @@ async def test_a_mistake_in_the_form_is_read_first_and_leads_to_its_field(reader
     await expect(page.get_by_label("First day")).to_have_value("2026-10-02")
 
 
-async def test_what_a_format_has_no_use_for_is_out_of_sight(reader: Reader) -> None:
+async def test_what_means_nothing_for_what_is_asked_for_is_out_of_sight(reader: Reader) -> None:
+    page = reader.page
+    await reader.sign_in()
+    await page.goto(_form(reader.owner))
+    await expect(page.get_by_label("Platform")).to_be_hidden()
+
+    await page.get_by_role("radio", name="Messages").check()
+    await expect(page.get_by_label("Platform")).to_be_visible()
+    await page.get_by_role("radio", name="Codebook").check()
+    await expect(page.get_by_label("First day")).to_be_hidden()
+
+
+async def test_an_export_of_which_nothing_comes_says_so_before_it_is_asked_for(reader: Reader) -> None:
     page = reader.page
     await reader.sign_in()
     await page.goto(_form(reader.owner))
 
-    await page.get_by_role("radio", name="Parquet").check()
+    await page.get_by_label("Last day").fill("1999-12-31")
 
-    await expect(page.get_by_role("switch", name="Safe cells")).to_be_hidden()
-    await expect(page.get_by_role("radio", name="gzip")).to_be_hidden()
+    await expect(page.locator("#estimate")).to_contain_text("Nothing matches.")
+
+
+async def test_several_exports_are_chosen_filtered_sorted_and_ended_at_once(reader: Reader) -> None:
+    page = reader.page
+    for days in (1, 2):
+        await reader.owner.add_export(**WRITING, created=datetime.now(UTC) - timedelta(days=days))
+    await reader.owner.add_export(status="Failed", reason="The disk is full.")
+    await reader.sign_in()
+    await page.goto(addresses.EXPORTS)
+    await expect(page.locator("#exports tbody tr")).to_have_count(3)
+
+    await page.get_by_role("checkbox", name="All on this page").check()
+    await expect(page.locator("#how-many")).to_have_text("2 chosen")
+    # What is chosen stays chosen while the list is fetched again.
+    async with page.expect_response(lambda answer: addresses.EXPORTS in answer.url):
+        pass
+    await expect(page.locator("#how-many")).to_have_text("2 chosen")
+    await page.get_by_role("button", name="Cancel the chosen").click()
+
+    await expect(page.locator("#exports tbody tr", has_text="Cancelled")).to_have_count(2)
+    await page.get_by_label("State").select_option("Failed")
+    await page.get_by_role("button", name="Find").click()
+    await expect(page.locator("#exports tbody tr")).to_have_count(1)
+    await expect(reader.newest).to_contain_text("The disk is full.")
+    await page.get_by_role("link", name="Show all").first.click()
+    await page.get_by_role("link", name="Asked").click()
+    await expect(reader.newest).to_contain_text("Cancelled")
 
 
 async def test_a_server_that_does_not_answer_is_told_and_forgotten_when_it_does(reader: Reader) -> None:
@@ -280,7 +331,7 @@ async def test_what_takes_longer_than_a_moment_says_so(reader: Reader) -> None:
 
 
 def _form(owner: Owner) -> str:
-    return addresses.form(Source.CHAT_LOG, owner.survey)
+    return addresses.new_export(owner.survey, what="chat_log")
 
 
 def _is_poll(request: Request) -> bool:

@@ -31,8 +31,10 @@ async def test_a_survey_is_shared_exported_by_a_colleague_and_taken_back(
         await other.sign_in()
         await expect(other.page.locator("main")).to_contain_text(f"shared by {owner.email}")
         await other.page.get_by_role("link", name="Shared baseline").click()
-        await other.page.get_by_role("link", name="Export Chat Log").click()
-        await other.page.get_by_role("button", name="Export Chat Log").click()
+        await other.page.get_by_role("link", name="New export").click()
+        await other.page.get_by_role("radio", name="Chat log").check()
+        await other.page.get_by_role("radio", name="R, pandas, Stata").check()
+        await other.page.get_by_role("button", name="Export").click()
         await other.see_finished()
         rows = read_csv(await other.download())
 

@@ -238,7 +238,7 @@ async def test_a_download_is_a_link_that_is_signed_each_time(
     assert answer.status_code == 307
     assert answer.headers["cache-control"] == "no-store"
     assert file.content == b"userid\r\n1\r\n"
-    assert "Baseline _ 2_chat_log.csv" in file.headers["content-disposition"]
+    assert "Baseline _ 2_chat_log_until_" in file.headers["content-disposition"]
 
 
 async def test_a_file_that_is_removed_is_gone_from_storage_and_for_its_owner(
@@ -328,4 +328,4 @@ async def test_own_surveys_are_listed_with_about_how_much_there_is(
     assert by_name[SHARED_NAME]["shortcodes"] == ["base", "base-es"]
     assert by_name[SHARED_NAME]["versions"] == 2
     assert by_name[SHARED_NAME]["counts"] == {"chat_log": 3, "responses": 0}
-    assert {s["survey_name"]: s["counts"]["chat_log"] for s in of_ben} == {SHARED_NAME: 1000, OF_BEN: 0}
+    assert {s["survey_name"]: s["counts"]["chat_log"] for s in of_ben} == {SHARED_NAME: 1500, OF_BEN: 0}

@@ -12,11 +12,10 @@ import pytest
 
 from app.postgres.connections import connect
 from app.web import addresses
-from models.exports import Source
 from tests.services import eventually
 from tests.site.owners import ANA, SHARED_NAME, execute, fetch_value
 from tests.site.served import ANSWER_S, served
-from tests.site.visitor import Visitor
+from tests.site.visitor import Visitor, export_form
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
 
-FORM = {"format": "csv", "compression": "none", "direction": "", "safe_cells": "on"}
-CHAT_LOG = addresses.form(Source.CHAT_LOG, SHARED_NAME)
+FORM = export_form()
+CHAT_LOG = addresses.NEW_EXPORT
 #: A row is made when it is let go on: that it was held up for long makes the other click no late one.
 _WAIT = """
 CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -113,7 +112,7 @@ async def test_what_is_chosen_otherwise_is_another_export(ana: Visitor) -> None:
 
     await asyncio.gather(
         *(ana.post(CHAT_LOG, csrf_token=token, **FORM | {"format": name}) for name in ("csv", "jsonl")),
-        *(ana.post(addresses.TAB, csrf_token=token, survey_name=SHARED_NAME) for _ in range(2)),
+        *(ana.post(CHAT_LOG, csrf_token=token, **FORM | {"what": "responses"}) for _ in range(2)),
     )
 
     assert await count(ana.settings) == 3

@@ -6,14 +6,17 @@ import asyncio
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
 
+from app.exports.forms import survey_value
 from app.exports.service import ExportRows
+from app.surveys.rows import SurveyKey
 from app.web import addresses
-from models.exports import Compression, ExportOptions, Source
+from models.exports import Compression, ExportOptions
 from tests.services import changed
 from tests.site.fixtures import serve
 from tests.site.owners import (
@@ -29,7 +32,7 @@ from tests.site.owners import (
     row_of,
     update_export,
 )
-from tests.site.visitor import HEADERS, Visitor, text_of
+from tests.site.visitor import HEADERS, Visitor, export_form, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,9 +40,8 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 TAB = addresses.tab(SHARED_NAME)
-CHAT_LOG_FORM = addresses.form(Source.CHAT_LOG, SHARED_NAME)
-RESPONSES_FORM = addresses.form(Source.RESPONSES, SHARED_NAME)
-FORM = {"layout": "long", "format": "csv", "compression": "none", "direction": "", "safe_cells": "on"}
+NEW_EXPORT = addresses.new_export(SHARED_NAME)
+NOW = datetime(2026, 11, 3, 12, 4, tzinfo=UTC)
 HOSTILE_NAMES = [
     "Endline / Kenya: \"phase 2\" & 'more'",
     "<script>alert(1)</script>",
@@ -114,7 +116,7 @@ async def test_a_survey_may_have_any_name(ana: Visitor, name: str) -> None:
     await add_survey(ana, name)
 
     page = await ana.get(f"{addresses.SURVEYS}?counted=yes")
-    answer = await ana.submit(addresses.form(Source.CHAT_LOG, name), **FORM)
+    answer = await ana.ask(name)
 
     assert name in text_of(page) or "<" in name
     assert "<script>alert" not in page.text
@@ -132,43 +134,31 @@ async def test_a_survey_may_have_any_name(ana: Visitor, name: str) -> None:
 async def test_a_survey_without_exports_says_how_to_get_one(ana: Visitor) -> None:
     said = await ana.see_tab()
 
-    assert "Export Responses" in said
-    assert "Export Chat Log" in said
+    assert "New export" in said
     assert "Nothing exported yet." in said
 
 
-async def test_export_responses_asks_for_them_at_once_for_spreadsheets(ana: Visitor) -> None:
-    answer = await ana.submit(addresses.TAB, survey_name=SHARED_NAME)
+async def test_the_form_says_what_discloses_and_has_the_survey_that_led_to_it(ana: Visitor) -> None:
+    page = await ana.get(NEW_EXPORT)
 
-    assert (answer.status_code, answer.headers["location"]) == (303, TAB)
-    [row] = await exports_of(ana)
-    assert (row["source"], row["status"], row["options"]) == ("responses", "Started", '{"safe_cells": true}')
-    assert "Responses CSV · safe cells Started waiting for its turn" in await ana.see_tab()
+    assert "May disclose" in text_of(page)
+    assert f'{escape(survey_value(SurveyKey(ANA, SHARED_NAME)))}" selected' in page.text
 
 
-async def test_export_chat_log_leads_to_a_form_where_nothing_that_discloses_is_on(ana: Visitor) -> None:
-    page = await ana.get(CHAT_LOG_FORM)
+async def test_other_pages_lead_to_the_form_with_what_they_show(ana: Visitor) -> None:
+    page = await ana.get(
+        addresses.new_export(what="messages", platform="twitch", person='"><script>', since="2026-11-24")
+    )
 
-    said = text_of(page)
-    assert said.count("May disclose") == 2
-    for switch, is_on in (("include_metadata", False), ("include_raw_payload", False), ("safe_cells", True)):
-        assert f'name="{switch}" value="on"{" checked" if is_on else ""}' in page.text
-        assert (f'name="{switch}" value="on" checked' in page.text) is is_on
-
-
-async def test_the_form_of_responses_says_what_metadata_discloses_and_has_it_off(ana: Visitor) -> None:
-    page = await ana.get(RESPONSES_FORM)
-
-    assert text_of(page).count("May disclose") == 1
-    assert 'name="include_metadata" value="on" aria-describedby' in page.text
+    assert 'value="messages" checked' in page.text
+    for value in ("twitch", "&#34;&gt;&lt;script&gt;", "2026-11-24"):
+        assert f'value="{value}"' in page.text
 
 
 async def test_a_form_that_is_sent_becomes_the_newest_row(ana: Visitor) -> None:
     await add_export(ana.settings, ANA, status="Failed", created=datetime.now(UTC) - timedelta(days=1))
 
-    answer = await ana.submit(
-        CHAT_LOG_FORM, **FORM | {"include_metadata": "on", "since": "2026-10-01", "compression": "gzip"}
-    )
+    answer = await ana.ask(metadata="yes", since="2026-10-01", compression="gzip")
 
     assert (answer.status_code, answer.headers["location"]) == (303, TAB)
     newest, _ = await exports_of(ana)
@@ -176,16 +166,15 @@ async def test_a_form_that_is_sent_becomes_the_newest_row(ana: Visitor) -> None:
         include_metadata=True,
         since=datetime(2026, 10, 1, tzinfo=UTC),
         compression=Compression.GZIP,
-        safe_cells=True,
     )
     said = await ana.see_tab()
-    assert said.index("CSV, gzip · metadata · from 2026-10-01 · safe cells") < said.index("Failed")
+    assert said.index("CSV, gzip · metadata · from 2026-10-01") < said.index("Failed")
 
 
 async def test_responses_can_be_asked_for_in_wide_form(ana: Visitor) -> None:
-    assert RESPONSES_FORM.replace("&", "&amp;") in (await ana.get(TAB)).text
+    assert NEW_EXPORT.replace("&", "&amp;") in (await ana.get(TAB)).text
 
-    await ana.submit(RESPONSES_FORM, **FORM | {"layout": "wide"})
+    await ana.ask(what="responses", layout="wide")
 
     [row] = await exports_of(ana)
     assert row["source"] == "responses"
@@ -193,15 +182,12 @@ async def test_responses_can_be_asked_for_in_wide_form(ana: Visitor) -> None:
 
 
 async def test_a_mistake_is_told_beside_its_field_and_everything_else_kept(ana: Visitor) -> None:
-    answer = await ana.submit(
-        CHAT_LOG_FORM,
-        **FORM | {"include_raw_payload": "on", "since": "2026-10-02", "through": "2026-10-01"},
-    )
+    answer = await ana.ask(raw_payload="yes", since="2026-10-02", through="2026-10-01")
 
     assert answer.status_code == 422
     assert 'value="2026-10-02"' in answer.text
-    assert 'value="2026-10-01" aria-describedby="through-error" aria-invalid="true"' in answer.text
-    assert 'name="include_raw_payload" value="on" checked' in answer.text
+    assert 'aria-describedby="through-error" aria-invalid="true"' in answer.text
+    assert '<option value="yes" selected>' in answer.text
     assert "The last day is before the first day." in text_of(answer)
     assert await exports_of(ana) == []
 
@@ -209,14 +195,16 @@ async def test_a_mistake_is_told_beside_its_field_and_everything_else_kept(ana: 
 async def test_a_form_that_is_sent_twice_at_once_starts_one_export(ana: Visitor) -> None:
     token = await ana.csrf_token()
 
-    await asyncio.gather(*(ana.post(CHAT_LOG_FORM, csrf_token=token, **FORM) for _ in range(5)))
+    await asyncio.gather(
+        *(ana.post(addresses.NEW_EXPORT, csrf_token=token, **export_form()) for _ in range(5))
+    )
 
     assert len(await exports_of(ana)) == 1
 
 
 async def test_another_export_with_other_options_is_another(ana: Visitor) -> None:
-    await ana.submit(CHAT_LOG_FORM, **FORM)
-    await ana.submit(CHAT_LOG_FORM, **FORM | {"format": "jsonl"})
+    await ana.ask()
+    await ana.ask(format="jsonl")
 
     assert len(await exports_of(ana)) == 2
 
@@ -229,10 +217,11 @@ async def test_another_export_with_other_options_is_another(ana: Visitor) -> Non
             {"status": "Writing", "rows_done": 1200, "rows_estimate": 4800, "bytes_done": 2_000_000},
             "Writing 1,200 of about 4,800 rows, 2.0 MB",
         ),
-        ({"status": "Failed", "reason": "The disk <is> full."}, "Failed just now"),
-        ({"status": "Failed", "reason": "The disk <is> full."}, "The disk <is> full. Retry"),
+        ({"status": "Failed", "reason": "The disk <is> full."}, "Failed The disk <is> full."),
         ({"status": "Failed"}, "It failed for an unknown reason."),
-        ({"status": "Finished", "rows_done": 7, "bytes_done": 812}, "Download CSV, 812 bytes"),
+        ({"status": "Finished", "rows_done": 7, "bytes_done": 812, "finished": NOW}, "Finished 7 812 bytes"),
+        ({"status": "Finished", "finished": NOW}, "Empty 0"),
+        ({"status": "Failed", "cancelled": NOW, "reason": "Cancelled by its owner"}, "Cancelled"),
         ({"status": "Finished", "removed": datetime(2026, 11, 1, tzinfo=UTC)}, "Removed"),
         ({"status": "Started", "reason": "It broke."}, "Before: It broke."),
     ],
@@ -243,16 +232,11 @@ async def test_the_table_says_how_an_export_is(ana: Visitor, columns: dict[str, 
     assert said in text_of(await ana.get(TAB))
 
 
-async def test_the_time_is_relative_and_exact(ana: Visitor) -> None:
-    made = datetime.now(UTC) - timedelta(hours=2, minutes=1)
-    await add_export(ana.settings, ANA, status="Failed", created=made)
+async def test_the_time_is_in_the_readers_zone(ana: Visitor) -> None:
+    await add_export(ana.settings, ANA, status="Failed", created=NOW)
+    ana.client.cookies.set("chatlog_chosen_zone", "Asia/Kolkata")
 
-    page = (await ana.get(TAB)).text
-
-    assert (
-        f'<time datetime="{made:%Y-%m-%dT%H:%M:%SZ}" title="{made.day} {made:%B %Y, %H:%M:%S} UTC">' in page
-    )
-    assert "<span>2 hours ago</span>" in page
+    assert "3 Nov 2026, 17:34" in text_of(await ana.get(TAB))
 
 
 async def test_the_page_asks_again_only_while_something_runs(ana: Visitor) -> None:
@@ -274,12 +258,15 @@ async def test_three_hundred_exports_come_in_pages(ana: Visitor) -> None:
         SHARED_NAME,
     )
 
-    first, last = await ana.see_tab(), await ana.see_tab(page=12)
+    first, last = await ana.see_tab(), await ana.see_tab(page=6)
+    oldest_first = text_of(await ana.get(f"{TAB}&sort=asked&order=up"))
 
-    assert "Page 1 of 12 Next page" in first
-    assert "1 day ago" in first
-    assert "300 days ago" in last
-    assert "300 days ago" not in first
+    assert "Page 1 of 6" in first
+    assert "Page 6 of 6" in last
+    oldest = (datetime.now(UTC) - timedelta(days=300)).strftime("%b %Y")
+    assert oldest in last
+    assert oldest not in first
+    assert oldest in oldest_first
 
 
 async def test_exports_of_a_survey_that_is_gone_are_still_there(ana: Visitor) -> None:
@@ -288,7 +275,7 @@ async def test_exports_of_a_survey_that_is_gone_are_still_there(ana: Visitor) ->
     said = await ana.see_tab("Long gone")
 
     assert "This survey is no longer there." in said
-    assert "Export Responses" not in said
+    assert "New export" not in said
     assert "Download" in said
 
 
@@ -301,7 +288,7 @@ async def test_an_export_under_way_can_be_cancelled(ana: Visitor) -> None:
     answer = await ana.submit(f"{addresses.TAB}/{export}/cancel")
 
     assert (answer.status_code, answer.headers["location"]) == (303, TAB)
-    assert "Cancelled by its owner" in await ana.see_tab()
+    assert "Cancelled" in await ana.see_tab()
 
 
 async def test_cancelling_what_has_just_finished_keeps_its_file(ana: Visitor) -> None:
@@ -337,15 +324,19 @@ async def test_a_file_can_be_removed_after_a_question(ana: Visitor) -> None:
 async def test_after_a_write_one_is_on_the_same_page_of_the_table(ana: Visitor) -> None:
     export = await add_export(ana.settings, ANA)
 
-    answer = await ana.submit(f"{addresses.TAB}/{export}/cancel", page="3")
+    back = f"{TAB}&state=Started&page=3"
 
-    assert answer.headers["location"] == f"{TAB}&page=3"
+    answer = await ana.submit(f"{addresses.TAB}/{export}/cancel", back=back)
+    elsewhere = await ana.submit(f"{addresses.TAB}/{export}/cancel", back="//evil.example")
+
+    assert answer.headers["location"] == back
+    assert elsewhere.headers["location"] == "/"
 
 
 # Who may
 
 
-@pytest.mark.parametrize("address", [TAB, CHAT_LOG_FORM, RESPONSES_FORM])
+@pytest.mark.parametrize("address", [TAB, NEW_EXPORT])
 async def test_a_survey_of_another_owner_is_not_found(ana: Visitor, address: str) -> None:
     theirs = address.replace(SHARED_NAME, OF_BEN.replace(" ", "+").replace("'", "%27"))
 
@@ -357,9 +348,9 @@ async def test_a_survey_of_another_owner_is_not_found(ana: Visitor, address: str
 
 async def test_a_survey_of_another_owner_cannot_be_exported(ana: Visitor) -> None:
     asked = [
-        await ana.submit(addresses.TAB, survey_name=OF_BEN),
-        await ana.submit(addresses.form(Source.CHAT_LOG, OF_BEN), **FORM),
-        await ana.submit(addresses.form(Source.RESPONSES, OF_BEN), **FORM | {"since": "never"}),
+        await ana.ask(OF_BEN),
+        await ana.ask(OF_BEN, BEN, what="codebook"),
+        await ana.ask(OF_BEN, BEN, what="responses", since="never"),
     ]
 
     assert [answer.status_code for answer in asked] == [404, 404, 404]
@@ -380,12 +371,13 @@ async def test_exports_of_another_owner_are_neither_seen_nor_touched(ana: Visito
 
 @pytest.mark.parametrize("token", [{}, {"csrf_token": "0" * 64}])
 @pytest.mark.parametrize(
-    "address", [addresses.TAB, CHAT_LOG_FORM, f"{addresses.TAB}/{uuid.UUID(int=1)}/cancel", "/sign-out"]
+    "address",
+    [addresses.NEW_EXPORT, "/exports/selected", f"{addresses.TAB}/{uuid.UUID(int=1)}/cancel", "/sign-out"],
 )
 async def test_a_write_without_the_token_of_the_session_is_refused(
     ana: Visitor, address: str, token: dict[str, str]
 ) -> None:
-    answer = await ana.post(address, survey_name=SHARED_NAME, **FORM, **token)
+    answer = await ana.post(address, **export_form(), **token)
 
     assert answer.status_code == 403
     assert "Go back, load the page again" in text_of(answer)
@@ -443,7 +435,7 @@ async def test_a_mistake_of_ours_is_a_page_that_tells_nothing_of_it(
 
 
 @pytest.mark.parametrize(
-    "address", ["/sign-in", "/surveys", TAB, CHAT_LOG_FORM, RESPONSES_FORM, "/surveys/export"]
+    "address", ["/sign-in", "/surveys", TAB, NEW_EXPORT, "/surveys/export", addresses.EXPORTS]
 )
 async def test_no_page_has_anything_inline(ana: Visitor, address: str) -> None:
     page = await ana.get(address)

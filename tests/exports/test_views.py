@@ -6,11 +6,21 @@ from uuid import UUID
 
 import pytest
 
+from app.exports.looking import LookedFor, SortBy
 from app.exports.rows import ExportRow
 from app.exports.views import ExportPage, ExportView
 from app.web.paging import Paging
 from models.entries import Direction
-from models.exports import NO_LINK, Compression, ExportOptions, Format, Source, Status
+from models.exports import (
+    NO_LINK,
+    AskedAs,
+    Compression,
+    ExportOptions,
+    Format,
+    Source,
+    Status,
+    WantedMessages,
+)
 
 ONLY = Paging(number=1, last=1, total=1)
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -36,6 +46,8 @@ def row(number: int = 0, **changes: Any) -> ExportRow:
         "updated": NOW,
         "finished": None,
         "removed": None,
+        "cancelled": None,
+        "asked_as": None,
     }
     return ExportRow(**values | changes)
 
@@ -115,18 +127,46 @@ def test_an_earlier_reason_is_shown_only_while_it_is_tried_again() -> None:
     assert ExportView(row(reason="It broke.", status=Status.FAILED)).earlier_reason is None
 
 
-def test_a_page_has_its_exports_and_what_is_known_of_their_files() -> None:
-    page = ExportPage.of(
-        [row(number, status=Status.FINISHED) for number in range(2)], ONLY, gone={UUID(int=1)}
+def page_of(*views: ExportView, **looked_for: Any) -> ExportPage:
+    return ExportPage(views, ONLY, LookedFor(**looked_for), "/exports", {"kind": "chat_log"})
+
+
+def test_a_column_leads_to_its_order_and_then_the_other_way_round() -> None:
+    page = page_of(by=SortBy.ROWS, descending=True)
+
+    assert [page.order_of("rows"), page.order_of("size")] == ["descending", None]
+    assert page.sorted_by("rows") == "/exports?kind=chat_log&sort=rows&order=up"
+    assert page.sorted_by("size") == "/exports?kind=chat_log&sort=size&order=down"
+    assert [page.at(1), page.at(2)] == ["/exports?kind=chat_log", "/exports?kind=chat_log&page=2"]
+
+
+def test_an_export_says_what_it_is_of() -> None:
+    asked_as, found = AskedAs(), WantedMessages(platform="twitch", channel="12", survey_owner="a@b.c")
+    messages: dict[str, Any] = {"source": Source.MESSAGES, "survey_id": "", "asked_as": asked_as}
+
+    assert ExportView(row()).of == "Baseline"
+    assert ExportView(row(**messages, options=ExportOptions(filter=found))).of == "twitch · 12"
+    assert ExportView(row(**messages)).of == "all messages"
+
+
+def test_when_it_was_asked_for_is_said_in_the_readers_zone() -> None:
+    assert ExportView(row()).asked_in("Asia/Kolkata") == "3 Nov 2026, 17:30"
+
+
+def test_days_are_said_in_the_zone_in_which_they_were_asked_for() -> None:
+    options = ExportOptions.model_validate(
+        {"since": "2026-10-01", "until": "2026-11-01", "tz": "Africa/Lagos"}
     )
 
-    assert [(view.id.int, view.has_file) for view in page.exports] == [(0, True), (1, False)]
+    assert ExportView(row(options=options)).options_in_words == (
+        "CSV · from 2026-10-01 through 2026-10-31 (Africa/Lagos)"
+    )
 
 
 def test_screen_readers_hear_of_quarters_not_of_every_row() -> None:
     def news(done: int) -> str:
         running = row(status=Status.WRITING, rows_done=done, rows_estimate=100)
-        return ExportPage.of([running], ONLY).news
+        return page_of(ExportView(running)).news
 
-    assert news(26) == news(49) == "Chat Log: Writing, 25 percent."
-    assert news(50) == "Chat Log: Writing, 50 percent."
+    assert news(26) == news(49) == "Chat log: Writing, 25 percent."
+    assert news(50) == "Chat log: Writing, 50 percent."

@@ -13,19 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from models.access import Caller, CallerRole
 from models.entries import Direction
 from models.errors import BadRecord, Reason
+from models.export_names import file_name, flat_key, object_key, owner_hash
 from models.exports import (
+    AskedAs,
     Compression,
     ExportJob,
     ExportOptions,
     Format,
+    Rows,
     Source,
+    State,
     Status,
-    file_name,
-    flat_key,
-    object_key,
-    owner_hash,
+    WantedMessages,
 )
 from tests.models.strategies import any_json, any_text, as_bytes, clean_text
 
@@ -56,7 +58,10 @@ def options(draw: st.DrawFn) -> ExportOptions:
         direction=draw(st.sampled_from([None, *Direction])),
         wide=draw(st.booleans()),
         format=format_,
-        compression=Compression.NONE if format_ is Format.PARQUET else draw(st.sampled_from(Compression)),
+        tz=draw(st.sampled_from(["UTC", "Africa/Lagos", "America/Bogota"])),
+        compression=Compression.NONE
+        if format_ in {Format.PARQUET, Format.XLSX}
+        else draw(st.sampled_from(Compression)),
         safe_cells=is_csv and draw(st.booleans()),
         for_spreadsheets=is_csv and draw(st.booleans()),
     )
@@ -66,7 +71,15 @@ def options(draw: st.DrawFn) -> ExportOptions:
 def test_a_job_comes_back_as_it_was_sent(
     user: str, survey: str, source: Source, chosen: ExportOptions
 ) -> None:
-    job = ExportJob(export_id=ID, user=user, survey=survey, source=source, options=chosen)
+    asked_as = None if source.is_of_a_survey else AskedAs(roles=("owner",), shared=((OWNER, survey),))
+    job = ExportJob(
+        export_id=ID,
+        user=user,
+        survey=survey if source.is_of_a_survey else "",
+        source=source,
+        options=chosen,
+        asked_as=asked_as,
+    )
 
     assert ExportJob.of(orjson.dumps(job.encode())) == job
 
@@ -266,7 +279,7 @@ def test_a_key_never_leaves_its_place(
 def test_different_names_have_different_flat_keys(asked: list[tuple[str, Source, ExportOptions]]) -> None:
     # What else tells files of the same format apart, the system before did not put into the key.
     wanted = {(survey, source, chosen.format, chosen.compression) for survey, source, chosen in asked}
-    if any(name.endswith("_chat_log") for name, *_ in wanted):
+    if any(name.endswith(("_chat_log", "_codebook", "_messages")) for name, *_ in wanted):
         return
     keys = {flat_key(survey, source, chosen) for survey, source, chosen in asked}
 
@@ -284,7 +297,7 @@ def test_owners_have_places_of_their_own(one: str, other: str) -> None:
 def test_a_file_name_is_one_that_every_file_system_takes(
     survey: str, source: Source, chosen: ExportOptions
 ) -> None:
-    name = file_name(survey, source, chosen)
+    name = file_name(survey, source, chosen, MOMENT)
 
     assert not set(name) & set('/\\:*?"<>|\r\n\0')
     assert name.isprintable()
@@ -295,14 +308,140 @@ def test_a_file_name_is_one_that_every_file_system_takes(
 @pytest.mark.parametrize(
     ("survey", "expected"),
     [
-        ("Health 🙏🏾", "Health 🙏🏾_chat_log.csv"),
-        ("../etc/passwd", "_etc_passwd_chat_log.csv"),
-        ('a"b\r\nc', "a_b__c_chat_log.csv"),
-        ("...", "survey_chat_log.csv"),
+        ("Health 🙏🏾", "Health 🙏🏾_chat_log_until_2026-03-01.csv"),
+        ("../etc/passwd", "_etc_passwd_chat_log_until_2026-03-01.csv"),
+        ('a"b\r\nc', "a_b__c_chat_log_until_2026-03-01.csv"),
+        ("...", "_chat_log_until_2026-03-01.csv"),
     ],
 )
 def test_a_file_is_named_as_its_survey(survey: str, expected: str) -> None:
-    assert file_name(survey, Source.CHAT_LOG, PLAIN) == expected
+    assert file_name(survey, Source.CHAT_LOG, PLAIN, MOMENT) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "values", "expected"),
+    [
+        ("chat_log", {"since": "2026-02-24", "until": "2026-02-26"}, "H_chat_log_2026-02-24_2026-02-25.csv"),
+        ("chat_log", {"since": "2026-02-24"}, "H_chat_log_2026-02-24_2026-03-01.csv"),
+        ("responses", {"until": "2026-02-26"}, "H_responses_until_2026-02-25.csv"),
+        ("responses", {"wide": True, "format": "xlsx"}, "H_responses_wide_until_2026-03-01.xlsx"),
+        ("codebook", {"tz": "Pacific/Honolulu"}, "H_codebook_until_2026-02-28.csv"),
+        (
+            "chat_log",
+            {
+                "direction": "user",
+                "include_metadata": True,
+                "include_raw_payload": True,
+                "compression": "gzip",
+            },
+            "H_chat_log_user_metadata_raw_until_2026-03-01.csv.gz",
+        ),
+        (
+            "messages",
+            {"filter": {"platform": "twitch", "channel": "a/b"}, "rows": "conversation"},
+            "conversations_twitch_a_b_until_2026-03-01.csv",
+        ),
+        ("messages", {}, "messages_until_2026-03-01.csv"),
+    ],
+)
+def test_a_folder_of_files_tells_what_is_what(source: str, values: dict[str, Any], expected: str) -> None:
+    of = Source(source)
+    survey = "H" if of.is_of_a_survey else ""
+
+    assert file_name(survey, of, ExportOptions.model_validate(values), MOMENT) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "since", "until"),
+    [
+        ({"since": "2026-11-24", "tz": "Africa/Lagos"}, "2026-11-23T23:00:00+00:00", None),
+        (
+            {"since": "2026-11-24", "until": "2026-11-25"},
+            "2026-11-24T00:00:00+00:00",
+            "2026-11-25T00:00:00+00:00",
+        ),
+        # On the day on which clocks go back, 25 hours.
+        (
+            {"since": "2026-10-25", "until": "2026-10-26", "tz": "Europe/Berlin"},
+            "2026-10-24T22:00:00+00:00",
+            "2026-10-25T23:00:00+00:00",
+        ),
+        ({"since": "2026-11-24T09:00:00+03:00"}, "2026-11-24T06:00:00+00:00", None),
+    ],
+)
+def test_a_day_begins_in_its_zone(values: dict[str, Any], since: str, until: str | None) -> None:
+    chosen = ExportOptions.model_validate(values)
+
+    assert [at and at.astimezone(UTC).isoformat() for at in (chosen.since, chosen.until)] == [since, until]
+
+
+@pytest.mark.parametrize(
+    "values", [{"tz": "Mars/Olympus"}, {"tz": "America"}, {"tz": "../etc"}, {"since": "2026-02-30"}]
+)
+def test_what_is_no_zone_and_no_day_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="accepted: such as"):
+        ExportOptions.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("status", "empty", "cancelled", "removed", "state"),
+    [
+        ("Started", False, False, False, State.STARTED),
+        ("Started", True, True, False, State.STARTED),
+        ("Writing", True, False, False, State.WRITING),
+        ("Finished", False, False, False, State.FINISHED),
+        ("Finished", True, False, False, State.EMPTY),
+        ("Finished", True, False, True, State.REMOVED),
+        ("Failed", True, False, False, State.FAILED),
+        ("Failed", True, True, False, State.CANCELLED),
+    ],
+)
+def test_a_state_tells_apart_what_a_status_does_not(
+    *, status: str, empty: bool, cancelled: bool, removed: bool, state: State
+) -> None:
+    found = State.of(Status(status), is_empty=empty, is_cancelled=cancelled, is_removed=removed)
+
+    assert found is state
+
+
+@pytest.mark.parametrize(
+    ("source", "values"),
+    [
+        ("messages", {"wide": True}),
+        ("messages", {"include_unsent": True}),
+        ("messages", {"rows": "conversation", "include_metadata": True}),
+        ("chat_log", {"filter": {"platform": "twitch"}}),
+        ("responses", {"rows": Rows.CONVERSATION}),
+        ("codebook", {"since": MOMENT}),
+    ],
+)
+def test_options_of_another_source_are_refused(source: str, values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="not for"):
+        ExportOptions(**values).check_fits(Source(source))
+
+
+def test_messages_are_asked_for_as_somebody_and_a_survey_is_not() -> None:
+    base: dict[str, Any] = {"export_id": str(ID), "user": OWNER}
+    wrong: list[dict[str, Any]] = [
+        {"survey": "Health", "asked_as": {"roles": ["admin"]}},
+        {"survey": "", "source": "responses"},
+        {"survey": "", "source": "messages"},
+        {"survey": "Health", "source": "messages", "asked_as": {}},
+    ]
+
+    for values in wrong:
+        with pytest.raises(BadRecord):
+            ExportJob.of(as_bytes(base | values))
+
+
+def test_who_asked_is_who_they_were() -> None:
+    asker = Caller(OWNER, roles=frozenset({CallerRole.MODERATOR}), scope=frozenset({"platform:twitch"}))
+
+    kept = AskedAs.of(asker)
+
+    assert kept.caller(OWNER) == asker
+    assert AskedAs(roles=("of a newer version",)).caller(OWNER).roles == frozenset()
+    assert WantedMessages().model_dump(exclude_none=True) == {}
 
 
 def test_only_finished_and_failed_are_final() -> None:

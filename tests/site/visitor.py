@@ -9,6 +9,8 @@ from html import unescape
 from typing import TYPE_CHECKING
 
 from app.access import CSRF_FIELD, mint
+from app.exports.forms import survey_value
+from app.surveys.rows import SurveyKey
 from app.web import addresses
 from models.access import Caller
 from tests.site.owners import ANA, SHARED_NAME
@@ -53,6 +55,10 @@ class Visitor:
         """Send a form of a page, which carries its CSRF token."""
         return await self.post(address, csrf_token=await self.csrf_token(), **fields)
 
+    async def ask(self, survey: str = SHARED_NAME, owner: str = ANA, **fields: str) -> httpx.Response:
+        """Ask for an export of a survey by the form: its chat log as CSV, but for what `fields` say."""
+        return await self.submit(addresses.NEW_EXPORT, **export_form(survey, owner, **fields))
+
     async def csrf_token(self) -> str:
         found = _CSRF.search((await self.get("/")).text)
         assert found
@@ -60,6 +66,12 @@ class Visitor:
 
     async def see_tab(self, survey: str = SHARED_NAME, page: int = 1) -> str:
         return text_of(await self.get(addresses.tab(survey, page)))
+
+
+def export_form(survey: str = SHARED_NAME, owner: str = ANA, **fields: str) -> dict[str, str]:
+    """Return the fields of the form by which a survey's chat log is asked for as CSV."""
+    chosen = {"survey": survey_value(SurveyKey.of(owner, survey)), "what": "chat_log", "preset": "r"}
+    return chosen | fields
 
 
 def text_of(answer: httpx.Response) -> str:

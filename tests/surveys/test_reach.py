@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.access import NotAllowed
+from app.exports.messages import MessageExports
 from app.exports.service import ExportRows
 from app.postgres.connections import create_pool
 from app.surveys.service import Surveys
@@ -75,7 +76,8 @@ async def test_the_lists_of_exports_are_what_the_caller_may_see(shared: Settings
     ]:
         await add_export(shared, owner, **columns)
     async with await create_pool(shared.database, min_size=0) as pool:
-        exports = ExportRows(pool, Surveys(pool), on_request=lambda: None)
+        messages = MessageExports(pool, on_request=lambda: None)
+        exports = ExportRows(pool, Surveys(pool), messages, on_request=lambda: None)
         every = await exports.of_all(Caller(ANA, roles=frozenset({CallerRole.ADMIN})), limit=100)
         for caller in CALLERS:
             visible = {row.id: row for row in every if may(caller, Action.SEE_EXPORT, row.thing)}

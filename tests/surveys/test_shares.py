@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 import pytest
 
+from app.exports.forms import survey_value
+from app.surveys.rows import SurveyKey
 from app.surveys.service import SHARES_MAX
 from app.web import addresses
 from models.access import Caller
-from models.exports import Source
 from tests.site.owners import (
     ANA,
     BEN,
@@ -242,7 +244,7 @@ async def test_a_person_shares_a_survey_and_removes_somebody(ana: Visitor) -> No
     empty = text_of(await ana.get(people))
     shared = await ana.submit("/surveys/people", survey_name=SHARED_NAME, address=" Ben@Example.org ")
     page = text_of(await ana.get(people))
-    listed = text_of(await ana.get("/"))
+    listed = text_of(await ana.get(addresses.SURVEYS))
     removed = await ana.submit("/surveys/people/remove", survey_name=SHARED_NAME, address=BEN)
 
     assert "Nobody. Only you can see and export this survey." in empty
@@ -266,9 +268,9 @@ async def test_two_surveys_of_one_name_are_two_rows_and_two_pages(ana: Visitor) 
     await share(ana.settings, BEN, SHARED_NAME, ANA)
     own, theirs = addresses.tab(SHARED_NAME), addresses.tab(SHARED_NAME, owner=BEN)
 
-    listed = await ana.get("/")
+    listed = await ana.get(addresses.SURVEYS)
     page = await ana.get(theirs)
-    await ana.submit("/surveys/export", survey_name=SHARED_NAME, survey_owner=BEN)
+    await ana.ask(owner=BEN)
 
     assert own.replace("&", "&amp;") in listed.text
     assert theirs.replace("&", "&amp;") in listed.text
@@ -281,19 +283,20 @@ async def test_two_surveys_of_one_name_are_two_rows_and_two_pages(ana: Visitor) 
 
 async def test_every_form_and_link_of_a_shared_survey_stays_with_it(ana: Visitor) -> None:
     await share(ana.settings, BEN, OF_BEN, ANA)
-    form = addresses.form(Source.CHAT_LOG, OF_BEN, owner=BEN)
+    form = addresses.new_export(OF_BEN, owner=BEN)
     tab = addresses.tab(OF_BEN, owner=BEN)
-    fields = {"format": "csv", "compression": "none", "direction": ""}
+    chosen = f'{escape(survey_value(SurveyKey(BEN, OF_BEN)))}" selected'
 
     shown = await ana.get(form)
-    wrong = await ana.submit(form, **fields | {"format": "xml"})
-    asked = await ana.submit(form, **fields)
+    wrong = await ana.ask(OF_BEN, BEN, format="xml")
+    asked = await ana.ask(OF_BEN, BEN)
     export = await fetch_value(ana.settings, "SELECT id FROM export_status")
     cancelled = await ana.submit(f"/surveys/export/{export}/cancel")
     again = await ana.submit(f"/surveys/export/{export}/again")
 
     assert [shown.status_code, wrong.status_code] == [200, 422]
-    assert form.replace("&", "&amp;") in wrong.text
+    assert chosen in shown.text
+    assert chosen in wrong.text
     assert [answer.headers["location"] for answer in (asked, cancelled, again)] == [tab] * 3
     rows = await fetch_value(
         ana.settings, "SELECT array_agg(DISTINCT (user_id, survey_owner)::text) FROM export_status"
@@ -311,7 +314,7 @@ async def test_a_survey_that_is_no_longer_shared_leaves_the_list_of_what_was_exp
 
     assert page.status_code == 200
     assert "no longer shared with you" in text_of(page)
-    assert "Export Responses" not in text_of(page)
+    assert "New export" not in text_of(page)
     assert f"/exports/{export}/download" not in page.text
     assert download.status_code == 403
     assert "not shared with you any more" in text_of(download)

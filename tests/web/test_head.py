@@ -29,13 +29,13 @@ PAGES = {
     addresses.tab(SHARED_NAME): 200,
     addresses.tab("Nobody's"): 404,
     addresses.TAB: 422,
-    addresses.form("chat_log", SHARED_NAME): 200,
+    addresses.new_export(SHARED_NAME): 200,
+    addresses.EXPORTS: 200,
     "/sign-out": 405,
     "/nowhere": 404,
 }
 OF_PROGRAMS = {
     "/surveys": 200,
-    "/exports": 405,
     "/exports/status": 200,
     f"/exports/status/survey?survey={SHARED_NAME}": 200,
     "/exports/status/survey": 422,

@@ -47,6 +47,9 @@ async def test_every_operation_is_described(client: httpx.AsyncClient) -> None:
 
     assert {name for name, _ in operations} == {
         "POST /exports",
+        "POST /exports/estimate",
+        "POST /exports/messages",
+        "POST /exports/messages/estimate",
         "GET /exports/status",
         "GET /exports/status/survey",
         "GET /exports/{export_id}",

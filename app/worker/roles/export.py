@@ -20,7 +20,7 @@ from app.postgres.connections import DatabaseRefuses, DatabaseUnavailable, conne
 from app.settings import ConfigurationError, Role
 from app.storage import open_storage
 from app.worker.roles import declare_agent, once_kafka_answers
-from models.exports import ExportJob, flat_key, object_key
+from models.export_names import flat_key, object_key
 from sinks.dead_letters import DeadLetterTopic
 from sinks.errors import CannotGoOn, ServiceDown
 from sinks.exports.log import ExportLog
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
     from app.worker.roles import Fail
+    from models.exports import ExportJob
 
 #: How long a start waits for storage to be found fit or unfit. Storage that is merely down is waited for
 #: afterwards, where it can be seen.

@@ -20,7 +20,7 @@ from agents.exports.run import Failure
 from app.postgres.connections import connect
 from app.worker.watch.figures import by_label, total
 from models.dead_letters import from_record
-from models.exports import ExportJob, object_key
+from models.export_names import object_key
 from sinks.dead_letters import DeadLetterTopic
 from sinks.exports.log import ExportLog
 from sinks.retry import RetryPolicy
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from app.settings import Settings
+    from models.exports import ExportJob
 
     #: Makes another worker's agent on the same database and storage.
     Workers = Callable[..., Any]

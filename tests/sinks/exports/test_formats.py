@@ -386,6 +386,8 @@ async def test_every_text_stays_text_in_spreadsheets(
 
     options: dict[str, Any] = {"source": Source.RESPONSES, "for_spreadsheets": True}
     file = await exported(database, OWNER, "Health", include_metadata=True, **options)
+    # Of one form, or its name would be before that of each question.
+    await world.connection.execute("UPDATE responses SET shortcode = 'flu'")
     wide = await exported(database, OWNER, "Health", wide=True, **options)
 
     assert file.startswith("\ufeffparent_shortcode,".encode())

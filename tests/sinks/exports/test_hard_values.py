@@ -73,7 +73,7 @@ async def rows_of(
     return rows, progress.not_shown
 
 
-@pytest.mark.parametrize("source", Source)
+@pytest.mark.parametrize("source", [Source.CHAT_LOG, Source.RESPONSES])
 async def test_a_time_beyond_the_calendar_is_a_note_and_the_rest_of_the_row_is_there(
     database: Settings, world: World, surveyid: uuid.UUID, source: Source
 ) -> None:

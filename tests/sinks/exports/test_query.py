@@ -11,7 +11,8 @@ from asyncpg import utils
 from app.postgres.connections import connect
 from models.exports import ExportOptions, Source
 from sinks.exports.columns import unique
-from sinks.exports.query import TooManyQuestions, query_of
+from sinks.exports.query import query_of
+from sinks.exports.questions import TooManyQuestions
 from sinks.exports.scope import NoSurveyToExport, scope_of
 from sinks.exports.stream import WantedExport, estimate
 from sinks.sql import statements

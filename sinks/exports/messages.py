@@ -1,0 +1,128 @@
+"""The messages that a filter finds, and the conversations that they are of, as statements for COPY.
+
+What whoever asked may read is kept to by each statement (`sinks.postgres.reading`); what they might read is
+found out once more when the file is made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.access import Action
+from models.exports import Rows
+from models.owners import owner_address
+from models.reading import Readable, Within
+from sinks.exports.columns import CONVERSATIONS, MESSAGES
+from sinks.exports.lines import Query, Statement
+from sinks.exports.query import query_for
+from sinks.exports.scope import NotShared
+from sinks.postgres.reading import Conditions, Reading, reading_of
+from sinks.sql import statements
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from models.exports import AskedAs, ExportOptions
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+_SQL = statements("export_data")
+_UNSENT = _SQL.export_unsent
+
+# In Messenger the author of what a bot said is the person that it said it to.
+_MESSAGES = """SELECT said.*, CASE WHEN said.platform <> 'messenger' OR said.role = 'user' THEN (
+        SELECT name FROM people WHERE people.platform = said.platform AND person_id = said.author_id
+    ) END AS author
+FROM all_messages AS said
+WHERE {conditions}"""
+_CONVERSATIONS = """SELECT
+    found.*, platform, channel, external_id, kind, subject_id AS person_id, title,
+    (
+        SELECT name FROM people WHERE people.platform = conversations.platform AND person_id = subject_id
+    ) AS person
+FROM (
+    SELECT conversation_id, min(timestamp) AS first, max(timestamp) AS last, count(*) AS messages,
+           count(*) FILTER (WHERE role = 'user') AS of_people,
+           count(DISTINCT author_id) FILTER (WHERE role = 'user') AS people,
+           round(avg(response_ms))::bigint AS mean_response_ms
+    FROM all_messages
+    WHERE {conditions}
+    GROUP BY conversation_id
+) AS found
+JOIN conversations ON conversations.id = found.conversation_id"""
+_COUNT = "SELECT count(*) FROM (SELECT FROM all_messages WHERE {conditions}) AS entry"
+_COUNT_CONVERSATIONS = (
+    "SELECT count(*) FROM (SELECT conversation_id FROM all_messages WHERE {conditions} "
+    "GROUP BY conversation_id) AS entry"
+)
+_HAS_A_PLACE = "id IS NOT NULL"
+# As of the chat log of a survey: neither what was unsent nor its edits.
+_NOT_TAKEN_BACK = (
+    "(platform <> 'messenger' OR message_type = 'unsent' OR author_id NOT IN (SELECT unnest({}::varchar[])) "
+    "OR coalesce(raw_payload #>> '{{message,mid}}', raw_payload #>> '{{message_edit,mid}}', '') "
+    "NOT IN (SELECT unnest({}::text[])))"
+)
+
+
+async def messages_query(
+    connection: Connection, asked_by: str, asked_as: AskedAs, options: ExportOptions
+) -> Query:
+    """Return what to COPY: of what is wanted, what whoever asked might read then and may read now.
+
+    Raises:
+        NotShared: that is nothing.
+    """
+    conditions = await _conditions(connection, asked_by, asked_as, options)
+    if options.rows is Rows.CONVERSATION:
+        rows = _CONVERSATIONS.format(conditions=conditions.sql)
+        return query_for(CONVERSATIONS, rows, conditions.arguments, options)
+    conditions.add(_HAS_A_PLACE)
+    rows = _MESSAGES.format(conditions=conditions.sql)
+    return query_for(MESSAGES, rows, conditions.arguments, options)
+
+
+async def messages_count(
+    connection: Connection, asked_by: str, asked_as: AskedAs, options: ExportOptions
+) -> Statement:
+    """Return the statement that counts the rows of the file.
+
+    Raises:
+        NotShared: whoever asked may read none of what is wanted.
+    """
+    conditions = await _conditions(connection, asked_by, asked_as, options)
+    count = _COUNT_CONVERSATIONS if options.rows is Rows.CONVERSATION else _COUNT
+    return Statement(count.format(conditions=conditions.sql), tuple(conditions.arguments))
+
+
+async def _conditions(
+    connection: Connection, asked_by: str, asked_as: AskedAs, options: ExportOptions
+) -> Conditions:
+    reading = await reading_for(connection, asked_by, asked_as)
+    if reading.readable.is_nothing:
+        raise NotShared("There are no messages that you may export, or no longer")
+    conditions = Conditions()
+    conditions.keep_to(reading, options.wanted)
+    unsent = [(row["userid"], row["mid"]) for row in await connection.fetch(_UNSENT)]
+    if unsent:
+        people, mids = zip(*unsent, strict=True)
+        conditions.add(_NOT_TAKEN_BACK, people, mids)
+    return conditions
+
+
+async def reading_for(connection: Connection, asked_by: str, asked_as: AskedAs) -> Reading:
+    """Return what somebody may read now of what they might read when they asked."""
+    caller = asked_as.caller(owner_address(asked_by))
+    reading = await reading_of(connection, caller, Action.EXPORT_MESSAGES)
+    if reading.readable.surveyids is None:
+        return reading
+    then = set(asked_as.shared)
+    kept = tuple(
+        survey
+        for survey in reading.surveys
+        if survey.owner == caller.email or (survey.owner, survey.name) in then
+    )
+    ids = frozenset(survey.id for survey in kept)
+    within = reading.readable.within
+    if within is not None:
+        within = Within(within.platforms, within.channels, within.surveyids & ids)
+    return Reading(Readable(ids & reading.readable.surveyids, within), kept)
