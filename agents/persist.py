@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from prometheus_client import Counter
 
 from models.dead_letters import from_record
-from models.entries import decode_entry
+from models.entries import Direction, decode_entry
 from models.errors import BadRecord, Reason
 from sinks.dead_letters import dead_letter_of
 from sinks.errors import CannotGoOn
+from sinks.postgres.live import Spoken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from sinks.dead_letters import DeadLetterTable, DeadLetterTopic
     from sinks.postgres.chat_log import ChatLogSink
     from sinks.postgres.fresh import Fresh
+    from sinks.postgres.live import LiveMessages
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class Persist:
         dead_letters: takes the records that no row can hold.
         surveys: knows which survey a page and a shortcode belong to.
         registry: what is asked for the figures; None where nobody asks.
+        live: remembers what is said now; None where nobody asks.
     """
 
     def __init__(
@@ -54,10 +57,12 @@ class Persist:
         dead_letters: DeadLetterTopic,
         surveys: Fresh[SurveyMap],
         registry: CollectorRegistry | None = None,
+        live: LiveMessages | None = None,
     ) -> None:
         self._sink = sink
         self._dead_letters = dead_letters
         self._surveys = surveys
+        self._live = live
         self.records_read = Counter(
             "chatlog_records_read", "Entries read of which everything is safe.", registry=registry
         )
@@ -87,6 +92,22 @@ class Persist:
             _tell_of_conflicts([record for record, error in refused if error.reason is Reason.KEY_CONFLICT])
         await self._dead_letters.send(bad)
         self.records_read.inc(len(chunk))
+        if self._live is not None:
+            self._note_live(self._live, entries)
+
+    def _note_live(self, live: LiveMessages, entries: Sequence[tuple[ChatLogEntry, ConsumerRecord]]) -> None:
+        since = live.horizon_ms
+        live.note(
+            Spoken(
+                "messenger",
+                entry.pageid or "",
+                entry.surveyid,
+                entry.userid if entry.direction is Direction.USER else None,
+                entry.timestamp,
+            )
+            for entry, _ in entries
+            if entry.timestamp >= since
+        )
 
 
 def _tell_of_conflicts(records: Sequence[ConsumerRecord]) -> None:

@@ -46,6 +46,7 @@ from app.exports.representations import Progress
 from app.exports.service import ExportRows
 from app.exports.serving import ExportServices
 from app.figures import api as figures
+from app.figures import pages as figure_pages
 from app.figures.service import FiguresService
 from app.ingest import api as events
 from app.ingest import webhooks
@@ -158,6 +159,7 @@ def create_app(settings: Settings) -> FastAPI:
         channel_pages,
         opt_out_pages,
         dead_letter_pages,
+        figure_pages,
         appearance,
         static_files,
         # What programs ask for.

@@ -12,6 +12,7 @@ from app.figures.rows import (
     AtHour,
     Every,
     Figures,
+    LiveNow,
     MessagesAt,
     PersonActive,
     QuestionMet,
@@ -119,6 +120,12 @@ async def follow_a_surveys_questions(
     """Return the questions of a `survey` in their order: who answered, who stopped, what was repeated."""
     found = await figures.questions(caller, wanted)
     return _answer(found, found.items, format, "questions")
+
+
+@router.get("/live")
+async def see_what_happens_now(caller: AsksForFigures, figures: KnownFigures, wanted: Filters) -> LiveNow:
+    """Return messages a minute, who talks and response times, of the last five minutes; 10 s behind."""
+    return await figures.live(caller, wanted)
 
 
 @router.get("/texts", responses=_OR_CSV, response_model=Figures[TextSaid])

@@ -6,9 +6,10 @@ action of its own, and noted by the route.
 
 from __future__ import annotations
 
+from app.figures.live import LiveFigures
 from app.figures.said import SaidFigures
 from app.figures.sums import SumFigures
 
 
-class FiguresService(SumFigures, SaidFigures):
+class FiguresService(SumFigures, SaidFigures, LiveFigures):
     """Finds figures."""

@@ -27,6 +27,11 @@ class Span(NamedTuple):
         since = until - usual if wanted.since is None else max(wanted.since, BEGINNING)
         return cls(min(since, until), until)
 
+    @staticmethod
+    def of_time(at: date) -> datetime:
+        """Return when an hour, or a day in UTC, begins."""
+        return at if isinstance(at, datetime) else datetime.combine(at, time(), UTC)
+
     @property
     def first_day(self) -> date:
         """The UTC day in which it begins."""

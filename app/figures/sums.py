@@ -23,6 +23,7 @@ from app.figures.rows import (
 from app.figures.spans import Span, monday_of
 from app.postgres.answers import answer_within
 from models.figures import RESPONSE_ERROR, cohorts_of, curve_of, percentile
+from models.reading import EVERYTHING
 from sinks.postgres.sums import counted_people, people_query, sums_query, without_times
 from sinks.sql import statements
 
@@ -78,6 +79,17 @@ class SumFigures(Asking):
         if not by_hour:
             notes.append("Days, weeks and months are those of UTC.")
         return Figures(since=span.since, until=span.until, items=items, notes=notes)
+
+    async def last_hours(self, caller: Caller, hours: int = 24) -> list[int]:
+        """Return how much was said in each of the last hours, this one the last; estimates, of samples."""
+        reading = await self._reading(caller)
+        now = self._now()
+        first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours - 1)
+        asked = sums_query(
+            "messages_by_hour", reading, EVERYTHING, *(first, now, Every.HOUR.value, None, False, 1)
+        )
+        counts = {row["at"]: round(row["weight"]) for row in await self._fetch(reading, asked)}
+        return [counts.get(first + timedelta(hours=number), 0) for number in range(hours)]
 
     async def responses(
         self, caller: Caller, wanted: MessageFilter, every: Every = Every.DAY

@@ -74,6 +74,7 @@ _ENVIRONMENT.filters |= {
     "machine_readable": words.machine_readable,
     "number": words.number,
     "platform_name": looks.platform_name,
+    "short": words.short,
     "size": words.size,
 }
 _ENVIRONMENT.globals |= {

@@ -22,6 +22,14 @@ def number(value: float | None) -> str:
     return f"{value:,.1f}" if abs(value) < 100 and value % 1 else f"{value:,.0f}"
 
 
+def short(value: float) -> str:
+    """Say a number in at most four signs: `999`, `1.2k`, `12k`, `3.4M`."""
+    for size, sign in ((1_000_000, "M"), (1_000, "k")):
+        if value >= size * 0.9995:
+            return f"{value / size:.1f}{sign}" if value < size * 9.95 else f"{value / size:.0f}{sign}"
+    return f"{value:.0f}"
+
+
 def counted(count: int, noun: str) -> str:
     """Say how many of something there are: `1 row`, `12,345 rows`."""
     return f"{number(count)} {noun}{'' if count == 1 else 's'}"

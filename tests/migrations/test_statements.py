@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: Which statements each part runs, by its role; `chatlog up` is the owner of its tables.
 PARTS = {
     "chatlog_writer": [
-        *("chat_log.*", "messages.*", "settling.*", "bot_states.insert_*", "bot_states.bring_*"),
+        *("chat_log.*", "messages.*", "settling.*", "live.*", "bot_states.insert_*", "bot_states.bring_*"),
         *("partitions.*", "dead_letters.*", "surveys.read_*", "channel_rules.*", "connect.*", "processes.*"),
     ],
     "chatlog_exporter": [

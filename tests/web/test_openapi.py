@@ -93,6 +93,7 @@ async def test_every_operation_is_described(client: httpx.AsyncClient) -> None:
         "GET /v1/figures/retention",
         "GET /v1/figures/sessions",
         "GET /v1/figures/questions",
+        "GET /v1/figures/live",
         "GET /v1/figures/texts",
         "GET /v1/figures/activity",
         "POST /v1/events/{platform}",

@@ -26,6 +26,7 @@ from sinks.kafka.producer import RecordProducer
 from sinks.postgres.bot_states import BotStatesSink
 from sinks.postgres.chat_log import ChatLogSink
 from sinks.postgres.figures import MessageFigures
+from sinks.postgres.live import LiveMessages, LiveTable
 from sinks.postgres.messages import MessagesSink
 from sinks.postgres.partitions import keep_partitions_ahead
 from sinks.postgres.settling import Settler
@@ -74,6 +75,8 @@ class PersistWork:
         #: What the parts count.
         self.registry = CollectorRegistry()
         self.message_figures = MessageFigures(self.registry if self.topics.messages else None)
+        #: What is said now, as far as this worker stores it.
+        self.live = LiveMessages()
         self._keeping = keeping
         self._producer = RecordProducer(client_settings(settings.kafka), to_dead_letters, compress=True)
         self._pools: list[asyncpg.Pool] = []
@@ -116,9 +119,10 @@ class PersistWork:
         )
         table = DeadLetterTable(pool, self._keeping, self.registry)
         self._in_background("partitions", keep_partitions_ahead(pool, tuple(self.topics.messages)))
+        self._in_background("live figures", LiveTable(pool, self.live).keep_written())
         surveys = fresh_surveys(pool, self.retry_policy)
         self._in_background("surveys", surveys.keep_fresh())
-        persist = Persist(self.sink, self.dead_letters, surveys, self.registry)
+        persist = Persist(self.sink, self.dead_letters, surveys, self.registry, self.live)
         keep = KeepDeadLetters(table, self.registry)
         self._entries = ChunkRunner("persist", persist, in_order=False, fail=self._fail)
         self._kept = ChunkRunner("keep-dead-letters", keep, in_order=False, fail=self._fail)
@@ -154,7 +158,7 @@ class PersistWork:
                 stay_gap=None if platform in tell_presence else stay_gap,
             )
             self._sinks.append(sink)
-            persist = PersistMessages(sink, self.dead_letters)
+            persist = PersistMessages(sink, self.dead_letters, self.live)
             self._messages[platform] = ChunkRunner(
                 f"persist-{platform}", persist, in_order=False, fail=self._fail
             )

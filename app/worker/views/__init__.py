@@ -163,6 +163,7 @@ class Views(Web):
             "/api/exports": self._exports,
             "/api/dead-letters": self._dead_letters,
             "/api/gaps": self._gaps,
+            "/api/figures": self._figures,
             "/api/state/{userid}": self._state,
             "/metrics": self._metrics,
             "/health/live": self._live,
@@ -198,6 +199,15 @@ class Views(Web):
             }
             return web.json_response(problem, status=404)
         return web.json_response(await snapshot.gaps(self._worker))
+
+    async def _figures(self, _: web.Request) -> web.Response:
+        found = snapshot.live_figures(self._worker)
+        if found is None:
+            problem = {
+                "error": f"a {self._worker.role.value} worker stores no messages; ask a persist worker"
+            }
+            return web.json_response(problem, status=404)
+        return web.json_response(found)
 
     async def _state(self, request: web.Request) -> web.Response:
         return await state(self._worker, request)

@@ -147,6 +147,17 @@ def messages(app: WorkerApp) -> list[Snapshot]:
     ]
 
 
+def live_figures(app: WorkerApp) -> Snapshot | None:
+    """Return what this worker stored in this minute and the one before, by place; None if it stores none.
+
+    Of all workers together, `GET /v1/figures/live` tells.
+    """
+    if app.role is not Role.PERSIST:
+        return None
+    live = cast("PersistWork", app.work).live
+    return {"worker": live.worker, "places": live.rows()}
+
+
 def exports(app: WorkerApp) -> Snapshot | None:
     """Return the exports that are made here now, the longest first; None if the role makes none.
 
