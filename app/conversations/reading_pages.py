@@ -92,8 +92,6 @@ def thread_of(
         | {
             "talk": talk_of(row, here, reader.zone, reader.today),
             "date": where.day.isoformat() if where.day else "",
-            "first_day": links.day_value(row.started, reader.zone),
-            "last_day": links.day_value(row.last_at, reader.zone),
             "highlight": where.message or "",
             "is_at_end": where == Where(),
             "person_url": links.person(row.platform, row.person or "") if may_see_person else "",

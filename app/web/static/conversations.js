@@ -125,9 +125,12 @@
         this.watch.observe(link);
       }
       this.listen();
+      // A browser that is cut off may hold its stream for minutes before it notices.
+      addEventListener("offline", () => { this.lost.hidden = false; }, { signal: this.ended.signal });
+      addEventListener("online", () => this.listen(), { signal: this.ended.signal });
     }
     close() {
-      this.ended.abort();
+      this.ended.abort(); // its listeners too
       this.watch.disconnect();
       this.events?.close();
       clearTimeout(this.soon);
@@ -258,9 +261,9 @@
 
     // ── Live ──
     listen() {
-      const address = this.scroller.dataset.events;
-      if (!address) return;
-      this.events = new EventSource(address);
+      if (this.ended.signal.aborted) return;
+      this.events?.close();
+      this.events = new EventSource(this.scroller.dataset.events);
       this.events.addEventListener("open", () => {
         clearTimeout(this.telling);
         this.lost.hidden = true;
@@ -271,7 +274,7 @@
         // It tries again by itself, going on after the last that came; closed for good, we do, for the session may be over.
         clearTimeout(this.telling);
         this.telling = setTimeout(() => { this.lost.hidden = false; }, 1000);
-        if (this.events.readyState === EventSource.CLOSED) this.soon = setTimeout(() => { this.events.close(); this.catchUp().finally(() => this.listen()); }, 5000);
+        if (this.events.readyState === EventSource.CLOSED) this.soon = setTimeout(() => this.catchUp().finally(() => this.listen()), 5000);
       });
       const named = (event) => { this.waiting.add(JSON.parse(event.data).id); this.gather(); };
       this.events.addEventListener("message", named);
