@@ -257,8 +257,11 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
                 *("assistant.chat_conversations", "assistant.chat_sessions"),
             )
         ),
-        # A command that shows what was said notes that.
+        # A command that shows what was said notes that, and names the survey.
         Right("INSERT", "access_log"),
+        Right("SELECT", "users", ("id", "email")),
+        Right("SELECT", "surveys", ("id", "userid", "survey_name")),
+        Right("SELECT", "survey_shares"),
     ),
     # Adds turns, and reads those back; what else was said is not for it.
     "chatlog_assistant": (

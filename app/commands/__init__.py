@@ -22,6 +22,8 @@ COMMANDS = {
     "api": ("app.commands.api", "Serve the REST API and the web pages."),
     "connect": ("app.commands.connect", "Listen to a platform, and hand in what it says."),
     "export": ("app.commands.export", "Write a survey's chat log or responses to a file."),
+    "conversation": ("app.commands.conversation", "Show what was said, and follow it."),
+    "access-log": ("app.commands.access_log", "See who read what was said."),
     "channels": ("app.commands.channels", "See and set what is recorded of which channel."),
     "people": ("app.commands.people", "See who opted out of being recorded, and do it for them."),
     "surveys": ("app.commands.surveys", "See which surveys there are, and share them."),

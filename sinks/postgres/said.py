@@ -40,8 +40,8 @@ _MESSAGES = (
 )
 _BY_ID = "SELECT {columns}, {mid} AS mid FROM all_messages WHERE {conditions} LIMIT 1"
 _MARKS = (
-    "SELECT id, timestamp, edited, deleted, author_id, message_type, {mid} AS mid FROM all_messages "
-    "WHERE {conditions} ORDER BY timestamp DESC, id DESC LIMIT {limit:d}"
+    "SELECT platform, id, timestamp, edited, deleted, author_id, message_type, {mid} AS mid "
+    "FROM all_messages WHERE {conditions} ORDER BY timestamp DESC, id DESC LIMIT {limit:d}"
 )
 _COUNT = "SELECT count(*) FROM all_messages WHERE {conditions}"
 _RAW = "SELECT raw_payload FROM all_messages WHERE {conditions}"

@@ -349,6 +349,9 @@ READER_MAY = (
     "SELECT * FROM chat_log",
     "SELECT * FROM dead_letters",
     "SELECT * FROM chatlog_schema_version",
+    "SELECT id, email FROM users",
+    "SELECT id, userid, survey_name FROM surveys",
+    "SELECT * FROM survey_shares",
 )
 READER_MAY_NOT = (
     "INSERT INTO assistant.chat_conversations (session_id, user_message, ai_response) VALUES ('s', 'q', 'a')",

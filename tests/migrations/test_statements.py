@@ -46,6 +46,7 @@ PARTS = {
         "partitions.look_at_partitions",
     ],
     "chatlog_maintainer": ["backfill.*", "surveys.read_*", "people.*"],
+    "chatlog_reader": ["conversations.*", "reading.*"],
     "none": ["local.*", "counting.*"],
 }
 #: `chatlog check` is run by anybody.

@@ -145,14 +145,14 @@ class Writer:
         )
 
 
-#: What each of these says, and nobody else.
+#: What is said in each place, with a word that is said nowhere else.
 SECRETS = {
-    "ana": "only of Ana's survey",
-    "ben": "only of Ben's survey",
-    "nobody": "of no survey",
-    "twitch": "said in the room",
-    "other room": "said in the other room",
-    "assistant": "said to the assistant",
+    "ana": "said in kiwi of Ana's survey",
+    "ben": "said in plum of Ben's survey",
+    "nobody": "said in lime of no survey",
+    "twitch": "said in fig to the room",
+    "other room": "said in date to the other room",
+    "assistant": "said in pear to the assistant",
 }
 
 
