@@ -147,12 +147,12 @@ class Writer:
 
 #: What is said in each place, with a word that is said nowhere else.
 SECRETS = {
-    "ana": "said in kiwi of Ana's survey",
-    "ben": "said in plum of Ben's survey",
-    "nobody": "said in lime of no survey",
-    "twitch": "said in fig to the room",
-    "other room": "said in date to the other room",
-    "assistant": "said in pear to the assistant",
+    "ana": "said in kiwi47 of Ana's survey",
+    "ben": "said in plum58 of Ben's survey",
+    "nobody": "said in lime69 of no survey",
+    "twitch": "said in fig70 to the room",
+    "other room": "said in date81 to the other room",
+    "assistant": "said in pear92 to the assistant",
 }
 
 
