@@ -58,8 +58,12 @@ async def test_an_owner_finds_a_survey_and_reads_what_was_answered(reader: Reade
     await page.get_by_label("Person").fill("person-29")
     await page.get_by_role("button", name="Find").click()
     await expect(rows).to_have_count(5)
-    await expect(page.get_by_role("link", name="person-29").first).to_have_attribute(
+    await expect(page.get_by_role("link", name="person-29", exact=True).first).to_have_attribute(
         "href", "/conversations?platform=messenger&person=person-29"
     )
+    await page.get_by_label("This survey").get_by_role("link", name="Figures").click()
+    await page.get_by_role("link", name="All", exact=True).click()
+    await expect(rows.nth(1)).to_contain_text("q1")
+    found += await problems_of(reader)
 
     assert found == []
