@@ -64,6 +64,9 @@ from app.people.opt_outs import OptOuts
 from app.postgres.connections import create_pool
 from app.postgres.heartbeat import beating
 from app.redis import redis_pool
+from app.search import api as search
+from app.search import pages as search_pages
+from app.search.serving import SearchServices
 from app.sign_in import pages as sign_in
 from app.storage import open_storage
 from app.surveys import answers_api
@@ -160,9 +163,11 @@ def create_app(settings: Settings) -> FastAPI:
         opt_out_pages,
         dead_letter_pages,
         figure_pages,
+        search_pages,
         appearance,
         static_files,
         # What programs ask for.
+        search,
         conversations,
         conversation_reading,
         access_log,
@@ -227,6 +232,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             )
             app.state.conversations = Conversations(pool)
             app.state.bot_states = BotStates(pool)
+            app.state.search = SearchServices.on(pool)
             app.state.live_talks, app.state.accesses = LiveTalks(pool), Accesses(pool)
             messages = MessageExports(pool, on_request=outbox.wake)
             rows = ExportRows(pool, app.state.surveys, messages, on_request=outbox.wake)

@@ -16,6 +16,7 @@ from benchmarks import (
     persist,
     platforms,
     scaling,
+    searching,
 )
 from benchmarks.rounds import in_turn
 from models.partitioners import Partitioner
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from benchmarks.measuring import Run
     from benchmarks.services import Services
 
-PARTS = ("persist", "capture", "e2e", "platforms", "crowd", "scaling", "exports", "memory")
+PARTS = ("persist", "capture", "e2e", "platforms", "crowd", "scaling", "exports", "search", "memory")
 #: Without the memory, which takes an hour.
 DEFAULT_PARTS = PARTS[:-1]
 #: The roles that read a backlog of messages.
@@ -50,6 +51,8 @@ class Size:
         crowd_s: how long a crowd talks at a steady pace.
         scaling_messages: of the backlogs that one or two workers share.
         export_rows: of the surveys that are exported, fewer before more.
+        search_rows: that are searched.
+        searches: how often each is searched for.
     """
 
     rounds: int
@@ -63,6 +66,8 @@ class Size:
     crowd_s: float
     scaling_messages: int
     export_rows: tuple[int, ...]
+    search_rows: int
+    searches: int
 
 
 FULL = Size(
@@ -77,6 +82,8 @@ FULL = Size(
     crowd_s=300.0,
     scaling_messages=100_000,
     export_rows=(250_000, 1_000_000),
+    search_rows=10_000_000,
+    searches=100,
 )
 QUICK = Size(
     rounds=3,
@@ -90,6 +97,8 @@ QUICK = Size(
     crowd_s=15.0,
     scaling_messages=30_000,
     export_rows=(80_000,),
+    search_rows=300_000,
+    searches=20,
 )
 
 
@@ -119,6 +128,8 @@ async def measure(
         await _scaling(services, size, note)
     if "exports" in parts:
         await exports.compare(services, size, note)
+    if "search" in parts:
+        await searching.compare(services, size, note)
     if "memory" in parts:
         for role in _CONSUMERS:
             note(await memory.measure(services, role, memory_messages))

@@ -14,7 +14,7 @@ import orjson
 from rich.table import Table
 
 from app.settings import Role
-from benchmarks import capture, crowd, end_to_end, exports, persist, platforms, scaling
+from benchmarks import capture, crowd, end_to_end, exports, persist, platforms, scaling, searching
 from benchmarks.contenders.exporting import CSV, GZIP, PARQUET
 from benchmarks.measuring import Run, median_per_s
 
@@ -107,6 +107,15 @@ GOALS = (
     Goal("export_s3_vs_pandas", "export: CSV to S3 / pandas to a file", "≥ 4", lambda it: it >= 4),
     Goal("export_csv_peak_mb", "export: memory at most, CSV and CSV.gz, MB", "< 120", lambda it: it < 120),
     Goal("export_parquet_peak_mb", "export: memory at most, Parquet, MB", "< 350", lambda it: it < 350),
+    Goal(
+        "search_p99_ms", "search: a page of 50, 99 of 100, the slowest kind, ms", "< 150", lambda it: it < 150
+    ),
+    Goal(
+        "search_writing_vs_without",
+        "writing to chat_log: with indexes of words / without, by CPU",
+        "≥ 0.95",
+        lambda it: it >= 0.95,
+    ),
     Goal("worker_peak_mb", "memory of one worker at most, MB", "< 300", lambda it: it < 300),
 )
 
@@ -143,6 +152,8 @@ def ratios_of(runs: Sequence[Run]) -> dict[str, float]:
         "export_s3_vs_pandas": exports.ratio(runs, exports.name_of(CSV, exports.S3), exports.PANDAS),
         "export_csv_peak_mb": exports.peak_mb(runs, (CSV, GZIP)),
         "export_parquet_peak_mb": exports.peak_mb(runs, (PARQUET,)),
+        "search_p99_ms": searching.p99_ms(runs),
+        "search_writing_vs_without": _ratio(runs, searching.WRITING, searching.WITH, searching.WITHOUT),
         "worker_peak_mb": max((run.peak_mb for run in runs if _is_ours(run)), default=None),
     }
     return {name: round(value, 2) for name, value in ratios.items() if value is not None}

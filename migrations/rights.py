@@ -209,6 +209,9 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         # By those who may, for people who ask them; what was recorded before is for `chatlog people`.
         *_on("opt_outs", "SELECT", "INSERT"),
         Right("UPDATE", "opt_outs", ("until",)),
+        # A line at random is drawn by how many there were on which day.
+        Right("SELECT", "message_day_deltas"),
+        *_on("search_languages", "SELECT", "INSERT", "UPDATE", "DELETE"),
     ),
     "chatlog_maintainer": (
         Right("SELECT", "chat_log", _WHICH_MESSAGE),
@@ -252,7 +255,7 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
                 ),
                 *("message_clears", "message_feedback", "people", "opt_outs", "stays"),
                 *("chat_logging_config", "chat_logging_config_versions", "channel_parents"),
-                *("connector_gaps", "access_log", "bot_states", "bot_state_changes"),
+                *("connector_gaps", "access_log", "search_languages", "bot_states", "bot_state_changes"),
                 *("all_messages", "live.chat_messages", "live.chat_sessions", "live.users"),
                 *("assistant.chat_conversations", "assistant.chat_sessions"),
             )

@@ -19,7 +19,11 @@ from app.dead_letters.service import NoSuchDeadLetter, NoSuchReplay
 from app.exports.files import FileGone, StorageUnusable
 from app.exports.rows import ExportRow
 from app.exports.service import NoSuchExport
+from app.maintenance.run import NotByPooler
 from app.people.opt_outs import NotOptedOut
+from app.search.found import TookTooLong
+from app.search.languages import NoSuchPlace
+from app.search.lines import NoLine, SayWhose
 from app.surveys.service import NoSuchSurvey
 from app.turns.sessions import NoSuchSession
 from models.errors import BadRecord, ChatlogError, Reason
@@ -67,6 +71,11 @@ _MADE: dict[type[ChatlogError], Callable[[], ChatlogError]] = {
     NobodyKnown: NobodyKnown,
     NoSuchConversation: NoSuchConversation,
     NoSuchExport: NoSuchExport,
+    NoLine: NoLine,
+    NoSuchPlace: NoSuchPlace,
+    NotByPooler: NotByPooler,
+    SayWhose: SayWhose,
+    TookTooLong: TookTooLong,
     NoSuchMessage: NoSuchMessage,
     NoSuchRule: NoSuchRule,
     NoSuchSession: NoSuchSession,

@@ -20,7 +20,7 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        area: what it is about: connection, settings, topic, group, schema, rights, connectors.
+        area: what it is about: connection, settings, topic, group, schema, search, rights, connectors.
         level: how bad it is.
         message: what is.
         mend: what to do about it; empty if nothing.

@@ -47,8 +47,9 @@ class Child:
         command: the subcommand with its arguments.
         environment: all its variables.
         host: where it listens.
-        port: at which it listens; released when the process is stopped.
-        directory: where its log is added to, under the command's last word.
+        port: at which it listens, if it does; released when the process is stopped.
+        directory: where its log is added to.
+        log: under which name; by default the command's last word.
     """
 
     def __init__(
@@ -58,8 +59,9 @@ class Child:
         environment: Mapping[str, str],
         *,
         host: str,
-        port: Port,
+        port: Port | None,
         directory: RunDirectory,
+        log: str | None = None,
     ) -> None:
         self.name = name
         self._command = command
@@ -68,12 +70,19 @@ class Child:
         self._port = port
         self._directory = directory
         self._process: asyncio.subprocess.Process | None = None
-        self._log = LogTail(directory.logs / f"{command[-1]}.log")
+        self._log = LogTail(directory.logs / f"{log or command[-1]}.log")
 
     @property
     def url(self) -> str:
         """Where it answers."""
+        if self._port is None:
+            raise UpFailed(f"{self.name} listens nowhere")
         return str(URL.build(scheme="http", host=reached_at(self._host), port=self._port.number))
+
+    @property
+    def readiness(self) -> str:
+        """What is said of it when it is ready."""
+        return f"{self.name} is ready: {self.url}"
 
     @property
     def running(self) -> bool:
@@ -164,7 +173,8 @@ class Child:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
-        self._port.release()
+        if self._port is not None:
+            self._port.release()
 
     def _last_words(self) -> str:
         return self._log.told(with_path=self._directory.is_kept)

@@ -14,6 +14,7 @@ from app.local.directory import run_directory
 from app.local.errors import UpFailed
 from app.local.export_check import ExportCheck
 from app.local.log_tail import LogTail
+from app.local.maintenance import Maintenance
 from app.local.narrator import Narrator
 from app.local.ports import LastPorts, claim_port
 from app.local.sample_owners import load_owners
@@ -81,7 +82,9 @@ class _Run:
                 await services.start()
                 self._running += [EmbeddedPart(service, directory) for service in services.embedded]
                 processes = self._processes(services.settings, directory, ports)
-                stack.push_async_callback(self._end, services, *processes.workers.values())
+                stack.push_async_callback(
+                    self._end, services, *processes.workers.values(), *processes.others()
+                )
                 # Before them, so that nobody asks for what no worker is there to do.
                 stack.push_async_callback(self._end, services, processes.api)
                 return await self._while_all_live(self._use(services, processes, directory))
@@ -112,7 +115,8 @@ class _Run:
         if port.number != wanted:
             self._screen.say(f"! Port {wanted} is taken: the API is on {port.number}")
         ports.keep("API", port.number)
-        return Processes(workers, Api(settings, port, directory))
+        maintenance = None if self._options.once else Maintenance(settings, directory)
+        return Processes(workers, Api(settings, port, directory), maintenance)
 
     async def _use(self, services: Services, processes: Processes, directory: RunDirectory) -> int:
         plays = self._plays_samples(services)
@@ -136,7 +140,7 @@ class _Run:
             await process.launch()
             self._running.append(process)
             await process.until_ready()
-            step.done = f"{process.name} is ready: {process.url}"
+            step.done = process.readiness
 
     def _plays_samples(self, services: Services) -> bool:
         # What is embedded is nobody's production, whatever VLAB_ENV says.
@@ -195,10 +199,15 @@ class Processes:
 
     workers: Mapping[Role, Worker]
     api: Api
+    maintenance: Maintenance | None
 
     def all(self) -> list[Child]:
         """Return every one."""
-        return [*self.workers.values(), self.api]
+        return [*self.workers.values(), self.api, *self.others()]
+
+    def others(self) -> list[Child]:
+        """Return those that answer nobody."""
+        return [self.maintenance] if self.maintenance else []
 
 
 class RunningPart(Protocol):

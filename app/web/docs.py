@@ -28,6 +28,7 @@ an owner sees their own surveys, those that are shared with them, and their own 
 """
 TAGS = [
     {"name": "conversations", "description": "What was said, by whom; and who read it."},
+    {"name": "search", "description": "Words in all that was said, in any script; lines at random."},
     {"name": "exports", "description": "Ask for a file, follow its making, download it."},
     {"name": "surveys", "description": "What there is to export, and with whom it is shared."},
     {"name": "figures", "description": "How much is said, by whom, how fast it is answered, who comes back."},

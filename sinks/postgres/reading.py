@@ -39,6 +39,8 @@ _PIECES = {
     "until": "timestamp < {}::timestamptz",
 }
 _OF_SURVEYS = "surveyid = ANY ({}::uuid[])"
+#: The same, and no index of surveys is asked for it.
+_AMONG_SURVEYS = "(surveyid = ANY ({}::uuid[])) IS TRUE"
 # A page that no row names is ''.
 _WITHIN = (
     "(platform = ANY ({}::varchar[]) OR (platform || '/' || coalesce(channel, '')) = ANY ({}::varchar[]) "
@@ -129,11 +131,18 @@ class Conditions:
             places.append(f"${len(self.arguments)}")
         self._pieces.append(piece.format(*places))
 
-    def keep_to(self, reading: Reading, wanted: MessageFilter) -> None:
-        """Add what the caller may read, and which of it they look for."""
+    def keep_to(self, reading: Reading, wanted: MessageFilter, *, by_survey: bool = True) -> None:
+        """Add what the caller may read, and which of it they look for.
+
+        Args:
+            reading: what they may.
+            wanted: what they look for.
+            by_survey: whether messages may be found by their survey; else it is only looked at.
+        """
         readable = reading.readable
+        of_surveys = _OF_SURVEYS if by_survey else _AMONG_SURVEYS
         if readable.surveyids is not None:
-            self.add(_OF_SURVEYS, sorted(readable.surveyids))
+            self.add(of_surveys, sorted(readable.surveyids))
         if (within := readable.within) is not None:
             apps = {f"{app}{APP_ENDS}" for app in within.apps}
             self.add(
@@ -144,4 +153,4 @@ class Conditions:
             if (value := getattr(wanted, name)) is not None:
                 self.add(piece, value)
         if wanted.survey is not None:
-            self.add(_OF_SURVEYS, sorted(reading.ids_of(wanted.survey, wanted.survey_owner)))
+            self.add(of_surveys, sorted(reading.ids_of(wanted.survey, wanted.survey_owner)))

@@ -121,3 +121,27 @@ WHERE CASE
     ELSE refused.columns IS NOT NULL
 END
 ORDER BY number;
+
+-- name: find_without_pieces
+-- Tables with rows of which search has no index that can be used: of months that are over, and default partitions; and of a
+-- month that goes on for at least two days, none of any day. The session's time zone is UTC.
+WITH RECURSIVE part AS (
+    SELECT to_regclass(name) AS relation FROM unnest(ARRAY['chat_log', 'messages']) AS name
+    UNION ALL
+    SELECT inhrelid::regclass FROM part JOIN pg_inherits ON inhparent = relation
+),
+leaf AS (
+    SELECT relation,
+           (regexp_match(pg_get_expr(relpartbound, oid), 'FROM \(''([^'']+)''\)'))[1]::timestamptz AS since,
+           (regexp_match(pg_get_expr(relpartbound, oid), 'TO \(''([^'']+)''\)'))[1]::timestamptz AS until
+    FROM part JOIN pg_class ON oid = relation
+    WHERE relkind = 'r' AND pg_relation_size(oid) > 0
+)
+SELECT relation::text AS name FROM leaf
+WHERE (since IS NULL OR since < now() - interval '2 days')
+    AND NOT EXISTS (
+        SELECT FROM pg_index
+        WHERE indrelid = relation AND indisvalid AND pg_get_expr(indexprs, indrelid) ~ '^([a-z_]+\.)?fts\('
+            AND (indpred IS NULL OR until > now() - interval '2 days')
+    )
+ORDER BY name;

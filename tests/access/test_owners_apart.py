@@ -66,6 +66,8 @@ OF_OTHER_THINGS = (
     "/v1/traces",
     "/v1/turns",
     "/v1/system",
+    "/search",
+    "/v1/search",
     "/v1/waiting",
     "/waiting",
     "/webhooks",

@@ -32,6 +32,7 @@ OPEN = {
     "migrate down": "the schema; it warns before rows go",
     "migrate status": "the schema, and no row",
     "topics": "topics, and no record",
+    "maintain": "partitions and indexes, and no row",
     "storage check": "an object of its own",
     "check": "counts and settings",
 }

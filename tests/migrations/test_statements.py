@@ -44,10 +44,11 @@ PARTS = {
         "conversations.*",
         "processes.*",
         "partitions.look_at_partitions",
+        "search.*",
     ],
     "chatlog_maintainer": ["backfill.*", "surveys.read_*", "people.*"],
     "chatlog_reader": ["conversations.*", "reading.*"],
-    "none": ["local.*", "counting.*"],
+    "none": ["local.*", "counting.*", "maintain.*"],
 }
 #: `chatlog check` is run by anybody.
 EVERYBODYS = "doctor.*"

@@ -1,0 +1,92 @@
+"""What there is to search by, as the catalog tells: looked up now and again, not for each search."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from models.search_windows import BEGINNING
+from sinks.sql import statements
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import asyncpg
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+_SQL = statements("search")
+#: What is older is looked up again. Whoever goes by what was before finds the same, more slowly.
+GOOD_FOR_S = 30.0
+#: From so many messages on, the planner would rather list all of a survey, were it let.
+WIDE_FROM = 50_000
+#: So much is kept at most of what people may make up: platforms, and sets of surveys.
+_KEPT_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """The indexes of words that there are.
+
+    Attributes:
+        edges: where pieces of them begin and end, in order: no statement may look across one.
+        closed: until when they are; what is later is read through.
+        languages: platform and language of those by stems that are complete.
+    """
+
+    edges: tuple[datetime, ...]
+    closed: datetime
+    languages: frozenset[tuple[str, str]]
+
+
+class IndexLookup:
+    """Looks at the indexes, and at when the newest message was said, at most every `GOOD_FOR_S`."""
+
+    def __init__(self) -> None:
+        self._indexes: Indexes | None = None
+        self._newest: dict[str | None, datetime] = {}
+        self._wide: dict[frozenset[str], bool] = {}
+        self._looked_at = float("-inf")
+
+    async def indexes(self, connection: Connection) -> Indexes:
+        """Return what there is to search by."""
+        if self._indexes is None or time.monotonic() - self._looked_at > GOOD_FOR_S:
+            rows = await connection.fetch(_SQL.find_edges)
+            self._indexes, self._newest, self._wide = _indexes_of(rows), {}, {}
+            self._looked_at = time.monotonic()
+        return self._indexes
+
+    async def is_wide(self, connection: Connection, surveyids: frozenset[str]) -> bool:
+        """Tell whether there is so much of some surveys that listing it takes longer than looking at it."""
+        if surveyids not in self._wide:
+            if len(self._wide) > _KEPT_MAX:
+                self._wide = {}
+            self._wide[surveyids] = await connection.fetchval(_SQL.has_many, sorted(surveyids), WIDE_FROM)
+        return self._wide[surveyids]
+
+    async def newest(self, connection: Connection, platform: str | None) -> datetime:
+        """Return about when the last message was said, of a platform or of any."""
+        if platform not in self._newest:
+            found: datetime | None = await connection.fetchval(_SQL.find_newest, platform)
+            if len(self._newest) > _KEPT_MAX:
+                self._newest = {}
+            self._newest[platform] = found or BEGINNING
+        return self._newest[platform]
+
+
+def _indexes_of(rows: list[asyncpg.Record]) -> Indexes:
+    edges: set[datetime] = set()
+    counts: dict[tuple[str, str | None], dict[tuple[datetime, datetime], int]] = defaultdict(dict)
+    for row in rows:
+        if row["since"] is not None:
+            edges |= {row["since"], row["until"]}
+        counts[row["platform"], row["language"]][row["since"], row["until"]] = row["indexes"]
+    ready = {
+        (platform, language)
+        for (platform, language), there in counts.items()
+        if language is not None
+        and all(there.get(part, 0) >= many for part, many in counts[platform, None].items())
+    }
+    return Indexes(tuple(sorted(edges)), max(edges, default=BEGINNING), frozenset(ready))

@@ -1,0 +1,194 @@
+"""Statements that find words in `all_messages`: put together of what the caller may read, and fixed text.
+
+The order is by an expression: by the plain column the planner walks back through time for a rare word, and
+reads millions of texts.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from sinks.postgres.reading import Conditions
+from sinks.postgres.said import COLUMNS, SaidQuery
+from sinks.postgres.unsent import MID, UNSENT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from models.reading import MessageFilter
+    from models.search import Alternative, WordQuery
+    from models.search_windows import Window
+    from sinks.postgres.reading import Reading
+    from sinks.postgres.said import Talk
+    from sinks.postgres.unsent import Unsent
+
+SIMPLE = "simple"
+_AS_SAID = "fts(content) @@ to_tsquery('pg_catalog.simple', {}::varchar)"
+_LIKE, _UNLIKE = "content ILIKE {}::varchar", "content NOT ILIKE {}::varchar"
+_OF_DIALOGUE = "author_id = {}::varchar AND coalesce(channel, '') = {}::varchar"
+#: Of a message without an id, whose time none can hold.
+_ID = "coalesce(id, '00000000-0000-0000-0000-000000000000'::uuid)"
+_FIND = (
+    "SELECT {columns} FROM all_messages WHERE {conditions} "
+    "ORDER BY timestamp + interval '0' DESC, {id} DESC LIMIT {limit:d}"
+)
+_COUNT = "SELECT count(*) FROM all_messages WHERE {conditions}"
+_AT = "SELECT {columns} FROM all_messages WHERE {conditions} ORDER BY timestamp OFFSET {place:d} LIMIT 1"
+
+
+class Order(StrEnum):
+    """In which order is given what was found."""
+
+    NEWEST = "newest"
+    RANK = "rank"
+
+
+class Spoken(NamedTuple):
+    """A language, and where it is spoken: there, words are found by their stems.
+
+    Attributes:
+        language: as PostgreSQL calls it.
+        platforms: all on which a place is.
+        whole: those of them of which all is in it.
+        channels: each as `platform/channel`.
+        surveyids: the versions of surveys.
+    """
+
+    language: str
+    platforms: frozenset[str]
+    whole: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset()
+    surveyids: frozenset[str] = frozenset()
+
+
+class Sought(NamedTuple):
+    """What is looked for, among what, and how.
+
+    Attributes:
+        reading: what may be read.
+        wanted: which of it.
+        words: that are to be in it.
+        unsent: what was taken back.
+        spoken: by the stems of which language; None for words as they are.
+        fragments: for stems, patterns that a text of the part that no index is of has to be like.
+        after: the time and the id of the message after which to go on.
+        talk: only in this conversation.
+        by_survey: whether the index of surveys helps: there are not too many messages of them.
+    """
+
+    reading: Reading
+    wanted: MessageFilter
+    words: WordQuery
+    unsent: Unsent
+    spoken: Spoken | None = None
+    fragments: tuple[str, ...] = ()
+    after: tuple[datetime, UUID] | None = None
+    talk: Talk | None = None
+    by_survey: bool = True
+
+
+def find_in(sought: Sought, window: Window, *, limit: int, ranked: bool = False) -> SaidQuery:
+    """Return the statement for the newest messages of a window with what is looked for.
+
+    Args:
+        sought: what.
+        window: said when.
+        limit: how many at most.
+        ranked: whether `rank` is told of each, too: how well it fits (`ts_rank`), as documents have it.
+    """
+    conditions = Conditions(sought.words.tsquery)
+    conditions.keep_to(sought.reading, sought.wanted, by_survey=sought.by_survey)
+    conditions.add("timestamp >= {}::timestamptz AND timestamp < {}::timestamptz", *window)
+    if sought.after is not None:
+        conditions.add(f"(timestamp, {_ID}) < ({{}}::timestamptz, {{}}::uuid)", *sought.after)
+    if (talk := sought.talk) is not None:
+        conditions.add("platform = {}::varchar", talk.platform)
+        if talk.person:
+            conditions.add(_OF_DIALOGUE, talk.person, talk.channel)
+        else:
+            conditions.add("conversation_id = {}::uuid", talk.id)
+    sought.unsent.keep_out(conditions)
+    _add_words(conditions, sought)
+    rank = f", {_rank(sought)} AS rank" if ranked else ""
+    sql = _FIND.format(
+        columns=f"{COLUMNS}, {MID} AS mid{rank}", conditions=conditions.sql, id=_ID, limit=limit
+    )
+    return SaidQuery(sql, conditions.arguments)
+
+
+def count_said(reading: Reading, wanted: MessageFilter, unsent: Unsent) -> SaidQuery:
+    """Return the statement that counts messages."""
+    conditions = _all(reading, wanted, unsent)
+    return SaidQuery(_COUNT.format(conditions=conditions.sql), conditions.arguments)
+
+
+def said_at(reading: Reading, wanted: MessageFilter, unsent: Unsent, place: int) -> SaidQuery:
+    """Return the statement for one of the messages that `count_said` counts, by its number from 0."""
+    conditions = _all(reading, wanted, unsent)
+    sql = _AT.format(columns=f"{COLUMNS}, {MID} AS mid", conditions=conditions.sql, place=place)
+    return SaidQuery(sql, conditions.arguments)
+
+
+def _all(reading: Reading, wanted: MessageFilter, unsent: Unsent) -> Conditions:
+    conditions = Conditions()
+    conditions.keep_to(reading, wanted)
+    # What only says of another message that it was taken back is no line.
+    conditions.add("message_type IS DISTINCT FROM {}::varchar", UNSENT)
+    conditions.add("content <> ''")
+    unsent.keep_out(conditions)
+    return conditions
+
+
+def _add_words(conditions: Conditions, sought: Sought) -> None:
+    """Have the statement keep to the words; `$1` is what the index is asked for."""
+    words, spoken = sought.words, sought.spoken
+    if spoken is None:
+        conditions.add("fts(content) @@ to_tsquery('pg_catalog.simple', $1::varchar)")
+        # Far cheaper than to take a text apart, where no index tells.
+        for pattern in words.required:
+            conditions.add(_LIKE, pattern)
+    else:
+        conditions.add(f"fts('{spoken.language}'::varchar, content) @@ {_stems(spoken)}")
+        conditions.add("platform = ANY ({}::varchar[])", sorted(spoken.platforms))
+        conditions.add(
+            "(platform = ANY ({}::varchar[]) OR (platform || '/' || coalesce(channel, '')) "
+            "= ANY ({}::varchar[]) OR surveyid = ANY ({}::uuid[]))",
+            *(sorted(each) for each in (spoken.whole, spoken.channels, spoken.surveyids)),
+        )
+        for pattern in sought.fragments:
+            conditions.add(_LIKE, pattern)
+    if words.has_patterns:
+        _add_patterns(conditions, words.alternatives)
+
+
+def _add_patterns(conditions: Conditions, alternatives: Sequence[Alternative]) -> None:
+    """Have it keep to what the index does not tell: the order of letters in scripts without spaces."""
+    if len(alternatives) == 1:
+        pieces, values = _patterns(alternatives[0])
+    else:
+        pieces, values = [], []
+        for each in alternatives:
+            of_it, its_values = _patterns(each)
+            pieces.append(f"({' AND '.join([_AS_SAID, *of_it])})")
+            values += [each.tsquery, *its_values]
+        pieces = [f"({' OR '.join(pieces)})"]
+    conditions.add(" AND ".join(pieces), *values)
+
+
+def _patterns(alternative: Alternative) -> tuple[list[str], list[object]]:
+    pieces = [_LIKE] * len(alternative.like) + [_UNLIKE] * len(alternative.unlike)
+    return pieces, [*alternative.like, *alternative.unlike]
+
+
+def _rank(sought: Sought) -> str:
+    if sought.spoken is None:
+        return "ts_rank(fts(content), to_tsquery('pg_catalog.simple', $1::varchar))"
+    return f"ts_rank(fts('{sought.spoken.language}'::varchar, content), {_stems(sought.spoken)})"
+
+
+def _stems(spoken: Spoken) -> str:
+    # A language is one that the server knows (`knows_language`): letters alone.
+    return f"to_tsquery('pg_catalog.{spoken.language}', $1::varchar)"
