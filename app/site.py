@@ -147,6 +147,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(FileGone, export_pages.answer_gone)
     # Pages first: /exports/new is one of them, and no id of an export.
     for part in (
+        # Asked far more often than all others: each route before it costs some microseconds.
+        turns,
         # Pages.
         sign_in,
         overview,
@@ -178,7 +180,6 @@ def create_app(settings: Settings) -> FastAPI:
         figures,
         opt_outs,
         dead_letters,
-        turns,
         traces,
         waiting,
         events,

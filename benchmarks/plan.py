@@ -17,18 +17,19 @@ from benchmarks import (
     platforms,
     scaling,
     searching,
+    turns,
 )
 from benchmarks.rounds import in_turn
 from models.partitioners import Partitioner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from benchmarks.backlog import Backlog
     from benchmarks.measuring import Run
     from benchmarks.services import Services
 
-PARTS = ("persist", "capture", "e2e", "platforms", "crowd", "scaling", "exports", "search", "memory")
+PARTS = ("persist", "capture", "e2e", "platforms", "crowd", "scaling", "exports", "search", "turns", "memory")
 #: Without the memory, which takes an hour.
 DEFAULT_PARTS = PARTS[:-1]
 #: The roles that read a backlog of messages.
@@ -53,6 +54,7 @@ class Size:
         export_rows: of the surveys that are exported, fewer before more.
         search_rows: that are searched.
         searches: how often each is searched for.
+        turns_s: how long turns are logged by the API at a steady pace.
     """
 
     rounds: int
@@ -68,6 +70,7 @@ class Size:
     export_rows: tuple[int, ...]
     search_rows: int
     searches: int
+    turns_s: float
 
 
 FULL = Size(
@@ -84,6 +87,7 @@ FULL = Size(
     export_rows=(250_000, 1_000_000),
     search_rows=10_000_000,
     searches=100,
+    turns_s=30.0,
 )
 QUICK = Size(
     rounds=3,
@@ -99,6 +103,7 @@ QUICK = Size(
     export_rows=(80_000,),
     search_rows=300_000,
     searches=20,
+    turns_s=8.0,
 )
 
 
@@ -120,16 +125,9 @@ async def measure(
     """
     if {"persist", "capture", "e2e"} & set(parts):
         await _compare(services, size, parts, note)
-    if "platforms" in parts:
-        await platforms.compare(services, size, note)
-    if "crowd" in parts:
-        await _crowd(services, size, note)
-    if "scaling" in parts:
-        await _scaling(services, size, note)
-    if "exports" in parts:
-        await exports.compare(services, size, note)
-    if "search" in parts:
-        await searching.compare(services, size, note)
+    for part, compare in _BY_THEMSELVES.items():
+        if part in parts:
+            await compare(services, size, note)
     if "memory" in parts:
         for role in _CONSUMERS:
             note(await memory.measure(services, role, memory_messages))
@@ -176,3 +174,19 @@ async def _scaling(services: Services, size: Size, note: Callable[[Run], None]) 
             for role in _CONSUMERS:
                 for workers in in_turn((1, 2), number):
                     note(await scaling.measure(services, role, workers, messages, held=False, number=number))
+
+
+async def _turns(services: Services, size: Size, note: Callable[[Run], None]) -> None:
+    for number in range(size.latency_rounds):
+        note(await turns.measure(services, size.turns_s, number))
+
+
+#: Parts that share nothing with others, in their order.
+_BY_THEMSELVES: Mapping[str, Callable[[Services, Size, Callable[[Run], None]], Awaitable[None]]] = {
+    "platforms": platforms.compare,
+    "crowd": _crowd,
+    "scaling": _scaling,
+    "exports": exports.compare,
+    "search": searching.compare,
+    "turns": _turns,
+}

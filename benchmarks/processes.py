@@ -117,13 +117,16 @@ class Contender(Watch):
                 f"{self.name} ended with status {self._process.returncode}:\n{self.last_lines()}"
             )
 
-    async def until_ready(self) -> None:
-        """Return when the worker says that it is ready.
+    async def until_ready(self, path: str = "/health/ready") -> None:
+        """Return when it says that it is ready.
+
+        Args:
+            path: where it is asked.
 
         Raises:
             DidNotFinish: it ended, or was not ready in time.
         """
-        url = f"http://127.0.0.1:{self.web_port}/health/ready"
+        url = f"http://127.0.0.1:{self.web_port}{path}"
         deadline = time.monotonic() + READY_S
         async with aiohttp.ClientSession() as session:
             while time.monotonic() < deadline:
@@ -195,6 +198,14 @@ async def worker(role: Role, settings: Settings, directory: Path) -> AsyncIterat
 
 
 @asynccontextmanager
+async def api(settings: Settings, directory: Path) -> AsyncIterator[Contender]:
+    """Run `chatlog api`, as operators do; its `web_port` is where it listens."""
+    command = ["-P", "-c", "from app.commands import main; main()", "api"]
+    async with _running("our API", command, settings, directory) as contender:
+        yield contender
+
+
+@asynccontextmanager
 async def baseline(
     module: str, arguments: Sequence[object], settings: Settings, directory: Path
 ) -> AsyncIterator[Contender]:
@@ -218,7 +229,8 @@ async def _running(
             sys.executable,
             *command,
             env=environment_of_worker(
-                settings.replace(worker={"data_dir": directory / f"data-{web_port}"}), web_port
+                settings.replace(worker={"data_dir": directory / f"data-{web_port}"}, api={"port": web_port}),
+                web_port,
             ),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,

@@ -14,7 +14,7 @@ import orjson
 from rich.table import Table
 
 from app.settings import Role
-from benchmarks import capture, crowd, end_to_end, exports, persist, platforms, scaling, searching
+from benchmarks import capture, crowd, end_to_end, exports, persist, platforms, scaling, searching, turns
 from benchmarks.contenders.exporting import CSV, GZIP, PARQUET
 from benchmarks.measuring import Run, median_per_s
 
@@ -101,6 +101,19 @@ GOALS = (
         lambda it: it <= 0.5,
     ),
     Goal("crowd_max_s", "3.0 M messages an hour: event to row, the slowest, s", "< 5", lambda it: it < 5),
+    Goal(
+        "turns_added_p99_ms",
+        "a turn by the API at 500/s to its 202, 99 of 100, ms",
+        "< 50",
+        lambda it: it < 50,
+    ),
+    Goal("turns_taken_percent", "turns that were answered with 202, %", "100", lambda it: it >= 100),
+    Goal(
+        "turns_read_back_p99_ms",
+        "a turn by the API at 500/s to where it is read back, 99 of 100, ms",
+        "< 1,000",
+        lambda it: it < 1000,
+    ),
     Goal("export_file_vs_copy", "export: CSV to a file / \\copy", "≥ 0.9", lambda it: it >= 0.9),
     Goal("export_s3_vs_copy", "export: CSV to S3 / \\copy to a file", "≥ 0.7", lambda it: it >= 0.7),
     Goal("export_vs_pandas", "export: CSV to a file / pandas to a file", "≥ 4", lambda it: it >= 4),
@@ -146,6 +159,9 @@ def ratios_of(runs: Sequence[Run]) -> dict[str, float]:
         "bytes_twitch_vs_messenger": platforms.bytes_ratio(runs, platforms.TWITCH),
         "bytes_without_raw_vs_messenger": platforms.bytes_ratio(runs, platforms.WITHOUT_RAW),
         "crowd_max_s": _median_figure(runs, crowd.PART, "max_s"),
+        "turns_added_p99_ms": _median_figure(runs, turns.PART, "added_p99_ms"),
+        "turns_taken_percent": _median_figure(runs, turns.PART, "taken_percent"),
+        "turns_read_back_p99_ms": _median_figure(runs, turns.PART, "read_back_p99_ms"),
         "export_file_vs_copy": exports.ratio(runs, exports.name_of(CSV, exports.FILE), exports.COPY),
         "export_s3_vs_copy": exports.ratio(runs, exports.name_of(CSV, exports.S3), exports.COPY),
         "export_vs_pandas": exports.ratio(runs, exports.name_of(CSV, exports.FILE), exports.PANDAS),

@@ -40,7 +40,13 @@ _FILLED = (
     "chat_log",
     *("messages", "conversations", "message_days", "message_day_deltas", "message_versions"),
     *("message_clears", "message_feedback", "told_by_updates", "people", "presences", "stays", "stay_deltas"),
-    *("sampled_out", "channel_parents", "chat_logging_config", "chat_logging_config_versions"),
+    *(
+        "assistant.chat_sessions",
+        "sampled_out",
+        "channel_parents",
+        "chat_logging_config",
+        "chat_logging_config_versions",
+    ),
 )
 
 #: The broker notes when it got each record: the exact times of what capture produces.

@@ -151,6 +151,9 @@ class RateLimits:
         least: Standing | None = None
         for item in amounts:
             is_within = await self._limiter.hit(item, by, who)
+            if is_within and by == ADDRESS:
+                # Others may be behind it: answers tell callers of their own limit alone.
+                continue
             window = await self._limiter.get_window_stats(item, by, who)
             standing = Standing(item.amount, window.remaining if is_within else 0, window.reset_time)
             if not is_within:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from app.ingest.lane import Lane
 from models.partitioners import Partitioner, partition_of
 from sinks.errors import ServiceDown, SinkError
 from sinks.kafka.producer import RecordProducer
-from sinks.splitting import write_or_split
 from sinks.trouble import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from app.ingest.metrics import Entrance, IngestMetrics
     from models.errors import BadRecord
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 #: How long whoever brings events waits for Kafka. Platforms give a webhook some five seconds to answer.
 KAFKA_WITHIN_S = 4.0
+#: For how long brokers that answered are not asked again whether they do, nor for the number of partitions.
+REACHED_FOR_S = 1.0
 
 
 class EventIntake:
@@ -34,6 +37,8 @@ class EventIntake:
     All requests share a producer. Once one could not send by it, the next ones make a new one, and it ends
     when the last of those before has: what Kafka did not confirm by then never gets there. Until then it may,
     and be there twice when it is brought again: as the same event, which is one row.
+
+    What several requests bring for one partition goes together (`app.ingest.lane`).
 
     Attributes:
         topics: where the events of each platform go.
@@ -80,8 +85,8 @@ class EventIntake:
             CannotGoOn: it refuses us.
         """
         try:
-            async with _in_time(), self._producing() as producer:
-                refused = await _send(producer, self.topics[platform], records)
+            async with _in_time(), self._producing() as way:
+                refused = await way.send(self.topics[platform], records)
         except SinkError as error:
             self._metrics.not_taken.labels(entrance, platform).inc(len(records))
             self._trouble.note(
@@ -95,11 +100,11 @@ class EventIntake:
         return refused
 
     @asynccontextmanager
-    async def _producing(self) -> AsyncIterator[RecordProducer]:
+    async def _producing(self) -> AsyncIterator[_SharedProducer]:
         way = await self._connected()
         way.users += 1
         try:
-            yield way.producer
+            yield way
         except (SinkError, asyncio.CancelledError):
             if self._way is way:
                 self._way = None
@@ -119,7 +124,7 @@ class EventIntake:
 
     def _end(self, way: _SharedProducer) -> None:
         """End a producer behind the back of whoever waits for an answer: it takes seconds."""
-        task = asyncio.create_task(way.producer.stop(), name="end of a producer")
+        task = asyncio.create_task(way.end(), name="end of a producer")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
@@ -130,29 +135,48 @@ class _SharedProducer:
 
     producer: RecordProducer
     users: int = 0
+    #: How many partitions a topic has, and until when that is taken for true.
+    _partitions: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _lanes: dict[tuple[str, int], Lane] = field(default_factory=dict)
 
+    async def send(self, topic: str, records: Sequence[OutRecord]) -> list[tuple[int, BadRecord]]:
+        partitions = await self._reach(topic)
+        by_partition: dict[int, list[tuple[int, OutRecord]]] = defaultdict(list)
+        for place, record in enumerate(records):
+            partition = partition_of(Partitioner.MURMUR2, record.key or b"", partitions)
+            by_partition[partition].append((place, record))
 
-async def _send(
-    producer: RecordProducer, topic: str, records: Sequence[OutRecord]
-) -> list[tuple[int, BadRecord]]:
-    partitions = await producer.reach(topic)
-    by_partition: dict[int, list[tuple[int, OutRecord]]] = defaultdict(list)
-    for place, record in enumerate(records):
-        partition = partition_of(Partitioner.MURMUR2, record.key or b"", partitions)
-        by_partition[partition].append((place, record))
+        async def send_to(partition: int) -> list[tuple[int, BadRecord]]:
+            pairs = by_partition[partition]
+            bad = await self._lane(topic, partition).put([record for _, record in pairs])
+            return [(pairs[number][0], error) for number, error in bad]
 
-    async def send_to(partition: int) -> list[tuple[int, BadRecord]]:
-        def send(pairs: Sequence[tuple[int, OutRecord]]) -> Awaitable[int]:
-            return producer.send(topic, partition, [record for _, record in pairs])
+        # All of them are waited for, or some would go on when whoever asks is told that it failed.
+        done = await asyncio.gather(*map(send_to, by_partition), return_exceptions=True)
+        if failed := [found for found in done if isinstance(found, BaseException)]:
+            raise failed[0]
+        return [each for found in done if not isinstance(found, BaseException) for each in found]
 
-        _, bad = await write_or_split(by_partition[partition], send)
-        return [(place, error) for (place, _), error in bad]
+    async def end(self) -> None:
+        for lane in self._lanes.values():
+            await lane.end()
+        await self.producer.stop()
 
-    # All of them are waited for, or some would go on when whoever asks is told that it failed.
-    done = await asyncio.gather(*map(send_to, by_partition), return_exceptions=True)
-    if failed := [found for found in done if isinstance(found, BaseException)]:
-        raise failed[0]
-    return [each for found in done if not isinstance(found, BaseException) for each in found]
+    async def _reach(self, topic: str) -> int:
+        """Return how many partitions there are, when the brokers have answered now, or a moment ago."""
+        known, until = self._partitions.get(topic, (0, 0.0))
+        if time.monotonic() < until:
+            return known
+        known = await self.producer.reach(topic)
+        self._partitions[topic] = known, time.monotonic() + REACHED_FOR_S
+        return known
+
+    def _lane(self, topic: str, partition: int) -> Lane:
+        lane = self._lanes.get((topic, partition))
+        if lane is None:
+            lane = Lane(lambda records: self.producer.send(topic, partition, records))
+            self._lanes[topic, partition] = lane
+        return lane
 
 
 @asynccontextmanager

@@ -1,4 +1,7 @@
-"""What the routes of turns work with, and how a route gets at it."""
+"""What the routes of turns work with, and how a route gets at it.
+
+All are coroutines: FastAPI hands what is none to a thread, which takes longer than all the rest of a turn.
+"""
 
 from __future__ import annotations
 
@@ -50,26 +53,26 @@ AppAsked = Annotated[
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 
 
-def turn_log_of(request: Request) -> TurnLog:
+async def turn_log_of(request: Request) -> TurnLog:
     """Return what `app.site` put there when the application started."""
     log: TurnLog = request.app.state.turn_log
     return log
 
 
-def sessions_of(request: Request) -> LoggedSessions:
+async def sessions_of(request: Request) -> LoggedSessions:
     """Return what `app.site` put there when the application started."""
     sessions: LoggedSessions = request.app.state.sessions
     return sessions
 
 
-def session_asked(
+async def session_asked(
     session_id: SessionId, caller: AsksToLog, app: AppAsked = None
 ) -> tuple[Caller, SessionName]:
     """Return who asks, and the session that they name."""
     return caller, named(app_of(caller, app), session_id)
 
 
-def cursor_asked(
+async def cursor_asked(
     cursor: Annotated[
         str | None, Query(max_length=200, description="What `next` said of the part before.")
     ] = None,

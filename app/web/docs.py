@@ -5,12 +5,12 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
-from app.web.problems import MEDIA_TYPE
+from app.web.problems import MEDIA_TYPE, PageRoute
+from app.web.rendering import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,13 +41,13 @@ TAGS = [
     {"name": "operation", "description": "For whoever runs this."},
 ]
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 @router.get("/docs")
-async def docs() -> FileResponse:
+async def docs(request: Request) -> Response:
     """Return the page that shows /openapi.json."""
-    return FileResponse(str(_PAGE / "index.html"))
+    return render(request, "web/templates/docs.html", here="docs")
 
 
 def offer_docs(app: FastAPI, *told: type[BaseModel]) -> None:
@@ -82,8 +82,14 @@ def _describe(app: FastAPI, told: Iterable[type[BaseModel]]) -> dict[str, Any]:
         document["components"]["schemas"] |= schema.pop("$defs", {}) | {model.__name__: schema}
     for path in document["paths"].values():
         for operation in path.values():
+            operation["summary"] = _as_sentence(operation["summary"])
             for response in operation["responses"].values():
                 content = response.get("content", {})
                 if content.get("application/json", {}).get("schema", {}).get("$ref", "").endswith("/Problem"):
                     content[MEDIA_TYPE] = content.pop("application/json")
     return document
+
+
+def _as_sentence(title: str) -> str:
+    """Return a title that was made of a function's name, In Title Case, as people write."""
+    return title.capitalize() if title == title.title() else title

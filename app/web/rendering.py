@@ -5,17 +5,15 @@ The headers that keep other code out of the pages are on all answers of the appl
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from app.access import csrf_token, session_of
-from app.web import addresses, looks, words
+from app.web import addresses
 from app.web.menu import menu_of
-from app.web.static_files import address_of
+from app.web.templating import ENVIRONMENT
 from app.web.theme import theme_of
 from app.web.zones import chosen_zone_of, zone_of
 
@@ -36,7 +34,7 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
         context: what the template shows.
     """
     session = session_of(request)
-    page = _ENVIRONMENT.get_template(template).render(
+    page = ENVIRONMENT.get_template(template).render(
         email=session.caller.email if session else None,
         menu=menu_of(session.caller if session else None),
         csrf_token=csrf_token(request),
@@ -52,39 +50,3 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
 def _address(request: Request) -> str:
     """Return where to come back to: what is shown, without what a form sent."""
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
-
-
-def _ago(moment: datetime) -> str:
-    return words.ago(moment, datetime.now(UTC))
-
-
-_ENVIRONMENT = Environment(
-    loader=PackageLoader("app", "."),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_ENVIRONMENT.filters |= {
-    "ago": _ago,
-    "duration": words.duration,
-    "exactly": words.exactly,
-    "hue": looks.hue,
-    "initials": looks.initials,
-    "machine_readable": words.machine_readable,
-    "number": words.number,
-    "platform_name": looks.platform_name,
-    "short": words.short,
-    "size": words.size,
-}
-_ENVIRONMENT.globals |= {
-    "ages": words.AGES,
-    "new_export_url": addresses.new_export,
-    "people_url": addresses.people,
-    "provider_url": addresses.sign_in_by_provider,
-    "static": address_of,
-    "survey_url": addresses.survey,
-    "surveys_url": addresses.surveys,
-    "tab_url": addresses.tab,
-    "waiting_url": addresses.waiting,
-}

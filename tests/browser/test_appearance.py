@@ -93,6 +93,9 @@ async def test_every_page_fits_and_can_be_used_by_everyone(
         "exports-none": (nobody, addresses.EXPORTS),
         "exports-none-found": (owner, f"{addresses.EXPORTS}?name=nothing+like+that"),
         "not-found": (owner, addresses.tab("no such survey")),
+        "overview": (owner, addresses.OVERVIEW),
+        "overview-empty": (nobody, addresses.OVERVIEW),
+        "appearance": (owner, addresses.APPEARANCE),
     }
     found: list[str] = []
     for who in (None, owner, nobody, busy):

@@ -10,7 +10,7 @@ import pytest
 
 from app.access import SESSION_COOKIE
 from app.web import addresses
-from app.web.static_files import address_of
+from app.web.static_contents import address_of
 from tests.services import eventually
 from tests.site.owners import ANA, BEN, SHARED_NAME, add_export, bearer
 from tests.site.served import ANSWER_S, served

@@ -19,12 +19,12 @@ from mode import Service
 from prometheus_client.exposition import choose_encoder
 from yarl import URL
 
-from app.settings import ConfigurationError, Role, ignored_variables
+from app.settings import ConfigurationError, ignored_variables
 from app.web.connections import RECEIVE_WITHIN_S, Room, listen
 from app.worker.app import cannot_start
 from app.worker.views import snapshot
 from app.worker.views.access import add_headers, guard
-from app.worker.views.page import page
+from app.worker.views.page import page, static, tell
 from app.worker.views.rates import SAMPLE_EVERY_S, Rates
 from app.worker.views.states import state
 from app.worker.watch.figures import totals
@@ -157,6 +157,7 @@ class Views(Web):
     def _views(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
         return {
             "/": self._page,
+            "/static/{name:.+}": static,
             "/api/overview": self._overview,
             "/api/lag": self._lag,
             "/api/sink": self._sink,
@@ -170,35 +171,35 @@ class Views(Web):
             "/health/ready": self._ready,
         }
 
-    async def _page(self, _: web.Request) -> web.Response:
-        return await page(self._worker, self._rates)
+    async def _page(self, request: web.Request) -> web.Response:
+        return await page(self._worker, self._rates, request)
 
-    async def _overview(self, _: web.Request) -> web.Response:
-        return web.json_response(snapshot.overview(self._worker))
+    async def _overview(self, request: web.Request) -> web.Response:
+        return tell(self._worker, request, snapshot.overview(self._worker))
 
-    async def _lag(self, _: web.Request) -> web.Response:
-        return web.json_response(snapshot.lag(self._worker))
+    async def _lag(self, request: web.Request) -> web.Response:
+        return tell(self._worker, request, snapshot.lag(self._worker))
 
-    async def _sink(self, _: web.Request) -> web.Response:
-        return web.json_response(snapshot.sink(self._worker, self._rates))
+    async def _sink(self, request: web.Request) -> web.Response:
+        return tell(self._worker, request, snapshot.sink(self._worker, self._rates))
 
-    async def _exports(self, _: web.Request) -> web.Response:
+    async def _exports(self, request: web.Request) -> web.Response:
         found = snapshot.exports(self._worker)
         if found is None:
             problem = {"error": f"a {self._worker.role.value} worker makes no exports; ask an export worker"}
-            return web.json_response(problem, status=404)
-        return web.json_response(found)
+            return tell(self._worker, request, problem, 404)
+        return tell(self._worker, request, found)
 
-    async def _dead_letters(self, _: web.Request) -> web.Response:
-        return web.json_response(await snapshot.dead_letters(self._worker))
+    async def _dead_letters(self, request: web.Request) -> web.Response:
+        return tell(self._worker, request, await snapshot.dead_letters(self._worker))
 
-    async def _gaps(self, _: web.Request) -> web.Response:
-        if self._worker.role is not Role.CAPTURE_PLATFORMS:
+    async def _gaps(self, request: web.Request) -> web.Response:
+        if not snapshot.has_gaps(self._worker):
             problem = {
                 "error": f"a {self._worker.role.value} worker knows no gaps; ask a capture-platforms worker"
             }
-            return web.json_response(problem, status=404)
-        return web.json_response(await snapshot.gaps(self._worker))
+            return tell(self._worker, request, problem, 404)
+        return tell(self._worker, request, await snapshot.gaps(self._worker) or {})
 
     async def _figures(self, _: web.Request) -> web.Response:
         found = snapshot.live_figures(self._worker)
@@ -216,19 +217,18 @@ class Views(Web):
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
 
-    async def _live(self, _: web.Request) -> web.Response:
-        return _health(self._worker.health.live())
+    async def _live(self, request: web.Request) -> web.Response:
+        return self._health(request, self._worker.health.live())
 
-    async def _ready(self, _: web.Request) -> web.Response:
-        return _health(self._worker.health.ready(), ways=snapshot.ways(self._worker))
+    async def _ready(self, request: web.Request) -> web.Response:
+        return self._health(request, self._worker.health.ready(), ways=snapshot.ways(self._worker))
+
+    def _health(self, request: web.Request, verdict: Verdict, **more: object) -> web.Response:
+        told = snapshot.verdict(verdict) | {name: value for name, value in more.items() if value}
+        return tell(self._worker, request, told, 200 if verdict.ok else 503)
 
     @Service.task
     async def _poll(self) -> None:
         while not self.should_stop:
             self._rates.sample(totals(self._worker.work.registry), time.monotonic())
             await self.sleep(SAMPLE_EVERY_S)
-
-
-def _health(verdict: Verdict, **more: object) -> web.Response:
-    told = {name: value for name, value in more.items() if value}
-    return web.json_response(snapshot.verdict(verdict) | told, status=200 if verdict.ok else 503)

@@ -13,7 +13,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from app.settings import Role
-from app.worker.watch.figures import by_label, distributions, totals
+from app.worker.watch.figures import by_label, distributions, meanings, totals
+from app.worker.watch.verdicts import RESTART, concerns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +60,20 @@ def overview(app: WorkerApp) -> Snapshot:
             for waiting in facts.waiting
         ],
     }
+
+
+def remedies(app: WorkerApp) -> list[Snapshot]:
+    """Return what is wrong, the worst first, and what to do about it."""
+    stalled = app.health.live().reasons
+    return [{"reason": reason, "remedy": RESTART, "severity": "bad"} for reason in stalled] + [
+        {"reason": concern.reason, "remedy": concern.remedy, "severity": "warn"}
+        for concern in concerns(app.health.look())
+    ]
+
+
+def words_of(app: WorkerApp) -> dict[str, str]:
+    """Return what each counter counts, in a sentence."""
+    return meanings(app.work.registry)
 
 
 def ways(app: WorkerApp) -> list[Snapshot]:
@@ -186,6 +201,11 @@ def exports(app: WorkerApp) -> Snapshot | None:
             for run in sorted(work.exports.runs.values(), key=lambda run: run.began_at)
         ],
     }
+
+
+def has_gaps(app: WorkerApp) -> bool:
+    """Tell whether what connectors missed is for this worker to show."""
+    return app.role is Role.CAPTURE_PLATFORMS
 
 
 async def gaps(app: WorkerApp) -> Snapshot | None:

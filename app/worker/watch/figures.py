@@ -54,6 +54,15 @@ def totals(registry: CollectorRegistry) -> dict[str, int]:
     }
 
 
+def meanings(registry: CollectorRegistry) -> dict[str, str]:
+    """Return what each counter and histogram is about, in a sentence, by its name without our prefix."""
+    return {
+        family.name.removeprefix(PREFIX): family.documentation
+        for family in registry.collect()
+        if family.type in {"counter", "histogram"}
+    }
+
+
 def distributions(registry: CollectorRegistry) -> dict[str, Distribution]:
     """Return what each histogram has observed, over all of its labels, by its name without our prefix."""
     return {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from faust.types import TP
 
@@ -103,6 +103,19 @@ class Verdict:
         return not self.reasons
 
 
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Something that keeps a worker from its work.
+
+    Attributes:
+        reason: what; anyone may be told.
+        remedy: what to do about it; for those who may look inside.
+    """
+
+    reason: str
+    remedy: str
+
+
 #: How long a part may wait for a service that answers when asked beside it (`app.worker.watch.lag`,
 #: `app.postgres.probe`). Then it may be our own connection that is broken, which a restart mends; and if not,
 #: it does little harm.
@@ -181,29 +194,52 @@ def liveness(stalls: Sequence[Stall]) -> Verdict:
 
 def readiness(facts: Facts) -> Verdict:
     """Tell whether what comes in now is dealt with now."""
-    reasons = []
+    return Verdict(tuple(concern.reason for concern in concerns(facts)))
+
+
+def concerns(facts: Facts) -> list[Concern]:
+    """Return what keeps the worker from dealing with what comes in now, each with what to do."""
+    return [*_of_the_group(facts), *_of_services(facts)]
+
+
+def _of_the_group(facts: Facts) -> Iterator[Concern]:
     if facts.joining_trouble is not None:
-        reasons.append(f"the consumer group does not let the worker in: {facts.joining_trouble}")
+        yield Concern(f"the consumer group does not let the worker in: {facts.joining_trouble}", _LET_IN)
     elif not facts.was_assigned:
-        reasons.append("no partitions yet: joining the consumer group")
+        yield Concern("no partitions yet: joining the consumer group", _SETTLES)
     elif facts.rebalancing and facts.recovery is None:
-        reasons.append("the group is rebalancing")
+        yield Concern("the group is rebalancing", _SETTLES)
     if facts.recovery is not None:
         remaining, total = facts.recovery.remaining, facts.recovery.total
         # Before the brokers have told where the changelog ends, there is nothing to count.
         left = f": {remaining:,} of {total:,} records remain" if total else ""
-        reasons.append(f"the state table is being restored{left}")
+        yield Concern(f"the state table is being restored{left}", _RESTORES)
+
+
+def _of_services(facts: Facts) -> Iterator[Concern]:
     if facts.kafka_silent_s is not None:
-        reasons.append(f"Kafka has not answered for {facts.kafka_silent_s:.0f} s")
+        yield Concern(f"Kafka has not answered for {facts.kafka_silent_s:.0f} s", _KAFKA)
     if facts.database_error is not None:
-        reasons.append(f"PostgreSQL cannot be used: {facts.database_error}")
-    reasons.extend(
-        f"{waiting.part} has waited {waiting.seconds:.0f} s: {waiting.reason}" for waiting in facts.waiting
-    )
-    reasons.extend(
-        f"a producer's transaction on {held.tp.topic}[{held.tp.partition}] has been open for "
-        f"{held.seconds:.0f} s: {held.records:,} records behind it cannot be read before it ends"
-        for held in facts.held
-        if held.seconds >= OPEN_TOO_LONG_S
-    )
-    return Verdict(tuple(reasons))
+        yield Concern(f"PostgreSQL cannot be used: {facts.database_error}", _POSTGRES)
+    for waiting in facts.waiting:
+        yield Concern(
+            f"{waiting.part} has waited {waiting.seconds:.0f} s: {waiting.reason}", waiting.error or _TRIES
+        )
+    for held in facts.held:
+        if held.seconds >= OPEN_TOO_LONG_S:
+            yield Concern(
+                f"a producer's transaction on {held.tp.topic}[{held.tp.partition}] has been open for "
+                f"{held.seconds:.0f} s: {held.records:,} records behind it cannot be read before it ends",
+                _HELD,
+            )
+
+
+_SETTLES = "This passes by itself in seconds; if it lasts, see the logs of the other workers of the group."
+_LET_IN = "Allow our user Read and Describe on the group, or correct what the log says of it."
+_RESTORES = "It reads on by itself, and captures when it is done. A volume for DATA_DIR makes it short."
+_KAFKA = "See whether the brokers are up and KAFKA_BOOTSTRAP_SERVERS names them; it goes on by itself."
+_POSTGRES = "See whether PostgreSQL is up and DATABASE_URL is right. Nothing is lost; it goes on by itself."
+_TRIES = "It tries again by itself; nothing is lost meanwhile."
+_HELD = "End the producer that holds it open, or wait until Kafka aborts it (transaction.timeout.ms)."
+#: What to do about a worker that stands still.
+RESTART = "Restart it: nothing is lost, what it had in hand is read again."

@@ -23,7 +23,7 @@ function makeLike(old, fresh) {
 async function refresh() {
   const connection = document.getElementById("connection");
   try {
-    const answer = await fetch("/", { signal: AbortSignal.timeout(5000) });
+    const answer = await fetch(location.pathname, { signal: AbortSignal.timeout(5000) });
     if (!answer.ok) throw new Error(`${answer.status}`);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     makeLike(document.getElementById("page"), fresh.getElementById("page"));
