@@ -100,7 +100,7 @@ def thread_of(
             "events_url": f"{programs}/events",
             "text_url": links.with_query(f"{programs}/transcript", {"tz": reader.zone.key}),
             "json_url": links.with_query(f"{programs}/transcript", {"format": "json"}),
-            "export_url": "",
+            "export_url": _export_url(reader, row),
         },
         "query": links.with_query("", asked),
         "fields": list(asked.items()),
@@ -121,6 +121,14 @@ def bar_of(reader: Reader, wanted: MessageFilter) -> dict[str, Any]:
         "days": links.days_of(wanted, reader.zone, reader.today),
         "may_see_channels": may_at_all(reader.caller, Action.SEE_CHANNELS),
     }
+
+
+def _export_url(reader: Reader, row: ConversationRow) -> str:
+    """Return where an export of what is said there is asked for; empty for who may not."""
+    if not may_at_all(reader.caller, Action.EXPORT_MESSAGES):
+        return ""
+    fields = {"platform": row.platform, "channel": row.channel, "person": row.person or ""}
+    return addresses.new_export(what="messages", **{name: value for name, value in fields.items() if value})
 
 
 def _url(reader: Reader, wanted: MessageFilter, row: ConversationRow) -> str:
