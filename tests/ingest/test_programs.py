@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -218,3 +219,17 @@ async def test_what_was_accepted_survives_the_death_of_the_process(system: Setti
     assert answer.status_code == 202
     assert await values_in_kafka(system) == [EVENT.encode()]
     assert "Hello" not in api.said
+
+
+async def test_what_many_bring_at_once_goes_together_and_each_is_told_of_their_own(
+    client: httpx.AsyncClient, system: Settings
+) -> None:
+    people = [f"person {number % 3}" for number in range(60)]
+    bodies = [json.dumps([said(person, "Hello", number)]) for number, person in enumerate(people)]
+
+    answers = await asyncio.gather(*(hand_in(client, system, body) for body in bodies))
+
+    assert [answer.status_code for answer in answers] == [202] * 60
+    assert sorted(await values_in_kafka(system), key=str) == sorted(
+        (json.dumps(said(person, "Hello", number)).encode() for number, person in enumerate(people)), key=str
+    )

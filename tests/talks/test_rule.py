@@ -39,6 +39,11 @@ SURVEYS: list[tuple[str | None, str | None]] = [
 ]
 SHARES = {(OF_BEN, BEN): {CY, ANA}, (SHARED_NAME, ANA): {CY}}
 PAGES, ROOMS = ("p1", "p2", None), ("1", "2")
+#: Where else something is said: of an assistant, sessions of two apps, and of none.
+PLACES = [
+    *product(("twitch", "discord"), ROOMS),
+    *(("assistant", session) for session in ("s1", "shop:s1", "shopping:s1", "shop")),
+]
 ROLES = ("user", "assistant")
 
 
@@ -65,6 +70,7 @@ callers = st.builds(
                 *(f"survey:{name}" for name in (SHARED_NAME, OF_ANA, OF_BEN, "none")),
                 *("platform:messenger", "platform:twitch", "platform:none"),
                 *("channel:messenger/p1", "channel:messenger/", "channel:twitch/1", "channel:discord/1"),
+                *("app:shop", "app:help", "channel:assistant/s1"),
                 *("learner:7", "twitch", "channel:1"),
             ]
         ),
@@ -115,7 +121,7 @@ async def _made(made: Settings) -> tuple[asyncpg.Connection[asyncpg.Record], lis
         by = "bot" if role == "assistant" else "user"
         await write.chat(person, f"m{number}", BEGAN + number * MINUTE, by=by, page=page, surveyid=survey)
         rows.append(Row(f"m{number}", "messenger", page, name, owner, person, role))
-    for number, (platform, channel) in enumerate(product(("twitch", "discord"), ROOMS)):
+    for number, (platform, channel) in enumerate(PLACES):
         said = f"r{number}"
         await write.say(
             said, BEGAN + timedelta(hours=number), platform=platform, channel=channel, author="4001"

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import BadRecord, Reason
-from models.messages import UNKNOWN, ConversationKind, Edit, Extraction, Feedback, Message, MessageRole
+from models.messages import (
+    UNKNOWN,
+    ConversationKind,
+    Edit,
+    Extraction,
+    Feedback,
+    Message,
+    MessageRole,
+    SessionTold,
+)
 from models.platforms import PLATFORMS
 from models.platforms.assistant import extract, key_of
 from tests.models.platforms.extracting import any_bytes, assert_total
@@ -590,3 +599,18 @@ def _spoilt(record: dict[str, Any], data: st.DataObject) -> dict[str, Any]:
 def test_the_platform_is_registered_and_its_times_are_not_steady() -> None:
     platform = PLATFORMS["assistant"]
     assert (platform.extract, platform.key_of, platform.has_steady_times) == (extract, key_of, False)
+
+
+def test_a_session_is_there_before_anything_is_said() -> None:
+    told = {"event": "session", "sessionId": "s1", "timestamp": ASKED, "userId": "u1", "metadata": {"a": 1}}
+
+    assert extract(as_bytes(told)) == Extraction(
+        "session", [SessionTold(channel="s1", told=ASKED_MS, author_id="u1", metadata={"a": 1})]
+    )
+    assert key_of(as_bytes(told)) == "s1"
+    # With words, it is a turn.
+    assert extract(as_bytes(TURN | {"event": "session"})).kind == "turn"
+    for missing in ("sessionId", "timestamp"):
+        with pytest.raises(BadRecord) as refused:
+            extract(as_bytes({name: value for name, value in told.items() if name != missing}))
+        assert refused.value.reason is Reason.MISSING_FIELD
