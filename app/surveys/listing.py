@@ -46,7 +46,7 @@ COLUMNS: Mapping[str, SortColumn] = MappingProxyType(
 )
 
 
-class Looking(NamedTuple):
+class SurveysLook(NamedTuple):
     """What of the list somebody looks at.
 
     Attributes:
@@ -90,7 +90,7 @@ class Looking(NamedTuple):
 
 def in_order(
     surveys: Sequence[Survey],
-    looking: Looking,
+    looking: SurveysLook,
     counts: Mapping[SurveyKey, Counts],
     exports: Mapping[SurveyKey, ExportRow],
 ) -> list[Survey]:

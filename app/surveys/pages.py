@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 
 from app.access import PageAsks, authenticator_of, cookie_place
 from app.exports.serving import Serving
-from app.surveys.listing import COLUMNS, COOKIE, NEWEST, REMEMBERED_S, Looking, in_order
+from app.surveys.listing import COLUMNS, COOKIE, NEWEST, REMEMBERED_S, SurveysLook, in_order
 from app.surveys.rows import Counts, SurveyKey
 from app.surveys.service import CannotShare, Surveys
 from app.surveys.serving import KnownSurveys
@@ -50,7 +50,7 @@ async def surveys(
     counted: bool = False,
 ) -> Response:
     """Show the surveys, or those that a search finds; with `counted`, not before they are counted."""
-    looking = Looking.of(search, sort, request.cookies.get(COOKIE))
+    looking = SurveysLook.of(search, sort, request.cookies.get(COOKIE))
     paging = Paging.nearest(page, await known.count(caller, looking.search), size=SURVEYS_A_PAGE)
     if looking.sort == NEWEST:
         # As the database has them: no other has to be looked at.
