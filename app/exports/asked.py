@@ -24,7 +24,7 @@ _Text = Annotated[str, Query(max_length=1000)]
 
 
 @dataclass(frozen=True, slots=True)
-class Looking:
+class ListAsked:
     """What an address asks for.
 
     Attributes:
@@ -45,7 +45,7 @@ def looking_of(
     through: _Text = "",
     sort: _Text = SortBy.ASKED.value,
     order: _Text = "down",
-) -> Looking:
+) -> ListAsked:
     """Return which exports a request looks for."""
     zone = zone_of(request)
     given = {
@@ -59,7 +59,7 @@ def looking_of(
     days = {"since": (since, 0), "through": (through, 1)}
     moments = {name: _day(text, zone, later) for name, (text, later) in days.items()}
     query |= {name: days[name][0] for name, moment in moments.items() if moment is not None}
-    return Looking(
+    return ListAsked(
         LookedFor(
             source=_known(Source, kind),
             state=_known(State, state),
@@ -85,4 +85,4 @@ def _day(text: str, zone: ZoneInfo, days_later: int) -> datetime | None:
 
 
 #: For signatures of routes.
-Asking = Annotated[Looking, Depends(looking_of)]
+Asking = Annotated[ListAsked, Depends(looking_of)]

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app.access import PageAsks, own_path
-from app.exports.asked import Asking, Looking
+from app.exports.asked import Asking, ListAsked
 from app.exports.files import FileGone
 from app.exports.rows import ExportRow
 from app.exports.service import NoSuchExport, NotFailed
@@ -162,7 +162,7 @@ async def answer_gone(request: Request, error: Exception) -> Response:
 
 
 async def _page(
-    serving: ExportServices, caller: Caller, user: str | None, looking: Looking, number: int, path: str
+    serving: ExportServices, caller: Caller, user: str | None, looking: ListAsked, number: int, path: str
 ) -> ExportPage:
     total = await serving.list.count(caller, user, looking.looked_for)
     paging = Paging.nearest(number, total, size=EXPORTS_A_PAGE)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from app.web import words
 from models.days import zone_named
 from models.entries import Direction
-from models.exports import Compression, ExportOptions, Format, Rows, Source, Status
+from models.exports import Compression, ExportOptions, Format, Rows, Source, State, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,8 +70,8 @@ class ExportView:
 
     @property
     def state(self) -> str:
-        """What it has come to."""
-        return self.row.state
+        """What it has come to: of a file that the storage has removed, the same as if its owner had."""
+        return State.REMOVED if self.is_gone else self.row.state
 
     @property
     def is_of_a_survey(self) -> bool:

@@ -38,8 +38,9 @@ OF_ALL_SURVEYS = {
         "/surveys/list",
         "/exports/status",
         "/exports/list",
-        # It takes a survey as its form names it, which `tests/exports` tries.
-        "/exports/new/estimate",
+        # They take a survey, or exports, in the fields of a form, or as a filter: `tests/exports` tries that.
+        *("/exports/new/estimate", "/exports/new", "/exports/selected"),
+        *("/exports/messages", "/exports/messages/estimate"),
         "/docs",
         "/docs/static",
     ),

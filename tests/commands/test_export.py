@@ -123,6 +123,11 @@ async def test_what_no_file_can_hold_is_told(database: Settings, world: World, f
         ("--source responses", [",yes,"]),
         ("--source responses --metadata", [',"{""seed"": 7}",']),
         ("--source responses --wide", ["u,yes"]),
+        # At 12:00 UTC it is the next day in Kiribati.
+        ("--since 2026-03-02 --tz Pacific/Kiritimati", ["two", "lines", "=1+1"]),
+        ("--since 2026-03-02", []),
+        ("--messages --role user --platform messenger", ["two", "lines"]),
+        ("--messages --rows conversation", ["messenger,", "messenger,"]),
         ("--source responses --format jsonl", ['"response":"yes"']),
         ("--source responses --wide --format jsonl", ['"q1" : "yes"']),
     ],
@@ -139,6 +144,21 @@ async def test_every_option_is_heeded(
     assert len(written) == len(lines)
     for line, part in zip(written, lines, strict=True):
         assert part in line
+
+
+async def test_a_codebook_and_a_workbook_are_written_and_it_is_noted_what_was(
+    database: Settings, world: World, file: Path
+) -> None:
+    await run(
+        database, "Health", "--owner", OWNER, "-o", str(file), "--source", "codebook", "--format", "xlsx"
+    )
+    await run(database, "--messages", "--person", "u", "-o", str(file), "--force")
+
+    noted = await world.connection.fetch("SELECT action, subject FROM access_log ORDER BY id")
+    assert [(row["action"], orjson.loads(row["subject"])) for row in noted] == [
+        ("export_survey", {"survey": "Health", "survey_owner": OWNER, "source": "codebook"}),
+        ("export_messages", {"person": "u", "rows": "message"}),
+    ]
 
 
 async def test_compressed_files_and_parquet_are_written(database: Settings, world: World, file: Path) -> None:
@@ -160,7 +180,8 @@ async def test_without_a_name_the_file_is_named_after_the_survey(
     ended = await run(database, "Health", "--owner", OWNER, "--format", "parquet")
 
     assert ended.returncode == 0
-    assert "Health_chat_log.parquet" in beside(tmp_path / "any")
+    [name] = [name for name in beside(tmp_path / "any") if name.endswith(".parquet")]
+    assert name.startswith("Health_chat_log_until_20")
 
 
 async def test_standard_output_holds_the_data_alone(database: Settings, world: World) -> None:

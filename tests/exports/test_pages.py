@@ -98,8 +98,10 @@ async def test_a_survey_is_listed_with_its_shortcodes_counts_and_last_export(ana
 
     said = text_of(await ana.get(f"{addresses.SURVEYS}?counted=yes"))
 
-    assert re.search(r"Baseline base base-es 2 versions just now, .* UTC 1,200 0 Failed 3 minutes ago", said)
-    assert re.search(r"only-ana just now, .* UTC 0 0 none yet", said)
+    assert re.search(
+        r"Baseline base base-es 2 versions just now ?, .* UTC 1,200 0 Failed 3 minutes ago", said
+    )
+    assert re.search(r"only-ana just now ?, .* UTC 0 0 none yet", said)
 
 
 async def test_without_surveys_the_page_says_what_to_do(visitor: Visitor) -> None:
@@ -245,7 +247,7 @@ async def test_the_page_asks_again_only_while_something_runs(ana: Visitor) -> No
 
     await update_export(ana.settings, export, status="Finished")
 
-    assert "hx-trigger" not in (await ana.get(TAB)).text
+    assert 'hx-trigger="every 1s"' not in (await ana.get(TAB)).text
 
 
 async def test_three_hundred_exports_come_in_pages(ana: Visitor) -> None:
