@@ -15,7 +15,7 @@ from models.entries import Direction, decode_entry
 from models.errors import BadRecord, Reason
 from sinks.dead_letters import dead_letter_of
 from sinks.errors import CannotGoOn
-from sinks.postgres.live import Spoken
+from sinks.postgres.live import SaidNow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +98,7 @@ class Persist:
     def _note_live(self, live: LiveMessages, entries: Sequence[tuple[ChatLogEntry, ConsumerRecord]]) -> None:
         since = live.horizon_ms
         live.note(
-            Spoken(
+            SaidNow(
                 "messenger",
                 entry.pageid or "",
                 entry.surveyid,

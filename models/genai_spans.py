@@ -143,14 +143,14 @@ def turn_of(span: Span) -> SpanTurn | None:
     )
 
 
-class _Said(NamedTuple):
+class _Utterance(NamedTuple):
     """A message to a model, or by it."""
 
     role: str
     text: str | None
 
 
-def _messages_of(span: Span) -> tuple[list[_Said], list[_Said]]:
+def _messages_of(span: Span) -> tuple[list[_Utterance], list[_Utterance]]:
     """Return what was said to the model and what it said, from where the span has it."""
     details = (event.attributes for event in span.events if event.name == _DETAILS)
     for where in (span.attributes, *details):
@@ -161,7 +161,7 @@ def _messages_of(span: Span) -> tuple[list[_Said], list[_Said]]:
     return _of_events(span.events) or _of_numbered(span.attributes)
 
 
-def _said_in(value: JSON) -> list[_Said]:
+def _said_in(value: JSON) -> list[_Utterance]:
     """Return messages that are given as values, or as JSON in a text."""
     if type(value) is str:
         try:
@@ -171,11 +171,11 @@ def _said_in(value: JSON) -> list[_Said]:
     return [_said(object_in(message)) for message in list_in(value)]
 
 
-def _said(message: dict[str, JSON]) -> _Said:
+def _said(message: dict[str, JSON]) -> _Utterance:
     parts = list_in(message.get("parts"))
     content = message.get("content")
     texts = _texts_in(parts) if parts else _texts_in([content] if type(content) is str else list_in(content))
-    return _Said(text_or_none(message.get("role")) or "", "\n".join(texts) or None)
+    return _Utterance(text_or_none(message.get("role")) or "", "\n".join(texts) or None)
 
 
 def _texts_in(parts: Iterable[JSON]) -> list[str]:
@@ -189,9 +189,9 @@ def _texts_in(parts: Iterable[JSON]) -> list[str]:
     return [text for text in found if text]
 
 
-def _of_events(events: Sequence[SpanEvent]) -> tuple[list[_Said], list[_Said]] | None:
-    asked: list[_Said] = []
-    answered: list[_Said] = []
+def _of_events(events: Sequence[SpanEvent]) -> tuple[list[_Utterance], list[_Utterance]] | None:
+    asked: list[_Utterance] = []
+    answered: list[_Utterance] = []
     for event in events:
         match event.name.split("."):
             case ["gen_ai", "choice"]:
@@ -208,10 +208,10 @@ def _of_events(events: Sequence[SpanEvent]) -> tuple[list[_Said], list[_Said]] |
     return (asked, answered) if asked or answered else None
 
 
-def _prompt_in(value: JSON, role: str) -> list[_Said]:
+def _prompt_in(value: JSON, role: str) -> list[_Utterance]:
     messages = _said_in(value)
     text = text_or_none(value)
-    return messages or ([_Said(role, text)] if text else [])
+    return messages or ([_Utterance(role, text)] if text else [])
 
 
 def _parsed(value: JSON) -> JSON:
@@ -224,7 +224,7 @@ def _parsed(value: JSON) -> JSON:
     return parsed if type(parsed) is dict else {"content": value}
 
 
-def _of_numbered(attributes: Mapping[str, JSON]) -> tuple[list[_Said], list[_Said]]:
+def _of_numbered(attributes: Mapping[str, JSON]) -> tuple[list[_Utterance], list[_Utterance]]:
     found: dict[tuple[str, int], dict[str, JSON]] = {}
     for name, value in attributes.items():
         if match := _OF_OPENLLMETRY.fullmatch(name):
@@ -237,12 +237,12 @@ def _of_numbered(attributes: Mapping[str, JSON]) -> tuple[list[_Said], list[_Sai
     )
 
 
-def _question_in(asked: Sequence[_Said]) -> str | None:
+def _question_in(asked: Sequence[_Utterance]) -> str | None:
     """Return what the person said, if nothing was said to the model after it."""
     return asked[-1].text if asked and asked[-1].role in {"user", ""} else None
 
 
-def _text_in(answered: Sequence[_Said]) -> str | None:
+def _text_in(answered: Sequence[_Utterance]) -> str | None:
     return "\n".join(said.text for said in answered if said.text) or None
 
 

@@ -11,7 +11,7 @@ from agents.exports.file import Doomed
 from agents.exports.run import Failure
 from app.access import KeysUnavailable, ProviderUnavailable, SignInNeeded
 from app.access.errors import IssuerUnavailable
-from app.access.rate_limits import Standing, TooManyRequests
+from app.access.rate_limits import LimitStanding, TooManyRequests
 from app.channels.service import NoSuchRule
 from app.commands.export_file import FileExists
 from app.conversations.service import NobodyKnown, NoSuchConversation, NoSuchMessage
@@ -84,7 +84,7 @@ _MADE: dict[type[ChatlogError], Callable[[], ChatlogError]] = {
     ProviderUnavailable: lambda: ProviderUnavailable("it hangs", retry_after_s=7),
     SignInNeeded: lambda: SignInNeeded("/surveys"),
     StorageUnusable: StorageUnusable,
-    TooManyRequests: lambda: TooManyRequests("caller", Standing(7, 0, 7.5), 0.5),
+    TooManyRequests: lambda: TooManyRequests("caller", LimitStanding(7, 0, 7.5), 0.5),
 }
 
 

@@ -44,7 +44,7 @@ CALLER, ADDRESS = "caller", "address"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LimitStanding:
     """How far somebody is with a limit.
 
     Attributes:
@@ -73,7 +73,7 @@ class TooManyRequests(AppError):
     must_act = MustAct.CALLER
     answer = ErrorAnswer(HTTPStatus.TOO_MANY_REQUESTS, retry_after_s=1)
 
-    def __init__(self, by: str, standing: Standing, now: float) -> None:
+    def __init__(self, by: str, standing: LimitStanding, now: float) -> None:
         wait_s = max(1, ceil(standing.resets_at - now))
         super().__init__(f"Too many requests of this {by}: ask again in {wait_s} s.")
         self.answer = replace(self.answer, retry_after_s=wait_s, headers=standing.headers)
@@ -119,7 +119,7 @@ class RateLimits:
         for by in (CALLER, ADDRESS):
             self._refused.labels(by)
 
-    async def count(self, caller: Caller, address: str | None) -> Standing | None:
+    async def count(self, caller: Caller, address: str | None) -> LimitStanding | None:
         """Count a request; return how far its caller is with the limit that has least left.
 
         Args:
@@ -147,15 +147,15 @@ class RateLimits:
         self._trouble.end()
         return standing
 
-    async def _hit(self, amounts: list[RateLimitItem], by: str, who: str) -> Standing | None:
-        least: Standing | None = None
+    async def _hit(self, amounts: list[RateLimitItem], by: str, who: str) -> LimitStanding | None:
+        least: LimitStanding | None = None
         for item in amounts:
             is_within = await self._limiter.hit(item, by, who)
             if is_within and by == ADDRESS:
                 # Others may be behind it: answers tell callers of their own limit alone.
                 continue
             window = await self._limiter.get_window_stats(item, by, who)
-            standing = Standing(item.amount, window.remaining if is_within else 0, window.reset_time)
+            standing = LimitStanding(item.amount, window.remaining if is_within else 0, window.reset_time)
             if not is_within:
                 self._refused.labels(by).inc()
                 raise TooManyRequests(by, standing, time.time())

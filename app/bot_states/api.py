@@ -22,7 +22,7 @@ AsksToRead = Annotated[Caller, Depends(Asks(Action.READ_MESSAGES))]
 After = Annotated[str | None, after_query(r"[^\x00]*")]
 
 
-class Waiting(BaseModel):
+class WaitingNow(BaseModel):
     """Somebody whose bot does not go on."""
 
     platform: str
@@ -58,7 +58,7 @@ async def list_who_waits(
     standings: Standings,
     limit: Limit = 50,
     after: After = None,
-) -> list[Waiting]:
+) -> list[WaitingNow]:
     """Return the people of Messenger whose bot is blocked, in error, or silent; the latest first.
 
     Silent is a bot that is to say something, and has not within five minutes.
@@ -66,7 +66,7 @@ async def list_who_waits(
     subject = query_of(wanted) | {"standing": standings}
     await access_log_of(request).note(caller, Action.READ_MESSAGES, request, subject)
     rows = await states.waiting(caller, wanted, standings, limit=limit + 1, after=place_of(after))
-    return [Waiting.of(row) for row in cut(rows, limit, response, "/v1/waiting", **query_of(wanted))]
+    return [WaitingNow.of(row) for row in cut(rows, limit, response, "/v1/waiting", **query_of(wanted))]
 
 
 @router.get("/unanswered")
@@ -75,7 +75,7 @@ async def list_unanswered_questions(
     caller: AsksToRead,
     states: KnownBotStates,
     limit: Annotated[int, Query(ge=1, le=200, description="How many at most.")] = 50,
-) -> list[Waiting]:
+) -> list[WaitingNow]:
     """Return the sessions of assistants that end in a question, of the last week, the newest first."""
     await access_log_of(request).note(caller, Action.READ_MESSAGES, request, {"platform": "assistant"})
-    return [Waiting.of(row) for row in await states.unanswered(caller, limit=limit)]
+    return [WaitingNow.of(row) for row in await states.unanswered(caller, limit=limit)]

@@ -127,9 +127,9 @@ def _telling(expected: int, written: Written) -> Iterator[None]:
         return
     with Progress(
         BarColumn(),
-        _Figure(lambda _: f"{written.rows:,} of about {max(expected, written.rows):,} rows"),
-        _Figure(lambda _: words.size(written.bytes)),
-        _Figure(lambda elapsed_s: f"{written.rows / max(elapsed_s, 0.1):,.0f} rows/s"),
+        _RowFigure(lambda _: f"{written.rows:,} of about {max(expected, written.rows):,} rows"),
+        _RowFigure(lambda _: words.size(written.bytes)),
+        _RowFigure(lambda elapsed_s: f"{written.rows / max(elapsed_s, 0.1):,.0f} rows/s"),
         TimeElapsedColumn(),
         console=console,
         transient=True,
@@ -149,7 +149,7 @@ async def _tick(progress: Progress, bar: TaskID, written: Written) -> None:
         await asyncio.sleep(TOLD_EVERY_S)
 
 
-class _Figure(ProgressColumn):
+class _RowFigure(ProgressColumn):
     """A figure beside the bar, made of the seconds since the start."""
 
     def __init__(self, tell: Callable[[float], str]) -> None:

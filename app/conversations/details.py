@@ -53,7 +53,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FactsOfMessage:
     """A group of them.
 
     Attributes:
@@ -65,20 +65,20 @@ class Facts:
     facts: Sequence[Fact]
 
 
-def details_of(message: SaidMessage, zone: ZoneInfo) -> list[Facts]:
+def details_of(message: SaidMessage, zone: ZoneInfo) -> list[FactsOfMessage]:
     """Return what is known of a message, in groups; of those without anything, none."""
     groups = (
-        Facts("When and who", tuple(_said(message, zone))),
-        Facts("Where", tuple(_place(message))),
-        Facts("Survey", tuple(_survey(message))),
-        Facts("Figures", tuple(_figures(message))),
-        Facts("What was known", tuple(_metadata(message))),
+        FactsOfMessage("When and who", tuple(_said(message, zone))),
+        FactsOfMessage("Where", tuple(_place(message))),
+        FactsOfMessage("Survey", tuple(_survey(message))),
+        FactsOfMessage("Figures", tuple(_figures(message))),
+        FactsOfMessage("What was known", tuple(_metadata(message))),
     )
     return [group for group in groups if group.facts]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ShownVersion:
     """What became of a message, once.
 
     Attributes:
@@ -98,10 +98,10 @@ class Step:
     content: str | None
 
 
-def history_of(versions: Sequence[MessageVersion], zone: ZoneInfo) -> list[Step]:
+def history_of(versions: Sequence[MessageVersion], zone: ZoneInfo) -> list[ShownVersion]:
     """Return what became of a message, the latest first."""
     return [
-        Step(
+        ShownVersion(
             _STEPS.get(version.kind, version.kind),
             version.changed,
             moments.exactly(version.changed, zone),

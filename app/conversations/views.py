@@ -99,7 +99,7 @@ class Bubble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Talk:
+class DrawnTalk:
     """One conversation as the list and the head of its thread show it.
 
     Attributes:
@@ -160,12 +160,12 @@ def bubbles_of(
     return list(_bubbles(messages, kind, zone, today, why))
 
 
-def talk_of(row: ConversationRow, url: str, zone: ZoneInfo, today: date) -> Talk:
+def talk_of(row: ConversationRow, url: str, zone: ZoneInfo, today: date) -> DrawnTalk:
     """Return a conversation as the list shows it, leading to an address."""
     # Of a session, the channel is itself.
     place = row.channel_name or ("" if row.channel == row.external_id else row.channel)
     name = row.title or row.person_name or row.person or place or row.external_id
-    return Talk(
+    return DrawnTalk(
         row=row,
         url=url,
         name=name,

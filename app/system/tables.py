@@ -76,7 +76,7 @@ class PartitionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class QueueRow:
     """What waits for one role.
 
     Attributes:
@@ -108,7 +108,7 @@ def rows_of(view: SystemView) -> list[ProcessRow]:
     return sorted(rows, key=lambda row: row.tone in {"ok", "off"})
 
 
-def lanes_of(view: SystemView) -> list[Lane]:
+def lanes_of(view: SystemView) -> list[QueueRow]:
     """Return what waits for each role."""
     return [_lane(queue, view) for queue in view.queues or ()]
 
@@ -132,7 +132,7 @@ def _row(process: RunningProcess) -> ProcessRow:
     )
 
 
-def _lane(queue: Queue, view: SystemView) -> Lane:
+def _lane(queue: Queue, view: SystemView) -> QueueRow:
     now, now_s = view.now, view.looked.timestamp()
     is_stuck = set(stuck(queue, now))
     waiting = [
@@ -149,7 +149,7 @@ def _lane(queue: Queue, view: SystemView) -> Lane:
     messages = sum(row.messages for row in waiting)
     word, tone = _state_of(queue, messages, stuck=bool(is_stuck))
     oldest = [row.oldest_s for row in waiting]
-    return Lane(
+    return QueueRow(
         role=queue.role.value,
         group=queue.group,
         members=queue.members,

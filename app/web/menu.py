@@ -8,7 +8,7 @@ from app.web import addresses
 from models.access import Action, Caller, may_at_all
 
 
-class Place(NamedTuple):
+class MenuEntry(NamedTuple):
     """An entry of the navigation.
 
     Attributes:
@@ -25,19 +25,19 @@ class Place(NamedTuple):
 
 
 _PLACES = (
-    Place("overview", "Overview", addresses.OVERVIEW, (Action.SEE_FIGURES,)),
-    Place("conversations", "Conversations", addresses.CONVERSATIONS, (Action.READ_MESSAGES,)),
-    Place("search", "Search", addresses.SEARCH, (Action.READ_MESSAGES,)),
-    Place("figures", "Figures", addresses.FIGURES, (Action.SEE_FIGURES,)),
-    Place("surveys", "Surveys", addresses.SURVEYS, (Action.SEE_SURVEY,)),
-    Place("channels", "Channels", addresses.CHANNELS, (Action.SEE_CHANNELS,)),
-    Place("exports", "Exports", addresses.EXPORTS, (Action.SEE_EXPORT,)),
-    Place("dead_letters", "Dead letters", addresses.DEAD_LETTERS, (Action.READ_DEAD_LETTERS,)),
-    Place("system", "System", addresses.SYSTEM, (Action.SEE_SYSTEM,)),
+    MenuEntry("overview", "Overview", addresses.OVERVIEW, (Action.SEE_FIGURES,)),
+    MenuEntry("conversations", "Conversations", addresses.CONVERSATIONS, (Action.READ_MESSAGES,)),
+    MenuEntry("search", "Search", addresses.SEARCH, (Action.READ_MESSAGES,)),
+    MenuEntry("figures", "Figures", addresses.FIGURES, (Action.SEE_FIGURES,)),
+    MenuEntry("surveys", "Surveys", addresses.SURVEYS, (Action.SEE_SURVEY,)),
+    MenuEntry("channels", "Channels", addresses.CHANNELS, (Action.SEE_CHANNELS,)),
+    MenuEntry("exports", "Exports", addresses.EXPORTS, (Action.SEE_EXPORT,)),
+    MenuEntry("dead_letters", "Dead letters", addresses.DEAD_LETTERS, (Action.READ_DEAD_LETTERS,)),
+    MenuEntry("system", "System", addresses.SYSTEM, (Action.SEE_SYSTEM,)),
 )
 
 
-def menu_of(caller: Caller | None) -> list[Place]:
+def menu_of(caller: Caller | None) -> list[MenuEntry]:
     """Return where somebody may go; nobody who is not signed in goes anywhere."""
     if caller is None:
         return []
