@@ -24,7 +24,7 @@ of the app that is answered otherwise is an `AppError`, and says how.
     ├── CannotSet, NoSuchPerson     who asks                             422   1
     ├── CannotSearch, CannotSpeak   who asks                             422   1
     ├── SayWhose, TookTooLong       who asks                             422   1
-    ├── NothingNamed                who asks                             422   1
+    ├── NothingNamed, NotOtlp       who asks                             422   1
     ├── LeaseLost                   nobody: another worker has the job   503   1
     ├── StreamEnded                 us                                   500   1, with a traceback
     └── AppError

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from app.traces.decoding import CONTENT_TYPES, JSON_TYPE, PROTOBUF, NotOtlp, spans_in, unpacked
+from app.traces.decoding import CONTENT_TYPES, JSON_TYPE, PROTOBUF, spans_in, unpacked
 from app.turns.events import Turn
 from app.turns.names import APP_MAX, app_of
 from app.turns.service import TurnLog, named
@@ -61,11 +61,8 @@ async def take_spans(
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type not in CONTENT_TYPES:
         raise HTTPException(415, f"Send spans as {' or '.join(CONTENT_TYPES)}, named in Content-Type.")
-    try:
-        body = unpacked(await request.body(), content_encoding.strip().lower(), BODY_MAX_BYTES)
-        spans = spans_in(content_type, body)
-    except NotOtlp as error:
-        raise RequestValidationError([{"type": "value_error", "loc": ("body",), "msg": str(error)}]) from None
+    body = unpacked(await request.body(), content_encoding.strip().lower(), BODY_MAX_BYTES)
+    spans = spans_in(content_type, body)
     programs = {f"{span.trace_id}-{span.span_id}": span.attributes.get(_PROGRAM) for span in spans}
     whose = app_of(caller, app)
     turns = [_turn(told, whose, programs.get(told.id)) for told in turns_in(spans)]

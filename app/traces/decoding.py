@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
+from models.errors import ChatlogError, MustAct
 from models.genai_spans import Span, SpanEvent
 
 if TYPE_CHECKING:
@@ -28,8 +29,10 @@ CONTENT_TYPES = (PROTOBUF, JSON_TYPE)
 _IDS = ("traceId", "spanId", "parentSpanId")
 
 
-class NotOtlp(ValueError):
+class NotOtlp(ChatlogError):
     """A body is not what its content type says; the message says why."""
+
+    must_act = MustAct.CALLER
 
 
 def unpacked(body: bytes, encoding: str, max_bytes: int) -> bytes:
