@@ -34,7 +34,6 @@ async def test_every_answer_tells_browsers_to_load_run_frame_and_keep_nothing(
         "/exports/status",
         f"/exports/{export}",
         "/nowhere",
-        "/docs",
         "/openapi.json",
     ):
         headers = (await client.get(path, headers=bearer(system))).headers

@@ -60,6 +60,7 @@ OF_OTHER_THINGS = (
     "/v1/events",
     "/system",
     "/v1/messages",
+    "/figures",
     "/v1/figures",
     "/v1/opt-outs",
     "/v1/people",

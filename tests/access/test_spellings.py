@@ -70,7 +70,7 @@ async def test_a_session_is_of_the_owner_whatever_the_spelling_of_the_token(
     visitor = Visitor(client, system)
     await visitor.sign_in(email=IN_USERS)
 
-    assert SURVEY in (await visitor.get("/")).text
+    assert SURVEY in (await visitor.get("/surveys/list")).text
 
 
 async def test_two_rows_of_users_with_one_address_are_one_owner(

@@ -59,7 +59,7 @@ async def test_nobody_else_sees_what_others_asked_for(
     record = await client.get(f"/exports/{of_ben}", headers=ana)
 
     assert [answer.status_code for answer in lists] == [403, 403]
-    assert record.status_code == (404 if role is CallerRole.OWNER else 403)
+    assert record.status_code == (403 if role is CallerRole.SERVICE else 404)
     assert BEN not in "".join(answer.text for answer in (*lists, record))
 
 

@@ -19,7 +19,7 @@ TAB = "/surveys/export?survey_name=Baseline"
 
 
 async def test_the_first_page_is_the_surveys(ana: Visitor) -> None:
-    assert "<h1>Surveys" in (await ana.get("/")).text
+    assert "<h1>Surveys" in (await ana.get("/surveys/list")).text
 
 
 async def test_who_is_not_signed_in_signs_in_first_and_comes_back(visitor: Visitor) -> None:

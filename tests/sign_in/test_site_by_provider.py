@@ -58,7 +58,7 @@ async def test_whoever_comes_back_sees_their_surveys_and_no_token_counts(
         callback = await let_in(await browser.begin(away.headers["location"]), ANA)
         await browser.come_back(callback)
 
-        assert SHARED_NAME in text_of(await browser.get("/"))
+        assert SHARED_NAME in text_of(await browser.get("/surveys/list"))
         program = {"Authorization": f"Bearer {signed({})}"}
         assert (await client.get("/exports/status", headers=program)).status_code == 401
 
