@@ -15,7 +15,7 @@ from models.entries import Direction, decode_entry
 from models.errors import BadRecord, Reason
 from sinks.dead_letters import dead_letter_of
 from sinks.errors import CannotGoOn
-from sinks.postgres.live import SaidNow
+from sinks.postgres.live import StoredMessage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +98,7 @@ class Persist:
     def _note_live(self, live: LiveMessages, entries: Sequence[tuple[ChatLogEntry, ConsumerRecord]]) -> None:
         since = live.horizon_ms
         live.note(
-            SaidNow(
+            StoredMessage(
                 "messenger",
                 entry.pageid or "",
                 entry.surveyid,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from models.errors import BadRecord, Reason
 from models.records import MessageRecord, decode_record
 from sinks.dead_letters import dead_letter_of
-from sinks.postgres.live import SaidNow
+from sinks.postgres.live import StoredMessage
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
@@ -67,8 +67,8 @@ class PersistMessages:
         return record
 
 
-def _spoken(message: MessageRecord) -> SaidNow:
+def _spoken(message: MessageRecord) -> StoredMessage:
     # A session of an assistant is no place.
     channel = "" if message.platform == "assistant" else message.channel
     person = message.author_id if message.role == "user" else None
-    return SaidNow(message.platform, channel, None, person, message.timestamp, message.response_ms)
+    return StoredMessage(message.platform, channel, None, person, message.timestamp, message.response_ms)

@@ -17,6 +17,7 @@ from benchmarks import (
     platforms,
     scaling,
     searching,
+    summing,
     turns,
 )
 from benchmarks.rounds import in_turn
@@ -29,7 +30,19 @@ if TYPE_CHECKING:
     from benchmarks.measuring import Run
     from benchmarks.services import Services
 
-PARTS = ("persist", "capture", "e2e", "platforms", "crowd", "scaling", "exports", "search", "turns", "memory")
+PARTS = (
+    "persist",
+    "capture",
+    "e2e",
+    "platforms",
+    "crowd",
+    "scaling",
+    "exports",
+    "search",
+    "figures",
+    "turns",
+    "memory",
+)
 #: Without the memory, which takes an hour.
 DEFAULT_PARTS = PARTS[:-1]
 #: The roles that read a backlog of messages.
@@ -52,8 +65,8 @@ class Size:
         crowd_s: how long a crowd talks at a steady pace.
         scaling_messages: of the backlogs that one or two workers share.
         export_rows: of the surveys that are exported, fewer before more.
-        search_rows: that are searched.
-        searches: how often each is searched for.
+        search_rows: that are searched, and of which figures are asked for.
+        searches: how often each is.
         turns_s: how long turns are logged by the API at a steady pace.
     """
 
@@ -188,5 +201,6 @@ _BY_THEMSELVES: Mapping[str, Callable[[Services, Size, Callable[[Run], None]], A
     "scaling": _scaling,
     "exports": exports.compare,
     "search": searching.compare,
+    "figures": summing.compare,
     "turns": _turns,
 }

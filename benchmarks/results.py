@@ -14,7 +14,18 @@ import orjson
 from rich.table import Table
 
 from app.settings import Role
-from benchmarks import capture, crowd, end_to_end, exports, persist, platforms, scaling, searching, turns
+from benchmarks import (
+    capture,
+    crowd,
+    end_to_end,
+    exports,
+    persist,
+    platforms,
+    scaling,
+    searching,
+    summing,
+    turns,
+)
 from benchmarks.contenders.exporting import CSV, GZIP, PARQUET
 from benchmarks.measuring import Run, median_per_s
 
@@ -129,6 +140,8 @@ GOALS = (
         "≥ 0.95",
         lambda it: it >= 0.95,
     ),
+    Goal("retention_p99_ms", "figures: who came back, 99 of 100, ms", "< 300", lambda it: it < 300),
+    Goal("over_time_p99_ms", "figures: messages over 90 days, 99 of 100, ms", "< 100", lambda it: it < 100),
     Goal("worker_peak_mb", "memory of one worker at most, MB", "< 300", lambda it: it < 300),
 )
 
@@ -169,6 +182,8 @@ def ratios_of(runs: Sequence[Run]) -> dict[str, float]:
         "export_csv_peak_mb": exports.peak_mb(runs, (CSV, GZIP)),
         "export_parquet_peak_mb": exports.peak_mb(runs, (PARQUET,)),
         "search_p99_ms": searching.p99_ms(runs),
+        "retention_p99_ms": summing.slowest_ms(runs, summing.RETENTION),
+        "over_time_p99_ms": summing.slowest_ms(runs, summing.OVER_TIME),
         "search_writing_vs_without": _ratio(runs, searching.WRITING, searching.WITH, searching.WITHOUT),
         "worker_peak_mb": max((run.peak_mb for run in runs if _is_ours(run)), default=None),
     }

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from app.figures.periods import BEGINNING, Period
 from app.figures.rows import Every, Split
-from app.figures.spans import BEGINNING, TimeSpan
 from app.reading.filters import query_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _DAYS_MAX = 120
 _WEEKS_MAX = 2 * 365
 
 
-class FigurePart(NamedTuple):
+class FiguresPart(NamedTuple):
     """A part of the page.
 
     Attributes:
@@ -50,20 +50,20 @@ class FigurePart(NamedTuple):
 
 
 PARTS = (
-    FigurePart("live", "Now", "live"),
-    FigurePart("messages", "Messages and people", "messages"),
-    FigurePart("questions", "Questions of the survey", "questions", of_survey=True),
-    FigurePart("responses", "Response times", "responses"),
-    FigurePart("weekdays", "Hours of the week", "weekdays"),
-    FigurePart("retention", "Who comes back", "retention"),
-    FigurePart("sessions", "Sessions", "sessions"),
-    FigurePart("texts", "Said most often", "texts", of_words=True),
-    FigurePart("activity", "Who says the most", "activity", of_words=True),
+    FiguresPart("live", "Now", "live"),
+    FiguresPart("messages", "Messages and people", "messages"),
+    FiguresPart("questions", "Questions of the survey", "questions", of_survey=True),
+    FiguresPart("responses", "Response times", "responses"),
+    FiguresPart("weekdays", "Hours of the week", "weekdays"),
+    FiguresPart("retention", "Who comes back", "retention"),
+    FiguresPart("sessions", "Sessions", "sessions"),
+    FiguresPart("texts", "Said most often", "texts", of_words=True),
+    FiguresPart("activity", "Who says the most", "activity", of_words=True),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Looking:
+class FiguresWanted:
     """What the page looks for.
 
     Attributes:
@@ -88,7 +88,7 @@ class Looking:
         elif days not in {each for each, _ in RANGES}:
             days = _USUAL
         timed = _with_times(wanted, days, now)
-        span = TimeSpan.of(timed, now)
+        span = Period.of(timed, now)
         sensible = EVERY_BY_DAYS.get(days) or _sensible(span)
         chosen = Every(every) if every in set(Every) else sensible
         split = Split(by) if by in set(Split) else None
@@ -119,7 +119,7 @@ class Looking:
         }
         return rest | {"days": days}
 
-    def query_of_api(self, part: FigurePart) -> dict[str, str]:
+    def query_of_api(self, part: FiguresPart) -> dict[str, str]:
         """Return by what the API is asked for the same."""
         query = query_of(self.wanted)
         if part.key in {"messages", "responses"}:
@@ -140,7 +140,7 @@ def _with_times(wanted: MessageFilter, days: str, now: datetime) -> MessageFilte
     return replace(wanted, since=today - timedelta(days=int(days) - 1))
 
 
-def _sensible(span: TimeSpan) -> Every:
+def _sensible(span: Period) -> Every:
     days = (span.end_day - span.first_day).days
     if days <= 2:
         return Every.HOUR

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.access import PageAsks
-from app.figures.choices import PARTS, RANGES, Looking
+from app.figures.choices import PARTS, RANGES, FiguresWanted
 from app.figures.errors import NoSuchFigures
 from app.figures.parts import show_part
 from app.figures.rows import Every, Split
@@ -31,12 +31,12 @@ OF_WORDS = "/figures/said"
 OF_SUMS = "/figures/part"
 
 
-def looking_of(wanted: Filters, days: Choice = "", every: Choice = "", by: Choice = "") -> Looking:
+def looking_of(wanted: Filters, days: Choice = "", every: Choice = "", by: Choice = "") -> FiguresWanted:
     """Return what a page of figures looks for; a choice that there is not is none."""
-    return Looking.of(wanted, datetime.now(UTC), days=days, every=every, by=by)
+    return FiguresWanted.of(wanted, datetime.now(UTC), days=days, every=every, by=by)
 
 
-AsLookedFor = Annotated[Looking, Depends(looking_of)]
+AsLookedFor = Annotated[FiguresWanted, Depends(looking_of)]
 
 
 @router.get(addresses.FIGURES)
@@ -86,7 +86,13 @@ async def part_of_words(
 
 
 async def _part(
-    request: Request, caller: Caller, figures: KnownFigures, looking: Looking, key: str, *, of_words: bool
+    request: Request,
+    caller: Caller,
+    figures: KnownFigures,
+    looking: FiguresWanted,
+    key: str,
+    *,
+    of_words: bool,
 ) -> Response:
     part = next((each for each in PARTS if (each.key, each.of_words) == (key, of_words)), None)
     if part is None:

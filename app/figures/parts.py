@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from app.figures.periods import Period
 from app.figures.plots import plot_of_curve, plot_of_messages, plot_of_responses
 from app.figures.rows import Every
-from app.figures.spans import TimeSpan
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from app.figures.choices import FigurePart, Looking
+    from app.figures.choices import FiguresPart, FiguresWanted
     from app.figures.rows import AtHour, MessagesAt
     from app.figures.service import FiguresService
     from models.access import Caller
@@ -22,7 +22,7 @@ _SHADES = 5
 
 
 async def show_part(
-    part: FigurePart, figures: FiguresService, caller: Caller, looking: Looking, zone: str
+    part: FiguresPart, figures: FiguresService, caller: Caller, looking: FiguresWanted, zone: str
 ) -> dict[str, Any]:
     """Return what a part's template shows.
 
@@ -51,9 +51,9 @@ async def show_part(
     return {"found": await found[part.key]()}
 
 
-async def _messages(figures: FiguresService, caller: Caller, looking: Looking) -> dict[str, Any]:
+async def _messages(figures: FiguresService, caller: Caller, looking: FiguresWanted) -> dict[str, Any]:
     found = await figures.messages(caller, looking.wanted, looking.every, looking.by)
-    span = _seen(TimeSpan(found.since, found.until), [item.at for item in found.items])
+    span = _seen(Period(found.since, found.until), [item.at for item in found.items])
     are_counted = any(item.people for item in found.items)
     return {
         "found": found,
@@ -65,19 +65,19 @@ async def _messages(figures: FiguresService, caller: Caller, looking: Looking) -
     }
 
 
-async def _responses(figures: FiguresService, caller: Caller, looking: Looking) -> dict[str, Any]:
+async def _responses(figures: FiguresService, caller: Caller, looking: FiguresWanted) -> dict[str, Any]:
     every = Every.DAY if looking.every is Every.HOUR else looking.every
     found = await figures.responses(caller, looking.wanted, every)
-    span = _seen(TimeSpan(found.since, found.until), [item.at for item in found.items])
+    span = _seen(Period(found.since, found.until), [item.at for item in found.items])
     return {"found": found, "plot": plot_of_responses(found.items, span, every)}
 
 
-def _seen(span: TimeSpan, times: Sequence[Any]) -> TimeSpan:
+def _seen(span: Period, times: Sequence[Any]) -> Period:
     """Return the span without what is before the first figure: of all time, most is empty."""
     if not times:
         return span
-    first = TimeSpan.of_time(min(times))
-    return TimeSpan(max(span.since, first), span.until)
+    first = Period.of_time(min(times))
+    return Period(max(span.since, first), span.until)
 
 
 def _total(items: Sequence[MessagesAt]) -> dict[str, float]:

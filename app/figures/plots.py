@@ -6,14 +6,14 @@ from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from app.figures.periods import monday_of
 from app.figures.rows import Every
-from app.figures.spans import monday_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from app.figures.periods import Period
     from app.figures.rows import CurvePoint, MessagesAt, ResponsesAt
-    from app.figures.spans import TimeSpan
 
 #: More lines than these nobody tells apart; the others are one.
 LINES_MAX = 5
@@ -44,7 +44,7 @@ class Plot(TypedDict):
 
 
 def plot_of_messages(
-    items: Sequence[MessagesAt], span: TimeSpan, every: Every, *, people: bool = False
+    items: Sequence[MessagesAt], span: Period, every: Every, *, people: bool = False
 ) -> Plot:
     """Return how much was said (or how many spoke) over time; where nothing was said, that is nought."""
     places = _places(span, every)
@@ -71,7 +71,7 @@ def plot_of_messages(
     return Plot(x=places, is_time=True, unit="people" if people else "messages", lines=lines)
 
 
-def plot_of_responses(items: Sequence[ResponsesAt], span: TimeSpan, every: Every) -> Plot:
+def plot_of_responses(items: Sequence[ResponsesAt], span: Period, every: Every) -> Plot:
     """Return how long answers took over time, in seconds; nothing where nobody was answered."""
     places = _places(span, every)
 
@@ -108,7 +108,7 @@ def _seconds(at: date | datetime) -> float:
     return moment.timestamp()
 
 
-def _places(span: TimeSpan, every: Every) -> list[float]:
+def _places(span: Period, every: Every) -> list[float]:
     """Return all hours, days, weeks or months of a span, up to as many as a plot can show."""
     at: Any = span.first_day
     end: Any = span.end_day

@@ -27,11 +27,11 @@ class Split(StrEnum):
     ROLE = "role"
 
 
-class _Figure(BaseModel):
+class _OfFigures(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Estimated(_Figure):
+class Estimated(_OfFigures):
     """How many messages there were, of which only a sample may be stored."""
 
     messages: int = Field(description="How many are or were stored.")
@@ -48,7 +48,7 @@ class MessagesAt(Estimated):
     people: int | None = Field(description="How many people spoke; null where that is not counted.")
 
 
-class ResponsesAt(_Figure):
+class ResponsesAt(_OfFigures):
     """How long answers took."""
 
     at: date = Field(description="The UTC day, Monday or first on which it begins.")
@@ -64,7 +64,7 @@ class AtHour(Estimated):
     hour: int = Field(ge=0, le=23, description="In the zone that was asked for.")
 
 
-class TextSaid(_Figure):
+class TextSaid(_OfFigures):
     """Something that many say."""
 
     text: str = Field(description="As most of them write it.")
@@ -72,7 +72,7 @@ class TextSaid(_Figure):
     people: int = Field(description="By how many.")
 
 
-class SessionsOn(_Figure):
+class SessionsOn(_OfFigures):
     """Sessions on a platform."""
 
     platform: str
@@ -84,7 +84,7 @@ class SessionsOn(_Figure):
     messages: float = Field(description="In a session, on average.")
 
 
-class QuestionMet(_Figure):
+class QuestionMet(_OfFigures):
     """A question of a survey."""
 
     form: str | None = Field(description="The shortcode of its form.")
@@ -107,7 +107,7 @@ class PersonActive(Estimated):
     last_at: datetime
 
 
-class CohortOf(_Figure):
+class CohortOf(_OfFigures):
     """Those who first spoke in a week."""
 
     first_week: date = Field(description="Its Monday.")
@@ -115,7 +115,7 @@ class CohortOf(_Figure):
     returned: list[int] = Field(description="How many spoke in the first, second … week after it.")
 
 
-class CurvePoint(_Figure):
+class CurvePoint(_OfFigures):
     """How many came back so many weeks after they first spoke."""
 
     weeks: int
@@ -123,14 +123,14 @@ class CurvePoint(_Figure):
     returned: int = Field(description="How many of them spoke in that week.")
 
 
-class LiveMinute(_Figure):
+class LiveMinute(_OfFigures):
     """What was stored in a minute."""
 
     minute: datetime
     messages: int
 
 
-class LiveNow(_Figure):
+class LiveNow(_OfFigures):
     """What happens now, as far as the workers told in the last half minute."""
 
     at: datetime

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from app.figures.asking import Asking, estimated, notes_of_sample, refuse_unsummed
 from app.figures.errors import NoSuchFigures
+from app.figures.periods import Period
 from app.figures.rows import Figures, PersonActive, QuestionMet, SessionsOn, TextSaid
-from app.figures.spans import TimeSpan
 from models.access import Action
 from models.figures import TextOf, common_texts
 from sinks.postgres.sums import MESSENGER, sums_query
@@ -43,7 +43,7 @@ class SaidFigures(Asking):
             at_most: how many texts.
             only_marked: whether only those with a question mark count.
         """
-        span = TimeSpan.of(wanted, self._now(), LATELY)
+        span = Period.of(wanted, self._now(), LATELY)
         reading = await self._reading(caller, Action.READ_MESSAGES)
         asked = sums_query(
             "recent_texts", reading, replace(wanted, since=span.since, until=span.until), TEXTS_MAX
@@ -53,7 +53,7 @@ class SaidFigures(Asking):
         found = await asyncio.to_thread(common_texts, said, at_most, only_marked=only_marked)
         notes = ["What differs only in case, punctuation, spaces or numbers is one."]
         if len(rows) == TEXTS_MAX:
-            span = TimeSpan(rows[-1]["timestamp"], span.until)
+            span = Period(rows[-1]["timestamp"], span.until)
             notes.append(f"Of the latest {TEXTS_MAX:,} messages.")
         items = [TextSaid(text=one.text, times=one.times, people=one.people) for one in found]
         return Figures(since=span.since, until=span.until, items=items, notes=notes)
@@ -62,7 +62,7 @@ class SaidFigures(Asking):
         self, caller: Caller, wanted: MessageFilter, *, at_most: int = 50
     ) -> Figures[PersonActive]:
         """Return who said the most; the caller may read their messages."""
-        span = TimeSpan.of(wanted, self._now(), LATELY)
+        span = Period.of(wanted, self._now(), LATELY)
         reading = await self._reading(caller, Action.READ_MESSAGES)
         asked = sums_query("activity", reading, replace(wanted, since=span.since, until=span.until), at_most)
         items = [
@@ -85,7 +85,7 @@ class SaidFigures(Asking):
             NoSuchFigures: as `messages` does.
         """
         refuse_unsummed(wanted)
-        span, reading = TimeSpan.of(wanted, self._now(), LATELY), await self._reading(caller)
+        span, reading = Period.of(wanted, self._now(), LATELY), await self._reading(caller)
         timed = replace(wanted, since=span.since, until=span.until, role=None)
         asked = [sums_query("sessions_of_dialogues", reading, timed, DIALOGUE_GAP)]
         if reading.readable.surveyids is None and wanted.survey is None:
@@ -117,7 +117,7 @@ class SaidFigures(Asking):
         """
         if wanted.survey is None:
             raise NoSuchFigures("Of which survey? Name it with `survey`.")
-        span, reading = TimeSpan.of(wanted, self._now()), await self._reading(caller)
+        span, reading = Period.of(wanted, self._now()), await self._reading(caller)
         timed = replace(wanted, since=span.since, until=span.until, platform=MESSENGER, role=None)
         asked = sums_query("survey_questions", reading, timed, QUESTIONS_MAX)
         items = [

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from app.figures.asking import Asking, estimated, notes_of_sample, refuse_unsummed
 from app.figures.errors import NoSuchFigures
 from app.figures.joining import joined
+from app.figures.periods import Period, monday_of
 from app.figures.rows import (
     AtHour,
     CohortOf,
@@ -20,7 +21,6 @@ from app.figures.rows import (
     Retention,
     Split,
 )
-from app.figures.spans import TimeSpan, monday_of
 from app.postgres.answers import answer_within
 from models.figures import RESPONSE_ERROR, cohorts_of, curve_of, percentile
 from models.reading import EVERYTHING
@@ -58,7 +58,7 @@ class SumFigures(Asking):
             NoSuchFigures: sums do not know what is looked for, or the time is too long for hours.
         """
         refuse_unsummed(wanted)
-        span, by_hour = TimeSpan.of(wanted, self._now()), every is Every.HOUR
+        span, by_hour = Period.of(wanted, self._now()), every is Every.HOUR
         if by_hour and span.until - span.since > HOURS_MAX:
             raise NoSuchFigures(f"Figures by the hour are of {HOURS_MAX.days} days at most: ask for fewer.")
         reading = await self._reading(caller)
@@ -102,7 +102,7 @@ class SumFigures(Asking):
         refuse_unsummed(wanted)
         if every is Every.HOUR:
             raise NoSuchFigures("Response times are told by the day, week or month.")
-        span, reading = TimeSpan.of(wanted, self._now()), await self._reading(caller)
+        span, reading = Period.of(wanted, self._now()), await self._reading(caller)
         asked = sums_query(
             "responses_by_day", reading, without_times(wanted), span.first_day, span.end_day, every.value
         )
@@ -133,7 +133,7 @@ class SumFigures(Asking):
             NoSuchFigures: as `messages` does.
         """
         refuse_unsummed(wanted)
-        span, reading = TimeSpan.of(wanted, self._now()), await self._reading(caller)
+        span, reading = Period.of(wanted, self._now()), await self._reading(caller)
         asked = sums_query(
             "messages_by_weekday",
             reading,
@@ -157,7 +157,7 @@ class SumFigures(Asking):
             NoSuchFigures: as `messages` does; or people are not counted of what is looked for.
         """
         refuse_unsummed(wanted)
-        span, reading = TimeSpan.of(wanted, self._now(), _HALF_A_YEAR), await self._reading(caller)
+        span, reading = Period.of(wanted, self._now(), _HALF_A_YEAR), await self._reading(caller)
         counted = counted_people(reading, wanted)
         if counted is None:
             raise NoSuchFigures(
@@ -189,7 +189,7 @@ class SumFigures(Asking):
         )
 
     async def _people(
-        self, reading: Reading, wanted: MessageFilter, span: TimeSpan, every: Every, split: Split | None
+        self, reading: Reading, wanted: MessageFilter, span: Period, every: Every, split: Split | None
     ) -> tuple[dict[tuple[object, object], int], list[str]]:
         """Return how many people spoke, by time and key; and what to say of that."""
         counted = counted_people(reading, wanted, split)
@@ -206,7 +206,7 @@ class SumFigures(Asking):
         notes += await self._uncounted(span)
         return {(row["at"], row["key"]): row["people"] for row in rows}, notes
 
-    async def _uncounted(self, span: TimeSpan) -> list[str]:
+    async def _uncounted(self, span: Period) -> list[str]:
         async with answer_within():
             days = await self._pool.fetchval(_SQL.uncounted_days, span.first_day, self._now().date())
         said = ["People of a day are counted when it is over."]

@@ -14,8 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 
 from app.access import PageAsks, access_log_of
+from app.figures.periods import BEGINNING
 from app.figures.serving import KnownFigures
-from app.figures.spans import BEGINNING
 from app.reading.filters import ZoneAsked, moment_of_query
 from app.surveys.answers import AnswerFilter, is_place
 from app.surveys.rows import SurveyKey

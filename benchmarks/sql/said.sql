@@ -175,3 +175,24 @@ SELECT jsonb_agg(
     ) ORDER BY 'new ' || (number * 7919) % 20000, number
 )::text
 FROM generate_series($1::bigint, $1 + $2::bigint - 1) AS number;
+
+-- name: count_said
+-- Count what `say` wrote to messages, as persist counts what it writes.
+INSERT INTO message_day_deltas (
+    platform, channel, day, hour, role, bucket, messages, weight, squares, mirrors, response_ms, responses
+)
+SELECT
+    platform,
+    figure_channel(platform, channel),
+    (timestamp AT TIME ZONE 'UTC')::date,
+    extract(hour FROM timestamp AT TIME ZONE 'UTC'),
+    role,
+    response_bucket(response_ms),
+    count(*),
+    sum(weight::double precision),
+    sum(weight::double precision * weight),
+    0,
+    sum(response_ms),
+    count(response_ms)
+FROM messages
+GROUP BY 1, 2, 3, 4, 5, 6;

@@ -47,7 +47,7 @@ PLACES_MAX, PEOPLE_MAX = 500, 50_000
 _PER_BUCKET = math.log(1.1)
 
 
-class SaidNow(NamedTuple):
+class StoredMessage(NamedTuple):
     """A stored message, in as much as is counted of it.
 
     Attributes:
@@ -83,7 +83,7 @@ class _Window:
     people: dict[str, int] = field(default_factory=dict)
     is_whole: bool = True
 
-    def note(self, said: SaidNow) -> None:
+    def note(self, said: StoredMessage) -> None:
         minute = said.timestamp // MINUTE_MS
         self.messages[minute] += 1
         if said.response_ms is not None:
@@ -122,7 +122,7 @@ class LiveMessages:
         """Before when what was said is not counted, in milliseconds since 1970."""
         return self._now_ms() - HORIZON_MS
 
-    def note(self, stored: Iterable[SaidNow]) -> None:
+    def note(self, stored: Iterable[StoredMessage]) -> None:
         """Count messages that were stored, none of them from before the horizon."""
         for said in stored:
             self._window(said.platform, None, None).note(said)

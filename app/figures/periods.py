@@ -14,7 +14,7 @@ USUAL = timedelta(days=90)
 BEGINNING, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
-class TimeSpan(NamedTuple):
+class Period(NamedTuple):
     """A time, in UTC."""
 
     since: datetime
