@@ -217,7 +217,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             outbox,
             replayer,
             intake,
-            beating(heart_of_api(settings, outbox)),
+            beating(heart_of_api(settings.database, settings.api.public_url, outbox)),
             SystemWatch(settings, pool, storage) as system_watch,
         ):
             app.state.system = system_watch

@@ -9,16 +9,22 @@ from models.processes import Beat, ProcessKind, ProcessStanding
 
 if TYPE_CHECKING:
     from app.outbox import Outbox
-    from app.settings import Settings
+    from app.database import DatabaseSettings
 
 
-def heart_of_api(settings: Settings, outbox: Outbox) -> Heartbeat:
-    """Return what says that this API runs; what else could keep it from that, it could not say."""
+def heart_of_api(database: DatabaseSettings, address: str | None, outbox: Outbox) -> Heartbeat:
+    """Return what says that this API runs; what else could keep it from that, it could not say.
+
+    Args:
+        database: where that is said.
+        address: at which browsers reach it, if that is known.
+        outbox: tells whether Kafka takes the jobs of exports.
+    """
 
     def look() -> Beat:
         if outbox.is_well is False:
             reason = "Kafka does not take the jobs of exports: they wait, and the rest works"
-            return Beat(ProcessStanding.UNREADY, (reason,), settings.api.public_url)
-        return Beat(address=settings.api.public_url)
+            return Beat(ProcessStanding.UNREADY, (reason,), address)
+        return Beat(address=address)
 
-    return Heartbeat(settings.database, ProcessKind.API, "api", look)
+    return Heartbeat(database, ProcessKind.API, "api", look)

@@ -1,0 +1,148 @@
+"""Search by REST and on its page, as callers ask: what they get, what is noted, and what they never get."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from app.postgres.connections import connect
+from models.access import Caller, CallerRole
+from tests.site.owners import ANA, BEN, OF_ANA, OF_BEN, bearer, fetch_value
+from tests.site.talks import AMINA, BOLA, ROOM, Writer
+from tests.site.visitor import Visitor, text_of
+
+if TYPE_CHECKING:
+    import httpx
+
+    from app.settings import Settings
+
+NOW = datetime(2026, 11, 24, 14, tzinfo=UTC)
+MODERATOR = Caller("mo@example.org", roles=frozenset({CallerRole.MODERATOR}))
+COMPLIANCE = Caller("co@example.org", roles=frozenset({CallerRole.COMPLIANCE}))
+OF_A_SURVEY = (
+    "SELECT surveys.id FROM surveys JOIN users ON users.id = userid WHERE email = $1 AND survey_name = $2"
+)
+
+
+async def say(system: Settings) -> None:
+    """Say refund to Ana's survey, to Ben's, and in a room."""
+    database = await connect(system.database)
+    try:
+        write = Writer(database)
+        for owner, survey, person in ((ANA, OF_ANA, AMINA), (BEN, OF_BEN, BOLA)):
+            of = await database.fetchval(OF_A_SURVEY, owner, survey)
+            await write.chat(person, f"a refund of {owner}", NOW, surveyid=of)
+        await write.say("<b>refund</b> in a room", NOW)
+    finally:
+        await database.close()
+
+
+async def test_search_by_rest_is_noted_and_gives_pieces_and_places(
+    client: httpx.AsyncClient, system: Settings
+) -> None:
+    await say(system)
+    asked = {"q": "refund", "limit": "1", "platform": "twitch"}
+    answer = await client.get("/v1/messages/search", params=asked, headers=bearer(system, MODERATOR))
+
+    (item,) = answer.json()["items"]
+    assert [(piece["text"], piece["is_hit"]) for piece in item["highlights"]] == [
+        ("<b>", False),
+        ("refund", True),
+        ("</b> in a room", False),
+    ]
+    assert item["content"] == "<b>refund</b> in a room"
+    assert item["place"] == f"/messages/{item['id']}"
+    noted = await fetch_value(system, "SELECT subject FROM access_log ORDER BY id DESC LIMIT 1")
+    assert json.loads(noted) == {"q": "refund", "platform": "twitch", "order": "newest"}
+
+    seen, following = [], None
+    while True:
+        more = {"q": "refund", "limit": "1"} | ({"cursor": following} if following else {})
+        part = await client.get("/v1/messages/search", params=more, headers=bearer(system, MODERATOR))
+        seen += [item["id"] for item in part.json()["items"]]
+        following = part.json()["next"]
+        assert ("next" in part.links) is (following is not None)
+        if following is None:
+            break
+    assert len(seen) == len(set(seen)) == 3
+
+    line = await client.get(
+        "/v1/messages/random",
+        params={"platform": "twitch", "channel": ROOM},
+        headers=bearer(system, MODERATOR),
+    )
+    assert line.json()["content"] == "<b>refund</b> in a room"
+
+
+async def test_nobody_finds_anothers_message_and_what_cannot_be_asked_is_refused(
+    client: httpx.AsyncClient, system: Settings
+) -> None:
+    await say(system)
+
+    async def found(caller: Caller | str, **asked: str) -> list[str]:
+        answer = await client.get(
+            "/v1/messages/search", params={"q": "refund"} | asked, headers=bearer(system, caller)
+        )
+        assert answer.status_code == 200, answer.text
+        return [item["content"] for item in answer.json()["items"]]
+
+    for asked in ({}, {"survey": OF_BEN}, {"survey_owner": BEN}, {"person": BOLA}, {"order": "rank"}):
+        assert all(BEN not in content for content in await found(ANA, **asked))
+    assert await found(ANA) == [f"a refund of {ANA}"]
+    assert await found(Caller(ANA, "acme")) == []
+    assert await found(Caller(ANA, scope=frozenset({"survey:Other"}))) == []
+    refused = {
+        "q": ("-malaria", "alone would be nearly every message"),
+        "cursor": ("here", "String should match"),
+        "order": ("oldest", "newest"),
+    }
+    for name, (value, told) in refused.items():
+        answer = await client.get(
+            "/v1/messages/search", params={"q": "x", name: value}, headers=bearer(system, ANA)
+        )
+        assert answer.status_code == 422
+        assert told in answer.text
+    for path in ("search?q=refund", "random?platform=twitch&channel=1"):
+        assert (await client.get(f"/v1/messages/{path}")).status_code == 401
+        answer = await client.get(f"/v1/messages/{path}", headers=bearer(system, COMPLIANCE))
+        assert answer.status_code == 403
+    answer = await client.get("/v1/messages/random?platform=twitch", headers=bearer(system, MODERATOR))
+    assert answer.status_code == 422
+
+
+async def test_languages_are_set_and_unset_by_those_who_may(
+    client: httpx.AsyncClient, system: Settings
+) -> None:
+    place = {"place": "survey:Baseline"}
+    path, moderator = "/v1/search/languages", bearer(system, MODERATOR)
+    english = {**place, "language": "english"}
+
+    assert (await client.put(path, params=english, headers=bearer(system, ANA))).status_code == 403
+    assert (await client.put(path, params=english, headers=moderator)).json()["changed_by"] == MODERATOR.email
+    (spoken,) = (await client.get(path, headers=moderator)).json()
+    assert (spoken["place"], spoken["language"]) == ("survey:Baseline", "english")
+    klingon = await client.put(path, params={**place, "language": "klingon"}, headers=moderator)
+    assert klingon.status_code == 422
+    assert (await client.delete(path, params=place, headers=moderator)).status_code == 204
+    assert (await client.delete(path, params=place, headers=moderator)).status_code == 404
+
+
+async def test_the_page_says_what_it_found_and_leads_to_it(visitor: Visitor, system: Settings) -> None:
+    await say(system)
+    await visitor.sign_in(caller=Caller(ANA, roles=frozenset({CallerRole.OWNER, CallerRole.OPERATOR})))
+
+    assert "How to ask" in text_of(await visitor.get("/search"))
+    page = await visitor.get("/search?q=refund&platform=twitch")
+    assert "&lt;b&gt;<mark>refund</mark>&lt;/b&gt; in a room" in page.text
+    assert "1 message, and no more" in text_of(page)
+    assert "Nothing was found" in text_of(await visitor.get("/search?q=nobodysaidthis"))
+    refused = await visitor.get("/search?q=-malaria")
+    assert refused.status_code == 422
+    assert "say what has to be there, too" in text_of(refused)
+    went = await visitor.get(f"/search/random?platform=twitch&channel={ROOM}")
+    assert went.status_code == 303
+    assert went.headers["location"].startswith("/messages/")
+    nowhere = await visitor.get("/search/random?platform=twitch&channel=1")
+    assert nowhere.status_code == 404
+    assert "There is nothing there for you to read" in text_of(nowhere)
