@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _WITHOUT = statements("doctor").find_without_pieces
 #: The revision that makes what they are indexes of.
-_SINCE = "0024"
+_SINCE = "0025"
 _NAMED = 3
 
 

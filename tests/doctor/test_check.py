@@ -86,6 +86,7 @@ async def test_a_system_as_it_should_be_has_nothing_wrong(settings: SettingsFor)
         "capture",
         "lag",
         "schema",
+        "search",
         "rights",
     }
 
@@ -166,8 +167,12 @@ async def test_capture_that_is_off_is_a_note_with_the_variable(settings: Setting
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("ALTER TABLE chat_log DROP COLUMN raw_payload", "chat_log has no column raw_payload (jsonb)"),
-        ("ALTER TABLE chat_log ALTER COLUMN raw_payload TYPE json", "chat_log.raw_payload is not jsonb"),
+        # Renamed, because PostgreSQL lets nobody drop or alter what a view reads.
+        ("ALTER TABLE chat_log RENAME raw_payload TO raw", "chat_log has no column raw_payload (jsonb)"),
+        (
+            "ALTER TABLE chat_log RENAME raw_payload TO raw; ALTER TABLE chat_log ADD raw_payload json",
+            "chat_log.raw_payload is not jsonb",
+        ),
         (
             "ALTER TABLE chat_log ALTER COLUMN content DROP NOT NULL",
             "chat_log.content is not character varying not null",
@@ -204,7 +209,7 @@ async def test_capture_that_is_off_is_a_note_with_the_variable(settings: Setting
         ("DROP TABLE ended_sessions", "the table ended_sessions is missing"),
         ("DROP TABLE messages_default", "messages has no default partition: rows of platforms without"),
         ("DROP TABLE messages_twitch_default", "messages_twitch has no default partition: rows of months"),
-        ("ALTER TABLE messages DROP COLUMN raw_payload", "messages has no column raw_payload (jsonb)"),
+        ("ALTER TABLE messages RENAME raw_payload TO raw", "messages has no column raw_payload (jsonb)"),
         ("DROP VIEW all_messages", "all_messages is missing"),
         ("DROP VIEW live.users", "live.users is missing"),
         ("DROP TABLE assistant.chat_sessions", "assistant.chat_sessions is missing"),
@@ -300,7 +305,10 @@ async def test_rows_that_wait_for_a_partition_are_told(
     notes: list[str] = []
 
     async def is_told() -> bool:
-        notes[:] = [f.message for f in await run_checks(settings()) if f.level is not Level.OK]
+        # Search has no index of such a row either.
+        notes[:] = [
+            f.message for f in await run_checks(settings()) if f.level is not Level.OK and f.area != "search"
+        ]
         return notes != []
 
     await eventually(is_told, what="the row is counted")
@@ -383,7 +391,8 @@ async def test_a_user_who_may_do_nothing_is_told_what_to_be_granted(settings: Se
     async with user_of(settings(), "GRANT SELECT ON chatlog_schema_version TO {}") as (user, as_user):
         ((level, message, mend),) = rights(await run_checks(as_user))
     assert level is Level.WRONG
-    assert message.startswith(f"the user {user} may not INSERT into chat_log, ")
+    assert message.startswith(f"the user {user} may not ")
+    assert " INSERT into chat_log, " in message
     assert mend.startswith(f"GRANT chatlog_writer TO {user} (or chatlog_exporter for worker export, ")
 
 
