@@ -58,6 +58,7 @@ async def test_a_version_has_all_that_the_row_says(database: Database) -> None:
     version = dict(kept)
     assert version.pop("is_deleted") is False
     assert version.pop("valid_from") is not None
+    assert version.pop("changed_by") == await database.fetchval("SELECT session_user")
     assert version == dict(row)
 
 
