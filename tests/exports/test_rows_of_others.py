@@ -30,11 +30,7 @@ if TYPE_CHECKING:
             {"status": "Failed"},
             "from 9999-12-31T23:59:59-14:00",
         ),
-        (
-            {"options": '{"until": "0001-01-01T00:00:00Z"}'},
-            {"status": "Failed"},
-            "until 0001-01-01T00:00:00Z",
-        ),
+        ({"options": '{"until": "0001-01-01T00:00:00Z"}'}, {"status": "Failed"}, "until 0001-01-01 "),
     ],
 )
 async def test_an_odd_row_is_shown_as_far_as_it_is_known(
@@ -71,7 +67,7 @@ async def test_what_is_not_known_to_go_on_is_not_waited_for_and_can_be_cancelled
     page = await visitor.get(f"/surveys/export?survey_name={SHARED_NAME}")
     cancelled = await client.delete(f"/exports/{odd}", headers=bearer(system))
 
-    assert "hx-trigger" not in page.text
+    assert 'id="live"' not in page.text
     assert "Pending" in text_of(page)
     assert "Cancel the Responses export" in text_of(page)
     assert cancelled.json()["status"] == "Failed"
