@@ -376,7 +376,6 @@ READER_MAY_NOT = (
     "SELECT chat_log_make_partitions(4, 4)",
     "SET ROLE chatlog_writer",
     *CLOSED_TO_ALL,
-    "SELECT * FROM users",
     "SELECT * FROM surveys",
     "SELECT * FROM responses",
     "SELECT * FROM export_status",
