@@ -35,11 +35,15 @@ WITHOUT = {
     "chat_log_survey_idx": "an export reads all of the table and sorts it",
     "chat_log_no_survey_idx": "exports and chatlog backfill read all of the table",
     "chat_log_unsent_idx": "every export reads all of the table, to find what was unsent",
+    "chat_log_timestamp_idx": "finding a message by its id reads all of its month",
     "dead_letters_topic_partition_offset_key": (
         "a record that is delivered again becomes a second dead letter, or stops the worker"
     ),
     "dead_letters_reason_idx": "listing dead letters by reason reads all of them",
     "dead_letters_created_idx": "listing dead letters by time reads all of them",
+    "dead_letters_key_idx": "listing the dead letters of one person reads all of them",
+    "dead_letters_pending_idx": "putting dead letters back looks through all of them",
+    "dead_letters_replay_idx": "what became of a replay is looked for in all dead letters",
     "export_status_id_idx": "one id may stand for two exports",
     "export_status_survey_id_idx": "the page of a survey reads all exports there ever were",
     "export_status_owner_idx": "the pages of an owner read all exports there ever were",
@@ -64,6 +68,13 @@ WITHOUT = {
     "message_feedback_refers_to_idx": "what people think of a message is looked for in all feedback",
     "connector_gaps_open_idx": "a connector may note one channel twice, and a gap that never ends",
     "connector_gaps_began_idx": "the list of what connectors missed reads all there ever was",
+    "access_log_at_idx": "the list of who read what reads all that was ever noted",
+    "access_log_who_idx": "what one caller read is looked for in all that was ever noted",
+    "access_log_subject_idx": "who read somebody's messages is looked for in all that was ever noted",
+    "bot_states_state_idx": "the list of people by the state of their bot reads those of all",
+    "figure_days_survey_idx": "the figures of a survey are looked for in those of all",
+    "figure_closings_open_idx": "days whose people are to be counted are looked for in all there ever were",
+    "processes_seen_idx": "the list of processes reads all there ever were",
     "responses_survey_idx": "an export of responses reads all of them and sorts them",
 }
 #: In place of these, one of more columns serves as well, as long as it is of all rows.
