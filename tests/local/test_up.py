@@ -94,8 +94,8 @@ async def test_ctrl_c_stops_everything_and_leaves_nothing(
     run = up()
     await run.until_printed("Running until Ctrl-C")
     family = run.family()
-    # Kafka, PostgreSQL with its helpers, the storage, four workers, the API.
-    assert len(family) >= 8
+    # Kafka, PostgreSQL with its helpers, the storage, four workers, the API, maintenance.
+    assert len(family) >= 9
 
     status = await run.stop_by(signal.SIGINT)
 
@@ -148,7 +148,7 @@ async def test_an_export_that_lacks_rows_is_told(up: Callable[..., Up], service_
 async def test_killed_with_9_it_takes_its_children_along(up: Callable[..., Up]) -> None:
     run = up("--no-samples")
     await run.until_printed("Starting the persist worker")
-    ours = {"capture", "persist", "export", "api"}
+    ours = {"capture", "persist", "export", "api", "maintain"}
     await eventually(lambda: ours <= run.parts(), TIMEOUT_S, "all its processes run")
     family = run.family()
 
