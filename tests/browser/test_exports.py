@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,8 +56,8 @@ async def test_what_is_switched_on_is_in_the_file(reader: Reader) -> None:
     await reader.page.goto(_form(reader.owner))
     await reader.page.get_by_role("radio", name="R, pandas, Stata").check()
     await reader.page.get_by_text("More", exact=True).click()
-    await reader.page.get_by_label("Metadata").select_option("Yes")
-    await reader.page.get_by_label("Raw events").select_option("Yes")
+    await reader.page.get_by_label("Metadata", exact=True).select_option("Yes")
+    await reader.page.get_by_label("Raw events", exact=True).select_option("Yes")
     await reader.page.get_by_role("button", name="Export").click()
 
     await reader.see_finished()
@@ -81,7 +82,9 @@ async def test_responses_for_excel_are_a_workbook_whose_text_stays_text(reader: 
     await reader.see_finished()
 
     await expect(reader.page.locator("#exports tbody tr")).to_have_count(1)
-    header, row = load_workbook(await reader.download()).worksheets[0].iter_rows(values_only=True)
+    # Browsers download to a name without an ending, by which openpyxl would go.
+    workbook = load_workbook(BytesIO((await reader.download()).read_bytes()))
+    header, row = workbook.worksheets[0].iter_rows(values_only=True)
     found = dict(zip(header, row, strict=True))
     assert (found["userid"], found["response"]) == ("someone", "=1+1")
 
@@ -195,7 +198,7 @@ async def test_a_file_is_removed_after_a_question_that_can_be_declined(reader: R
     await reader.page.keyboard.press("Escape")
     await expect(reader.page.get_by_role("dialog")).to_have_count(0)
     await reader.newest.get_by_role("button", name="Remove …").click()
-    await reader.page.get_by_role("button", name="Remove file").click()
+    await reader.page.get_by_role("dialog").get_by_role("button", name="Remove file").click()
 
     await expect(reader.newest).to_contain_text("Removed just now")
     assert link
@@ -220,7 +223,7 @@ async def test_without_scripts_it_works_by_loading_again(browser: Browser, owner
         await eventually(is_finished)
         assert read_csv(await reader.download()) == await owner.messages()
         await reader.newest.get_by_role("button", name="Remove …").click()
-        await page.get_by_role("button", name="Remove file").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Remove file").click()
         await expect(reader.newest).to_contain_text("Removed")
         await page.get_by_role("button", name="Sign out").click()
         await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -245,10 +248,10 @@ async def test_what_means_nothing_for_what_is_asked_for_is_out_of_sight(reader: 
     page = reader.page
     await reader.sign_in()
     await page.goto(_form(reader.owner))
-    await expect(page.get_by_label("Platform")).to_be_hidden()
+    await expect(page.get_by_label("Platform", exact=True)).to_be_hidden()
 
     await page.get_by_role("radio", name="Messages").check()
-    await expect(page.get_by_label("Platform")).to_be_visible()
+    await expect(page.get_by_label("Platform", exact=True)).to_be_visible()
     await page.get_by_role("radio", name="Codebook").check()
     await expect(page.get_by_label("First day")).to_be_hidden()
 

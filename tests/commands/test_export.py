@@ -227,7 +227,7 @@ async def test_a_survey_that_the_owner_does_not_have_is_told_and_leaves_no_file(
         ("--since 1d --until 2d", "since must be before until"),
         ("--since yesterday", "is no time"),
         ("--since 0001-01-01T00:00+14:00", "is no time"),
-        ("--format xlsx", "not one of"),
+        ("--format ods", "not one of"),
     ],
 )
 async def test_options_that_do_not_go_together_are_told_before_anything_is_done(
