@@ -8,8 +8,8 @@ from app.postgres.heartbeat import Heartbeat
 from models.processes import Beat, ProcessKind, ProcessStanding
 
 if TYPE_CHECKING:
-    from app.settings.database import DatabaseSettings
     from app.outbox import Outbox
+    from app.settings.database import DatabaseSettings
 
 
 def heart_of_api(database: DatabaseSettings, address: str | None, outbox: Outbox) -> Heartbeat:

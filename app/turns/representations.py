@@ -20,7 +20,7 @@ Name = Annotated[str, Field(min_length=1, max_length=NAME_MAX, pattern=NAME_PATT
 AppName = Annotated[str, Field(min_length=1, max_length=APP_MAX, pattern=APP_PATTERN)]
 PersonId = Annotated[str, Field(min_length=1, max_length=INDEXED_MAX_BYTES // 4, pattern=r"^[^\x00]+$")]
 Said = Annotated[str | list[dict[str, Any] | str] | None, _Cleaned]
-Text = Annotated[str | None, _Cleaned, Field(max_length=2000)]
+Text = Annotated[Annotated[str, Field(max_length=2000)] | None, _Cleaned]
 Metadata = Annotated[dict[str, Any], _Cleaned]
 Time = Annotated[
     str | int | float | None,

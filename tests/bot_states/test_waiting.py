@@ -31,7 +31,7 @@ async def stands(settings: Settings, userid: str, state: str, *, ago: timedelta,
     await execute(
         settings,
         f"INSERT INTO bot_states (userid, state, since, updated, {names}) VALUES ($1, $2, $3, $3, {places})",
-        *(userid, state, NOW - ago, *values.values()),
+        *(userid, state, datetime.now(UTC) - ago, *values.values()),
     )
 
 

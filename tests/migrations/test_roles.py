@@ -684,7 +684,7 @@ class TestOnAServerOfItsOwn:
 
         # The rights of others' tables are theirs to take back; the roles stay as long.
         await go_down(open_connection, "base")
-        assert await _roles(admin) == ROLES - {"chatlog_reader", "chatlog_assistant"}
+        assert await _roles(admin) == ROLES - {"chatlog_assistant"}
         await admin.close()
 
     async def test_with_tables_of_others_the_owner_of_all_leaves_no_role_behind(
