@@ -158,5 +158,6 @@ async def test_there_is_an_end_to_how_many_watch(
         with pytest.raises(TooManyWatch):
             async with following(talks, watched, OPERATOR, room()):
                 pytest.fail("it was let in")
-    async with following(talks, watched, OPERATOR, room()):
-        assert True, "there is room again"
+    async with following(talks, watched, OPERATOR, room()) as told:
+        await write.say("there is room again", BEGAN + MINUTE)
+        assert await told.message() == "there is room again"
