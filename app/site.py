@@ -78,6 +78,7 @@ from app.surveys.service import Surveys
 from app.system import api as system
 from app.system import pages as system_pages
 from app.system.heart import heart_of_api
+from app.system.queues import Queues
 from app.system.service import SystemWatch
 from app.traces import api as traces
 from app.turns import api as turns
@@ -218,7 +219,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             replayer,
             intake,
             beating(heart_of_api(settings.database, settings.api.public_url, outbox)),
-            SystemWatch(settings, pool, storage) as system_watch,
+            SystemWatch(Queues(settings.kafka, settings.topology), pool, storage) as system_watch,
         ):
             app.state.system = system_watch
             app.state.surveys = Surveys(pool)

@@ -13,6 +13,7 @@ from app.figures.errors import NoSuchFigures
 from app.figures.rows import LiveMinute, LiveNow
 from models.figures import percentile, response_of_bucket
 from sinks.postgres.sums import counted_people, people_query
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from models.access import Caller
     from models.reading import MessageFilter
 
+_SQL = statements("figures")
 #: Minutes that are shown, and those that are now.
 _HOUR, _NOW = 60, 5
 _MINUTE = timedelta(minutes=1)
@@ -45,7 +47,7 @@ class LiveFigures(Asking):
                 "What is said now is counted of platforms, of channels and of surveys, each by itself: "
                 "leave the channel of a survey out, and roles."
             )
-        asked = people_query("live_minutes", counted, now - _HOUR * _MINUTE)
+        asked = people_query(_SQL.live_minutes, counted, now - _HOUR * _MINUTE)
         rows = await self._fetch(reading, asked)
         found = added_up(rows, now)
         notes = ["About: what a worker stores again after trouble counts again."]

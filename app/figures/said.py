@@ -14,11 +14,13 @@ from app.figures.rows import Figures, PersonActive, QuestionMet, SessionsOn, Tex
 from models.access import Action
 from models.figures import TextOf, common_texts
 from sinks.postgres.sums import MESSENGER, sums_query
+from sinks.sql import statements
 
 if TYPE_CHECKING:
     from models.access import Caller
     from models.reading import MessageFilter
 
+_SQL = statements("figures")
 #: How much is looked through for what is said often.
 TEXTS_MAX = 10_000
 #: What is counted anew is of so long a time, where none is asked for.
@@ -46,7 +48,7 @@ class SaidFigures(Asking):
         span = Period.of(wanted, self._now(), LATELY)
         reading = await self._reading(caller, Action.READ_MESSAGES)
         asked = sums_query(
-            "recent_texts", reading, replace(wanted, since=span.since, until=span.until), TEXTS_MAX
+            _SQL.recent_texts, reading, replace(wanted, since=span.since, until=span.until), TEXTS_MAX
         )
         rows = await self._fetch(reading, asked)
         said = [TextOf(row["content"], f"{row['platform']}:{row['author_id']}") for row in rows]
@@ -64,7 +66,9 @@ class SaidFigures(Asking):
         """Return who said the most; the caller may read their messages."""
         span = Period.of(wanted, self._now(), LATELY)
         reading = await self._reading(caller, Action.READ_MESSAGES)
-        asked = sums_query("activity", reading, replace(wanted, since=span.since, until=span.until), at_most)
+        asked = sums_query(
+            _SQL.activity, reading, replace(wanted, since=span.since, until=span.until), at_most
+        )
         items = [
             PersonActive(
                 platform=row["platform"],
@@ -87,11 +91,11 @@ class SaidFigures(Asking):
         refuse_unsummed(wanted)
         span, reading = Period.of(wanted, self._now(), LATELY), await self._reading(caller)
         timed = replace(wanted, since=span.since, until=span.until, role=None)
-        asked = [sums_query("sessions_of_dialogues", reading, timed, DIALOGUE_GAP)]
+        asked = [sums_query(_SQL.sessions_of_dialogues, reading, timed, DIALOGUE_GAP)]
         if reading.readable.surveyids is None and wanted.survey is None:
             asked += [
-                sums_query("sessions_of_stays", reading, timed),
-                sums_query("sessions_with_assistants", reading, timed, span.first_day),
+                sums_query(_SQL.sessions_of_stays, reading, timed),
+                sums_query(_SQL.sessions_with_assistants, reading, timed, span.first_day),
             ]
         rows = [row for each in asked for row in await self._fetch(reading, each)]
         items = [
@@ -119,7 +123,7 @@ class SaidFigures(Asking):
             raise NoSuchFigures("Of which survey? Name it with `survey`.")
         span, reading = Period.of(wanted, self._now()), await self._reading(caller)
         timed = replace(wanted, since=span.since, until=span.until, platform=MESSENGER, role=None)
-        asked = sums_query("survey_questions", reading, timed, QUESTIONS_MAX)
+        asked = sums_query(_SQL.survey_questions, reading, timed, QUESTIONS_MAX)
         items = [
             QuestionMet(form=row["shortcode"], **{name: row[name] for name in _OF_A_QUESTION})
             for row in await self._fetch(reading, asked)

@@ -62,14 +62,14 @@ class SumFigures(Asking):
         if by_hour and span.until - span.since > HOURS_MAX:
             raise NoSuchFigures(f"Figures by the hour are of {HOURS_MAX.days} days at most: ask for fewer.")
         reading = await self._reading(caller)
-        name = "messages_by_hour" if by_hour else "messages_by_day"
+        statement = _SQL.messages_by_hour if by_hour else _SQL.messages_by_day
         begin, end = (span.since, span.until) if by_hour else (span.first_day, span.end_day)
         # Copies are left out of what is summed over channels.
         with_copies = split is Split.CHANNEL or wanted.channel is not None
         # Versions of a survey become one below.
         keys = _ALL_KEYS if split is Split.SURVEY else KEYS_MAX
         asked = sums_query(
-            name, reading, without_times(wanted), begin, end, every.value, split, with_copies, keys
+            statement, reading, without_times(wanted), begin, end, every.value, split, with_copies, keys
         )
         rows = await self._fetch(reading, asked)
         people, notes = await self._people(reading, wanted, span, every, split)
@@ -86,7 +86,7 @@ class SumFigures(Asking):
         now = self._now()
         first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours - 1)
         asked = sums_query(
-            "messages_by_hour", reading, EVERYTHING, *(first, now, Every.HOUR.value, None, False, 1)
+            _SQL.messages_by_hour, reading, EVERYTHING, *(first, now, Every.HOUR.value, None, False, 1)
         )
         counts = {row["at"]: round(row["weight"]) for row in await self._fetch(reading, asked)}
         return [counts.get(first + timedelta(hours=number), 0) for number in range(hours)]
@@ -104,7 +104,7 @@ class SumFigures(Asking):
             raise NoSuchFigures("Response times are told by the day, week or month.")
         span, reading = Period.of(wanted, self._now()), await self._reading(caller)
         asked = sums_query(
-            "responses_by_day", reading, without_times(wanted), span.first_day, span.end_day, every.value
+            _SQL.responses_by_day, reading, without_times(wanted), span.first_day, span.end_day, every.value
         )
         counts: dict[date, list[tuple[float, int]]] = {}
         for row in await self._fetch(reading, asked):
@@ -135,7 +135,7 @@ class SumFigures(Asking):
         refuse_unsummed(wanted)
         span, reading = Period.of(wanted, self._now()), await self._reading(caller)
         asked = sums_query(
-            "messages_by_weekday",
+            _SQL.messages_by_weekday,
             reading,
             without_times(wanted),
             *(span.since, span.until, zone, wanted.channel is not None),
@@ -165,7 +165,7 @@ class SumFigures(Asking):
                 "leave the channel of a survey out, and roles."
             )
         end = monday_of(min(self._now().date(), span.end_day))
-        asked = people_query("retention", counted, span.first_week, end)
+        asked = people_query(_SQL.retention, counted, span.first_week, end)
         rows = await self._fetch(reading, asked)
         counts = [(row["first_week"], row["week"], row["people"]) for row in rows]
         cohorts = cohorts_of(counts, end - timedelta(weeks=1))
@@ -196,9 +196,9 @@ class SumFigures(Asking):
         if counted is None or every in {Every.HOUR, Every.MONTH}:
             return {}, ["People are counted by the day and by the week."] if counted else []
         if every is Every.DAY:
-            asked = people_query("people_by_day", counted, span.first_day, span.end_day, split)
+            asked = people_query(_SQL.people_by_day, counted, span.first_day, span.end_day, split)
         else:
-            asked = people_query("people_by_week", counted, span.first_week, span.end_day, split)
+            asked = people_query(_SQL.people_by_week, counted, span.first_week, span.end_day, split)
         rows = await self._fetch(reading, asked)
         notes = (
             [] if counted.is_exact else ["Whoever spoke in two of the surveys or channels counts in each."]

@@ -17,7 +17,8 @@ from app.settings import Role
 from app.worker.watch.lag import LagMonitor
 
 if TYPE_CHECKING:
-    from app.settings import Settings
+    from app.settings.kafka import KafkaSettings
+    from app.settings.topology import TopologySettings
     from app.worker.watch.lag import PartitionLag
 
 #: How long asking who is in a group may take.
@@ -47,16 +48,14 @@ class Queues:
     """Asks for all roles that this installation has.
 
     Args:
-        settings: where Kafka is, and which roles, groups and topics are ours.
+        kafka: where Kafka is.
+        topology: which roles, groups and topics are ours.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        topology = settings.topology
-        self._client = client_settings(settings.kafka)
+    def __init__(self, kafka: KafkaSettings, topology: TopologySettings) -> None:
+        self._client = client_settings(kafka)
         self._monitors = {
-            role: LagMonitor(
-                settings.kafka, groups_of(topology).of(role), topics_of(topology).read_by(role), dict
-            )
+            role: LagMonitor(kafka, groups_of(topology).of(role), topics_of(topology).read_by(role), dict)
             for role in Role
             if topology.idle_because(role) is None
         }

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Self
 import orjson
 
 from app.access import NotAllowed
-from app.system.queues import Queues
 from app.system.view import DatabaseView, SystemView
 from models.access import Action, Thing, may
 from models.processes import Beat, ProcessKind, ProcessStanding, RunningProcess
@@ -27,8 +26,7 @@ from sinks.sql import statements
 if TYPE_CHECKING:
     import asyncpg
 
-    from app.settings import Settings
-    from app.system.queues import Queue
+    from app.system.queues import Queue, Queues
     from models.access import Caller
     from sinks.storage.bucket import ObjectStorage
 
@@ -54,16 +52,14 @@ class SystemWatch:
     """Looks at the system, as an async context manager.
 
     Args:
-        settings: where everything is.
+        queues: what Kafka is asked about.
         pool: connections of a user with the rights of chatlog_api.
         storage: where the files of exports are.
     """
 
-    def __init__(
-        self, settings: Settings, pool: asyncpg.Pool[asyncpg.Record], storage: ObjectStorage
-    ) -> None:
+    def __init__(self, queues: Queues, pool: asyncpg.Pool[asyncpg.Record], storage: ObjectStorage) -> None:
         self._pool, self._storage = pool, storage
-        self._queues = Queues(settings)
+        self._queues = queues
         self._asked_at = float("-inf")
         self._looking: asyncio.Task[None] | None = None
         self._answered = asyncio.Event()

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from sinks.postgres.reading import Conditions
-from sinks.sql import statements
 
 if TYPE_CHECKING:
     from models.reading import MessageFilter
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 #: A condition, and its values.
 Piece: TypeAlias = tuple[str, tuple[object, ...]]
 
-_SQL = statements("figures")
 _PLACE = "true /* conditions */"
 MESSENGER = "messenger"
 
@@ -64,26 +62,26 @@ class CountedPeople:
     is_exact: bool
 
 
-def sums_query(name: str, reading: Reading, wanted: MessageFilter, *arguments: object) -> SumsQuery:
+def sums_query(statement: str, reading: Reading, wanted: MessageFilter, *arguments: object) -> SumsQuery:
     """Return a statement of figures.sql on messages or their sums, kept to what a caller may see and wants.
 
     Args:
-        name: its name.
+        statement: its text, with the place of conditions.
         reading: what may be seen.
         wanted: what is looked for; its times only where the statement does not have them as arguments.
         arguments: the statement's own.
     """
     conditions = Conditions(*arguments)
     conditions.keep_to(reading, wanted)
-    return _put_in(name, conditions)
+    return _put_in(statement, conditions)
 
 
-def people_query(name: str, counted: CountedPeople, *arguments: object) -> SumsQuery:
+def people_query(statement: str, counted: CountedPeople, *arguments: object) -> SumsQuery:
     """Return a statement of figures.sql on counts of people, kept to those that answer the question."""
     conditions = Conditions(*arguments)
     for piece, values in counted.pieces:
         conditions.add(piece, *values)
-    return _put_in(name, conditions)
+    return _put_in(statement, conditions)
 
 
 def without_times(wanted: MessageFilter) -> MessageFilter:
@@ -142,6 +140,5 @@ def _of_channels(reading: Reading, wanted: MessageFilter, pieces: tuple[Piece, .
     return CountedPeople(pieces, is_exact=True)
 
 
-def _put_in(name: str, conditions: Conditions) -> SumsQuery:
-    text: str = getattr(_SQL, name)
-    return SumsQuery(text.replace(_PLACE, conditions.sql), conditions.arguments)
+def _put_in(statement: str, conditions: Conditions) -> SumsQuery:
+    return SumsQuery(statement.replace(_PLACE, conditions.sql), conditions.arguments)

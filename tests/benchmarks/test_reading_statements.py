@@ -148,6 +148,7 @@ async def test_the_sizes_name_the_table_and_each_index_once(dedicated_postgres: 
         "chat_log_survey_idx",
         "chat_log_no_survey_idx",
         "chat_log_unsent_idx",
+        "chat_log_timestamp_idx",
     }
     assert all(size["bytes"] > 0 for size in sizes.values())
     assert sizes["chat_log_pkey"]["depth"] == 2
