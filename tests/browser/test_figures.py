@@ -119,6 +119,7 @@ async def test_an_owner_sees_figures_of_their_survey_and_chooses_a_time(
         await reader.sign_in()
         await reader.page.goto(f"/surveys/figures?survey_name={owner.survey}")
         await see_all_parts(reader)
+        await reader.page.get_by_role("link", name="All figures of this survey").click()
         await reader.page.get_by_label("Time").get_by_role("link", name="All").click()
         await see_all_parts(reader)
         page = reader.page
