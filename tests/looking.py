@@ -34,7 +34,7 @@ LABELS = {
     "platform",
     "kind",
 }
-LABELS_OF_THE_API = {"method", "route", "status", "le", "entrance", "platform", "reason", "kind"}
+LABELS_OF_THE_API = {"method", "route", "status", "le", "entrance", "platform", "reason", "kind", "by"}
 
 
 @dataclass(frozen=True, slots=True)
