@@ -13,6 +13,9 @@ REPLACEMENT = "\ufffd"
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
+#: Of whole numbers, those that orjson writes.
+_LEAST, _LARGEST = -(2**63), 2**64 - 1
+
 
 def clean_text(text: str) -> str:
     """Return the text with each U+0000 and each lone surrogate replaced by U+FFFD."""
@@ -34,7 +37,11 @@ def decode_text(raw: bytes) -> str:
 def clean_json(value: JSON) -> JSON:
     """Return the value with every string in it cleaned, keys too. Recursive: the caller bounds the depth.
 
-    Where two keys of an object become the same, the later one wins, as it does for a key given twice.
+    Where two keys of an object become the same, the later one wins, as it does for a key given twice. A whole
+    number beyond 64 bits becomes a float, as it does where orjson reads it.
+
+    Raises:
+        ValueError: a number is too large for a float, too.
     """
     if isinstance(value, str):
         return clean_text(value)
@@ -42,4 +49,9 @@ def clean_json(value: JSON) -> JSON:
         return {clean_text(key): clean_json(item) for key, item in value.items()}
     if isinstance(value, list):
         return [clean_json(item) for item in value]
+    if isinstance(value, int) and not _LEAST <= value <= _LARGEST:
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError("a number is too large for a 64-bit float") from None
     return value

@@ -36,7 +36,8 @@ TURNS_MAX = 100
 
 
 class _Given(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    # A yes is true, not 1; and false is no time.
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class NewSession(_Given):

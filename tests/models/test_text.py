@@ -40,6 +40,26 @@ def test_clean_json_leaves_clean_values_alone(value: Any) -> None:
     assert clean_json(value) == value
 
 
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (2**64 - 1, 2**64 - 1),
+        (2**64, 2.0**64),
+        (-(2**63), -(2**63)),
+        (-(2**63) - 1, -(2.0**63)),
+        (True, True),
+    ],
+)
+def test_clean_json_has_no_whole_number_that_cannot_be_written(number: int, expected: float) -> None:
+    cleaned: Any = clean_json({"n": [number]})
+    assert repr(cleaned) == repr({"n": [expected]})
+
+
+def test_clean_json_refuses_a_number_that_is_no_float() -> None:
+    with pytest.raises(ValueError, match="too large"):
+        clean_json([10**400])
+
+
 def test_clean_json_reaches_every_key_and_value() -> None:
     unclean: Any = {"\0": ["\0", {"a\ud800": {"b": "\udfff"}}], "n": 1, "f": 0.5, "t": True, "none": None}
     assert clean_json(unclean) == {
