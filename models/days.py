@@ -7,19 +7,22 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeGuard
 from zoneinfo import ZoneInfo
 
+#: What is accepted for a zone, for messages.
+ZONE_FORM = "the name of a zone such as Africa/Lagos or UTC"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """Return a zone by its name: `Africa/Lagos`.
+    """Return the zone of a name (IANA): `Africa/Lagos`.
 
     Raises:
-        ValueError: there is none of this name.
+        ValueError: there is none.
     """
     try:
         return ZoneInfo(name)
+    # It reads a file of that name, and there may be a directory, or something else.
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone; accepted: such as Africa/Lagos, or UTC") from None
+        raise ValueError(f"{name!r} is no time zone; accepted: {ZONE_FORM}") from None
 
 
 def is_day(value: object) -> TypeGuard[str]:

@@ -24,9 +24,9 @@ from app.conversations.transcripts import Transcript, heading_of, speaker_width_
 from app.dead_letters.content import printable
 from app.dead_letters.filters import MomentType
 from app.postgres.connections import create_pool
-from app.reading.moments import zone_named
 from app.settings import load_settings
 from models.access import Action, whoever_has_the_shell
+from models.days import zone_named
 from models.reading import MessageFilter
 
 if TYPE_CHECKING:

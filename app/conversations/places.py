@@ -11,9 +11,10 @@ from app.conversations.rows import place_at
 from app.conversations.service import Conversations, NoSuchMessage
 from app.reading.filters import ZoneAsked
 from app.reading.lists import not_a_place, place_of_message
-from app.reading.moments import MOMENT_FORM, moment_of, zone_named
+from app.reading.moments import MOMENT_FORM, moment_of
 from app.web.paging import Place
 from models.access import Caller
+from models.days import zone_named
 
 _MAX = 64
 _PLACE = f"a message's id, {MOMENT_FORM}"

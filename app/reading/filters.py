@@ -13,7 +13,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 from fastapi.exceptions import RequestValidationError
 
-from app.reading.moments import MOMENT_FORM, ZONE_FORM, moment_of, moment_text, zone_named
+from app.reading.moments import MOMENT_FORM, moment_of, moment_text
+from models.days import ZONE_FORM, zone_named
 from models.fields import INDEXED_MAX_BYTES
 from models.owners import ADDRESS_MAX
 from models.reading import MessageFilter

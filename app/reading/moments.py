@@ -1,26 +1,15 @@
-"""Days and times as people and programs write them, and the zones that days are of. Pure."""
+"""Days and times as people and programs write them. Pure."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 #: What is accepted, for messages.
 MOMENT_FORM = "a day such as 2026-11-24, or a time such as 2026-11-24T09:30:00Z"
-ZONE_FORM = "the name of a zone such as Africa/Lagos or UTC"
-
-
-def zone_named(name: str) -> ZoneInfo:
-    """Return the zone of a name (IANA).
-
-    Raises:
-        ValueError: there is none.
-    """
-    try:
-        return ZoneInfo(name)
-    # It reads a file of that name, and there may be a directory, or something else.
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"there is no such zone; accepted: {ZONE_FORM}") from None
 
 
 def moment_of(text: str, zone: ZoneInfo) -> datetime:

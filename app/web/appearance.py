@@ -12,7 +12,7 @@ from app.web import addresses
 from app.web.problems import PageRoute
 from app.web.rendering import render
 from app.web.theme import THEME_COOKIE, theme_named
-from app.web.zones import CHOSEN_ZONE_COOKIE, known_zones, zone_named
+from app.web.zones import CHOSEN_ZONE_COOKIE, known_zones, known_zone
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -52,7 +52,7 @@ async def choose(
         _keep(request, response, THEME_COOKIE, theme)
     if zone == OWN_ZONE:
         response.delete_cookie(CHOSEN_ZONE_COOKIE)
-    elif zone is not None and zone_named(zone):
+    elif zone is not None and known_zone(zone):
         _keep(request, response, CHOSEN_ZONE_COOKIE, zone)
     return response
 

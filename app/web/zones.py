@@ -30,7 +30,7 @@ def known_zones() -> frozenset[str]:
 def zone_of(request: Request) -> ZoneInfo:
     """Return the zone in which this reader sees times; UTC if nothing usable says another."""
     for cookie in (CHOSEN_ZONE_COOKIE, ZONE_COOKIE):
-        found = zone_named(request.cookies.get(cookie, ""))
+        found = known_zone(request.cookies.get(cookie, ""))
         if found is not None:
             return found
     return UTC_ZONE
@@ -38,10 +38,10 @@ def zone_of(request: Request) -> ZoneInfo:
 
 def chosen_zone_of(request: Request) -> str:
     """Return the name of the zone that the reader chose; empty if they go by their browser's."""
-    found = zone_named(request.cookies.get(CHOSEN_ZONE_COOKIE, ""))
+    found = known_zone(request.cookies.get(CHOSEN_ZONE_COOKIE, ""))
     return found.key if found is not None else ""
 
 
-def zone_named(name: str) -> ZoneInfo | None:
+def known_zone(name: str) -> ZoneInfo | None:
     """Return a zone by its IANA name; None if there is none of that name."""
     return ZoneInfo(name) if name in known_zones() else None
