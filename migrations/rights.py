@@ -199,6 +199,7 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         Right("SELECT", "chat_logging_config_versions"),
         Right("SELECT", "channel_parents"),
         Right("SELECT", "connector_gaps"),
+        # By how many were said on which day, a line at random is drawn, too.
         *(
             Right("SELECT", table)
             for table in ("message_days", "message_day_deltas", *_FIGURES, "live_figures")
@@ -209,8 +210,6 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         # By those who may, for people who ask them; what was recorded before is for `chatlog people`.
         *_on("opt_outs", "SELECT", "INSERT"),
         Right("UPDATE", "opt_outs", ("until",)),
-        # A line at random is drawn by how many there were on which day.
-        Right("SELECT", "message_day_deltas"),
         *_on("search_languages", "SELECT", "INSERT", "UPDATE", "DELETE"),
     ),
     "chatlog_maintainer": (
