@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from app.access import Asks
 from app.conversations.places import Part
 from app.conversations.representations import (
-    MessageOpinion,
     MessagePlace,
     MessagesPart,
     MessageText,
@@ -104,7 +103,6 @@ async def get_a_message(
     """Return a message with its place in its conversation, the texts it had, and what people think of it."""
     said = await talks.message(caller, message_id)
     texts = await talks.versions(caller, message_id)
-    opinions = await talks.opinions(caller, message_id)
     event = await talks.raw(caller, message_id) if raw else None
     await log.note(caller, Action.READ_MESSAGES, request, subject_of_message(said))
     part, cursor = f"{LIST}/{said.conversation}/messages", cursor_of(said.place)
@@ -119,7 +117,6 @@ async def get_a_message(
         **ShownMessage.of(said).model_dump(),
         place=place,
         texts=[MessageText.of(version) for version in texts],
-        feedback=[MessageOpinion.of(opinion) for opinion in opinions],
         raw=event,
     )
 

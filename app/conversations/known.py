@@ -62,6 +62,7 @@ class Opinion:
         label: in a word.
         comment: in their words.
         author: the platform's id of whose it is.
+        author_name: what they are called.
     """
 
     value: float
@@ -69,11 +70,12 @@ class Opinion:
     label: str | None
     comment: str | None
     author: str | None
+    author_name: str | None
 
     @classmethod
-    def of(cls, row: asyncpg.Record) -> Self:
+    def of(cls, row: asyncpg.Record, author_name: str | None) -> Self:
         """Read a row of message_feedback."""
-        return cls(row["value"], row["given"], row["label"], row["comment"], row["author_id"])
+        return cls(row["value"], row["given"], row["label"], row["comment"], row["author_id"], author_name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What is new in conversations, for those who watch: each looked at once a second, however many watch it.
 
 Each replica looks for its own watchers, so any of them can serve any. What is looked at is no content: ids,
-and when messages were said, edited and deleted. Whoever watches reads them by their own right.
+and when messages were said, edited, deleted and rated. Whoever watches reads them by their own right.
 
 Messages may come late, with a time before others that are there. Of the newest ones each is noticed for
 itself; that there is something new before them tells the count of a dialogue, and of a room that of its last
@@ -17,11 +17,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from app.conversations.telling import unsent_among
 from app.errors import RETRY_AFTER_S, AppError, ErrorAnswer
 from app.postgres.answers import answer_within
 from models.errors import MustAct
+from models.ids import source_of
 from models.reading import Readable
 from sinks.errors import SinkError
 from sinks.postgres.reading import Reading
@@ -30,14 +32,13 @@ from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from uuid import UUID
 
     import asyncpg
 
     from sinks.postgres.said import Talk
 
     #: By id: when it was said, and what can change.
-    Marks = dict[UUID, tuple[datetime, Any, Any]]
+    Marks = dict[UUID, tuple[datetime, Any, Any, Any]]
 
 log = logging.getLogger(__name__)
 
@@ -229,6 +230,10 @@ class _Look:
         ):
             rows = await connection.fetch(*marks_of(self._talk, _EVERYTHING, WATCHED).call)
             unsent = await unsent_among(connection, rows)  # type: ignore[arg-type]
+            opinions = {
+                row["refers_to"]: (row["opinions"], row["given"])
+                for row in await connection.fetch(_SQL.count_feedback, [_source(row) for row in rows])
+            }
             count = None
             if is_counted:
                 count = await connection.fetchval(_SQL.count_captured, self._talk.id)
@@ -239,7 +244,12 @@ class _Look:
                 row["timestamp"],
                 row["edited"],
                 unsent.since(row["author_id"], row["mid"], row["message_type"]) or row["deleted"],
+                opinions.get(_source(row)),
             )
             for row in rows
         }
         return marks, count
+
+
+def _source(row: asyncpg.Record) -> UUID:
+    return UUID(source_of(str(row["id"])))

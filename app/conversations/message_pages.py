@@ -15,7 +15,7 @@ from app.conversations.reading_pages import Reader
 from app.conversations.rows import SaidMessage
 from app.conversations.serving import Said
 from app.conversations.subjects import subject_of_message
-from app.conversations.views import instead_of
+from app.conversations.views import instead_of, opinions_of
 from app.web.problems import PageRoute
 from app.web.rendering import render
 from models.access import Action, Caller, may_at_all
@@ -48,7 +48,7 @@ async def details(request: Request, message: UUID, caller: AsksToRead, known: Sa
         groups=details_of(said, reader.zone),
         instead=instead_of(said),
         versions=history_of(await known.versions(caller, message), reader.zone) if is_changed else [],
-        opinions=await known.opinions(caller, message),
+        opinions=opinions_of(said, reader.zone, reader.today),
         person_url=links.person(said.platform, said.person or "") if may_see_person else "",
     )
 

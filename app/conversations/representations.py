@@ -57,6 +57,24 @@ class MessageLine(BaseModel):
         return None if line is None else cls.model_validate(line, from_attributes=True)
 
 
+class MessageOpinion(BaseModel):
+    """What somebody thinks of a message."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    value: float = Field(description="Better is more: 1 and -1 for thumbs.")
+    given: Instant
+    label: str | None
+    comment: str | None
+    author: str | None = Field(description="Whose it is; null where nobody told.")
+    author_name: str | None = Field(description="What they are called; null where that is not known.")
+
+    @classmethod
+    def of(cls, opinion: Opinion) -> Self:
+        """Return how the API shows it."""
+        return cls.model_validate(opinion)
+
+
 class ShownMessage(BaseModel):
     """A message, as far as it is to be shown."""
 
@@ -84,6 +102,7 @@ class ShownMessage(BaseModel):
     withheld: bool = Field(description="Whether the platform keeps back what was said.")
     metadata: Any = Field(description="What else is known of it; of a survey's bot, what it knew then.")
     versions: int = Field(description="How many texts it had.")
+    feedback: list[MessageOpinion] = Field(description="What people think of it, the oldest first.")
 
     @classmethod
     def of(cls, said: SaidMessage) -> Self:
@@ -111,6 +130,7 @@ class ShownMessage(BaseModel):
             withheld=said.withheld,
             metadata=said.metadata,
             versions=said.versions,
+            feedback=[MessageOpinion.of(opinion) for opinion in said.opinions],
         )
 
 
@@ -178,23 +198,6 @@ class MessageText(BaseModel):
         return cls.model_validate(version)
 
 
-class MessageOpinion(BaseModel):
-    """What somebody thinks of a message."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    value: float = Field(description="Better is more: 1 and -1 for thumbs.")
-    given: Instant
-    label: str | None
-    comment: str | None
-    author: str | None
-
-    @classmethod
-    def of(cls, opinion: Opinion) -> Self:
-        """Return how the API shows it."""
-        return cls.model_validate(opinion)
-
-
 class MessagePlace(BaseModel):
     """Where a message is in its conversation."""
 
@@ -208,13 +211,12 @@ class MessagePlace(BaseModel):
 
 
 class WholeMessage(ShownMessage):
-    """A message with its place, its texts, and what people think of it."""
+    """A message with its place and its texts."""
 
     place: MessagePlace
     texts: list[MessageText] = Field(
         description="Which texts it had, the oldest first; none if it had but one."
     )
-    feedback: list[MessageOpinion]
     raw: Any = Field(
         default=None, description="The event that it came by; with `raw=true`, where it is kept."
     )

@@ -12,6 +12,8 @@ from models.access import Thing, message_thing
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from app.conversations.known import Opinion
+
 #: What the right to a conversation that is Messenger's is told by.
 MESSENGER = "messenger"
 #: What `deletion` says of a message that its author took back on Messenger, where there is no rule for it.
@@ -120,6 +122,7 @@ class SaidMessage:
         withheld: whether the platform kept back what was said.
         metadata: what else is known of it; of a survey's bot, what it knew then.
         versions: how many texts it had; 1 for one that was never edited.
+        opinions: what people think of it, the oldest first.
     """
 
     id: UUID
@@ -147,6 +150,7 @@ class SaidMessage:
     withheld: bool
     metadata: Any
     versions: int
+    opinions: tuple[Opinion, ...]
 
     @property
     def place(self) -> Place:

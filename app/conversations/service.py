@@ -16,7 +16,7 @@ from uuid import UUID
 
 from app.conversations.describing import describe, talk_of
 from app.conversations.finding import Candidate, find
-from app.conversations.known import MessageVersion, Opinion, PersonSeen, StayRow
+from app.conversations.known import MessageVersion, PersonSeen, StayRow
 from app.conversations.parts import Parts
 from app.conversations.rows import NOT_SHOWN, Thread, place_at
 from app.conversations.telling import tell_messages
@@ -206,17 +206,6 @@ class Conversations:
             _, said = await _message(connection, caller, message)
             rows = await connection.fetch(_SQL.find_versions, UUID(source_of(str(said.id))))
             return [MessageVersion.of(row, is_shown=said.deletion not in NOT_SHOWN) for row in rows]
-
-    async def opinions(self, caller: Caller, message: UUID) -> Sequence[Opinion]:
-        """Return what people think of a message, the oldest first.
-
-        Raises:
-            NoSuchMessage: as `message` does.
-        """
-        async with self._reading() as connection:
-            _, said = await _message(connection, caller, message)
-            rows = await connection.fetch(_SQL.find_feedback, UUID(source_of(str(said.id))))
-            return [Opinion.of(row) for row in rows]
 
     async def person(self, caller: Caller, platform: str, person: str) -> PersonSeen:
         """Return what is known of somebody: their name, conversations over all channels, and stays.

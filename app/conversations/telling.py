@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+from app.conversations.known import Opinion
 from app.conversations.rows import MESSENGER, TAKEN_BACK, Preview, SaidMessage
 from models.ids import source_of
 from sinks.postgres.said import messages_by_ids
@@ -16,7 +18,6 @@ from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from uuid import UUID
 
     import asyncpg
 
@@ -48,7 +49,9 @@ async def tell_messages(
     """
     unsent = await unsent_among(connection, rows)
     replies = await _replies(connection, rows, reading)
-    names = await names_of(connection, [*rows, *replies.values()])
+    opinions = await _opinions(connection, rows)
+    heard = [opinion for of_one in opinions.values() for opinion in of_one]
+    names = await names_of(connection, [*rows, *replies.values(), *heard])
     versions = await _versions(connection, rows)
     surveys = {survey.id: survey for survey in reading.surveys}
     return [
@@ -59,6 +62,7 @@ async def tell_messages(
             surveys.get(str(row["surveyid"])),
             _reply(replies.get(row["reply_to"]), names),
             versions.get(row["id"], 1),
+            opinions.get(row["id"], ()),
         )
         for row in rows
     ]
@@ -71,7 +75,7 @@ async def unsent_among(connection: Connection, rows: Iterable[asyncpg.Record]) -
 
 
 async def names_of(connection: Connection, rows: Iterable[asyncpg.Record]) -> Names:
-    """Return what the authors of messages are called."""
+    """Return what the authors of messages and opinions are called."""
     asked: dict[str, set[str]] = {}
     for row in rows:
         if (author := _author(row)) is not None:
@@ -112,6 +116,18 @@ async def _versions(connection: Connection, rows: Iterable[asyncpg.Record]) -> d
     return {changed[str(row["source"])]: row["versions"] for row in counted}
 
 
+async def _opinions(
+    connection: Connection, rows: Iterable[asyncpg.Record]
+) -> dict[UUID, list[asyncpg.Record]]:
+    """Return what people think of messages; on Messenger nobody is asked."""
+    rated = {UUID(source_of(str(row["id"]))): row["id"] for row in rows if row["platform"] != MESSENGER}
+    found: dict[UUID, list[asyncpg.Record]] = {}
+    if rated:
+        for opinion in await connection.fetch(_SQL.find_feedback, list(rated)):
+            found.setdefault(rated[opinion["refers_to"]], []).append(opinion)
+    return found
+
+
 def _message(
     row: asyncpg.Record,
     unsent: Unsent,
@@ -119,6 +135,7 @@ def _message(
     survey: SurveyId | None,
     reply: Preview | None,
     versions: int,
+    opinions: Sequence[asyncpg.Record],
 ) -> SaidMessage:
     taken_back = unsent.since(row["author_id"], row["mid"], row["message_type"])
     author = _author(row)
@@ -148,6 +165,10 @@ def _message(
         withheld=row["message_type"] == _WITHHELD,
         metadata=_json(row["metadata"]),
         versions=versions,
+        opinions=tuple(
+            Opinion.of(opinion, names.get((opinion["platform"], _author(opinion) or "")))
+            for opinion in opinions
+        ),
     )
 
 

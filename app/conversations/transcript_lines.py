@@ -107,6 +107,8 @@ def line_of(said: SaidMessage, said_at: datetime) -> SpokenLine:
     is_bot = said.role not in {"user", "tool"}
     speaker = speaker_of(said)
     marks = [word for word, is_so in (("edited", said.edited), ("deleted", said.deleted)) if is_so]
+    if said.opinions:
+        marks.append("rated helpful" if said.opinions[-1].value > 0 else "rated not helpful")
     if said.content:
         text = said.content + (f" ({', '.join(marks)})" if marks else "")
         return SpokenLine(said_at, speaker, is_bot, text)

@@ -29,6 +29,9 @@ _PROGRAMS = frozenset({"assistant", "bot"})
 _ASIDE = frozenset({"system", "tool"})
 #: Of one author, what is said after so long begins anew with the name.
 _RUN_S = 600
+_THUMBS = frozenset({1.0, -1.0})
+#: Beside a message; its details have all.
+OPINIONS_SHOWN = 3
 _PLAIN_TYPES = frozenset({None, "", "text"})
 
 
@@ -53,6 +56,29 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnOpinion:
+    """What somebody thinks of a message, in words.
+
+    Attributes:
+        is_good: whether they liked it.
+        said: the same in words, with the value where that says more.
+        label: a reason, or how it was told.
+        comment: in their words.
+        by: what whose it is are called, or the platform's id of them; empty where nobody told.
+        when: since when, in short.
+        exact: the same, exactly.
+    """
+
+    is_good: bool
+    said: str
+    label: str
+    comment: str
+    by: str
+    when: str
+    exact: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bubble:
     """One message as a thread shows it.
 
@@ -70,6 +96,8 @@ class Bubble:
         kind: its type in the platform's words, where that says more than that it is text.
         answered: how long the answer took, in words; empty for what is none.
         why: why it repeats a question; None for most.
+        opinions: the latest of what people think of it, as many as there is room for.
+        more_opinions: how many there are besides.
     """
 
     message: SaidMessage
@@ -85,6 +113,8 @@ class Bubble:
     kind: str
     answered: str
     why: Why | None
+    opinions: tuple[DrawnOpinion, ...]
+    more_opinions: int
 
     @property
     def instead(self) -> str:
@@ -213,6 +243,22 @@ def metadata_of(message: SaidMessage) -> dict[str, JSON]:
     return message.metadata if isinstance(message.metadata, dict) else {}
 
 
+def opinions_of(message: SaidMessage, zone: ZoneInfo, today: date) -> list[DrawnOpinion]:
+    """Return what people think of a message, the oldest first."""
+    return [
+        DrawnOpinion(
+            is_good=opinion.value > 0,
+            said=_judgement(opinion.value),
+            label=opinion.label or "",
+            comment=opinion.comment or "",
+            by=opinion.author_name or opinion.author or "",
+            when=moments.briefly(opinion.given, zone, today),
+            exact=moments.exactly(opinion.given, zone),
+        )
+        for opinion in message.opinions
+    ]
+
+
 def speaker_of(message: SaidMessage) -> tuple[str, str]:
     """Return what tells apart who spoke, and what they are called."""
     role = ROLES.get(message.role, message.role)
@@ -245,8 +291,16 @@ def _bubbles(
             kind="" if message.message_type in _PLAIN_TYPES else str(message.message_type),
             answered="" if message.response_ms is None else words.duration(message.response_ms / 1000),
             why=why.get(message.id),
+            opinions=tuple(opinions_of(message, zone, today)[-OPINIONS_SHOWN:]),
+            more_opinions=max(0, len(message.opinions) - OPINIONS_SHOWN),
         )
         last_day, last_speaker, last_at = key, identity, message.timestamp
+
+
+def _judgement(value: float) -> str:
+    """Say what a value means; beyond a thumb, how much it is."""
+    said = "Helpful" if value > 0 else "Not helpful"
+    return said if value in _THUMBS else f"{said} ({value:g})"
 
 
 def _side(role: str, kind: str) -> str:

@@ -12,7 +12,7 @@ from app.web import addresses
 from app.web.problems import PageRoute
 from app.web.rendering import render
 from app.web.theme import THEME_COOKIE, theme_named
-from app.web.zones import CHOSEN_ZONE_COOKIE, known_zones, known_zone
+from app.web.zones import CHOSEN_ZONE_COOKIE, known_zone, known_zones
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -63,11 +63,18 @@ WHERE source = $1
 ORDER BY changed, kind <> 'first', kind;
 
 -- name: find_feedback
--- What people think of a message ($1: its source).
-SELECT value, given, label, comment, author_id
+-- What people think of messages ($1: their sources); whose opinion it is, as of a message of theirs.
+SELECT refers_to, value, given, label, comment, platform, author_id, 'user'::varchar AS role
 FROM message_feedback
-WHERE refers_to = $1
+WHERE refers_to = ANY ($1::uuid[])
 ORDER BY given, source;
+
+-- name: count_feedback
+-- How many opinions there are of messages ($1: their sources), and since when: what changes when one comes, changes or goes.
+SELECT refers_to, count(*) AS opinions, max(given) AS given
+FROM message_feedback
+WHERE refers_to = ANY ($1::uuid[])
+GROUP BY refers_to;
 
 -- name: find_name
 -- What somebody is called, and when they were last seen so.

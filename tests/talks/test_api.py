@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from app.postgres.connections import connect
 from models.access import Caller, CallerRole
 from tests.site.fixtures import client_of, running
 from tests.site.owners import ANA, OF_ANA, bearer
-from tests.site.talks import AMINA, ROOM, SECRETS, add_talks, dialogue, room
+from tests.site.talks import AMINA, BEGAN, MINUTE, ROOM, SECRETS, Writer, add_talks, dialogue, room
 
 if TYPE_CHECKING:
     import httpx
@@ -22,6 +23,9 @@ COMPLIANCE = Caller("co@example.org", roles=frozenset({CallerRole.COMPLIANCE}))
 
 async def test_what_was_said_is_had_by_rest_and_who_read_it_is_kept(system: Settings) -> None:
     ids = await add_talks(system)
+    database = await connect(system.database)
+    await Writer(database).opine(ids["assistant"], -1, BEGAN + 6 * MINUTE, comment="too long")
+    await database.close()
     async with running(system) as app, client_of(app) as client:
 
         async def get(path: str, caller: Caller | str = OPERATOR, **query: str | int) -> Any:
@@ -62,6 +66,10 @@ async def test_what_was_said_is_had_by_rest_and_who_read_it_is_kept(system: Sett
         told = await get(f"/v1/messages/{ids['ana']}", raw=True)
         assert (told["raw"], told["survey"]["owner"]) == ({"a": SECRETS["ana"]}, ANA)
         assert len((await get(told["place"]["after"]))["items"]) == 1
+        rated = await get(f"/v1/messages/{ids['assistant']}")
+        assert [(one["value"], one["comment"], one["given"]) for one in rated["feedback"]] == [
+            (-1, "too long", "2026-11-24T14:06:00.000Z")
+        ]
 
         # Somebody, for who may look people up.
         known = await get("/v1/people/twitch/1", MODERATOR)

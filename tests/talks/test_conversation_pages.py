@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.postgres.connections import connect
 from models.access import Caller, CallerRole
 from tests.site.owners import ANA
-from tests.site.talks import SECRETS, add_talks, room
+from tests.site.talks import BEGAN, MINUTE, SECRETS, SESSION, Writer, add_talks, room
 from tests.site.visitor import Visitor, text_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,37 @@ async def test_pages_show_what_one_may_read_and_tell_who_may_not(visitor: Visito
         CallerRole.OWNER: [200] + [404] * 5 + [403],
         CallerRole.COMPLIANCE: [403] * 7,
     }
+
+
+async def test_what_people_think_of_an_answer_is_beside_it_as_text(
+    visitor: Visitor, system: Settings
+) -> None:
+    database = await connect(system.database)
+    write = Writer(database)
+    of_it: dict[str, Any] = {"platform": "assistant", "channel": SESSION, "kind": "session"}
+    await write.say("Where is it?", BEGAN, author="u-7", **of_it)
+    answer = await write.say("At the depot.", BEGAN + MINUTE, author=None, role="assistant", **of_it)
+    await write.name("assistant", "u-7", "Mara <i>")
+    await write.opine(answer, 1, BEGAN + 2 * MINUTE)
+    await write.opine(
+        *(answer, -1, BEGAN + 3 * MINUTE), label="wrong", comment="<script>alert(1)</script>", author_id="u-7"
+    )
+    await database.close()
+    await visitor.sign_in(caller=Caller("op@example.org", roles=frozenset({CallerRole.OPERATOR})))
+    talk = f"/conversations/{room(SESSION, 'assistant')}"
+
+    for address in (talk, f"/messages/{answer}/details"):
+        page = await visitor.get(address)
+        said = text_of(page)
+        assert "👍 Helpful · 24 Nov" in said
+        assert "👎 Not helpful · wrong · Mara <i> · 24 Nov" in said
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
+        assert "Tuesday, 24 November 2026, 14:03:00.000 (UTC)" in page.text
+    assert "[Helpful] [Not helpful, Mara <i> : <script>alert(1)</script> ]" in text_of(
+        await visitor.get(f"{talk}/print")
+    )
+    text = await visitor.get(f"/v1{talk}/transcript")
+    assert "At the depot. (rated not helpful)" in text.text
 
 
 @pytest.mark.parametrize(

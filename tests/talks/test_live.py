@@ -111,6 +111,28 @@ async def test_what_comes_in_time_or_late_changes_or_goes_is_told(
         assert await again.message() == "third"
 
 
+async def test_what_people_think_of_a_message_is_told_when_it_comes_changes_or_goes(
+    talks: Conversations, watched: LiveTalks, write: Writer
+) -> None:
+    answer = await write.say("It left today.", BEGAN, platform="assistant", author=None, role="assistant")
+    async with following(talks, watched, OPERATOR, room(platform="assistant")) as told:
+        heard = []
+        await write.opine(answer, -1, BEGAN + MINUTE, comment="wrong", author_id="u-7")
+        heard.append((await told.next())[1]["feedback"])
+        await write.database.execute(
+            "UPDATE message_feedback SET value = 1, comment = NULL, given = $1", BEGAN + 2 * MINUTE
+        )
+        heard.append((await told.next())[1]["feedback"])
+        await write.database.execute("DELETE FROM message_feedback")
+        heard.append((await told.next())[1]["feedback"])
+
+    assert [[(one["value"], one["comment"], one["author"]) for one in of_it] for of_it in heard] == [
+        [(-1, "wrong", "u-7")],
+        [(1, None, "u-7")],
+        [],
+    ]
+
+
 async def test_what_came_before_all_that_is_looked_at_makes_one_read_again(
     talks: Conversations, watched: LiveTalks, write: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.conversations.known import Opinion
 from app.conversations.links import chips_of, days_of, person, set_under_more
 from app.conversations.moments import briefly, clock, day_of, exactly
 from app.conversations.naming import avatar_of, media_of
 from app.conversations.rows import SaidMessage
-from app.conversations.views import bubbles_of, instead_of
+from app.conversations.views import bubbles_of, instead_of, opinions_of
 from models.reading import MessageFilter
 from tests.site.talks import BEGAN, room
 
@@ -37,6 +38,7 @@ def message(number: int = 0, **columns: Any) -> SaidMessage:
         "weight": 1.0,
         "withheld": False,
         "versions": 1,
+        "opinions": (),
     }
     empty: dict[str, Any] = dict.fromkeys(SaidMessage.__dataclass_fields__)
     return SaidMessage(**(empty | values | columns))
@@ -158,3 +160,27 @@ def test_who_talks_with_a_program_is_across_from_it(role: str, kind: str, side: 
 )
 def test_what_is_not_shown_is_said(columns: dict[str, Any], instead: str) -> None:
     assert instead_of(message(**columns)) == instead
+
+
+@pytest.mark.parametrize(
+    ("value", "is_good", "words"),
+    [
+        (1.0, True, "Helpful"),
+        (-1.0, False, "Not helpful"),
+        (0.0, False, "Not helpful (0)"),
+        (0.75, True, "Helpful (0.75)"),
+        (7.0, True, "Helpful (7)"),
+    ],
+)
+def test_what_people_think_is_told_in_words(value: float, *, is_good: bool, words: str) -> None:
+    rated = message(opinions=(Opinion(value, BEGAN, "tone", None, "u-7", None),))
+    (drawn,) = opinions_of(rated, LAGOS, TODAY)
+
+    assert (drawn.is_good, drawn.said, drawn.by, drawn.when) == (is_good, words, "u-7", "24 Nov")
+
+
+def test_beside_a_message_are_the_latest_of_many_opinions() -> None:
+    opinions = tuple(Opinion(1.0, BEGAN, str(number), None, None, None) for number in range(5))
+    (bubble,) = bubbles_of([message(opinions=opinions)], kind="session", zone=LAGOS, today=TODAY, why={})
+
+    assert ([one.label for one in bubble.opinions], bubble.more_opinions) == (["2", "3", "4"], 2)

@@ -181,15 +181,20 @@ async def test_a_message_is_told_with_its_texts_its_names_and_what_it_answers(
     )
     await write.change(answer, "first", BEGAN + MINUTE, "Me")
     await write.change(answer, "edit", BEGAN + 2 * MINUTE, "I")
-    await write.opine(answer, -1, BEGAN + 3 * MINUTE, comment="rude")
+    await write.opine(answer, -1, BEGAN + 3 * MINUTE, comment="rude", platform="twitch", author_id="1")
+    await write.opine(answer, 1, BEGAN + 2 * MINUTE)
 
     said = await talks.message(OPERATOR, answer)
     assert (said.author_name, said.versions, said.metadata) == ("Viewer One", 2, {"mood": 1})
     assert said.reply is not None
     assert said.reply.content == "who?"
     assert [v.content for v in await talks.versions(OPERATOR, answer)] == ["Me", "I"]
-    assert [o.comment for o in await talks.opinions(OPERATOR, answer)] == ["rude"]
-    for read in (talks.message, talks.versions, talks.opinions, talks.raw):
+    assert [(o.value, o.comment, o.author_name) for o in said.opinions] == [
+        (1, None, None),
+        (-1, "rude", "Viewer One"),
+    ]
+    assert (await talks.message(OPERATOR, asked)).opinions == ()
+    for read in (talks.message, talks.versions, talks.raw):
         with pytest.raises(NoSuchMessage):
             await read(OWNER, answer)
 
