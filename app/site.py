@@ -45,6 +45,7 @@ from app.exports.outgoing import outgoing_jobs
 from app.exports.representations import Progress
 from app.exports.service import ExportRows
 from app.exports.serving import ExportServices
+from app.exports.troubled import ExportTroubles
 from app.figures import api as figures
 from app.figures import pages as figure_pages
 from app.figures.service import FiguresService
@@ -245,7 +246,9 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
                 kept_for=timedelta(days=settings.exports.keep_days),
             )
             app.state.exports = ExportServices(
-                rows, ExportList(pool), messages, files, Estimates(pool, app.state.surveys, messages)
+                *(rows, ExportList(pool), messages, files),
+                Estimates(pool, app.state.surveys, messages),
+                ExportTroubles(pool),
             )
             registry.register(metrics.OutboxMetrics(outbox))
             if authenticator.tokens.keys is not None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from app.exports.looking import ExportList
     from app.exports.messages import MessageExports
     from app.exports.service import ExportRows
+    from app.exports.troubled import ExportTroubles
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class ExportServices:
         messages: asks for files of messages.
         files: the files of exports.
         estimates: what files would be.
+        troubles: finds exports that somebody has to look at.
     """
 
     rows: ExportRows
@@ -32,6 +34,7 @@ class ExportServices:
     messages: MessageExports
     files: ExportFiles
     estimates: Estimates
+    troubles: ExportTroubles
 
 
 def export_services_of(request: Request) -> ExportServices:

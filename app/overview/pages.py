@@ -1,6 +1,8 @@
 """The first page, at `/`: what goes on, and what is wrong, as far as whoever looks may know."""
 
 import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -10,10 +12,13 @@ from app.conversations.rows import ConversationRow
 from app.conversations.serving import Said as Talks
 from app.exports.rows import ExportRow
 from app.exports.serving import Serving
+from app.exports.troubled import TroubledExports
+from app.figures.serving import KnownFigures
 from app.overview.service import Goings
+from app.overview.troubles import of_exports
 from app.surveys.serving import KnownSurveys
 from app.system.serving import Watching
-from app.system.view import SystemView
+from app.system.view import SystemView, Wrong, worst_first
 from app.web import addresses
 from app.web.problems import PageRoute
 from app.web.rendering import render
@@ -38,13 +43,15 @@ async def overview(
     serving: Serving,
     known: KnownSurveys,
     watching: Watching,
+    figures: KnownFigures,
 ) -> Response:
     """Show what goes on."""
-    said, lately, exports, surveys, system = await asyncio.gather(
-        Goings(request.app.state.pool).said(caller, zone_of(request)),
+    (said, talking), lately, exports, surveys, troubles, system = await asyncio.gather(
+        Goings(request.app.state.pool, figures).lately(caller, zone_of(request)),
         _lately(request, caller, talks),
         _exports(caller, serving),
         _surveys(caller, known),
+        serving.troubles.find(caller),
         _system(caller, watching),
     )
     return render(
@@ -52,6 +59,7 @@ async def overview(
         "overview/templates/overview.html",
         here="overview",
         said=said,
+        talking=talking,
         lately=lately,
         under_way=[export for export in exports if not export.is_final][:EXPORTS_SHOWN],
         failed=[export for export in exports if export.status == "Failed"][:EXPORTS_SHOWN],
@@ -59,8 +67,15 @@ async def overview(
         may_export=may_at_all(caller, Action.USE_EXPORT),
         surveys=surveys,
         system=system,
-        problems=system.problems if system else [],
+        problems=_wrong(troubles, system),
     )
+
+
+def _wrong(troubles: Sequence[TroubledExports], system: SystemView | None) -> list[Wrong]:
+    """Return what is wrong, the worst first."""
+    now = datetime.now(UTC)
+    found = [of_exports(trouble, now) for trouble in troubles]
+    return worst_first([*found, *(system.problems if system else ())])
 
 
 async def _lately(request: Request, caller: Caller, talks: Talks) -> list[ConversationRow] | None:

@@ -1,25 +1,26 @@
-"""What goes on, for whoever looks: what was said lately, what is wrong, what is under way.
+"""What was said lately, for whoever looks: by the hour from sums, and who talks now.
 
 Each part is asked for side by side with the others, and one that cannot be had leaves its place empty.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.postgres.answers import answer_within
 from models.access import Action
 from sinks.errors import SinkError
-from sinks.postgres.last_hours import look_back
 from sinks.postgres.reading import reading_of
+from sinks.postgres.talking import count_talking
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     import asyncpg
 
+    from app.figures.service import FiguresService
     from models.access import Caller
 
 #: How far the page looks back, and who counts as talking now.
@@ -29,19 +30,16 @@ TALKING_FOR = timedelta(minutes=10)
 COUNTED_WITHIN_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class SaidLately:
-    """What was said lately.
+class SaidLately(NamedTuple):
+    """How much was said lately, as far as sums have it: some seconds behind.
 
     Attributes:
         today: how many messages since midnight of the reader's zone.
         hours: how many in each of the last hours, the present one last.
-        talking: how many people said something in the last minutes.
     """
 
     today: int
     hours: tuple[int, ...]
-    talking: int
 
 
 class Goings:
@@ -49,27 +47,36 @@ class Goings:
 
     Args:
         pool: connections that may read messages.
+        figures: knows sums.
     """
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], figures: FiguresService) -> None:
         self._pool = pool
+        self._figures = figures
 
-    async def said(self, caller: Caller, zone: ZoneInfo) -> SaidLately | None:
-        """Return what was said lately, as far as the caller may count it; None if it cannot be told now."""
-        now = datetime.now(UTC)
-        this_hour = now.replace(minute=0, second=0, microsecond=0)
+    async def lately(self, caller: Caller, zone: ZoneInfo) -> tuple[SaidLately | None, int | None]:
+        """Return how much was said, and how many people talk now, as far as the caller may count it.
+
+        What cannot be told now is None.
+        """
+        return await asyncio.gather(self._said(caller, zone), self._talking(caller))
+
+    async def _said(self, caller: Caller, zone: ZoneInfo) -> SaidLately | None:
         try:
-            async with answer_within(COUNTED_WITHIN_S), self._pool.acquire() as connection:
-                lately = await look_back(
-                    connection,
-                    await reading_of(self._pool, caller, Action.SEE_FIGURES),
-                    first_hour=this_hour - timedelta(hours=HOURS - 1),
-                    hours=HOURS,
-                    talking_since=now - TALKING_FOR,
-                )
+            async with asyncio.timeout(COUNTED_WITHIN_S):
+                hours = await self._figures.last_hours(caller, HOURS)
+        except (SinkError, TimeoutError):
+            return None
+        return SaidLately(sum(hours[-hours_of_today(datetime.now(UTC), zone) :]), tuple(hours))
+
+    async def _talking(self, caller: Caller) -> int | None:
+        since = datetime.now(UTC) - TALKING_FOR
+        try:
+            async with answer_within(COUNTED_WITHIN_S):
+                reading = await reading_of(self._pool, caller, Action.SEE_FIGURES)
+                return await count_talking(self._pool, reading, since)
         except SinkError:
             return None
-        return SaidLately(sum(lately.hours[-hours_of_today(now, zone) :]), lately.hours, lately.talking)
 
 
 def hours_of_today(now: datetime, zone: ZoneInfo) -> int:

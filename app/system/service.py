@@ -45,6 +45,7 @@ _PROCESSES = statements("processes").find_processes
 _DATABASE = statements("processes").look_at_database
 _PARTITIONS = statements("partitions").look_at_partitions
 _DEAD_LETTERS = statements("dead_letters").count_dead_letters_by_reason
+_WITHOUT_WORDS = statements("doctor").find_without_pieces
 _FAILURES = (*DRIVER_ERRORS, TimeoutError)
 
 
@@ -132,12 +133,14 @@ class SystemWatch:
                 [(ahead, default_rows)] = await connection.fetch(_PARTITIONS)
                 [about] = await connection.fetch(_DATABASE)
                 kept = await connection.fetch(_DEAD_LETTERS)
+                lacking = await connection.fetch(_WITHOUT_WORDS)
                 return DatabaseView(
                     processes=tuple(_process(row) for row in await connection.fetch(_PROCESSES)),
                     dead_letters={row["reason"]: row["pending"] for row in kept},
                     gaps=tuple(gaps),
                     months_ahead=ahead,
                     default_rows=default_rows,
+                    without_words=tuple(row["name"] for row in lacking),
                     version=about["version"],
                     size_bytes=about["size_bytes"],
                     revision=about["revision"],

@@ -11,7 +11,7 @@ from app.web.words import counted, duration, number
 from models.processes import ProcessKind, ProcessStanding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from app.system.queues import Queue
@@ -24,6 +24,8 @@ GONE_AFTER_S = 40.0
 LATE_AFTER_S = 300.0
 #: How long a partition with lag may go without a commit before it counts as stuck.
 STUCK_AFTER_S = 60.0
+#: So many of what is missing are named.
+_NAMED = 3
 
 
 class Severity(StrEnum):
@@ -62,6 +64,7 @@ class DatabaseView:
         gaps: what connectors missed in the last week, what goes on first.
         months_ahead: how many months from now on have partitions of chat_log.
         default_rows: about how many rows are of months without one.
+        without_words: the tables with rows of which search has no index of words.
         version: of the server.
         size_bytes: of the database.
         revision: of its tables.
@@ -72,6 +75,7 @@ class DatabaseView:
     gaps: tuple[ConnectorGap, ...]
     months_ahead: int
     default_rows: int
+    without_words: tuple[str, ...]
     version: str
     size_bytes: int
     revision: str | None
@@ -109,12 +113,17 @@ class SystemView:
             ),
             *(_of_data(self.database) if self.database else ()),
         ]
-        return sorted(found, key=lambda problem: problem.severity is not Severity.BAD)
+        return worst_first(found)
 
     @property
     def processes(self) -> tuple[RunningProcess, ...]:
         """All that run, or did not end by themselves."""
         return self.database.processes if self.database else ()
+
+
+def worst_first(found: Iterable[Wrong]) -> list[Wrong]:
+    """Return what is wrong in the order in which it is to be looked at."""
+    return sorted(found, key=lambda problem: problem.severity is not Severity.BAD)
 
 
 def is_gone(process: RunningProcess) -> bool:
@@ -252,4 +261,11 @@ def _of_data(database: DatabaseView) -> Iterator[Wrong]:
             f"Partitions are missing: {number(database.months_ahead)} months ahead have theirs, and about "
             f"{counted(database.default_rows, 'row')} wait in the default partition.",
             "See docs/operations.md, Move a month to its own partition.",
+        )
+    if lacking := database.without_words:
+        others = f" and {number(len(lacking) - _NAMED)} more" if len(lacking) > _NAMED else ""
+        yield Wrong(
+            Severity.WARN,
+            f"No index of words is of {', '.join(lacking[:_NAMED])}{others}: search reads them as a whole.",
+            "Run it, as the owner of the tables, best all the time: chatlog maintain --every 10m.",
         )

@@ -144,6 +144,31 @@ WHERE ($3::varchar[] IS NULL OR source = ANY ($3))
   AND ($9::varchar IS NULL
        OR (survey_id = $9 AND owner_address(coalesce(survey_owner, user_id)) = owner_address($8)));
 
+-- name: find_troubled_exports
+-- Of those that $1 asked for, or anybody where it is NULL, and that lie within the scope $2, unless it is NULL, and changed
+-- since $3: the latest in each kind of trouble, and how many are in it. It failed, its owner did not end it, and it did not
+-- succeed when it was asked for again; nobody has worked on it since $4; or workers began it more than once.
+SELECT DISTINCT ON (trouble) *, count(*) OVER (PARTITION BY trouble) AS many
+FROM (
+    SELECT *, CASE
+        WHEN status = 'Failed' THEN 'failed'
+        WHEN greatest(lease_until, updated, created) < $4 THEN 'waits'
+        WHEN attempt > 1 THEN 'again'
+    END AS trouble
+    FROM export_status
+    WHERE ($1::varchar IS NULL OR owner_address(user_id) = owner_address($1))
+      AND ($2::varchar[] IS NULL OR (asked_as IS NULL AND 'survey:' || survey_id = ANY ($2))
+           OR (asked_as -> 'scope' <> '[]' AND asked_as -> 'scope' <@ to_jsonb($2)))
+      AND greatest(updated, created) >= $3::timestamptz
+      AND status <> 'Finished' AND cancelled IS NULL AND removed IS NULL
+) AS troubled
+WHERE trouble IS NOT NULL AND NOT (trouble = 'failed' AND EXISTS (
+    SELECT FROM export_status AS again
+    WHERE owner_address(again.user_id) = owner_address(troubled.user_id) AND again.survey_id = troubled.survey_id
+      AND again.source = troubled.source AND again.status = 'Finished' AND again.created > troubled.created
+))
+ORDER BY trouble, greatest(updated, created) DESC, id DESC;
+
 -- name: find_latest_exports
 -- The newest of those that $1 asked for, of each survey by owners $2 and names $3.
 SELECT DISTINCT ON (owner_address(coalesce(survey_owner, user_id)), survey_id) *

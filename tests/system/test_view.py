@@ -37,7 +37,13 @@ def queue(
 def view(
     *processes: RunningProcess, queues: tuple[Queue, ...] | None = (), storage: str | None = None, **more: Any
 ) -> SystemView:
-    values: dict[str, Any] = {"dead_letters": {}, "gaps": (), "months_ahead": 3, "default_rows": 0} | more
+    values: dict[str, Any] = {
+        "dead_letters": {},
+        "gaps": (),
+        "months_ahead": 3,
+        "default_rows": 0,
+        "without_words": (),
+    } | more
     database = DatabaseView(processes, version="18", size_bytes=1, revision="0021", **values)
     return SystemView(database, queues, storage, NOW, 1000.0)
 
@@ -85,6 +91,11 @@ GAP = ConnectorGap("twitch", "maren", NOW, None, "connection", None)
         (view(dead_letters={"not_json": 2, "missing_field": 0}), "2 dead letters", "replay or drop"),
         (view(gaps=(GAP,)), "nobody hears now: twitch maren.", "chatlog connect twitch"),
         (view(default_rows=9), "about 9 rows wait in the default partition", "Move a month"),
+        (
+            view(without_words=("a", "b", "c", "d")),
+            "No index of words is of a, b, c and 1 more: search reads them as a whole.",
+            "chatlog maintain --every 10m",
+        ),
         (SystemView(None, (), None, NOW, 0.0), "PostgreSQL does not answer.", "DATABASE_URL"),
     ],
 )

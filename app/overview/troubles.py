@@ -1,0 +1,56 @@
+"""What is wrong with exports, in words with a remedy. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from app.exports.troubled import ExportTrouble
+from app.system.view import Severity, Wrong
+from app.web import addresses
+from app.web.words import counted, duration
+from models.exports import State
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from app.exports.troubled import TroubledExports
+
+#: How the list of exports is asked for those of everybody.
+_EVERYBODYS = {"user_id": "*"}
+
+
+def of_exports(found: TroubledExports, now: datetime) -> Wrong:
+    """Say what is wrong with exports in one kind of trouble."""
+    latest, others = found.latest, found.many - 1
+    name = f"The export of {latest.survey_id}" if latest.survey_id else "The export of messages"
+    more = f" So it is with {counted(others, 'other')}." if others else ""
+    if found.trouble is ExportTrouble.FAILED:
+        reason = (latest.reason or "nobody told why").rstrip(".")
+        what = f"{name} failed: {reason}."
+        remedy = "Mend what the reason says, then try it again; a later one that succeeds settles it, too."
+    elif found.trouble is ExportTrouble.WAITS:
+        waited = duration((now - latest.updated).total_seconds())
+        what = f"{name} waits, and for {waited} nobody has worked on it."
+        remedy = (
+            "Start a worker (chatlog worker export), or tell whoever runs chatlog; it begins by itself then."
+        )
+    else:
+        what = f"{name} is made for the {_nth(found.attempts)} time: the worker before did not end it."
+        remedy = (
+            "It goes on by itself. If it comes to no end, see the worker's log, or ask for less at a time."
+        )
+    state = {"state": State.FAILED.value} if found.trouble is ExportTrouble.FAILED else {}
+    query = urlencode(state | (_EVERYBODYS if found.are_everybodys else {}))
+    return Wrong(
+        Severity.WARN,
+        what + more,
+        remedy,
+        f"{addresses.EXPORTS}?{query}" if query else addresses.EXPORTS,
+        "Exports",
+    )
+
+
+def _nth(number: int) -> str:
+    ending = "th" if number % 100 in range(11, 14) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
