@@ -19,12 +19,13 @@ from app.connect.handing_in import HandingIn, RawEvent
 from app.connect.hearing import Gap, Hearing, Missed
 from app.connect.view import ConnectorView
 from app.kafka.clients import client_settings
+from app.kafka.own_address import own_address
 from app.kafka.topic_admin import KafkaUnavailable, partition_counts
 from app.kafka.topics import topics_of
 from app.postgres.connections import create_pool
 from app.postgres.heartbeat import Heartbeat, beating
 from app.settings import ConfigurationError
-from models.hosts import is_everywhere, with_port
+from models.hosts import with_port
 from models.processes import Beat, ProcessKind, ProcessStanding
 from sinks.errors import ServiceDown
 from sinks.kafka.producer import RecordProducer
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from app.settings import Settings
-    from app.settings.web import WebSettings
 
 log = logging.getLogger(__name__)
 
@@ -142,26 +142,29 @@ async def _run(
         connector = Connector(platform, handing_in, hearing, gap_log, retry_policy)
         if web_port is not None:
             await stack.enter_async_context(ConnectorView(connector, settings.web, web_port))
+        address = None
+        if web_port is not None:
+            host = await own_address(settings.web.host, settings.kafka.require_servers()[0])
+            address = f"http://{with_port(host, web_port)}"
         heartbeat = Heartbeat(
-            settings.database,
-            ProcessKind.CONNECTOR,
-            platform,
-            lambda: beat_of(connector, settings.web, web_port),
+            settings.database, ProcessKind.CONNECTOR, platform, lambda: beat_of(connector, address)
         )
         await stack.enter_async_context(beating(heartbeat))
         await _listen(connector, listen)
 
 
-def beat_of(connector: Connector, web: WebSettings, web_port: int | None) -> Beat:
-    """Return how a connector is now: well is who hears something, and brings it to Kafka."""
+def beat_of(connector: Connector, address: str | None) -> Beat:
+    """Return how a connector is now: well is who hears something, and brings it to Kafka.
+
+    Args:
+        connector: which.
+        address: where its view is, as others reach it; None for no view.
+    """
     reasons = []
     if not connector.hearing.channels:
         reasons.append(f"no channel of {connector.platform} is heard: see its log for why")
     if connector.handing_in.is_full or connector.retry_policy.waiting_since is not None:
         reasons.append("Kafka does not take what is heard: what does not fit into the buffer is a gap")
-    # What listens on all addresses does not know by which others reach it.
-    has_address = web_port is not None and not is_everywhere(web.host)
-    address = f"http://{with_port(web.host, web_port)}" if has_address and web_port else None
     return Beat(ProcessStanding.UNREADY if reasons else ProcessStanding.OK, reasons, address)
 
 

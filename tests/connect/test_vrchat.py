@@ -12,6 +12,7 @@ from app.kafka.topic_admin import ensure_topics
 from models.platforms.vrchat import extract
 from tests.connect.processes import connector_of, gaps_of, records_of
 from tests.services import eventually
+from tests.sinks.postgres.message_records import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,3 +189,19 @@ def test_what_cannot_be_followed_is_said(
     with connector_of(vrchat, tmp_path / "bad.log", "vrchat", *arguments) as connector:
         assert connector.exit_status() == 2
         assert said in connector.said
+
+
+async def test_one_that_listens_everywhere_is_found_by_its_own_address(
+    settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    made = settings(
+        platforms="vrchat", web_host="0.0.0.0", web_token="a token of tests, thirty-two characters"
+    )
+    await ensure_topics(made.kafka, made.topology)
+    with connector_of(made, tmp_path / "log", "vrchat", "--log-dir", str(tmp_path)) as connector:
+
+        async def tells_where() -> bool:
+            found = await fetch(made, "SELECT role, address FROM processes")
+            return found == [{"role": "vrchat", "address": f"http://127.0.0.1:{connector.web_port}"}]
+
+        await eventually(tells_where)

@@ -6,7 +6,6 @@ look is `app.worker.views.access`; what there is to see, `app.worker.views.snaps
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import time
@@ -19,6 +18,7 @@ from mode import Service
 from prometheus_client.exposition import choose_encoder
 from yarl import URL
 
+from app.kafka.own_address import own_address
 from app.settings import ConfigurationError, ignored_variables
 from app.web.connections import RECEIVE_WITHIN_S, Room, listen
 from app.worker.app import cannot_start
@@ -29,7 +29,7 @@ from app.worker.views.rates import SAMPLE_EVERY_S, Rates
 from app.worker.views.states import state
 from app.worker.watch.figures import totals
 from app.worker.watch.metrics import registry_of
-from models.hosts import bare_host, is_everywhere, is_loopback
+from models.hosts import bare_host, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -134,25 +134,12 @@ class Views(Web):
                 "free port, another for each worker of a machine"
             )
             raise cannot_start(said) from None
-        found_at = URL.build(scheme="http", host=await self._address(bind), port=port)
+        # The first of Kafka's servers is as good as the others.
+        host = await own_address(bind, self._worker.settings.kafka.require_servers()[0])
+        found_at = URL.build(scheme="http", host=host, port=port)
         if found_at != self.app.conf.canonical_url:
             self.app.conf.canonical_url = found_at
         log.info("Look inside at %s", self.app.conf.canonical_url)
-
-    async def _address(self, bind: str) -> str:
-        """Return the address by which other workers reach one that is bound to `bind`."""
-        if not is_everywhere(bind):
-            return bind
-        # The one that is used towards Kafka, where the others are as well. The name of a container or a pod
-        # means nothing to its neighbours. Nothing is sent.
-        host, _, port = self._worker.settings.kafka.require_servers()[0].rpartition(":")
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            asyncio.DatagramProtocol, remote_addr=(host.strip("[]"), int(port))
-        )
-        try:
-            return str(transport.get_extra_info("sockname")[0])
-        finally:
-            transport.close()
 
     def _views(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
         return {
