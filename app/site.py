@@ -93,6 +93,7 @@ from app.web.body_limit import BodyLimit
 from app.web.docs import DESCRIPTION, TAGS, TITLE, offer_docs
 from app.web.error_handlers import answer_errors
 from app.web.head import HeadLikeGet
+from app.web.public_address import address_of
 from app.web.request_log import RequestLog
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             outbox,
             replayer,
             intake,
-            beating(heart_of_api(settings.database, settings.api.public_url, outbox)),
+            beating(heart_of_api(settings.database, address_of(settings.api), outbox)),
             SystemWatch(Queues(settings.kafka, settings.topology), pool, storage) as system_watch,
         ):
             app.state.system = system_watch

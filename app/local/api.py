@@ -41,10 +41,15 @@ class Api(Child):
             directory=directory,
         )
 
+    @property
+    def address(self) -> str:
+        """The URL that people reach it by."""
+        return address_of(self._served.api)
+
     def token_for(self, email: str) -> str:
         """Return a token of an owner who may do whatever anybody may."""
         return mint(self._served.api, Caller(email, roles=frozenset(CallerRole)), _LINK_COUNTS)
 
     def sign_in_link(self, email: str) -> str:
         """Return the link that signs in to the pages as an owner."""
-        return f"{address_of(self._served.api)}/sign-in#token={self.token_for(email)}"
+        return f"{self.address}/sign-in#token={self.token_for(email)}"

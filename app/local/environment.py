@@ -84,9 +84,18 @@ def settings_of_run(
     return run.replace(topology={"vlab_chat_log_topic": topics_of(run.topology).chat_log.name})
 
 
-def environment_of_worker(settings: Settings, web_port: int) -> dict[str, str]:
-    """Return the environment of a worker process that must read the same settings, but for its port."""
-    return environment_of(settings.replace(web={"port": web_port}))
+def environment_of_worker(
+    settings: Settings, web_port: int, api_address: str | None = None
+) -> dict[str, str]:
+    """Return the environment of a worker process that must read the same settings, but for its port.
+
+    Args:
+        settings: of the run.
+        web_port: of its views.
+        api_address: where its views lead to the pages of the API; None for where settings say.
+    """
+    pages = {} if api_address is None else {"public_url": api_address}
+    return environment_of(settings.replace(web={"port": web_port}, api=pages))
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

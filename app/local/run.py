@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from app.local.directory import RunDirectory
     from app.local.embedded.service import Service
     from app.local.options import Options
+    from app.local.ports import Port
     from app.local.screen import Screen
     from app.settings import Settings
     from app.settings.api import ApiSettings
@@ -93,9 +94,15 @@ class _Run:
                 self._screen.say("Stopping ... (Ctrl-C stops at once)")
 
     def _processes(self, settings: Settings, directory: RunDirectory, ports: LastPorts) -> Processes:
+        views = self._view_ports(settings, ports)
+        api = self._api(settings, directory, ports)
+        workers = {role: Worker(role, settings, port, directory, api.address) for role, port in views.items()}
+        maintenance = None if self._options.once else Maintenance(settings, directory)
+        return Processes(workers, api, maintenance)
+
+    def _view_ports(self, settings: Settings, ports: LastPorts) -> dict[Role, Port]:
         web = self._options.web_port or _chosen_port(settings.web)
-        api = self._options.api_port or _chosen_port(settings.api)
-        workers: dict[Role, Worker] = {}
+        claimed: dict[Role, Port] = {}
         first = wanted = web or settings.web.port
         for role in Role:
             if settings.topology.idle_because(role):
@@ -108,15 +115,18 @@ class _Run:
                     f"! Port {last or wanted} is taken: the {role} worker's web view is on {port.number}"
                 )
             ports.keep(f"{role} worker", port.number)
-            workers[role] = Worker(role, settings, port, directory)
+            claimed[role] = port
             first, wanted = port.number + 1, wanted + 1
-        wanted = api or ports.of("API") or settings.api.port
+        return claimed
+
+    def _api(self, settings: Settings, directory: RunDirectory, ports: LastPorts) -> Api:
+        chosen = self._options.api_port or _chosen_port(settings.api)
+        wanted = chosen or ports.of("API") or settings.api.port
         port = claim_port(wanted, option="--api-port")
         if port.number != wanted:
             self._screen.say(f"! Port {wanted} is taken: the API is on {port.number}")
         ports.keep("API", port.number)
-        maintenance = None if self._options.once else Maintenance(settings, directory)
-        return Processes(workers, Api(settings, port, directory), maintenance)
+        return Api(settings, port, directory)
 
     async def _use(self, services: Services, processes: Processes, directory: RunDirectory) -> int:
         plays = self._plays_samples(services)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 class Worker(Child):
     """One worker process of one role."""
 
-    def __init__(self, role: Role, settings: Settings, port: Port, directory: RunDirectory) -> None:
+    def __init__(
+        self, role: Role, settings: Settings, port: Port, directory: RunDirectory, api_address: str
+    ) -> None:
         """Describe the worker; nothing is started.
 
         Args:
@@ -26,11 +28,12 @@ class Worker(Child):
             settings: as the worker shall read them.
             port: for its web views; released when the worker is stopped.
             directory: where its log is added to.
+            api_address: where its views lead to the pages of the API.
         """
         super().__init__(
             f"The {role} worker",
             ["worker", role.value],
-            environment_of_worker(settings, port.number),
+            environment_of_worker(settings, port.number, api_address),
             host=settings.web.host,
             port=port,
             directory=directory,

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from app.settings.database import DatabaseSettings
 
 
-def heart_of_api(database: DatabaseSettings, address: str | None, outbox: Outbox) -> Heartbeat:
+def heart_of_api(database: DatabaseSettings, address: str, outbox: Outbox) -> Heartbeat:
     """Return what says that this API runs; what else could keep it from that, it could not say.
 
     Args:
         database: where that is said.
-        address: at which browsers reach it, if that is known.
+        address: at which browsers reach it.
         outbox: tells whether Kafka takes the jobs of exports.
     """
 

@@ -135,13 +135,13 @@ def test_a_process_reads_the_settings_of_the_run(tmp_path: Path, monkeypatch: py
     # As somebody may have it who writes names small.
     monkeypatch.setenv("database_url", "postgresql://other@127.0.0.1:3/other")
 
-    environment = environment_of_worker(run, web_port=1234)
+    environment = environment_of_worker(run, 1234, "http://127.0.0.1:4321")
 
     assert "database_url" not in environment
     monkeypatch.delenv("database_url")
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert settings_from() == changed(run, web_port=1234)
+    assert settings_from() == changed(run, web_port=1234, api_public_url="http://127.0.0.1:4321")
 
 
 def test_a_taken_port_is_passed_over() -> None:

@@ -120,8 +120,16 @@ async def test_the_printed_link_signs_in_as_the_owner_of_the_samples(up: Callabl
         form = {"token": token, "next": "/surveys"}
         async with browser.post(page, data=form) as answer:
             shown = html.unescape(await answer.text())
-    assert all(survey.name in shown for survey in owners()[0].surveys)
-    assert "Kazi Pulse" not in shown
+            assert all(survey.name in shown for survey in owners()[0].surveys)
+            assert "Kazi Pulse" not in shown
+        # Pages lead from one to the other: a worker's view to the pages, these to each worker and to the API.
+        api, worker = str(URL(page).origin()), f"http://{run.addresses()['The persist worker']}"
+        async with browser.get(worker) as answer:
+            assert f'href="{api}/system"' in await answer.text()
+        async with browser.get(f"{api}/system") as answer:
+            shown = await answer.text()
+            assert f'href="{api}"' in shown
+            assert f'href="{worker}"' in shown
     assert await run.stop_by(signal.SIGTERM) == 0
 
 
