@@ -23,7 +23,7 @@ _EVERYBODYS = {"user_id": "*"}
 def of_exports(found: TroubledExports, now: datetime) -> Wrong:
     """Say what is wrong with exports in one kind of trouble."""
     latest, others = found.latest, found.many - 1
-    name = f"The export of {latest.survey_id}" if latest.survey_id else "The export of messages"
+    name = f"The export of {_isolated(latest.survey_id)}" if latest.survey_id else "The export of messages"
     more = f" So it is with {counted(others, 'other')}." if others else ""
     if found.trouble is ExportTrouble.FAILED:
         reason = (latest.reason or "nobody told why").rstrip(".")
@@ -49,6 +49,11 @@ def of_exports(found: TroubledExports, now: datetime) -> Wrong:
         f"{addresses.EXPORTS}?{query}" if query else addresses.EXPORTS,
         "Exports",
     )
+
+
+def _isolated(text: str) -> str:
+    """Return a name such that it stays in its place in a sentence, whichever way it is written."""
+    return f"\u2068{text}\u2069"
 
 
 def _nth(number: int) -> str:

@@ -326,7 +326,12 @@ async def test_the_pages_fit_and_can_be_used_by_everyone(
         more: dict[str, Any] = {"reply_to": first, "weight": 10.0, "message_type": "resub"} | (
             changes if number % 2 else {}
         )
-        await write.say(text, LAST_TIME + number * MINUTE, channel=channel, author=f"a {number}", **more)
+        said = await write.say(
+            text, LAST_TIME + number * MINUTE, channel=channel, author=f"a {number}", **more
+        )
+        await write.opine(
+            *(said, number % 2 - 0.5, LAST_TIME), label=text[:60], comment=text, author_id=f"p-{channel}"
+        )
     pages = {
         "list": f"{addresses.CONVERSATIONS}?since={LAST_TIME:%Y-%m-%d}",
         "nothing": f"{addresses.CONVERSATIONS}?survey={'x' * 200}&person={'y' * 80}",
