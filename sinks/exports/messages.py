@@ -17,7 +17,7 @@ from sinks.exports.lines import Query, Statement
 from sinks.exports.query import query_for
 from sinks.exports.scope import NotShared
 from sinks.postgres.reading import Conditions, Reading, reading_of
-from sinks.sql import statements
+from sinks.postgres.unsent import find_unsent
 
 if TYPE_CHECKING:
     import asyncpg
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from models.exports import AskedAs, ExportOptions
 
     Connection = asyncpg.Connection[asyncpg.Record]
-
-_SQL = statements("export_data")
-_UNSENT = _SQL.export_unsent
 
 # In Messenger the author of what a bot said is the person that it said it to.
 _MESSAGES = """SELECT said.*, CASE WHEN said.platform <> 'messenger' OR said.role = 'user' THEN (
@@ -56,12 +53,6 @@ _COUNT_CONVERSATIONS = (
     "GROUP BY conversation_id) AS entry"
 )
 _HAS_A_PLACE = "id IS NOT NULL"
-# As of the chat log of a survey: neither what was unsent nor its edits.
-_NOT_TAKEN_BACK = (
-    "(platform <> 'messenger' OR message_type = 'unsent' OR author_id NOT IN (SELECT unnest({}::varchar[])) "
-    "OR coalesce(raw_payload #>> '{{message,mid}}', raw_payload #>> '{{message_edit,mid}}', '') "
-    "NOT IN (SELECT unnest({}::text[])))"
-)
 
 
 async def messages_query(
@@ -102,10 +93,7 @@ async def _conditions(
         raise NotShared("There are no messages that you may export, or no longer")
     conditions = Conditions()
     conditions.keep_to(reading, options.wanted)
-    unsent = [(row["userid"], row["mid"]) for row in await connection.fetch(_UNSENT)]
-    if unsent:
-        people, mids = zip(*unsent, strict=True)
-        conditions.add(_NOT_TAKEN_BACK, people, mids)
+    (await find_unsent(connection)).keep_out(conditions)
     return conditions
 
 

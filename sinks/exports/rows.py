@@ -27,13 +27,6 @@ _IN_TIME = """
   AND ({until}::timestamptz IS NULL OR timestamp < {until}::timestamptz)"""
 _SAID_BY = """
   AND direction = {direction}::varchar"""
-# Neither the message that was unsent nor its edits; that something was, stays. The payload is only read of
-# people who took something back. As subqueries, so that the ids are hashed and the rows stay in order.
-_NOT_TAKEN_BACK = """
-  AND (message_type = 'unsent'
-       OR userid NOT IN (SELECT unnest({people}::varchar[]))
-       OR coalesce(raw_payload #>> '{{message,mid}}', raw_payload #>> '{{message_edit,mid}}', '')
-          NOT IN (SELECT unnest({unsent}::text[])))"""
 
 
 class Arguments:
@@ -75,9 +68,8 @@ def rows_of(
     wanted = _IN_TIME.format(since=arguments.add(options.since), until=arguments.add(options.until))
     if options.direction:
         wanted += _SAID_BY.format(direction=arguments.add(options.direction.value))
-    if source is Source.CHAT_LOG and scope.unsent and not options.include_unsent:
-        people, mids = zip(*scope.unsent, strict=True)
-        wanted += _NOT_TAKEN_BACK.format(people=arguments.add(people), unsent=arguments.add(mids))
+    if source is Source.CHAT_LOG and scope.unsent.taken and not options.include_unsent:
+        wanted += f"\n  AND {scope.unsent.kept('userid', arguments.add)}"
     branches = [
         _BY_SURVEYID.format(columns=columns, table=table, surveyid=arguments.add(surveyid))
         for surveyid in scope.surveyids

@@ -6,12 +6,13 @@ How the rows are read and written is not decided here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from models.access import Action, Caller, may, survey_thing
 from models.errors import ChatlogError, MustAct
 from models.owners import owner_address
+from sinks.postgres.unsent import Unsent, find_unsent
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 _SQL = statements("export_data")
 _SURVEYIDS = _SQL.export_surveyids
 _ERAS = _SQL.export_eras
-_UNSENT = _SQL.export_unsent
 _SHARES = statements("surveys").find_shares
 
 
@@ -65,12 +65,13 @@ class Scope:
     Attributes:
         surveyids: the survey's ids, one for each version and translation.
         eras: while its shortcodes meant it.
-        unsent: messages that people took back: whose, and the platform's id.
+        unsent: messages that people took back: all there are, as one may be unsent when its person is in
+            another survey by then.
     """
 
     surveyids: tuple[UUID, ...]
     eras: tuple[Era, ...]
-    unsent: tuple[tuple[str, str], ...] = ()
+    unsent: Unsent = field(default_factory=Unsent)
 
 
 async def scope_of(
@@ -101,5 +102,4 @@ async def scope_of(
         Era(row["shortcode"], tuple(row["pages"]), row["since"], row["until"])
         for row in await connection.fetch(_ERAS, owner, survey)
     ]
-    unsent = [(row["userid"], row["mid"]) for row in await connection.fetch(_UNSENT)]
-    return Scope(tuple(surveyids), tuple(eras), tuple(unsent))
+    return Scope(tuple(surveyids), tuple(eras), await find_unsent(connection))

@@ -125,11 +125,16 @@ class Conditions:
 
     def add(self, piece: str, *values: object) -> None:
         """Add a condition with `{}` for each of its parameters; the piece is fixed text of the program."""
-        places = []
-        for value in values:
-            self.arguments.append(value)
-            places.append(f"${len(self.arguments)}")
-        self._pieces.append(piece.format(*places))
+        self.add_fixed(piece.format(*map(self.parameter, values)))
+
+    def add_fixed(self, piece: str) -> None:
+        """Add a condition whose parameters, if it has any, are added already."""
+        self._pieces.append(piece)
+
+    def parameter(self, value: object) -> str:
+        """Add a parameter; return what stands for it."""
+        self.arguments.append(value)
+        return f"${len(self.arguments)}"
 
     def keep_to(self, reading: Reading, wanted: MessageFilter, *, by_survey: bool = True) -> None:
         """Add what the caller may read, and which of it they look for.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sinks.sql import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from sinks.postgres.reading import Conditions, Database
@@ -23,13 +23,15 @@ _SQL = statements("reading")
 #: Messenger's id of the message that a row of `all_messages` is or is about, to be compared with what was
 #: taken back; NULL where the row names none.
 MID = "coalesce(raw_payload #>> '{message,mid}', raw_payload #>> '{message_edit,mid}')"
-_NOT_TAKEN_BACK = (
-    "(platform <> 'messenger'::varchar OR message_type IS NOT DISTINCT FROM 'unsent'::varchar "
-    "OR author_id NOT IN (SELECT unnest({}::varchar[])) "
-    f"OR coalesce({MID.replace('{', '{{').replace('}', '}}')}, '') NOT IN (SELECT unnest({{}}::text[])))"
-)
 #: The type of the rows that say so.
 UNSENT = "unsent"
+# The payload is only read of people who took something back. As subqueries, so that the ids are hashed, and
+# rows that come in an order stay in it.
+_NOT_TAKEN_BACK = (
+    f"(message_type IS NOT DISTINCT FROM '{UNSENT}'::varchar "
+    "OR {person} NOT IN (SELECT unnest({people}::varchar[])) "
+    f"OR coalesce({MID.replace('{', '{{').replace('}', '}}')}, '') NOT IN (SELECT unnest({{mids}}::text[])))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,20 @@ class Unsent:
         return self.taken.get((person, mid))
 
     def keep_out(self, conditions: Conditions) -> None:
-        """Have a statement on `all_messages` leave them out; the payload is only read of these people."""
+        """Have a statement on `all_messages` leave them out."""
         if self.taken:
-            people, mids = zip(*self.taken, strict=True)
-            conditions.add(_NOT_TAKEN_BACK, people, mids)
+            kept = self.kept("author_id", conditions.parameter)
+            conditions.add_fixed(f"(platform <> 'messenger'::varchar OR {kept})")
+
+    def kept(self, person: str, parameter: Callable[[object], str]) -> str:
+        """Return what is so of the rows of Messenger that were not taken back, as SQL.
+
+        Args:
+            person: the column that says whose they are.
+            parameter: takes a value; returns what stands for it.
+        """
+        people, mids = [userid for userid, _ in self.taken], [mid for _, mid in self.taken]
+        return _NOT_TAKEN_BACK.format(person=person, people=parameter(people), mids=parameter(mids))
 
 
 async def find_unsent(database: Database, people: Iterable[str] | None = None) -> Unsent:

@@ -22,6 +22,8 @@ PARTS = {
     "chatlog_exporter": [
         *(f"exports.{what}_export" for what in ("look_at", "claim", "extend", "finish", "fail", "release")),
         "export_data.*",
+        "reading.find_unsent",
+        "reading.find_surveyids",
         "processes.*",
         "surveys.find_shares",
     ],

@@ -125,7 +125,7 @@ async def test_what_people_took_back_is_in_no_file_whichever_survey_they_were_in
 async def test_what_was_taken_back_is_found_without_reading_the_table(world: World) -> None:
     async with world.connection.transaction():
         await world.connection.execute("SET LOCAL enable_seqscan = off")
-        plan = await world.connection.fetch(f"EXPLAIN {statements('export_data').export_unsent}")
+        plan = await world.connection.fetch(f"EXPLAIN {statements('reading').find_unsent}")
     assert "Seq Scan" not in "\n".join(row[0] for row in plan)
 
 
