@@ -1,19 +1,20 @@
-"""What there is to search by, as the catalog tells: looked up now and again, not for each search."""
+"""What there is to search by, and how much of it: looked up now and again, not for each search."""
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.search_windows import BEGINNING
+from sinks.postgres.word_indexes import find_indexes
 from sinks.sql import statements
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     import asyncpg
+
+    from sinks.postgres.word_indexes import Indexes
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -24,21 +25,6 @@ GOOD_FOR_S = 30.0
 WIDE_FROM = 50_000
 #: So much is kept at most of what people may make up: platforms, and sets of surveys.
 _KEPT_MAX = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Indexes:
-    """The indexes of words that there are.
-
-    Attributes:
-        edges: where pieces of them begin and end, in order: no statement may look across one.
-        closed: until when they are; what is later is read through.
-        languages: platform and language of those by stems that are complete.
-    """
-
-    edges: tuple[datetime, ...]
-    closed: datetime
-    languages: frozenset[tuple[str, str]]
 
 
 class IndexLookup:
@@ -53,8 +39,7 @@ class IndexLookup:
     async def indexes(self, connection: Connection) -> Indexes:
         """Return what there is to search by."""
         if self._indexes is None or time.monotonic() - self._looked_at > GOOD_FOR_S:
-            rows = await connection.fetch(_SQL.find_edges)
-            self._indexes, self._newest, self._wide = _indexes_of(rows), {}, {}
+            self._indexes, self._newest, self._wide = await find_indexes(connection), {}, {}
             self._looked_at = time.monotonic()
         return self._indexes
 
@@ -74,19 +59,3 @@ class IndexLookup:
                 self._newest = {}
             self._newest[platform] = found or BEGINNING
         return self._newest[platform]
-
-
-def _indexes_of(rows: list[asyncpg.Record]) -> Indexes:
-    edges: set[datetime] = set()
-    counts: dict[tuple[str, str | None], dict[tuple[datetime, datetime], int]] = defaultdict(dict)
-    for row in rows:
-        if row["since"] is not None:
-            edges |= {row["since"], row["until"]}
-        counts[row["platform"], row["language"]][row["since"], row["until"]] = row["indexes"]
-    ready = {
-        (platform, language)
-        for (platform, language), there in counts.items()
-        if language is not None
-        and all(there.get(part, 0) >= many for part, many in counts[platform, None].items())
-    }
-    return Indexes(tuple(sorted(edges)), max(edges, default=BEGINNING), frozenset(ready))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from app.access import NotAllowed
 from app.errors import NotFound
@@ -13,11 +12,11 @@ from models.access import DEFAULT_TENANT, Action, Thing, may
 from models.errors import ChatlogError, MustAct
 from models.fields import INDEXED_MAX_BYTES
 from models.platforms import PLATFORMS
+from sinks.postgres.ways import SpokenAt
 from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     import asyncpg
 
@@ -39,43 +38,6 @@ class NoSuchPlace(NotFound):
 
     def __init__(self) -> None:
         super().__init__("Nobody has said in which language people speak there.")
-
-
-@dataclass(frozen=True, slots=True)
-class SpokenAt:
-    """A language that is spoken somewhere.
-
-    Attributes:
-        place: where, as scopes name it.
-        language: as PostgreSQL calls it.
-        changed: when that was said.
-        changed_by: by whom.
-    """
-
-    place: str
-    language: str
-    changed: datetime
-    changed_by: str
-
-    @classmethod
-    def of(cls, row: asyncpg.Record) -> Self:
-        """Read a row."""
-        return cls(**dict(row))
-
-    @property
-    def kind(self) -> str:
-        """What kind of place it is: platform, channel or survey."""
-        return self.place.partition(":")[0]
-
-    @property
-    def name(self) -> str:
-        """Which one: `twitch`, `twitch/918273645`, the name of a survey."""
-        return self.place.partition(":")[2]
-
-    @property
-    def platform(self) -> str:
-        """On which platform it is; surveys are Messenger's."""
-        return "messenger" if self.kind == "survey" else self.name.partition("/")[0]
 
 
 class Languages:

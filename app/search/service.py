@@ -16,8 +16,8 @@ from uuid import UUID
 from app.conversations.telling import tell_messages
 from app.postgres.answers import answer_within
 from app.search.found import SEARCH_WITHIN_S, After, FoundPage, Hit, TookTooLong
-from app.search.indexes import Indexes, IndexLookup
-from app.search.ways import same_stems, ways_of
+from app.search.indexes import IndexLookup
+from app.search.stems import same_stems
 from models.access import Action
 from models.search import parse
 from models.search_marks import marked
@@ -26,6 +26,7 @@ from sinks.postgres.reading import reading_of
 from sinks.postgres.said import Talk
 from sinks.postgres.searching import Order, Sought, find_in
 from sinks.postgres.unsent import find_unsent
+from sinks.postgres.ways import ways_of
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from models.access import Caller
     from models.reading import MessageFilter
     from sinks.postgres.reading import Reading
+    from sinks.postgres.word_indexes import Indexes
 
     Connection = asyncpg.Connection[asyncpg.Record]
 

@@ -14,7 +14,7 @@ from sinks.postgres.said import COLUMNS, SaidQuery
 from sinks.postgres.unsent import MID, UNSENT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -29,6 +29,10 @@ SIMPLE = "simple"
 _AS_SAID = "fts(content) @@ to_tsquery('pg_catalog.simple', {}::varchar)"
 _LIKE, _UNLIKE = "content ILIKE {}::varchar", "content NOT ILIKE {}::varchar"
 _OF_DIALOGUE = "author_id = {}::varchar AND coalesce(channel, '') = {}::varchar"
+_SPOKEN = (
+    "(platform = ANY ({}::varchar[]) OR (platform || '/' || coalesce(channel, '')) = ANY ({}::varchar[]) "
+    "OR surveyid = ANY ({}::uuid[]))"
+)
 #: Of a message without an id, whose time none can hold.
 _ID = "coalesce(id, '00000000-0000-0000-0000-000000000000'::uuid)"
 _FIND = (
@@ -111,7 +115,8 @@ def find_in(sought: Sought, window: Window, *, limit: int, ranked: bool = False)
         else:
             conditions.add("conversation_id = {}::uuid", talk.id)
     sought.unsent.keep_out(conditions)
-    _add_words(conditions, sought)
+    for piece in _words(conditions, sought):
+        conditions.add_fixed(piece)
     rank = f", {_rank(sought)} AS rank" if ranked else ""
     sql = _FIND.format(
         columns=f"{COLUMNS}, {MID} AS mid{rank}", conditions=conditions.sql, id=_ID, limit=limit
@@ -142,45 +147,66 @@ def _all(reading: Reading, wanted: MessageFilter, unsent: Unsent) -> Conditions:
     return conditions
 
 
-def _add_words(conditions: Conditions, sought: Sought) -> None:
-    """Have the statement keep to the words; `$1` is what the index is asked for."""
-    words, spoken = sought.words, sought.spoken
+def add_words(conditions: Conditions, ways: Sequence[Sought], closed: datetime) -> None:
+    """Have a statement on `all_messages` keep to what a search finds, at whatever time it was said.
+
+    Args:
+        conditions: of the statement; `$1` is the words' `tsquery`.
+        ways: in which is looked for the words (`sinks.postgres.ways`).
+        closed: until when there are indexes.
+    """
+    found = []
+    for way in ways:
+        # What one person said is looked through at once, by no fragments.
+        looked_for = way._replace(fragments=()) if way.wanted.person is not None else way
+        found.append(" AND ".join(_words(conditions, looked_for, closed)))
+    conditions.add_fixed(f"({' OR '.join(f'({each})' for each in found)})")
+
+
+def _words(conditions: Conditions, sought: Sought, closed: datetime | None = None) -> Iterator[str]:
+    """Yield what keeps to the words; `$1` is what the index is asked for.
+
+    Args:
+        conditions: take the parameters.
+        sought: the words, and by which stems.
+        closed: until when fragments do not count; None where they do.
+    """
+    words, spoken, parameter = sought.words, sought.spoken, conditions.parameter
+    # What is cheap comes first: one of several ways is judged in the order in which it is written, and it is
+    # dear to take a text apart where no index tells.
     if spoken is None:
-        conditions.add("fts(content) @@ to_tsquery('pg_catalog.simple', $1::varchar)")
-        # Far cheaper than to take a text apart, where no index tells.
         for pattern in words.required:
-            conditions.add(_LIKE, pattern)
+            yield _LIKE.format(parameter(pattern))
+        yield "fts(content) @@ to_tsquery('pg_catalog.simple', $1::varchar)"
     else:
-        conditions.add(f"fts('{spoken.language}'::varchar, content) @@ {_stems(spoken)}")
-        conditions.add("platform = ANY ({}::varchar[])", sorted(spoken.platforms))
-        conditions.add(
-            "(platform = ANY ({}::varchar[]) OR (platform || '/' || coalesce(channel, '')) "
-            "= ANY ({}::varchar[]) OR surveyid = ANY ({}::uuid[]))",
-            *(sorted(each) for each in (spoken.whole, spoken.channels, spoken.surveyids)),
-        )
+        yield f"platform = ANY ({parameter(sorted(spoken.platforms))}::varchar[])"
+        places = (spoken.whole, spoken.channels, spoken.surveyids)
+        yield _SPOKEN.format(*(parameter(sorted(each)) for each in places))
         for pattern in sought.fragments:
-            conditions.add(_LIKE, pattern)
+            like = _LIKE.format(parameter(pattern))
+            yield like if closed is None else f"(timestamp < {parameter(closed)}::timestamptz OR {like})"
+        yield f"fts('{spoken.language}'::varchar, content) @@ {_stems(spoken)}"
     if words.has_patterns:
-        _add_patterns(conditions, words.alternatives)
+        yield _patterns(conditions, words.alternatives)
 
 
-def _add_patterns(conditions: Conditions, alternatives: Sequence[Alternative]) -> None:
-    """Have it keep to what the index does not tell: the order of letters in scripts without spaces."""
+def _patterns(conditions: Conditions, alternatives: Sequence[Alternative]) -> str:
+    """Return what the index does not tell: the order of letters in scripts without spaces."""
     if len(alternatives) == 1:
-        pieces, values = _patterns(alternatives[0])
-    else:
-        pieces, values = [], []
-        for each in alternatives:
-            of_it, its_values = _patterns(each)
-            pieces.append(f"({' AND '.join([_AS_SAID, *of_it])})")
-            values += [each.tsquery, *its_values]
-        pieces = [f"({' OR '.join(pieces)})"]
-    conditions.add(" AND ".join(pieces), *values)
+        return " AND ".join(_like(conditions, alternatives[0]))
+    parameter = conditions.parameter
+    each = (
+        " AND ".join([_AS_SAID.format(parameter(one.tsquery)), *_like(conditions, one)])
+        for one in alternatives
+    )
+    return f"({' OR '.join(f'({one})' for one in each)})"
 
 
-def _patterns(alternative: Alternative) -> tuple[list[str], list[object]]:
-    pieces = [_LIKE] * len(alternative.like) + [_UNLIKE] * len(alternative.unlike)
-    return pieces, [*alternative.like, *alternative.unlike]
+def _like(conditions: Conditions, alternative: Alternative) -> Iterator[str]:
+    for pattern in alternative.like:
+        yield _LIKE.format(conditions.parameter(pattern))
+    for pattern in alternative.unlike:
+        yield _UNLIKE.format(conditions.parameter(pattern))
 
 
 def _rank(sought: Sought) -> str:

@@ -2,27 +2,63 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
-from app.search.languages import SpokenAt
 from models.search import CannotSearch, stem_fragment
-from models.search_marks import words_of
 from sinks.postgres.searching import SIMPLE, Sought, Spoken
 from sinks.sql import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
+    from datetime import datetime
 
     import asyncpg
 
-    from app.conversations.rows import SaidMessage
-    from app.search.indexes import Indexes
     from models.search import WordQuery
     from sinks.postgres.reading import Reading
+    from sinks.postgres.word_indexes import Indexes
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
 _SQL = statements("search")
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenAt:
+    """A language that is spoken somewhere.
+
+    Attributes:
+        place: where, as scopes name it.
+        language: as PostgreSQL calls it.
+        changed: when that was said.
+        changed_by: by whom.
+    """
+
+    place: str
+    language: str
+    changed: datetime
+    changed_by: str
+
+    @classmethod
+    def of(cls, row: asyncpg.Record) -> Self:
+        """Read a row."""
+        return cls(**dict(row))
+
+    @property
+    def kind(self) -> str:
+        """What kind of place it is: platform, channel or survey."""
+        return self.place.partition(":")[0]
+
+    @property
+    def name(self) -> str:
+        """Which one: `twitch`, `twitch/918273645`, the name of a survey."""
+        return self.place.partition(":")[2]
+
+    @property
+    def platform(self) -> str:
+        """On which platform it is; surveys are Messenger's."""
+        return "messenger" if self.kind == "survey" else self.name.partition("/")[0]
 
 
 async def ways_of(connection: Connection, plain: Sought, indexes: Indexes) -> list[Sought]:
@@ -78,19 +114,3 @@ async def _fragments(connection: Connection, language: str, query: WordQuery) ->
     stems = [row["stem"] for row in await connection.fetch(_SQL.find_stems, language, words)]
     pieces = [stem_fragment(word, stem) for word, stem in zip(words, stems, strict=True) if stem]
     return tuple(piece for piece in pieces if piece is not None)
-
-
-async def same_stems(
-    connection: Connection, said: Sequence[SaidMessage], ways: Sequence[Sought]
-) -> frozenset[str]:
-    """Return which words of these messages are of the stems that were looked for."""
-    spoken = [way.spoken for way in ways if way.spoken is not None]
-    if not spoken:
-        return frozenset()
-    words = {word.lower for message in said for word in words_of(message.content)}
-    asked = " | ".join(f"({term.tsquery})" for term in ways[0].words.wanted)
-    also: set[str] = set()
-    for each in spoken:
-        rows = await connection.fetch(_SQL.find_same_stem, each.language, sorted(words), asked)
-        also |= {row["word"] for row in rows}
-    return frozenset(also)
