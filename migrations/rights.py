@@ -168,6 +168,8 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("all_messages", "SELECT"),
         # What authors are called.
         *_on("people", "SELECT"),
+        # By which stems words are found.
+        *_on("search_languages", "SELECT"),
         # By `chatlog export`, which notes whose messages it reads.
         Right("INSERT", "access_log"),
     ),

@@ -28,6 +28,7 @@ from models.decoding import decode_object
 from models.entries import Direction
 from models.errors import BadRecord, Reason
 from models.reading import MessageFilter
+from models.search import QUERY_MAX, WordQuery, parse
 
 #: What `export_link` holds while there is no file.
 NO_LINK = "Not Found"
@@ -126,6 +127,7 @@ class Rows(StrEnum):
 #: A day of the zone `tz`, or a time with an offset, so that nobody has to guess a zone.
 Instant = Annotated[AwareDatetime, Field(examples=["2026-11-24", "2026-11-24T00:00:00+01:00"])]
 Word = Annotated[str, Field(min_length=1, max_length=_WORD_MAX, pattern=r"^[^\x00]+$")]
+Typed = Annotated[str, Field(min_length=1, max_length=QUERY_MAX, pattern=r"^[^\x00]+$")]
 
 
 class WantedMessages(BaseModel):
@@ -133,6 +135,12 @@ class WantedMessages(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    q: Typed | None = Field(
+        default=None,
+        description='What is said in them, as search has it: words of which all must be there, "words in a '
+        'row", or, -not, the beginning of a word*.',
+        examples=['refund -"no refund"'],
+    )
     platform: Word | None = Field(default=None, description="Where they were said.", examples=["twitch"])
     channel: Word | None = Field(default=None, description="The place on it: a room, a page.")
     survey: Word | None = Field(default=None, description="The name of the survey they are of.")
@@ -268,8 +276,16 @@ class ExportOptions(BaseModel):
     @property
     def wanted(self) -> MessageFilter:
         """Which messages a file of messages is of."""
-        given = self.filter.model_dump() if self.filter else {}
+        given = self.filter.model_dump(exclude={"q"}) if self.filter else {}
         return MessageFilter(**given, since=self.since, until=self.until)
+
+    def parse_words(self) -> WordQuery | None:
+        """Return what has to be said in the messages that are wanted; None for anything.
+
+        Raises:
+            CannotSearch: nobody can look for that.
+        """
+        return parse(self.filter.q) if self.filter and self.filter.q else None
 
     def within(self, moment: datetime) -> datetime:
         """Return a moment in the zone of the days."""

@@ -33,6 +33,7 @@ NAMES_HERE = {
 }
 #: By what messages are looked for: the options, and how the filter names them.
 FOUND_BY = {
+    "words": "q",
     "platform": "platform",
     "channel": "channel",
     "person": "person",
@@ -108,6 +109,9 @@ _OPTIONS = (
         "--for-spreadsheets", is_flag=True, help="CSV: a byte-order mark, and every text stays text."
     ),
     click.option("--rows", type=_values(Rows), help="Messages: a row a message, or a row a conversation."),
+    click.option(
+        "--words", metavar="WORDS", help='Messages: what is said, as in a search: refund -"no refund".'
+    ),
     click.option("--platform", metavar="NAME", help="Messages: where they were said: twitch, messenger."),
     click.option("--channel", metavar="ID", help="Messages: the platform's id of the room, the page."),
     click.option("--person", metavar="ID", help="Messages: the platform's id of who they are from or with."),

@@ -52,7 +52,9 @@ async def new_export(
     given = {name: value for name, value in request.query_params.items() if name in DEFAULTS}
     form = as_text({"tz": zone_of(request).key, **_first(caller, given), **given})
     if survey_name:
-        form["survey"] = survey_value(SurveyKey.of(survey_owner or caller.email, survey_name))
+        # Messages may be of surveys of one name of any owner, as those that a search finds.
+        owner = survey_owner or ("" if form["what"] == Source.MESSAGES else caller.email)
+        form["survey"] = survey_value(SurveyKey.of(owner, survey_name))
     return await _show(request, surveys, caller, AskedForm(form, None))
 
 
@@ -108,9 +110,13 @@ async def _expected(caller: Caller, serving: ExportServices, wish: Wish) -> Expe
 async def _show(request: Request, surveys: Surveys, caller: Caller, asked: AskedForm) -> Response:
     choices = await _surveys(surveys, caller)
     chosen = survey_of(asked.form["survey"])
-    if chosen is not None and chosen not in choices:
-        # One of another's, or older than what is offered; if it is neither, the answer is that there is none.
-        await surveys.get(caller, chosen, Action.EXPORT_SURVEY)
+    is_theirs = chosen in choices
+    if chosen is not None and not is_theirs:
+        # Of messages, whether there are any of it that they may export is seen when these are counted.
+        if asked.form["what"] != Source.MESSAGES:
+            # One of another's, or older than what is offered; if it is neither, there is none for them.
+            await surveys.get(caller, chosen, Action.EXPORT_SURVEY)
+            is_theirs = True
         choices = [chosen, *choices]
     return render(
         request,
@@ -123,7 +129,7 @@ async def _show(request: Request, surveys: Surveys, caller: Caller, asked: Asked
         formats=[(format_.value, label) for format_, label in _FORMATS.items()],
         sources=_sources(caller),
         surveys=[(survey_value(key), key.name, _of(caller, key)) for key in choices],
-        back=_back(caller, chosen),
+        back=_back(caller, chosen if is_theirs else None),
     )
 
 
@@ -145,7 +151,7 @@ def _first(caller: Caller, given: dict[str, str]) -> dict[str, Any]:
 
 
 def _of(caller: Caller, key: SurveyKey) -> str:
-    return "" if key.owner == caller.email else key.owner
+    return "" if key.owner == caller.email else key.owner or "of any owner"
 
 
 def _back(caller: Caller, chosen: SurveyKey | None) -> str:

@@ -65,7 +65,7 @@ class Estimates:
         """Return what a file of messages would be.
 
         Raises:
-            NotAllowed, NoSuchSurvey: as of `MessageExports.request`.
+            NotAllowed, NoSuchSurvey, CannotSearch: as of `MessageExports.request`.
         """
         asked_as = await self._messages.asking_as(caller, options)
         return await self._expect(WantedExport(caller.email, "", Source.MESSAGES, options, asked_as=asked_as))

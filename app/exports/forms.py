@@ -15,13 +15,14 @@ from app.surveys.rows import SurveyKey
 from models.days import begin_of, zone_named
 from models.entries import Direction
 from models.exports import Compression, ExportOptions, Format, Rows, Source, WantedMessages
+from models.search import CannotSearch, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from enum import StrEnum
 
 #: By which fields messages are looked for.
-FOUND_BY = ("platform", "channel", "person", "role", "question", "message_type")
+FOUND_BY = ("q", "platform", "channel", "person", "role", "question", "message_type")
 #: What the form shows at first. Empty is: as the preset has it.
 DEFAULTS = {
     "what": Source.RESPONSES.value,
@@ -109,15 +110,15 @@ class AskedForm:
 
 
 def survey_value(key: SurveyKey) -> str:
-    """Return how the form names a survey."""
+    """Return how the form names a survey; one of any owner has no owner's address."""
     return urlencode({"owner": key.owner, "name": key.name})
 
 
 def survey_of(value: str) -> SurveyKey | None:
     """Return the survey that a form names; None for none."""
     named = parse_qs(value, keep_blank_values=True)
-    owner, name = named.get("owner", [""])[0], named.get("name", [""])[0]
-    return SurveyKey.of(owner, name) if owner and name else None
+    owner, name = named.get("owner", [None])[0], named.get("name", [""])[0]
+    return SurveyKey.of(owner, name) if owner is not None and name else None
 
 
 def as_text(sent: Mapping[str, Any]) -> dict[str, str]:
@@ -140,7 +141,7 @@ def read_form(sent: Mapping[str, Any]) -> AskedForm:
     source = _one_of(form, "what", Source, errors) or Source.RESPONSES
     preset = next((preset for preset in PRESETS if preset.key == form["preset"]), PRESETS[0])
     survey = survey_of(form["survey"])
-    if source.is_of_a_survey and survey is None:
+    if source.is_of_a_survey and not (survey and survey.owner):
         errors["survey"] = "Choose a survey."
     values = _dates(form, errors) if source is not Source.CODEBOOK else {}
     values |= _written(form, source, preset, errors)
@@ -185,9 +186,14 @@ def _filter(
 ) -> WantedMessages | None:
     given: dict[str, str] = {name: form[name] for name in FOUND_BY if form[name]}
     if survey is not None:
-        given |= {"survey": survey.name, "survey_owner": survey.owner}
+        given |= {"survey": survey.name} | ({"survey_owner": survey.owner} if survey.owner else {})
     try:
+        if "q" in given:
+            parse(given["q"])
         return WantedMessages.model_validate(given) if given else None
+    except CannotSearch as error:
+        errors["q"] = str(error)
+        return None
     except ValidationError as error:
         for problem in error.errors():
             errors[str(problem["loc"][0])] = "This is too long, or holds what no text here can hold."

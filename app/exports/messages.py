@@ -60,6 +60,7 @@ class MessageExports:
         Raises:
             NotAllowed: there are none that they may export.
             NoSuchSurvey: they look for those of a survey that they do not have.
+            CannotSearch: nobody can look for these words.
         """
         asked_as = await self.asking_as(caller, options)
         asked = (caller.email, Source.MESSAGES.value, kept_options(options), asked_as.model_dump_json())
@@ -75,15 +76,16 @@ class MessageExports:
         """Return as whom the caller asks for messages, with the surveys of others that these may be of.
 
         Raises:
-            NotAllowed, NoSuchSurvey: as of `request`.
+            NotAllowed, NoSuchSurvey, CannotSearch: as of `request`.
         """
+        wanted = options.wanted
+        options.parse_words()
         async with answer_within():
             reading = await reading_of(self._pool, caller, Action.EXPORT_MESSAGES)
         if reading.readable.is_nothing:
             raise NotAllowed(
                 "There are no messages that you may export: you have no survey, nor a role for it."
             )
-        wanted = options.wanted
         if wanted.survey is not None and not reading.ids_of(wanted.survey, wanted.survey_owner):
             raise NoSuchSurvey
         if reading.readable.surveyids is None:

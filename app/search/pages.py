@@ -18,7 +18,7 @@ from app.web import addresses
 from app.web.problems import PageRoute
 from app.web.rendering import render
 from app.web.zones import zone_of
-from models.access import Action, Caller
+from models.access import Action, Caller, may_at_all
 from models.platforms import PLATFORMS
 from models.search import CannotSearch
 from sinks.postgres.searching import Order
@@ -48,15 +48,15 @@ async def search(  # noqa: PLR0913, PLR0917  each is asked for, or needed
     """Show the box, and below it what is found."""
     asked = _asked(request, q.strip(), wanted, order)
     if not asked.q:
-        return _show(request, asked)
+        return _show(request, caller, asked)
     try:
         found = await searching.search.find(
             caller, asked.q, wanted, order=order, limit=HITS_A_PAGE, after=after
         )
     except (CannotSearch, TookTooLong) as error:
-        return _show(request, asked, status=HTTPStatus.UNPROCESSABLE_ENTITY, error=str(error))
+        return _show(request, caller, asked, status=HTTPStatus.UNPROCESSABLE_ENTITY, error=str(error))
     await log.note(caller, Action.READ_MESSAGES, request, subject_of_search(asked.q, wanted, order))
-    return _show(request, asked, found, so_far)
+    return _show(request, caller, asked, found, so_far)
 
 
 @router.get(f"{addresses.SEARCH}/random")
@@ -69,7 +69,7 @@ async def go_to_a_line_at_random(
     except (SayWhose, NoLine) as error:
         asked = _asked(request, "", wanted, Order.NEWEST)
         status = HTTPStatus.NOT_FOUND if isinstance(error, NoLine) else HTTPStatus.UNPROCESSABLE_ENTITY
-        return _show(request, asked, status=status, error=str(error))
+        return _show(request, caller, asked, status=status, error=str(error))
     await log.note(caller, Action.READ_MESSAGES, request, subject_of_message(said))
     return RedirectResponse(f"/messages/{said.id}", HTTPStatus.SEE_OTHER)
 
@@ -84,6 +84,7 @@ def _asked(request: Request, q: str, wanted: Filters, order: Order) -> SearchAsk
 
 def _show(
     request: Request,
+    caller: Caller,
     asked: SearchAsked,
     found: FoundPage | None = None,
     so_far: int = 0,
@@ -103,6 +104,7 @@ def _show(
         here="search",
         asked=asked,
         error=error,
+        may_export=may_at_all(caller, Action.EXPORT_MESSAGES),
         is_searched=found is not None,
         hits=[HitView.of(hit, zone) for hit in found.hits] if found else [],
         first=so_far + 1,

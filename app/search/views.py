@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from app.reading.filters import query_of
 from app.web import addresses
+from models.days import days_of, zone_named
 from sinks.postgres.searching import Order
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ LABELS = {
     "since": "From",
     "until": "Before",
 }
+#: By what exports look for messages besides; the form calls it the same.
+_EXPORTED_BY = ("platform", "channel", "person", "question", "message_type", "role")
 _ROLES = {"assistant": "Assistant", "bot": "Bot", "system": "System", "tool": "Tool"}
 
 
@@ -134,6 +137,26 @@ class SearchAsked:
         for name, value in self.query.items():
             if name in LABELS:
                 yield SearchChip(LABELS[name], value, self.address(**{name: None}))
+
+    @property
+    def export(self) -> str:
+        """Where a file of all that is found is asked for. Its form has days: of times, theirs."""
+        wanted = self.wanted
+        zone = self.dates.get("tz", "UTC")
+        try:
+            since, through = days_of(wanted.since, wanted.until, zone_named(zone))
+        except OverflowError:
+            # Beyond all that was ever said.
+            since = through = None
+        fields = {
+            "q": self.q,
+            **{name: getattr(wanted, name) for name in _EXPORTED_BY},
+            **({"since": since, "through": through, "tz": zone} if since or through else {}),
+        }
+        given = {name: value for name, value in fields.items() if value}
+        return addresses.new_export(
+            wanted.survey or "", owner=wanted.survey_owner or "", what="messages", **given
+        )
 
     @property
     def random(self) -> str | None:

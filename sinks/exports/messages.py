@@ -1,23 +1,29 @@
 """The messages that a filter finds, and the conversations that they are of, as statements for COPY.
 
 What whoever asked may read is kept to by each statement (`sinks.postgres.reading`); what they might read is
-found out once more when the file is made.
+found out once more when the file is made. By words are found the same as by search
+(`sinks.postgres.searching`).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from models.access import Action
 from models.exports import Rows
 from models.owners import owner_address
-from models.reading import Readable, Within
+from models.reading import Readable
+from models.search import CannotSearch
 from sinks.exports.columns import CONVERSATIONS, MESSAGES
 from sinks.exports.lines import Query, Statement
 from sinks.exports.query import query_for
-from sinks.exports.scope import NotShared
+from sinks.exports.scope import ExportImpossible, NotShared
 from sinks.postgres.reading import Conditions, Reading, reading_of
+from sinks.postgres.searching import Sought, add_words
 from sinks.postgres.unsent import find_unsent
+from sinks.postgres.ways import ways_of
+from sinks.postgres.word_indexes import find_indexes
 
 if TYPE_CHECKING:
     import asyncpg
@@ -62,6 +68,7 @@ async def messages_query(
 
     Raises:
         NotShared: that is nothing.
+        ExportImpossible: nobody can look for the words.
     """
     conditions = await _conditions(connection, asked_by, asked_as, options)
     if options.rows is Rows.CONVERSATION:
@@ -78,7 +85,7 @@ async def messages_count(
     """Return the statement that counts the rows of the file.
 
     Raises:
-        NotShared: whoever asked may read none of what is wanted.
+        NotShared, ExportImpossible: as of `messages_query`.
     """
     conditions = await _conditions(connection, asked_by, asked_as, options)
     count = _COUNT_CONVERSATIONS if options.rows is Rows.CONVERSATION else _COUNT
@@ -91,9 +98,18 @@ async def _conditions(
     reading = await reading_for(connection, asked_by, asked_as)
     if reading.readable.is_nothing:
         raise NotShared("There are no messages that you may export, or no longer")
-    conditions = Conditions()
-    conditions.keep_to(reading, options.wanted)
-    (await find_unsent(connection)).keep_out(conditions)
+    unsent = await find_unsent(connection)
+    try:
+        words = options.parse_words()
+        conditions = Conditions(words.tsquery) if words else Conditions()
+        conditions.keep_to(reading, options.wanted)
+        unsent.keep_out(conditions)
+        if words is not None:
+            indexes = await find_indexes(connection)
+            ways = await ways_of(connection, Sought(reading, options.wanted, words, unsent), indexes)
+            add_words(conditions, ways, indexes.closed)
+    except CannotSearch as error:
+        raise ExportImpossible(str(error)) from None
     return conditions
 
 
@@ -112,5 +128,5 @@ async def reading_for(connection: Connection, asked_by: str, asked_as: AskedAs) 
     ids = frozenset(survey.id for survey in kept)
     within = reading.readable.within
     if within is not None:
-        within = Within(within.platforms, within.channels, within.surveyids & ids)
+        within = replace(within, surveyids=within.surveyids & ids)
     return Reading(Readable(ids & reading.readable.surveyids, within), kept)

@@ -128,6 +128,7 @@ async def test_what_no_file_can_hold_is_told(database: Settings, world: World, f
         ("--since 2026-03-02", []),
         ("--messages --role user --platform messenger", ["two", "lines"]),
         ("--messages --rows conversation", ["messenger,", "messenger,"]),
+        ("--messages --words lin*", ["two", "lines"]),
         ("--source responses --format jsonl", ['"response":"yes"']),
         ("--source responses --wide --format jsonl", ['"q1" : "yes"']),
     ],

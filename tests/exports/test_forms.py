@@ -87,12 +87,16 @@ def test_wide_responses_have_no_metadata_and_nothing_of_chat_logs() -> None:
 def test_messages_are_looked_for_by_what_is_filled_in() -> None:
     found = wish(what="messages", preset="r", platform="twitch", person=" 7 ", rows="conversation")
     anywhere = read_form({"what": "messages", "preset": "r"}).wish
+    any_owners = read_form({"what": "messages", "preset": "r", "survey": "owner=&name=A", "q": " refund* "})
 
     assert found.options == ExportOptions(
         rows=Rows.CONVERSATION,
         filter=WantedMessages(platform="twitch", person="7", survey=KEY.name, survey_owner=KEY.owner),
     )
     assert anywhere == Wish(Source.MESSAGES, ExportOptions())
+    assert any_owners.wish == Wish(
+        Source.MESSAGES, ExportOptions(filter=WantedMessages(q="refund*", survey="A"))
+    )
 
 
 def test_days_are_of_the_zone_and_the_last_one_is_in_it() -> None:
@@ -115,7 +119,10 @@ def test_days_are_of_the_zone_and_the_last_one_is_in_it() -> None:
         ("messages", "rows", "person"),
         ("messages", "channel", "x" * 1_001),
         ("messages", "person", "a\0b"),
+        ("messages", "q", "-malaria"),
+        ("messages", "q", "x" * 501),
         ("responses", "survey", ""),
+        ("responses", "survey", "owner=&name=A"),
     ],
 )
 def test_what_is_wrong_is_told_of_its_field_and_the_rest_is_kept(what: str, field: str, value: str) -> None:

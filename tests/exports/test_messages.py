@@ -21,6 +21,7 @@ from tests.site.owners import (
     share,
     unshare,
 )
+from tests.site.talks import ROOM, add_talks
 
 if TYPE_CHECKING:
     import httpx
@@ -121,12 +122,39 @@ async def test_nobody_asks_for_what_they_may_not_read(client: httpx.AsyncClient,
         {"since": "2026-11-24", "tz": "Mars"},
         {"rows": "conversation", "include_raw_payload": True},
         {"filter": {"person": "a\0b"}},
+        {"filter": {"q": ""}},
+        {"filter": {"q": "x" * 501}},
     ],
 )
 async def test_what_is_no_wish_is_told_to_be_none(
     client: httpx.AsyncClient, system: Settings, body: dict[str, Any]
 ) -> None:
     assert (await ask(client, system, MOD, body)).status_code == 422
+
+
+async def test_words_are_looked_for_as_a_search_does_and_refused_as_it_does(
+    client: httpx.AsyncClient, system: Settings
+) -> None:
+    headers = bearer(system, MOD)
+    for typed in ("-malaria", "a*", "...", "or", " ", "x " * 21):
+        body = {"filter": {"q": typed}}
+        asked, counted = [
+            await client.post(f"/exports/messages{path}", json=body, headers=headers)
+            for path in ("", "/estimate")
+        ]
+        searched = await client.get("/v1/messages/search", params={"q": typed}, headers=headers)
+        assert (asked.status_code, counted.status_code, searched.status_code) == (422, 422, 422)
+        assert asked.json()["detail"] == counted.json()["detail"] == searched.json()["detail"]
+    assert await fetch_value(system, "SELECT count(*) FROM export_status") == 0
+    assert await noted(system) == []
+
+    wanted = {"q": 'refund -"no refund"', "platform": "twitch"}
+    answer = await ask(client, system, MOD, {"filter": wanted})
+
+    assert answer.json()["options"]["filter"]["q"] == wanted["q"]
+    row = await row_of(system, answer.json()["id"])
+    assert orjson.loads(row["options"])["filter"] == wanted
+    assert await noted(system) == [(MOD.email, "export_messages", {**wanted, "rows": "message"})]
 
 
 async def test_a_share_or_a_role_that_is_taken_back_takes_the_file_back(
@@ -148,6 +176,21 @@ async def test_a_share_or_a_role_that_is_taken_back_takes_the_file_back(
     assert await download(of_ana, Caller(ANA)) == 403
     assert await download(of_mod, Caller(MOD.email)) == 403
     assert await download(of_mod, Caller(ANA)) == 404
+
+
+async def test_an_estimate_counts_what_the_words_find(client: httpx.AsyncClient, system: Settings) -> None:
+    ids = await add_talks(system)
+
+    async def rows(caller: Caller, typed: str, **more: str) -> int:
+        body = {"filter": {"q": typed} | more}
+        answer = await client.post("/exports/messages/estimate", json=body, headers=bearer(system, caller))
+        return int(answer.json()["rows"])
+
+    assert await rows(MOD, "said") == len(ids)
+    assert await rows(MOD, "said survey", platform="messenger") == 3
+    assert await rows(MOD, "fig70 or date81") == 2
+    assert await rows(replace(MOD, scope=frozenset({f"channel:twitch/{ROOM}"})), "said") == 1
+    assert await rows(Caller(ANA), "said") == 1
 
 
 async def test_an_estimate_counts_as_far_as_somebody_may_read(

@@ -24,6 +24,7 @@ PARTS = {
         "export_data.*",
         "reading.find_unsent",
         "reading.find_surveyids",
+        *(f"search.{what}" for what in ("find_languages", "find_edges", "look_at_words", "find_stems")),
         "processes.*",
         "surveys.find_shares",
     ],

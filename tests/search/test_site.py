@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
+from html import unescape
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from app.postgres.connections import connect
 from models.access import Caller, CallerRole
@@ -23,6 +26,9 @@ COMPLIANCE = Caller("co@example.org", roles=frozenset({CallerRole.COMPLIANCE}))
 OF_A_SURVEY = (
     "SELECT surveys.id FROM surveys JOIN users ON users.id = userid WHERE email = $1 AND survey_name = $2"
 )
+
+#: Of a field of a form, its name and what is in it.
+_VALUE = re.compile(r'name="(\w+)" value="([^"]*)" maxlength')
 
 
 async def say(system: Settings) -> None:
@@ -146,3 +152,38 @@ async def test_the_page_says_what_it_found_and_leads_to_it(visitor: Visitor, sys
     nowhere = await visitor.get("/search/random?platform=twitch&channel=1")
     assert nowhere.status_code == 404
     assert "There is nothing there for you to read" in text_of(nowhere)
+
+
+async def test_the_page_leads_to_a_file_of_what_it_found(visitor: Visitor, system: Settings) -> None:
+    await say(system)
+    await visitor.sign_in(caller=Caller(ANA, roles=frozenset({CallerRole.OWNER, CallerRole.OPERATOR})))
+    asked = {
+        "q": 'refund "a refund"',
+        "survey": OF_BEN,
+        "type": "",
+        "role": "assistant",
+        "since": "2026-11-24",
+        "until": "2026-11-25",
+        "tz": "Africa/Lagos",
+    }
+    page = await visitor.get(f"/search?{urlencode(asked)}")
+    (link,) = re.findall(r'href="([^"]+)">Export these<', (await visitor.get("/search?q=refund")).text)
+    assert unescape(link) == "/exports/new?what=messages&q=refund"
+    assert "Export these" not in (await visitor.get("/search?q=nobodysaidthis")).text
+
+    (link,) = re.findall(r'href="([^"]+)">Export these<', page.text)
+    form = await visitor.get(unescape(link))
+
+    shown = {name: unescape(value) for name, value in _VALUE.findall(form.text)}
+    assert {name: shown[name] for name in ("q", "since", "through", "tz")} == {
+        "q": asked["q"],
+        "since": "2026-11-24",
+        "through": "2026-11-24",
+        "tz": "Africa/Lagos",
+    }
+    assert f"{OF_BEN} (of any owner)" in text_of(form)
+    fields = {"what": "messages", "survey": urlencode({"owner": "", "name": OF_BEN}), "q": asked["q"]}
+    told = text_of(await visitor.get(f"/exports/new/estimate?{urlencode(fields)}"))
+    assert "1 row," in told
+    wrong = text_of(await visitor.get("/exports/new/estimate?what=messages&q=-malaria"))
+    assert "something to mend" in wrong
