@@ -27,6 +27,7 @@ from app.conversations import api as conversations
 from app.conversations import message_pages, people_pages
 from app.conversations import pages as conversation_pages
 from app.conversations import reading_api as conversation_reading
+from app.conversations import repeats_api as conversation_repeats
 from app.conversations.accesses import Accesses
 from app.conversations.live import LiveTalks
 from app.conversations.service import Conversations
@@ -175,6 +176,7 @@ def create_app(settings: Settings) -> FastAPI:
         search,
         conversations,
         conversation_reading,
+        conversation_repeats,
         access_log,
         exports,
         surveys,

@@ -13,6 +13,7 @@ from models.bot_states import Standing, standing_of, states_that_are
 from models.ids import conversation_key
 from models.repeats import Asked, Repeat, Stood, repeats_in
 from sinks.postgres.reading import Conditions, reading_of
+from sinks.postgres.said import MESSENGER
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ STUCK = (Standing.BLOCKED, Standing.ERROR, Standing.SILENT)
 BEFORE = timedelta(days=30)
 #: Messages, and states, of one person that are looked through.
 LOOKED_THROUGH = 5_000
+#: What was said before 1970 has no id, and is not shown.
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC) + BEFORE
 
 _SQL = statements("bot_states")
 # `timestamp` is since when, and the other names are those of all_messages, so that conditions on that fit.
@@ -121,12 +124,13 @@ class BotStates:
             first: since when it is looked at; questions of up to a month before count.
             last: until when.
         """
-        begin = first - BEFORE
+        begin = max(first, _EARLIEST) - BEFORE
         async with answer_within():
             reading = await reading_of(self._pool, caller, Action.READ_MESSAGES)
             said = await self._pool.fetch(_SQL.find_asked, person, channel, begin, last, LOOKED_THROUGH)
             stood = await self._pool.fetch(_SQL.find_bot_state_changes, person, begin, last, LOOKED_THROUGH)
-        asked = [_asked(row) for row in said if row["id"] is not None and _is_readable(row, reading)]
+        mine = (row for row in said if _is_readable(row, channel, reading))
+        asked = [_asked(row) for row in mine if row["id"] is not None]
         since_ms = _ms(first)
         shown = {message.id for message in asked if message.timestamp >= since_ms}
         return [repeat for repeat in repeats_in(asked, [_stood(row) for row in stood]) if repeat.id in shown]
@@ -155,10 +159,17 @@ def _waiting(row: asyncpg.Record, reading: Reading) -> WaitingPerson:
     )
 
 
-def _is_readable(row: asyncpg.Record, reading: Reading) -> bool:
+def _is_readable(row: asyncpg.Record, channel: str, reading: Reading) -> bool:
     """Tell whether a message may be read: some of a conversation may be of another's survey."""
-    mine = reading.readable.surveyids
-    return mine is None or str(row["surveyid"]) in mine
+    mine, within, surveyid = reading.readable.surveyids, reading.readable.within, str(row["surveyid"])
+    if mine is not None and surveyid not in mine:
+        return False
+    return (
+        within is None
+        or MESSENGER in within.platforms
+        or f"{MESSENGER}/{channel}" in within.channels
+        or surveyid in within.surveyids
+    )
 
 
 def _asked(row: asyncpg.Record) -> Asked:

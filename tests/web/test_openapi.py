@@ -69,6 +69,7 @@ async def test_every_operation_is_described(client: httpx.AsyncClient) -> None:
         "GET /v1/conversations/{conversation_id}",
         "GET /v1/conversations/{conversation_id}/messages",
         "GET /v1/conversations/{conversation_id}/events",
+        "GET /v1/conversations/{conversation_id}/repeats",
         "GET /v1/conversations/{conversation_id}/transcript",
         "GET /v1/messages/{message_id}",
         "GET /v1/people/{platform}/{person}",
@@ -172,4 +173,4 @@ async def test_the_application_does_what_its_document_says(
         found = await asking
 
     assert found.returncode == 0, found.stdout + api.said
-    assert "Tested: 70" in found.stdout
+    assert "Tested: 71" in found.stdout

@@ -1,0 +1,143 @@
+"""Which questions came again in a conversation, and why: told by REST to who may read it, and noted."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.postgres.connections import connect
+from models.access import Caller, CallerRole
+from tests.site.owners import ANA, BEN, OF_ANA, OF_BEN, bearer, execute, fetch_value
+from tests.site.talks import AMINA, BEGAN, MINUTE, PAGE, Writer, dialogue, room
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    import httpx
+
+    from app.settings import Settings
+
+OPERATOR = Caller("op@example.org", roles=frozenset({CallerRole.OPERATOR}))
+COMPLIANCE = Caller("co@example.org", roles=frozenset({CallerRole.COMPLIANCE}))
+REPEATS = f"/v1/conversations/{dialogue(AMINA)}/repeats"
+
+
+@pytest.fixture
+async def said(system: Settings) -> dict[str, UUID]:
+    """Question 3 of Ana's survey twice, as the answer was not accepted; and of Ben's, after a block."""
+    database = await connect(system.database)
+    try:
+        write = Writer(database)
+        of_ana = {"surveyid": await write.survey(ANA, OF_ANA), "question_ref": "q3", "shortcode": "a"}
+        of_ben = {"surveyid": await write.survey(BEN, OF_BEN), "question_ref": "w1", "shortcode": "b"}
+        note = json.dumps({"repeat": True, "ref": "q3"})
+        again: dict[str, Any] = {"raw_payload": {"message": {"metadata": note}}}
+        await write.say("in a room", BEGAN)
+        ids = {
+            "first": await write.chat(AMINA, "How old?", BEGAN, **of_ana),
+            "answer": await write.chat(AMINA, "old", BEGAN + MINUTE, by="user", **of_ana),
+            "again": await write.chat(AMINA, "How old?", BEGAN + 2 * MINUTE, **of_ana, **again),
+            "asked": await write.chat(AMINA, "Where?", BEGAN + timedelta(days=1), **of_ben),
+            "resent": await write.chat(AMINA, "Where?", BEGAN + timedelta(days=1, minutes=9), **of_ben),
+        }
+    finally:
+        await database.close()
+    for minutes, state, retries, problem in ((1, "QOUT", 0, None), (3, "BLOCKED", 2, "FB")):
+        await execute(
+            system,
+            "INSERT INTO bot_state_changes (userid, updated, state, question, answers, retries, problem) "
+            "VALUES ($1, $2, $3, 'w1', 0, $4, $5)",
+            *(AMINA, BEGAN + timedelta(days=1, minutes=minutes), state, retries, problem),
+        )
+    return ids
+
+
+async def told(
+    client: httpx.AsyncClient, system: Settings, caller: Caller, path: str = REPEATS, **period: str
+) -> list[dict[str, Any]]:
+    answer = await client.get(path, params=period, headers=bearer(system, caller))
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()
+    return items
+
+
+async def test_a_repeat_is_explained_with_what_it_repeats_and_that_is_noted(
+    client: httpx.AsyncClient, system: Settings, said: dict[str, UUID]
+) -> None:
+    not_accepted, sent_again = await told(client, system, OPERATOR)
+
+    assert not_accepted == {
+        "message": str(said["again"]),
+        "question": "q3",
+        "number": 2,
+        "before": str(said["first"]),
+        "after_ms": 120_000,
+        "cause": "not_accepted",
+        "answer": str(said["answer"]),
+        "since": None,
+        "retries": 0,
+        "problem": None,
+        "waits_for": None,
+        "why": "Asked for the 2nd time, 2 min after the last. The answer was not accepted, so the question "
+        "came again.",
+    }
+    assert (sent_again["message"], sent_again["cause"]) == (str(said["resent"]), "sent_again")
+    assert (sent_again["since"], sent_again["retries"], sent_again["problem"]) == (
+        "2026-11-25T14:03:00.000Z",
+        2,
+        "FB",
+    )
+    subject = {
+        "platform": "messenger",
+        "channel": PAGE,
+        "conversation": str(dialogue(AMINA)),
+        "person": AMINA,
+    }
+    noted = await fetch_value(system, "SELECT jsonb_build_array(who, route, subject) FROM access_log")
+    assert json.loads(noted) == [
+        OPERATOR.email,
+        "GET /v1/conversations/{conversation_id:uuid}/repeats",
+        subject,
+    ]
+
+
+async def test_a_time_may_be_given_and_what_was_asked_before_it_counts(
+    client: httpx.AsyncClient, system: Settings, said: dict[str, UUID]
+) -> None:
+    async def messages(**period: str) -> list[str]:
+        return [each["message"] for each in await told(client, system, OPERATOR, **period)]
+
+    again, resent = str(said["again"]), str(said["resent"])
+    assert await messages(until="2026-11-25") == [again]
+    assert await messages(since="2026-11-25") == [resent]
+    assert await messages(since="2026-11-24T14:01:30Z", until="2026-11-24T14:02:00.001Z") == [again]
+    assert await messages(until="2026-11-24T14:02:00Z") == []
+    assert await messages(since="0001-01-01", until="9999-12-31") == [again, resent]
+    assert await told(client, system, OPERATOR, f"/v1/conversations/{room()}/repeats") == []
+
+
+async def test_nobody_is_told_of_what_they_may_not_read(
+    client: httpx.AsyncClient, system: Settings, said: dict[str, UUID]
+) -> None:
+    async def questions(caller: Caller) -> list[str]:
+        return [each["question"] for each in await told(client, system, caller)]
+
+    def narrowed(scope: str) -> Caller:
+        return Caller(OPERATOR.email, roles=OPERATOR.roles, scope=frozenset({scope}))
+
+    assert await questions(Caller(ANA)) == ["q3"]
+    assert await questions(Caller(BEN)) == ["w1"]
+    assert await questions(narrowed(f"survey:{OF_BEN}")) == ["w1"]
+    assert await questions(narrowed(f"channel:messenger/{PAGE}")) == ["q3", "w1"]
+    refused = {
+        404: (Caller("nobody@example.org"), Caller(ANA, "acme"), narrowed("platform:twitch")),
+        403: (COMPLIANCE,),
+    }
+    for status, callers in refused.items():
+        for caller in callers:
+            answer = await client.get(REPEATS, headers=bearer(system, caller))
+            assert answer.status_code == status
+    assert (await client.get(REPEATS)).status_code == 401
