@@ -187,3 +187,16 @@ async def test_the_page_leads_to_a_file_of_what_it_found(visitor: Visitor, syste
     assert "1 row," in told
     wrong = text_of(await visitor.get("/exports/new/estimate?what=messages&q=-malaria"))
     assert "something to mend" in wrong
+
+
+async def test_who_has_no_survey_exports_messages_of_any(visitor: Visitor, system: Settings) -> None:
+    await say(system)
+    await visitor.sign_in(caller=MODERATOR)
+
+    form = await visitor.get(f"/exports/new?what=messages&q=refund&survey_name={OF_BEN}&survey_owner={BEN}")
+
+    assert form.status_code == 200
+    assert f"{OF_BEN} ({BEN})" in text_of(form)
+    assert (await visitor.get("/exports/new")).status_code == 200
+    of_a_survey = await visitor.get(f"/exports/new?what=responses&survey_name={OF_BEN}&survey_owner={BEN}")
+    assert of_a_survey.status_code == 404
