@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -192,6 +193,79 @@ async def test_her_conversation_of_that_day_is_found_by_clicks_alone(
         "GET /messages/{message:uuid}/details",
         "GET /messages/{message:uuid}/raw",
     } <= set(noted)
+
+
+async def add_repeats(write: Writer, owner: Owner, person: str) -> dict[str, UUID]:
+    """Have a bot ask somebody question 3 twice, as it took no answer, and question 4, as it was blocked."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    survey = {"surveyid": await write.survey(owner.email, owner.survey), "shortcode": "kadvax1"}
+    # What is said, how long ago, by whom, at which question.
+    dialogue = {
+        "first": ("Where do you live?", 50, "bot", "district"),
+        "home": ("Kano", 49, "user", "district"),
+        "asked": ("3. How many children under 5 are there?", 48, "bot", "children_under_5"),
+        "answer": ("a few", 46, "user", "children_under_5"),
+        "again": ("3. How many children under 5 are there?", 45, "bot", "children_under_5"),
+        "number": ("2", 44, "user", "children_under_5"),
+        "fourth": ("4. Were they vaccinated?", 43, "bot", "vaccinated"),
+        "resent": ("4. Were they vaccinated?", 20, "bot", "vaccinated"),
+    }
+    ids = {}
+    for name, (text, ago, by, question) in dialogue.items():
+        more: dict[str, Any] = {"question_ref": question} | survey
+        if name == "again":
+            more["raw_payload"] = {"message": {"metadata": json.dumps({"repeat": True, "ref": question})}}
+        ids[name] = await write.chat(person, text, now - ago * MINUTE, by=by, **more)
+    for state, ago, answers, retries, problem in (
+        ("QOUT", 48, 1, 0, None),
+        ("QOUT", 43, 2, 0, None),
+        ("BLOCKED", 42, 2, 3, "FB 551"),
+        ("QOUT", 20, 2, 3, None),
+    ):
+        await write.database.execute(
+            "INSERT INTO bot_state_changes (userid, updated, state, question, answers, retries, problem) "
+            "VALUES ($1, $2, $3, 'q', $4, $5, $6)",
+            *(person, now - ago * MINUTE, state, answers, retries, problem),
+        )
+    return ids
+
+
+async def test_why_question_3_was_repeated_is_told_by_clicks_alone(
+    browser: Browser, owner: Owner, write: Writer, tmp_path: Path
+) -> None:
+    person = f"{secrets.randbelow(10**15)}"
+    ids = await add_repeats(write, owner, person)
+    found = []
+    async with reading(browser, owner, CallerRole.OPERATOR) as reader:
+        page = reader.page
+        for width in (1280, 390):
+            await page.set_viewport_size({"width": width, "height": 844})
+            await page.goto(addresses.OVERVIEW)
+            if width == 390:
+                await page.get_by_text("Menu", exact=True).click()
+            main = page.get_by_role("navigation", name="Main")
+            await main.get_by_role("link", name="Conversations").click()
+            await page.get_by_role("link", name=person).click()
+
+            again = page.locator(f"#m-{ids['again']}")
+            why = again.get_by_text("Asked again · why?")
+            await expect(page.locator(".why")).to_have_count(2)
+            await expect(again.get_by_text("The answer was not accepted")).to_be_hidden()
+            await why.click()
+            await expect(again).to_contain_text("Asked for the 2nd time, 3 min after the last.")
+            await expect(again.get_by_text("The answer was not accepted")).to_be_visible()
+            found += [f"{width}: {problem}" for problem in await problems_of(reader)]
+            await page.screenshot(path=tmp_path / f"why-{width}.png")
+            await again.get_by_role("link", name="The answer").click()
+            await expect(page.locator(f"#m-{ids['answer']}")).to_contain_class("marked")
+            await expect(page.locator(f"#m-{ids['answer']}")).to_be_in_viewport()
+
+            resent = page.locator(f"#m-{ids['resent']}")
+            await resent.get_by_text("Asked again · why?").click()
+            await expect(resent).to_contain_text("Messenger had not taken what the bot sent")
+            await expect(resent).to_contain_text("FB 551")
+            await page.screenshot(path=tmp_path / f"why-blocked-{width}.png")
+    assert found == []
 
 
 async def test_what_is_said_changed_and_taken_back_is_seen_as_it_happens(

@@ -11,6 +11,7 @@ from playwright.async_api import expect
 from app.postgres.connections import connect
 from models.access import CallerRole
 from tests.browser.reader import Reader
+from tests.browser.site import read_csv
 from tests.browser.test_appearance import problems_of
 from tests.site.talks import Writer
 
@@ -100,6 +101,45 @@ async def test_who_said_refund_last_march(browser: Browser, site: Site) -> None:
         await page.get_by_role("button", name="Search", exact=True).click()
         await expect(page.get_by_role("alert")).to_contain_text("say what has to be there, too")
         assert reader.complaints == []
+
+
+async def test_a_file_of_what_was_found_is_had_by_clicks(
+    browser: Browser, site: Site, tmp_path: Path
+) -> None:
+    await fill(site)
+    async with Reader.at(browser, await site.new_owner(), timezone_id="Africa/Nairobi") as reader:
+        page = reader.page
+        await reader.sign_in_as(CallerRole.OPERATOR)
+        await page.goto("/search?q=refund&channel=shop+talk&since=2026-03-01&until=2026-08-01")
+        await page.get_by_role("link", name="Load more").click()
+        await page.get_by_role("link", name="Load more").click()
+        await expect(page.locator("li.hit")).to_have_count(MANY + len(SCRIPTS) + 2)
+        shown = await page.locator("li.hit .hit-text").all_inner_texts()
+
+        await page.get_by_role("link", name="Export these").click()
+        await expect(page.get_by_label("Words that are said")).to_have_value("refund")
+        await expect(page.locator("#estimate")).to_contain_text(f"{len(shown)} rows")
+        await page.get_by_label("Words that are said").fill("refund 疫苗")
+        await expect(page.locator("#estimate")).to_contain_text("1 row,")
+        await page.get_by_label("Words that are said").fill("-malaria")
+        await expect(page.locator("#estimate")).to_contain_text("something to mend")
+        problems = []
+        for width in (390, 1280):
+            await page.set_viewport_size({"width": width, "height": 900})
+            await page.get_by_role("button", name="Export").click()
+            await expect(page.get_by_text("say what has to be there, too").first).to_be_visible()
+            problems += await problems_of(reader)
+            await page.screenshot(path=tmp_path / f"export-refused-{width}.png", full_page=True)
+        await page.get_by_label("Words that are said").fill("refund")
+        await page.get_by_role("radio", name="R, pandas, Stata").check()
+        await page.get_by_role("button", name="Export").click()
+        await reader.see_finished()
+
+        # Of long messages the page shows a part.
+        said = [row["content"] for row in read_csv(await reader.download())]
+        assert len(said) == len(shown)
+        assert {text for text in said if len(text) < 100} == {text for text in shown if len(text) < 100}
+        assert problems + reader.complaints == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -31,8 +31,16 @@ async def said(system: Settings) -> dict[str, UUID]:
     database = await connect(system.database)
     try:
         write = Writer(database)
-        of_ana = {"surveyid": await write.survey(ANA, OF_ANA), "question_ref": "q3", "shortcode": "a"}
-        of_ben = {"surveyid": await write.survey(BEN, OF_BEN), "question_ref": "w1", "shortcode": "b"}
+        of_ana: dict[str, Any] = {
+            "surveyid": await write.survey(ANA, OF_ANA),
+            "question_ref": "q3",
+            "shortcode": "a",
+        }
+        of_ben: dict[str, Any] = {
+            "surveyid": await write.survey(BEN, OF_BEN),
+            "question_ref": "w1",
+            "shortcode": "b",
+        }
         note = json.dumps({"repeat": True, "ref": "q3"})
         again: dict[str, Any] = {"raw_payload": {"message": {"metadata": note}}}
         await write.say("in a room", BEGAN)
