@@ -13,9 +13,10 @@ import logging
 from collections import defaultdict
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from app.kafka.topic_admin import KafkaUnavailable
+from app.looking import Looker
 from app.settings import ConfigurationError
 from models.partitioners import Partitioner, partition_of
 from sinks.errors import ServiceDown, SinkError
@@ -63,7 +64,7 @@ class Outgoing:
     check: Callable[[], Awaitable[None]]
 
 
-class Outbox:
+class Outbox(Looker):
     """Sends the records of unpublished rows, until stopped; an async context manager.
 
     Args:
@@ -79,42 +80,21 @@ class Outbox:
     def __init__(
         self, client: dict[str, Any], pool: asyncpg.Pool[asyncpg.Record], outgoing: Sequence[Outgoing]
     ) -> None:
+        super().__init__("outbox", SWEEP_EVERY_S)
         self._client = client
         self._pool = pool
         self._outgoing = outgoing
         self._producer: RecordProducer | None = None
-        self._wanted = asyncio.Event()
-        self._sweeping: asyncio.Task[None] | None = None
         self._unsent = Trouble(log, over="What waited in the outbox is sent again")
         self._unread = Trouble(log, over="The outbox can be read again")
         self.pending: int | None = None
         self.is_well: bool | None = None
 
-    def wake(self) -> None:
-        """Have the outbox swept now, because a row was added."""
-        self._wanted.set()
-
-    async def __aenter__(self) -> Self:
-        self._sweeping = asyncio.create_task(self._poll(), name="outbox")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        while self._sweeping is not None and not self._sweeping.done():
-            # Again, if need be: in Python 3.11, asyncio.wait_for loses a cancellation that comes as what it
-            # waits for is done, and aiokafka waits by it.
-            self._sweeping.cancel()
-            await asyncio.wait({self._sweeping}, timeout=1.0)
+    async def __aexit__(self, *raised: object) -> None:
+        await super().__aexit__(*raised)
         await self._disconnect()
 
-    async def _poll(self) -> None:
-        while True:
-            self._wanted.clear()
-            await self._sweep()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(SWEEP_EVERY_S):
-                    await self._wanted.wait()
-
-    async def _sweep(self) -> None:
+    async def look(self) -> None:
         """Send what waits; whatever is down, the next sweep tries again."""
         try:
             for outgoing in self._outgoing:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 from app.dead_letters.box import REPLAY_BATCH, DeadLetterBox, ReplayStopped, replay
 from app.kafka.topic_admin import KafkaUnavailable, partitions_there
+from app.looking import Looker
 from sinks.errors import ServiceDown, SinkError
 from sinks.kafka.producer import RecordProducer
 from sinks.postgres.sqlstate import DRIVER_ERRORS
@@ -38,7 +39,7 @@ _SQL = statements("dead_letters")
 _LET_GO = statements("outbox").let_go_when_frozen
 
 
-class Replayer:
+class Replayer(Looker):
     """Puts dead letters back until stopped; an async context manager.
 
     Args:
@@ -53,38 +54,15 @@ class Replayer:
     def __init__(
         self, client: dict[str, Any], kafka: KafkaSettings, pool: asyncpg.Pool[asyncpg.Record]
     ) -> None:
+        super().__init__("replayer", LOOK_EVERY_S)
         self._client = client
         self._kafka = kafka
         self._pool = pool
-        self._wanted = asyncio.Event()
-        self._looking: asyncio.Task[None] | None = None
         self._held_up = Trouble(log, over="Dead letters are put back again")
         self._unread = Trouble(log, over="What is to be replayed can be read again")
         self.is_held_up = False
 
-    def wake(self) -> None:
-        """Have it look now, because a replay was asked for."""
-        self._wanted.set()
-
-    async def __aenter__(self) -> Self:
-        self._looking = asyncio.create_task(self._poll(), name="replayer")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        while self._looking is not None and not self._looking.done():
-            # Again, if need be: as in `app.outbox`.
-            self._looking.cancel()
-            await asyncio.wait({self._looking}, timeout=1.0)
-
-    async def _poll(self) -> None:
-        while True:
-            self._wanted.clear()
-            await self._put_back_what_waits()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._wanted.wait()
-
-    async def _put_back_what_waits(self) -> None:
+    async def look(self) -> None:
         """Put back what is to be; whatever is down, the next look tries again."""
         try:
             topics = [row["topic"] for row in await self._pool.fetch(_SQL.find_topics_of_replays)]

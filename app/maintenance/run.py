@@ -77,11 +77,11 @@ async def _count_people(connection: Connection, say: Say) -> None:
         say(f"Counted the people of {days} day{'' if days == 1 else 's'}")
 
 
-#: In this order.
+#: In this order: a search needs its indexes, and to count the people of years takes long.
 TASKS = (
     Task("Making partitions", _make_partitions),
-    Task("Counting people", _count_people),
     Task("Making what search goes by", _make_pieces),
+    Task("Counting people", _count_people),
 )
 
 

@@ -6,30 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from app.maintenance.pieces import Pieces
-from app.postgres.connections import connect, create_pool
+from app.postgres.connections import create_pool
 from app.search.serving import SearchServices
 from app.settings import Settings
 from tests.site.fixtures import *  # noqa: F403  its fixtures, by their names
-from tests.site.owners import add_surveys
 from tests.site.talks import Writer
-
-
-@pytest.fixture
-async def said_settings(settings: Callable[..., Settings]) -> Settings:
-    """Settings of a database with two owners and their surveys; Kafka has no topics."""
-    made = settings()
-    await add_surveys(made)
-    return made
-
-
-@pytest.fixture
-async def write(said_settings: Settings) -> AsyncIterator[Writer]:
-    """Writes messages."""
-    database = await connect(said_settings.database)
-    try:
-        yield Writer(database)
-    finally:
-        await database.close()
 
 
 @pytest.fixture

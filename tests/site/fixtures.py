@@ -7,12 +7,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from app.postgres.connections import connect
 from app.settings import Settings
 from app.site import create_app
 from app.surveys import service as surveys
 from sinks.storage.bucket import BucketSettings
 from tests.services import storage_overrides
 from tests.site.owners import add_surveys
+from tests.site.talks import Writer
 from tests.site.visitor import Visitor
 from tests.workers import prepare
 
@@ -29,9 +31,11 @@ __all__ = [
     "ana",
     "api_settings",
     "client",
+    "said_settings",
     "storing_system",
     "system",
     "visitor",
+    "write",
 ]
 
 
@@ -68,6 +72,24 @@ async def storing_system(api_settings: Callable[..., Settings], storage: BucketS
     await prepare(made)
     await add_surveys(made)
     return made
+
+
+@pytest.fixture
+async def said_settings(settings: Callable[..., Settings]) -> Settings:
+    """Settings of a database with two owners and their surveys; Kafka has no topics."""
+    made = settings()
+    await add_surveys(made)
+    return made
+
+
+@pytest.fixture
+async def write(said_settings: Settings) -> AsyncIterator[Writer]:
+    """Writes messages into it."""
+    database = await connect(said_settings.database)
+    try:
+        yield Writer(database)
+    finally:
+        await database.close()
 
 
 @pytest.fixture
