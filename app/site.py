@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from prometheus_client import CollectorRegistry
 
 from app.access import AccessLog, Authenticator, EndedSessions, RateLimits, TrustedProxies
@@ -201,6 +202,9 @@ def create_app(settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry) -> AsyncIterator[None]:
+    # FastAPI makes what it needs of a router when it is first asked: whoever comes first would wait for all.
+    for _ in iter_route_contexts(app.routes):
+        continue
     pool = await create_pool(settings.database, application_name="chatlog-api", min_size=0)
     client = client_settings(settings.kafka)
     outbox = Outbox(client, pool, [outgoing_jobs(settings.kafka, settings.topology)])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from app.garbage import spare_what_is_there
 from app.settings import ConfigurationError, Settings, ignored_variables, load_settings
 from app.web.connections import BACKLOG, listen
 from app.web.public_address import address_of, check_address
@@ -70,6 +71,7 @@ async def _serve(settings: Settings) -> None:
     try:
         # Not uvicorn's own lifespan, which shows a traceback where we have a message.
         async with app.router.lifespan_context(app):
+            spare_what_is_there()
             for number in (signal.SIGINT, signal.SIGTERM):
                 # Uvicorn obeys them, and raises them again at its end: by then there is nothing left to do.
                 signal.signal(number, _ignore)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import tempfile
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import faust
 
 from app.errors import EXIT_CUT_OFF, EXIT_FAILED, answer_of
+from app.garbage import spare_what_is_there
 from app.kafka.former_names import refuse_to_begin_anew
 from app.postgres.probe import DatabaseProbe
 from app.settings import ConfigurationError, Role, Settings
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Objects made before Python looks for garbage in cycles (its default is 700). A chunk is thousands of
-#: objects and hardly a cycle: with the default, the search takes an eighth of capture's time.
-GARBAGE_THRESHOLD = 50_000
 #: A stop that takes longer is cut off: what was not acknowledged is read again by whoever takes over.
 STOP_DEADLINE_S = 9.0
 #: Chunks of one partition of the exports topic that may be in hand, each a single job: a job may take hours,
@@ -133,8 +130,7 @@ class WorkerApp(faust.App):
 
         What a person has to mend ends the process in one line: nothing was begun yet.
         """
-        gc.set_threshold(GARBAGE_THRESHOLD)
-        gc.freeze()  # what was imported stays
+        spare_what_is_there()
         try:
             await once_kafka_answers(
                 self.work.retry_policy,
