@@ -7,6 +7,7 @@ there, and what stands there counts as long as the one that says it is trusted (
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Self, TypeAlias
 
@@ -78,6 +79,7 @@ def forwarded_address(request: Request) -> str | None:
     return proxies.told(request.client.host if request.client else None, lines)
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: str, *, ipv4_bits: int, ipv6_bits: int) -> str | None:
     """Return the first address of the network that an address is in; None for what is no address."""
     found = _read(address)
