@@ -21,7 +21,7 @@ from app.exports.rows import ExportRow
 from app.exports.service import NoSuchExport
 from app.maintenance.run import NotByPooler
 from app.people.opt_outs import NotOptedOut
-from app.search.found import TookTooLong
+from app.reading.patience import TookTooLong
 from app.search.languages import NoSuchPlace
 from app.search.lines import NoLine, SayWhose
 from app.surveys.service import NoSuchSurvey
@@ -75,7 +75,7 @@ _MADE: dict[type[ChatlogError], Callable[[], ChatlogError]] = {
     NoSuchPlace: NoSuchPlace,
     NotByPooler: NotByPooler,
     SayWhose: SayWhose,
-    TookTooLong: TookTooLong,
+    TookTooLong: lambda: TookTooLong("search", 8.0, "name a platform"),
     NoSuchMessage: NoSuchMessage,
     NoSuchRule: NoSuchRule,
     NoSuchSession: NoSuchSession,

@@ -36,11 +36,14 @@ async def describe(
     talks: dict[str, list[Talk]] = {}
     for found_row in rows.values():
         talks.setdefault(found_row["platform"], []).append(_talk(found_row))
-    newest = {
-        message["talk"]: message
-        for platform, some in talks.items()
-        for message in await connection.fetch(*newest_of(platform, some, reading).call)
-    }
+    newest: dict[UUID, asyncpg.Record] = {}
+    for platform, some in talks.items():
+        # Mostly it is the last one that was said; else what is older is looked through.
+        for since in ([rows[talk.id]["last_at"] for talk in some], None):
+            left = [talk for talk in some if talk.id not in newest]
+            if left:
+                found_last = await connection.fetch(*newest_of(platform, left, reading, since).call)
+                newest |= {message["talk"]: message for message in found_last}
     sums = await _sums(connection, reading, talks)
     unsent = await unsent_among(connection, newest.values())
     names = await names_of(connection, newest.values())

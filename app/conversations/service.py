@@ -22,6 +22,7 @@ from app.conversations.rows import NOT_SHOWN, Thread, place_at
 from app.conversations.telling import tell_messages
 from app.errors import NotFound
 from app.postgres.answers import answer_within, is_storable
+from app.reading.patience import LOOK_WITHIN_S, given_up_within
 from models.access import Action, may
 from models.ids import source_of, time_of
 from models.reading import EVERYTHING
@@ -50,6 +51,7 @@ _LAST_MS = 253_402_214_400_000
 
 _SQL = statements("conversations")
 _ONE_MS = timedelta(milliseconds=1)
+_ADVICE = "name a platform, a channel, a survey or a time"
 
 
 class NobodyKnown(NotFound):
@@ -105,8 +107,11 @@ class Conversations:
             limit: how many at most.
             after: the place of the one after which to go on.
             action: what is done with them.
+
+        Raises:
+            TookTooLong: so few messages are looked for, of so long a time.
         """
-        async with self._reading() as connection:
+        async with given_up_within(LOOK_WITHIN_S, "look", _ADVICE), self._reading() as connection:
             reading = await reading_of(connection, caller, action)
             found = await find(connection, reading, wanted, limit=limit, after=after)
             return await describe(connection, reading, found)

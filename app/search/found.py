@@ -8,7 +8,6 @@ from uuid import UUID
 
 from app.reading.lists import cursor_of
 from app.web.paging import Place
-from models.errors import ChatlogError, MustAct
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,21 +15,6 @@ if TYPE_CHECKING:
     from app.conversations.rows import SaidMessage
     from models.search import WordQuery
     from models.search_marks import Piece
-
-#: How long a search may take in all. Most take some milliseconds.
-SEARCH_WITHIN_S = 8.0
-
-
-class TookTooLong(ChatlogError):
-    """The search was given up, so that it holds up nobody else."""
-
-    must_act = MustAct.CALLER
-
-    def __init__(self) -> None:
-        super().__init__(
-            f"This search took longer than {SEARCH_WITHIN_S:g} s and was given up: name a platform, a "
-            "channel or a time, or look for longer words."
-        )
 
 
 class After(NamedTuple):

@@ -10,7 +10,8 @@ from app.access import PageAsks
 from app.conversations.subjects import subject_of_message
 from app.reading.filters import Filters
 from app.reading.noting import Noting
-from app.search.found import FoundPage, TookTooLong
+from app.reading.patience import TookTooLong
+from app.search.found import FoundPage
 from app.search.lines import NoLine, SayWhose
 from app.search.serving import AfterCursor, Searching, subject_of_search
 from app.search.views import HitView, SearchAsked, summary_of

@@ -7,7 +7,6 @@ here has noted it before, in `access_log` (`app.access.AccessLog`).
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,8 @@ from uuid import UUID
 
 from app.conversations.telling import tell_messages
 from app.postgres.answers import answer_within
-from app.search.found import SEARCH_WITHIN_S, After, FoundPage, Hit, TookTooLong
+from app.reading.patience import LOOK_WITHIN_S, given_up_within
+from app.search.found import After, FoundPage, Hit
 from app.search.indexes import IndexLookup
 from app.search.stems import same_stems
 from models.access import Action
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 
 _SQL = statements("search")
+_ADVICE = "name a platform, a channel or a time, or look for longer words"
 #: So many of the newest are put in order by how well they fit.
 RANKED_MAX = 1_000
 _NO_ID = UUID(int=0)
@@ -195,19 +196,14 @@ class Search:
     @asynccontextmanager
     async def _searching(self) -> AsyncIterator[Connection]:
         """Give a connection for one search, which is given up in time."""
-        try:
-            async with asyncio.timeout(SEARCH_WITHIN_S) as limit:
-                async with (
-                    answer_within(2 * SEARCH_WITHIN_S),
-                    self._pool.acquire() as connection,
-                    connection.transaction(readonly=True),
-                ):
-                    await connection.execute(_SQL.search_each_by_its_plan)
-                    yield connection  # type: ignore[misc]  # a proxy of one
-        except TimeoutError:
-            if limit.expired():
-                raise TookTooLong from None
-            raise
+        async with (
+            given_up_within(LOOK_WITHIN_S, "search", _ADVICE),
+            answer_within(2 * LOOK_WITHIN_S),
+            self._pool.acquire() as connection,
+            connection.transaction(readonly=True),
+        ):
+            await connection.execute(_SQL.search_each_by_its_plan)
+            yield connection  # type: ignore[misc]  # a proxy of one
 
 
 def _place(row: asyncpg.Record) -> tuple[datetime, UUID]:

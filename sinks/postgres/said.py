@@ -52,7 +52,8 @@ _BY_IDS = (
 )
 _OF_TALKS = (
     "SELECT talk.id AS talk, said.* "
-    "FROM unnest($1::uuid[], $2::varchar[], $3::varchar[]) AS talk (id, channel, person) "
+    "FROM unnest($1::uuid[], $2::varchar[], $3::varchar[]) WITH ORDINALITY "
+    "AS talk (id, channel, person, number) "
     "CROSS JOIN LATERAL (SELECT {what} FROM all_messages WHERE {conditions}{part}) AS said"
 )
 _NEWEST = " ORDER BY timestamp DESC LIMIT 1"
@@ -184,11 +185,21 @@ def messages_by_ids(platform: str, ids: Iterable[UUID], reading: Reading) -> Sai
 
 
 def newest_of(
-    platform: str, talks: Sequence[Talk], reading: Reading, wanted: MessageFilter = EVERYTHING
+    platform: str, talks: Sequence[Talk], reading: Reading, since: Sequence[datetime] | None = None
 ) -> SaidQuery:
-    """Return the statement for the newest message of each of some conversations, with its `talk`."""
-    conditions = _of_many(platform, talks, reading, wanted)
+    """Return the statement for the newest message of each of some conversations, with its `talk`.
+
+    Args:
+        platform: of all of them.
+        talks: which.
+        reading: what may be read.
+        since: of each, nothing older is looked for. Without, each month is looked through in which nothing
+            was said there.
+    """
+    conditions = _of_many(platform, talks, reading, EVERYTHING)
     mid = MID if platform == MESSENGER else "NULL::text"
+    if since is not None:
+        conditions.add("timestamp >= ({}::timestamptz[])[talk.number]", since)
     sql = _OF_TALKS.format(what=f"{COLUMNS}, {mid} AS mid", conditions=conditions.sql, part=_NEWEST)
     return SaidQuery(sql, conditions.arguments)
 

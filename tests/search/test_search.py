@@ -9,9 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from app.search import found as results
+from app.reading.patience import TookTooLong
 from app.search import service
-from app.search.found import After, FoundPage, TookTooLong
 from app.search.indexes import IndexLookup
 from app.search.languages import CannotSpeak, NoSuchPlace
 from app.search.lines import NoLine, SayWhose
@@ -28,6 +27,7 @@ from tests.site.talks import AMINA, BOLA, ROOM, Writer, room
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from app.search.found import After, FoundPage
     from app.search.serving import SearchServices
 
     Maintain = Callable[..., Awaitable[list[str]]]
@@ -262,8 +262,7 @@ async def test_a_search_that_takes_too_long_is_given_up(
     searching: SearchServices, write: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await write.say("refund", NOW)
-    monkeypatch.setattr(service, "SEARCH_WITHIN_S", 0.2)
-    monkeypatch.setattr(results, "SEARCH_WITHIN_S", 0.2)
+    monkeypatch.setattr(service, "LOOK_WITHIN_S", 0.2)
     async with write.database.transaction():
         await write.database.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(TookTooLong, match=r"took longer than 0\.2 s"):

@@ -8,7 +8,9 @@ from uuid import uuid4
 
 import pytest
 
+from app.conversations import service
 from app.conversations.service import NobodyKnown, NoSuchConversation, NoSuchMessage
+from app.reading.patience import TookTooLong
 from models.access import Caller, CallerRole
 from models.reading import EVERYTHING, MessageFilter
 from tests.site.owners import ANA, BEN, OF_ANA, OF_BEN
@@ -171,6 +173,14 @@ async def test_deleted_messages_are_shown_as_their_rule_says(
     assert await contents(talks, OPERATOR, room()) == shown
 
 
+async def test_a_list_shows_the_newest_message_that_is_left(talks: Conversations, write: Writer) -> None:
+    await write.say("stays", BEGAN)
+    await write.say("gone", BEGAN + MINUTE, deleted=BEGAN + 2 * MINUTE, deletion="hide")
+    (row,) = await talks.list(OPERATOR, EVERYTHING, limit=2)
+    assert row.last is not None
+    assert row.last.content == "stays"
+
+
 async def test_a_message_is_told_with_its_texts_its_names_and_what_it_answers(
     talks: Conversations, write: Writer
 ) -> None:
@@ -222,3 +232,15 @@ async def test_a_session_is_a_conversation_with_its_count(talks: Conversations, 
     await write.say("hi!", BEGAN + MINUTE, **(author | {"author": None, "role": "assistant"}))
     (row,) = await talks.list(OPERATOR, MessageFilter(role="assistant"), limit=10)
     assert (row.kind, row.messages, row.person) == ("session", 2, "u-7")
+
+
+async def test_a_look_that_takes_too_long_is_given_up(
+    talks: Conversations, write: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write.chat(AMINA, "hi", BEGAN)
+    monkeypatch.setattr(service, "LOOK_WITHIN_S", 0.2)
+    async with write.database.transaction():
+        await write.database.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(TookTooLong, match=r"took longer than 0\.2 s and was given up: name a platform"):
+            await talks.list(OPERATOR, MessageFilter(role="moderator"), limit=2)
+    assert await talks.list(OPERATOR, MessageFilter(role="moderator"), limit=2) == []
