@@ -143,5 +143,6 @@ async def test_the_estimate_says_how_much_it_will_be(ana: Visitor) -> None:
     )
 
     assert "Nothing matches." in text_of(nothing)
-    assert "something to mend" in text_of(mistake)
+    assert "something to mend in the form: This is not a date." in text_of(mistake)
+    assert "Choose a survey" in text_of(await ana.client.get("/exports/new/estimate"))
     assert "nothing of yours like that" in text_of(of_ben)
