@@ -191,7 +191,8 @@ async def _scaling(services: Services, size: Size, note: Callable[[Run], None]) 
 
 async def _turns(services: Services, size: Size, note: Callable[[Run], None]) -> None:
     for number in range(size.latency_rounds):
-        note(await turns.measure(services, size.turns_s, number))
+        for part in in_turn((turns.PART, turns.BY_CLIENT), number):
+            note(await turns.measure(services, part, size.turns_s, number))
 
 
 #: Parts that share nothing with others, in their order.

@@ -1,7 +1,8 @@
 """A chat logs its turns by the API at a steady pace: what that adds to an answer, and when it is read back.
 
 Each turn is timed from when it was *due*, so that a sender that falls behind does not flatter: to its 202,
-which a chat may wait for, and to its commit, from when on it is read back.
+which a chat may wait for, and to its commit, from when on it is read back. By `chatlog_client`, which sends
+many at once in the background, the chat waits only until it has told of the turn.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from app.settings import Role
 from benchmarks.clocks import committed_rows
 from benchmarks.measuring import run_of
 from benchmarks.processes import DidNotFinish, api, worker
+from chatlog_client import AsyncChatLog
 from models.access import Caller, CallerRole
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from benchmarks.processes import Contender
     from benchmarks.services import Services
 
-PART, OURS = "turns", "chatlog"
+PART, BY_CLIENT, OURS = "turns", "turns by client", "chatlog"
 TURNS_PER_S = 500
 SESSIONS = 400
 #: Not counted: first connections, and what is compiled or read for the first time.
@@ -74,13 +76,19 @@ class _Answers:
     taken: int = 0
 
 
-async def measure(services: Services, seconds: float, number: int) -> Run:
+async def measure(services: Services, part: str, seconds: float, number: int) -> Run:
     """Log `TURNS_PER_S` for so many seconds through one API, and see when each is answered for, and is a row.
+
+    Args:
+        services: with Kafka and PostgreSQL.
+        part: `PART` for a request a turn, `BY_CLIENT`.
+        seconds: for how long.
+        number: of the round.
 
     Raises:
         DidNotFinish: a turn that was answered for is missing, or counted twice; or a process ended.
     """
-    name = f"turns-{number}"
+    name = f"{part.replace(' ', '-')}-{number}"
     settings = await services.fresh(name, vlab_env=name, platforms=("assistant",), **_AS_THE_API_NEEDS_IT)
     async with AsyncExitStack() as stack:
         workers = [
@@ -93,7 +101,8 @@ async def measure(services: Services, seconds: float, number: int) -> Run:
         await served.until_ready("/health/live")
         began = time.time()
         turns = round((WARM_UP_S + seconds) * TURNS_PER_S)
-        answers = await _log_steadily(settings, served, turns)
+        log = _log_steadily if part == PART else _log_by_client
+        answers = await log(settings, served, turns)
         await _until_rows(services, turns, [served, *workers])
         span = await committed_rows(services, "messages")
         connection = await services.connect()
@@ -103,7 +112,7 @@ async def measure(services: Services, seconds: float, number: int) -> Run:
             await connection.close()
     counted = len(answers.added_ms)
     added = quantiles(answers.added_ms, n=100, method="inclusive")
-    run = run_of(PART, OURS, span, [served], number)
+    run = run_of(part, OURS, span, [served], number)
     run.figures.update(
         added_p50_ms=round(added[49], 1),
         added_p99_ms=round(added[98], 1),
@@ -151,6 +160,26 @@ async def _log_steadily(settings: Settings, served: Contender, turns: int) -> _A
                 await asyncio.sleep(wait_s)
             logging.append(asyncio.create_task(log(number)))
         await asyncio.gather(*logging)
+    return answers
+
+
+async def _log_by_client(settings: Settings, served: Contender, turns: int) -> _Answers:
+    """Tell the client of turns, each when it is due, and wait until all are sent."""
+    answers = _Answers()
+    token = mint(settings.api, _PROGRAM, timedelta(hours=1))
+    async with AsyncChatLog(f"http://127.0.0.1:{served.web_port}", token=token, app="shop") as log:
+        began = time.time()
+        for number in range(turns):
+            due = began + number / TURNS_PER_S
+            if (wait_s := due - time.time()) > 0:
+                await asyncio.sleep(wait_s)
+            told = time.perf_counter()
+            session = log.session(f"s{number % SESSIONS}", user_id=f"cust-{number % SESSIONS}", model="m")
+            session.turn(_QUESTION, _ANSWER, response_time_ms=1, mood="worried")
+            if number >= WARM_UP_S * TURNS_PER_S:
+                answers.added_ms.append((time.perf_counter() - told) * 1000)
+        await log.flush(_SETTLED_WITHIN_S)
+        answers.taken = log.figures.sent - (turns - len(answers.added_ms))
     return answers
 
 
