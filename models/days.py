@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 #: What is accepted for a zone, for messages.
 ZONE_FORM = "the name of a zone such as Africa/Lagos or UTC"
+#: Files of this machine beside the zones, which no database has: its own zone, and those with leap seconds.
+_NOT_ZONES = re.compile(r"localtime|posixrules|right/.*")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -18,11 +20,14 @@ def zone_named(name: str) -> ZoneInfo:
     Raises:
         ValueError: there is none.
     """
+    unknown = ValueError(f"{name!r} is no time zone; accepted: {ZONE_FORM}")
+    if _NOT_ZONES.fullmatch(name):
+        raise unknown
     try:
         return ZoneInfo(name)
     # It reads a file of that name, and there may be a directory, or something else.
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone; accepted: {ZONE_FORM}") from None
+        raise unknown from None
 
 
 def is_day(value: object) -> TypeGuard[str]:

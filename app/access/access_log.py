@@ -9,6 +9,7 @@ from fastapi import Request  # noqa: TC002  routes get the log by what its signa
 
 from app.access.client_address import client_address
 from app.postgres.answers import answer_within
+from models.text import clean_json
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class AccessLog:
             action: what they do.
             request: by which route, and from where.
             subject: what: `platform`, `channel`, `conversation`, `message`, `person`, `survey`, or `q` and
-                the filter by which it was looked for; JSON, and nothing of what was said.
+                the filter by which it was looked for; JSON, and nothing of what was said. What no column can
+                hold of it becomes U+FFFD.
 
         Raises:
             ServiceDown: it cannot be noted now.
@@ -84,7 +86,7 @@ class AccessLog:
                 sorted(caller.roles),
                 action.value,
                 route,
-                orjson.dumps(subject, default=str).decode(),
+                orjson.dumps(clean_json(subject), default=str).decode(),
                 address,
                 agent,
             )

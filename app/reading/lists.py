@@ -14,6 +14,7 @@ from fastapi import Depends, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 
+from app.reading.moments import FIRST, LAST
 from app.web.paging import Place
 
 if TYPE_CHECKING:
@@ -50,9 +51,12 @@ def place_at_cursor(cursor: str) -> Place:
     """
     microseconds, _, key = cursor.partition("~")
     try:
-        return Place(_EPOCH + timedelta(microseconds=int(microseconds)), key)
+        moment = _EPOCH + timedelta(microseconds=int(microseconds))
     except OverflowError:
-        raise ValueError("not a place; accepted: what an answer of this list said") from None
+        moment = None
+    if moment is None or not FIRST <= moment <= LAST:
+        raise ValueError("not a place; accepted: what an answer of this list said")
+    return Place(moment, key)
 
 
 def place_of_message(cursor: str) -> Place:

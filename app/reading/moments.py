@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+#: Before and after these nothing that was said can be read. A step further, or another zone, has a calendar.
+FIRST, LAST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 #: What is accepted, for messages.
 MOMENT_FORM = "a day such as 2026-11-24, or a time such as 2026-11-24T09:30:00Z"
 
 
 def moment_of(text: str, zone: ZoneInfo) -> datetime:
-    """Return the time that a text means, in UTC: of a day its beginning, in the zone.
+    """Return the time that a text means, in UTC: of a day its beginning, in the zone; from FIRST to LAST.
 
     Raises:
         ValueError: it means none.
@@ -25,7 +27,7 @@ def moment_of(text: str, zone: ZoneInfo) -> datetime:
             moment = datetime.fromisoformat(text)
             moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
         # In UTC, the first and the last year may end before they begin.
-        return moment.astimezone(UTC)
+        return min(max(moment.astimezone(UTC), FIRST), LAST)
     except (ValueError, OverflowError):
         raise ValueError(f"not a time; accepted: {MOMENT_FORM}") from None
 

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.reading.filters import Filters, query_of
+from app.reading.moments import FIRST, LAST
 from app.web.error_handlers import answer_errors
 from models.reading import EVERYTHING, MessageFilter
 
@@ -44,6 +45,7 @@ async def asked(**query: str) -> tuple[MessageFilter | None, httpx.Response]:
         ({"since": "2026-11-24T00:00", "tz": "Africa/Lagos"}, MessageFilter(since=LAGOS_24)),
         ({"until": "2026-11-24T01:00:00+01:00", "tz": "Asia/Tokyo"}, MessageFilter(until=UTC_24)),
         ({"until": "2026-11-24T00:00:00Z"}, MessageFilter(until=UTC_24)),
+        ({"since": "0001-01-01", "until": "9999-12-31T23:59:59Z"}, MessageFilter(since=FIRST, until=LAST)),
     ],
 )
 async def test_what_is_looked_for_is_understood_and_can_be_asked_for_again(
@@ -63,6 +65,8 @@ async def test_what_is_looked_for_is_understood_and_can_be_asked_for_again(
         ({"since": "2026-11-24", "until": "2026-11-24"}, "query.until"),
         ({"tz": "Mars/Olympus"}, "query.tz"),
         ({"tz": "../../etc/passwd"}, "query.tz"),
+        ({"tz": "localtime"}, "query.tz"),
+        ({"tz": "right/UTC"}, "query.tz"),
         ({"person": "a\0b"}, "query.person"),
         ({"channel": "x" * 600}, "query.channel"),
     ],

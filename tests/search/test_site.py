@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from html import unescape
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
+from uuid import UUID
 
 from app.postgres.connections import connect
 from models.access import Caller, CallerRole
@@ -27,6 +28,8 @@ OF_A_SURVEY = (
     "SELECT surveys.id FROM surveys JOIN users ON users.id = userid WHERE email = $1 AND survey_name = $2"
 )
 
+#: In microseconds since 1970, as cursors have it: a moment after which there is none.
+LAST_OF_PYTHON = 253_402_300_799_999_999
 #: Of a field of a form, its name and what is in it.
 _VALUE = re.compile(r'name="(\w+)" value="([^"]*)" maxlength')
 
@@ -100,7 +103,7 @@ async def test_nobody_finds_anothers_message_and_what_cannot_be_asked_is_refused
     assert await found(Caller(ANA, scope=frozenset({"survey:Other"}))) == []
     refused = {
         "q": ("-malaria", "alone would be nearly every message"),
-        "cursor": ("here", "String should match"),
+        "cursor": (f"{LAST_OF_PYTHON}~{UUID(int=0)}", "not a place"),
         "order": ("oldest", "newest"),
     }
     for name, (value, told) in refused.items():
@@ -115,6 +118,18 @@ async def test_nobody_finds_anothers_message_and_what_cannot_be_asked_is_refused
         assert answer.status_code == 403
     answer = await client.get("/v1/messages/random?platform=twitch", headers=bearer(system, MODERATOR))
     assert answer.status_code == 422
+
+
+async def test_what_no_column_can_hold_is_looked_for_and_noted_without_it(
+    client: httpx.AsyncClient, system: Settings
+) -> None:
+    await say(system)
+    answer = await client.get(
+        "/v1/messages/search", params={"q": "refund\0room"}, headers=bearer(system, MODERATOR)
+    )
+    assert [item["content"] for item in answer.json()["items"]] == ["<b>refund</b> in a room"]
+    noted = await fetch_value(system, "SELECT subject FROM access_log ORDER BY id DESC LIMIT 1")
+    assert json.loads(noted)["q"] == "refund\N{REPLACEMENT CHARACTER}room"
 
 
 async def test_languages_are_set_and_unset_by_those_who_may(

@@ -121,3 +121,24 @@ async def test_what_is_not_there_or_not_understood_is_said(
         path: (await client.get(path, headers=bearer(system, OPERATOR))).status_code for path in REFUSED
     }
     assert answers == REFUSED
+
+
+#: Where the calendar of Python ends.
+EXTREMES = (
+    {"until": "0001-01-01"},
+    {"until": "0001-01-02", "tz": "Asia/Tokyo"},
+    {"since": "0001-01-01", "tz": "America/New_York"},
+    {"since": "9999-12-31T23:59:59.999999Z", "tz": "Asia/Tokyo"},
+    {"until": "9999-12-31T23:59:59.999999Z", "tz": "Asia/Tokyo"},
+)
+
+
+async def test_times_at_the_ends_of_the_calendar_are_times(
+    client: httpx.AsyncClient, system: Settings
+) -> None:
+    await add_talks(system)
+    talk = f"/v1/conversations/{dialogue(AMINA)}"
+    for path in ("/v1/conversations", f"{talk}/transcript", f"{talk}/repeats", "/v1/figures/messages"):
+        for times in EXTREMES:
+            answer = await client.get(path, params=times, headers=bearer(system, OPERATOR))
+            assert answer.status_code == 200, (path, times, answer.text)
