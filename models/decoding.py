@@ -54,7 +54,7 @@ def decode_object(raw: bytes | None, *, max_depth: int = MAX_DEPTH) -> dict[str,
     if (
         len(raw) > (2 if _BRACKET in raw else 5) * max_depth
         and raw.count(b"{") + raw.count(b"[") > max_depth
-        and _is_deeper_than(max_depth, value)
+        and is_deeper_than(max_depth, value)
     ):
         raise _too_deep(max_depth)
     if may_be_unclean:
@@ -146,8 +146,9 @@ def _refuse_constant(name: str) -> NoReturn:
     raise OverflowError(f"{name} is not JSON")
 
 
-def _is_deeper_than(limit: int, value: dict[str, Any]) -> bool:
-    """Walk the value level by level, so that its depth costs no stack."""
+def is_deeper_than(limit: int, value: dict[str, Any]) -> bool:
+    """Tell whether an object has more levels than that, itself being the first."""
+    # Level by level, so that its depth costs no stack.
     level: list[Any] = [value]
     for _ in range(limit):
         level = [

@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.turns.names import APP_MAX, APP_PATTERN, NAME_FORM, NAME_MAX, NAME_PATTERN
+from models.decoding import MAX_DEPTH, is_deeper_than
 from models.fields import INDEXED_MAX_BYTES
 from models.text import clean_json
 
 if TYPE_CHECKING:
     from app.turns.rows import KnownSession, KnownTurn, SessionSums
+    from models import JSON
+
+
+def _clean(told: JSON) -> JSON:
+    # Of the event, which is what has to be read again, it is a level below the first.
+    if is_deeper_than(MAX_DEPTH, {"": told}):
+        raise ValueError(f"objects and lists are nested more than {MAX_DEPTH - 1} levels deep")
+    return clean_json(told)
+
 
 #: What no column can hold becomes U+FFFD, as in whatever is captured: half of an emoji loses no turn.
-_Cleaned = BeforeValidator(clean_json)
+_Cleaned = BeforeValidator(_clean)
 Name = Annotated[str, Field(min_length=1, max_length=NAME_MAX, pattern=NAME_PATTERN)]
 AppName = Annotated[str, Field(min_length=1, max_length=APP_MAX, pattern=APP_PATTERN)]
 PersonId = Annotated[str, Field(min_length=1, max_length=INDEXED_MAX_BYTES // 4, pattern=r"^[^\x00]+$")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 from app.settings.turns import AddressKept
 from app.turns.api import BODY_MAX_BYTES
 from models.access import Caller, CallerRole
+from models.decoding import decode_object
 from models.ids import conversation_key, message_id
 from tests.ingest.bringing import figure
 from tests.services import changed
@@ -101,6 +103,12 @@ async def test_sessions_are_named_by_whoever_logs_or_here(program: Program, syst
 
 
 LONG = "x" * 256
+
+
+def nested(levels: int) -> dict[str, Any]:
+    return {"a": nested(levels - 1)} if levels > 1 else {}
+
+
 SOON = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
 
 
@@ -131,6 +139,9 @@ UNUSABLE: list[tuple[str, Any, int, str]] = [
     ("/s1/turns/t1/feedback", {}, 422, "body.value"),
     ("/s1/turns/t1/feedback", {"value": "good"}, 422, "body.value"),
     ("/s1/turns/t1/feedback", {"value": 1, "timestamp": SOON}, 422, "in the future"),
+    ("/s1/turns", SAID | {"metadata": nested(300)}, 422, "nested more than"),
+    ("/s1/turns/t1/feedback", {"value": 1, "metadata": nested(128)}, 422, "nested more than"),
+    ("", {"metadata": nested(128)}, 422, "nested more than"),
     ("/s1/turns", {"user_message": "x" * BODY_MAX_BYTES}, 413, str(BODY_MAX_BYTES)),
 ]
 
@@ -145,6 +156,19 @@ async def test_what_cannot_be_taken_is_told_as_a_problem(program: Program, syste
 
     assert wrong == {}
     assert await events_in_kafka(system) == []
+
+
+async def test_what_is_nested_as_deep_as_it_may_be_can_be_read_again(
+    program: Program, system: Settings
+) -> None:
+    deepest = {"metadata": nested(127)}
+    for path, body in (
+        ("/s1/turns", SAID | deepest),
+        ("", deepest),
+        ("/s1/turns/t1/feedback", {"value": 1} | deepest),
+    ):
+        assert (await program.post(path, body)).status_code == 202
+    assert [decode_object(json.dumps(event).encode()) for event in await events_in_kafka(system)]
 
 
 async def test_text_is_taken_as_it_is_but_for_what_no_column_can_hold(
