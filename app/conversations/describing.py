@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.conversations.rows import MESSENGER, ConversationRow
 from app.conversations.telling import names_of, preview_of, unsent_among
+from models.access import APP_ENDS, ASSISTANT
 from sinks.postgres.said import Talk, newest_of, sums_of
 from sinks.sql import statements
 
@@ -85,7 +86,11 @@ def sees_whole(readable: Readable, platform: str, channel: str) -> bool:
     within = readable.within
     if within is None:
         return readable.surveyids is None
-    is_within = platform in within.platforms or f"{platform}/{channel}" in within.channels
+    is_within = (
+        platform in within.platforms
+        or f"{platform}/{channel}" in within.channels
+        or (platform == ASSISTANT and channel.startswith(tuple(f"{app}{APP_ENDS}" for app in within.apps)))
+    )
     return readable.surveyids is None and is_within
 
 

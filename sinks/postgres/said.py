@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from models.access import APP_ENDS
 from models.ids import time_of
 from models.reading import EVERYTHING
 from sinks.postgres.reading import Conditions
@@ -61,6 +62,10 @@ _SUMS = "count(*) AS messages, min(timestamp) AS started, max(timestamp) AS last
 _LATELY = (
     "SELECT {whose}, max(timestamp) AS newest, min(timestamp) AS oldest, count(*) AS messages "
     "FROM (SELECT {whose}, timestamp FROM all_messages WHERE {conditions}{part}) AS lately GROUP BY {whose}"
+)
+_TALKS_WITHIN = (
+    "(platform = ANY ({}::varchar[]) OR (platform || '/' || channel) = ANY ({}::varchar[]) "
+    "OR platform = 'assistant' AND channel ^@ ANY ({}::varchar[]))"
 )
 _CONVERSATIONS = (
     "SELECT id FROM conversations WHERE {conditions} "
@@ -256,10 +261,8 @@ def newest_conversations(
         pieces.append(piece.format(*places))
 
     if (within := reading.readable.within) is not None:
-        add(
-            "(platform = ANY ({}::varchar[]) OR (platform || '/' || channel) = ANY ({}::varchar[]))",
-            *(sorted(within.platforms), sorted(within.channels)),
-        )
+        apps = {f"{app}{APP_ENDS}" for app in within.apps}
+        add(_TALKS_WITHIN, *(sorted(each) for each in (within.platforms, within.channels, apps)))
     if wanted.platform is not None:
         add("platform = {}::varchar", wanted.platform)
     if wanted.channel is not None:

@@ -244,3 +244,16 @@ async def test_a_look_that_takes_too_long_is_given_up(
         with pytest.raises(TookTooLong, match=r"took longer than 0\.2 s and was given up: name a platform"):
             await talks.list(OPERATOR, MessageFilter(role="moderator"), limit=2)
     assert await talks.list(OPERATOR, MessageFilter(role="moderator"), limit=2) == []
+
+
+async def test_who_is_narrowed_to_an_app_finds_its_sessions_and_no_others(
+    talks: Conversations, write: Writer
+) -> None:
+    for number, name in enumerate(("shop:s1", "shop:s2", "shopping:s1", "bank:s1", SESSION)):
+        moment = BEGAN + number * MINUTE
+        await write.say(name, moment, platform="assistant", channel=name, kind="session")
+    await write.say("in the room", BEGAN, channel="shop:s3")
+    of_the_shop = Caller("op@example.org", roles=OPERATOR.roles, scope=frozenset({"app:shop"}))
+    for wanted in (EVERYTHING, MessageFilter(platform="assistant"), MessageFilter(role="user")):
+        found = await talks.list(of_the_shop, wanted, limit=10)
+        assert [(row.channel, row.is_whole) for row in found] == [("shop:s2", True), ("shop:s1", True)]
