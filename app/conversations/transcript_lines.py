@@ -6,6 +6,7 @@ aligned to the right edge, since terminals do not agree on how wide many scripts
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,9 @@ _SHARE = 0.65
 #: As wide as the time of a message, with the space around it.
 _MARGIN = 7
 _NO_TEXT = "(no text)"
+#: What an editor may begin another line at.
+_LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _WORDS = {"assistant": "bot"}
 
 
@@ -65,7 +69,7 @@ class TranscriptLines:
         """Return a message as one whole line, its own later lines indented."""
         yield from self._new_day(line)
         margin = f"{line.said_at:%H:%M}  {line.speaker:<{self._width}}  "
-        yield margin + line.text.replace("\n", "\n" + " " * len(margin))
+        yield margin + _LINE_BREAK.sub("\n" + " " * len(margin), line.text)
 
     def bubbles(self, line: SpokenLine, console: Console) -> Iterator[Text]:
         """Return a message for a terminal: the bot on the left, the person further right."""
@@ -94,7 +98,12 @@ def stand_in(message_type: str | None) -> str:
 def speaker_of(said: SaidMessage) -> str:
     """Return who spoke, in a word or two."""
     known = said.author_name or (None if said.platform == MESSENGER else said.author)
-    return known or _WORDS.get(said.role, said.role)
+    return on_one_line(known) if known else _WORDS.get(said.role, said.role)
+
+
+def on_one_line(name: str) -> str:
+    """Return a name as it can stand in a line: people choose theirs, and none makes lines of its own."""
+    return _CONTROLS.sub(" ", name)
 
 
 def line_of(said: SaidMessage, said_at: datetime) -> SpokenLine:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from app.conversations.representations import ShownConversation, ShownMessage
 from app.conversations.rows import place_at
-from app.conversations.transcript_lines import TranscriptLines, line_of
+from app.conversations.transcript_lines import TranscriptLines, line_of, on_one_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -116,7 +116,7 @@ def heading_of(row: ConversationRow) -> str:
     """Return what is above a transcript: with whom it is, where, and which it is."""
     whom = row.person_name or row.title or row.person or row.external_id
     where = f"{row.platform} {row.channel_name or row.channel}".strip()
-    return f"{whom} · {where} · {row.id}"
+    return on_one_line(f"{whom} · {where} · {row.id}")
 
 
 def speaker_width_of(messages: Sequence[SaidMessage], most: int = 16) -> int:
