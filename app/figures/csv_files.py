@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING
 
 from fastapi import Response
+
+from sinks.exports.cells import FORMULA_STARTS, UNSEEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pydantic import BaseModel
 
-#: With these a spreadsheet takes a text for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: What a spreadsheet takes for a formula, as in the files of exports.
+_FORMULA = re.compile(
+    f"[{''.join(f'{chr(first)}-{chr(last)}' for first, last in UNSEEN)}]*[{re.escape(FORMULA_STARTS)}]"
+)
 
 
 def as_csv(rows: Sequence[BaseModel], name: str) -> Response:
@@ -41,6 +46,6 @@ def as_csv(rows: Sequence[BaseModel], name: str) -> Response:
 def _cell(value: object) -> object:
     if isinstance(value, list):
         return " ".join(str(each) for each in value)
-    if isinstance(value, str) and value.startswith(_FORMULA):
+    if isinstance(value, str) and _FORMULA.match(value):
         return f"'{value}"
     return value

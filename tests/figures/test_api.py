@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.figures.csv_files import as_csv
+from app.figures.rows import TextSaid
 from models.access import Caller, CallerRole
 from tests.figures.saying import MONDAY, SECRET
 from tests.site.owners import ANA, BEN, SHARED_NAME, bearer
@@ -195,6 +197,12 @@ async def test_figures_are_files_too_and_say_what_they_do_not_know(ask: Asker) -
         answer = await ask.answer(OPERATOR, figures, **query)
         assert answer.status_code == 422, (figures, query)
         assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize("said", ["=1+1", "-1", "＝1+1", "\u00a0=1+1", "\u200b@sum", "  +1", "\ufeff=1+1"])
+def test_what_a_spreadsheet_takes_for_a_formula_is_text_in_a_file(said: str) -> None:
+    (_, line) = bytes(as_csv([TextSaid(text=said, times=1, people=1)], "texts").body).decode().splitlines()
+    assert line == f"'{said},1,1"
 
 
 async def test_nothing_was_said_in_other_times(ask: Asker) -> None:
