@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: What "lately" is.
 LATELY_DAYS = 7
+#: PostgreSQL counts no further.
+_OFFSET_MAX = 2**63 - 1
 #: For how long days and gaps of one channel are shown.
 SHOWN_DAYS = 30
 
@@ -133,7 +135,13 @@ class KnownChannels:
         since = (now - timedelta(days=LATELY_DAYS)).date()
         async with answer_within():
             rows = await self._pool.fetch(
-                _SQL.find_channels, platform, search, since, *scope, size, (number - 1) * size
+                _SQL.find_channels,
+                platform,
+                search,
+                since,
+                *scope,
+                size,
+                min((number - 1) * size, _OFFSET_MAX),
             )
         found = [ChannelRow.of(row, now) for row in rows]
         seen = [

@@ -214,7 +214,7 @@ def _place_of(after: str | None) -> tuple[datetime | None, str | None, str | Non
         padded = after + "=" * (-len(after) % 4)
         microseconds, userid, question = json.loads(base64.urlsafe_b64decode(padded))
         moment = _EPOCH + timedelta(microseconds=microseconds)
-    except (binascii.Error, UnicodeDecodeError, TypeError, OverflowError) as error:
+    except (binascii.Error, UnicodeDecodeError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError("no place in a list of answers") from error
     if not isinstance(userid, str) or not isinstance(question, str) or not is_storable(userid + question):
         raise ValueError("no place in a list of answers")

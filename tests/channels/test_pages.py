@@ -74,6 +74,11 @@ async def test_a_rule_is_looked_at_changed_and_put_back(visitor: Visitor, system
     )
 
 
+async def test_a_page_that_no_list_has_is_the_first(visitor: Visitor) -> None:
+    await visitor.sign_in(caller=MODERATOR)
+    assert (await visitor.get(f"/channels?page={10**20}")).status_code == 200
+
+
 async def test_who_only_sees_rules_is_offered_no_form_and_may_not_change_them(
     visitor: Visitor, system: Settings
 ) -> None:

@@ -56,10 +56,14 @@ async def test_answers_come_in_parts_the_newest_first_each_once(
     )
     unnamed = await client.get("/v1/responses", headers=bearer(answered))
     broken = await client.get(f"/v1/responses?survey={OF_ANA}&cursor=e30", headers=bearer(answered))
+    # A list in a list, and so on.
+    nested = await client.get(
+        f"/v1/responses?survey={OF_ANA}&cursor={'W1tb' * 900}", headers=bearer(answered)
+    )
 
     assert seen == ["secret 5", "secret 4", "secret 3", "secret 2", "secret 1"]
     assert [item["response"] for item in of_one.json()["items"]] == ["secret 5", "secret 3"]
-    assert (unnamed.status_code, broken.status_code) == (422, 422)
+    assert [answer.status_code for answer in (unnamed, broken, nested)] == [422] * 3
 
 
 async def test_who_it_is_shared_with_reads_them_is_noted_and_others_read_nothing(
