@@ -124,7 +124,9 @@ ORDER BY number;
 
 -- name: find_without_pieces
 -- Tables with rows of which search has no index that can be used: of months that are over, and default partitions; and of a
--- month that goes on for at least two days, none of any day. The session's time zone is UTC.
+-- month that goes on for at least two days, none of any day. A month that goes on may have begun to be spoken in today,
+-- and then there is nothing to make yet: it is told only where reading it through takes a while. The session's time zone
+-- is UTC.
 WITH RECURSIVE part AS (
     SELECT to_regclass(name) AS relation FROM unnest(ARRAY['chat_log', 'messages']) AS name
     UNION ALL
@@ -133,12 +135,16 @@ WITH RECURSIVE part AS (
 leaf AS (
     SELECT relation,
            (regexp_match(pg_get_expr(relpartbound, oid), 'FROM \(''([^'']+)''\)'))[1]::timestamptz AS since,
-           (regexp_match(pg_get_expr(relpartbound, oid), 'TO \(''([^'']+)''\)'))[1]::timestamptz AS until
+           (regexp_match(pg_get_expr(relpartbound, oid), 'TO \(''([^'']+)''\)'))[1]::timestamptz AS until,
+           pg_relation_size(oid) AS bytes
     FROM part JOIN pg_class ON oid = relation
-    WHERE relkind = 'r' AND pg_relation_size(oid) > 0
+    WHERE relkind = 'r'
 )
 SELECT relation::text AS name FROM leaf
-WHERE (since IS NULL OR since < now() - interval '2 days')
+WHERE (
+        (bytes > 0 AND (since IS NULL OR until <= now()))
+        OR (bytes > 16 * 1024 * 1024 AND since < now() - interval '2 days')
+    )
     AND NOT EXISTS (
         SELECT FROM pg_index
         WHERE indrelid = relation AND indisvalid AND pg_get_expr(indexprs, indrelid) ~ '^([a-z_]+\.)?fts\('

@@ -165,6 +165,12 @@ async def test_check_tells_what_lacks_its_index_and_takes_none_for_a_mistake(dat
     assert [one for one in await check_schema(database) if one.level != "ok" and one.area != "rights"] == []
 
 
+async def test_check_misses_no_index_where_the_first_of_a_month_was_said_today(database: Database) -> None:
+    await say(database, datetime.now(UTC))
+
+    assert "what is over has its indexes of words" in {one.message for one in await check_schema(database)}
+
+
 async def test_the_command_makes_them_once_and_only_one_at_a_time(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
