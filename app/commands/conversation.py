@@ -14,6 +14,7 @@ from rich.text import Text
 
 from app.access import AccessLog
 from app.commands.asking import asks
+from app.commands.export_options import DayOrMoment
 from app.conversations.describing import talk_of
 from app.conversations.live import LiveTalks
 from app.conversations.representations import ShownMessage
@@ -22,15 +23,15 @@ from app.conversations.subjects import subject_of
 from app.conversations.transcript_lines import SpokenLine, TranscriptLines, line_of
 from app.conversations.transcripts import Transcript, heading_of, speaker_width_of, transcript_of
 from app.dead_letters.content import printable
-from app.dead_letters.filters import MomentType
 from app.postgres.connections import create_pool
 from app.settings import load_settings
 from models.access import Action, whoever_has_the_shell
-from models.days import zone_named
+from models.days import begin_of, zone_named
 from models.reading import MessageFilter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
+    from datetime import datetime
 
     from app.conversations.rows import ConversationRow, SaidMessage
 
@@ -46,10 +47,17 @@ _NAME = "chatlog conversation"
 @click.argument("who", metavar="PERSON|ID")
 @click.option("--platform", metavar="NAME", help="Where; needed if several know somebody of this id.")
 @click.option(
-    "--since", type=MomentType(), help="Nothing from before: 2026-05-31, 2026-05-31T12:00Z, 90m, 12h, 7d."
+    "--since", type=DayOrMoment(), help="Nothing from before: 2026-05-31, 2026-05-31T12:00Z, 90m, 12h, 7d."
 )
-@click.option("--until", type=MomentType(), help="Nothing from then on.")
-@click.option("--tz", "zone", default="UTC", show_default=True, metavar="ZONE", help="Of the times shown.")
+@click.option("--until", type=DayOrMoment(), help="Nothing from then on; of a day, from its beginning on.")
+@click.option(
+    "--tz",
+    "zone",
+    default="UTC",
+    show_default=True,
+    metavar="ZONE",
+    help="Of the times shown, and in which days begin: Africa/Lagos.",
+)
 @click.option(
     "--format",
     "form",
@@ -61,7 +69,7 @@ _NAME = "chatlog conversation"
 @click.option("--limit", type=click.IntRange(1, _LIMIT_MAX), help="Only so many, the newest. [default: all]")
 @click.option("--follow", is_flag=True, help="Go on, and show what is said from now on, until Ctrl-C.")
 @asks(Action.READ_MESSAGES)
-def conversation(who: str, zone: str, **chosen: Any) -> None:
+def conversation(who: str, zone: str, since: Any, until: Any, **chosen: Any) -> None:
     """Show the conversation with a PERSON, or the one with an ID.
 
     A PERSON is known by the platform's id of them, as `userid` of chat_log; a room by that of its channel. An
@@ -69,24 +77,32 @@ def conversation(who: str, zone: str, **chosen: Any) -> None:
     Needs DATABASE_URL alone, of a user with the role chatlog_reader or chatlog_api.
     """
     try:
-        zone_named(zone)
+        days_in = zone_named(zone)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--tz") from None
-    asyncio.run(_show(who, zone, **chosen))
+    since, until = _begin("--since", since, days_in), _begin("--until", until, days_in)
+    asyncio.run(_show(who, zone, MessageFilter(since=since, until=until), **chosen))
+
+
+def _begin(option: str, asked: str | datetime | None, zone: ZoneInfo) -> datetime | None:
+    """Return the time that is meant: of a day, when it begins in a zone."""
+    try:
+        return begin_of(asked, zone) if isinstance(asked, str) else asked
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=option) from None
 
 
 async def _show(
     who: str,
     zone: str,
+    period: MessageFilter,
     *,
     platform: str | None,
-    since: Any,
-    until: Any,
     form: str,
     limit: int | None,
     follow: bool,
 ) -> None:
-    caller, period = whoever_has_the_shell(), MessageFilter(since=since, until=until)
+    caller = whoever_has_the_shell()
     async with _reading() as (talks, log, live):
         row = await _meant(talks, who, platform)
         await log.note_command(caller, Action.READ_MESSAGES, _NAME, subject_of(row))

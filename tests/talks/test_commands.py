@@ -81,3 +81,23 @@ async def test_a_conversation_is_shown_and_that_is_kept(said_settings: Settings,
         str(dialogue(AMINA, "p2")),
     }
     assert {(row["who"], row["route"]) for row in noted} == {("shell", "chatlog conversation")}
+
+
+async def test_days_begin_in_the_zone_that_is_asked_for(said_settings: Settings, tmp_path: Path) -> None:
+    await add_talks(said_settings)
+    database = await connect(said_settings.database)
+    # In Lagos, this is the 26th.
+    late = BEGAN.replace(month=11, day=25, hour=23, minute=30)
+    await Writer(database).chat(BOLA, "after midnight", late, by="user")
+    await database.close()
+    that_day = ("conversation", str(dialogue(BOLA)), "--since", "2026-11-26", "--until", "2026-11-27")
+
+    here, in_utc, no_day = await asyncio.gather(
+        chatlog(said_settings, tmp_path, *that_day, "--tz", "Africa/Lagos"),
+        chatlog(said_settings, tmp_path, *that_day),
+        chatlog(said_settings, tmp_path, "conversation", BOLA, "--since", "2026-02-30"),
+    )
+
+    assert here[1][-1] == "00:30  user  after midnight"
+    assert in_utc[1][-1] == "Error: nothing was said then"
+    assert (no_day[0], "is no day" in no_day[1][-1]) == (2, True)
