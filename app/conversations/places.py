@@ -89,7 +89,7 @@ def _meant(name: str, asked: str, zone: str) -> UUID | datetime | Place:
         except ValueError:
             return moment_of(asked.replace(" ", "+"), zone_named(zone))
     except ValueError:
-        raise not_a_place(name) from None
+        raise not_a_place(name, f"what an answer said as before or after, {_PLACE}") from None
 
 
 #: For signatures of routes.

@@ -86,9 +86,9 @@ def after_cursor(
         raise not_a_place("cursor") from None
 
 
-def not_a_place(name: str) -> RequestValidationError:
+def not_a_place(name: str, accepted: str = "what an answer of this list said") -> RequestValidationError:
     """Return the error of a query parameter that names no place."""
-    message = "not a place; accepted: what an answer of this list said"
+    message = f"not a place; accepted: {accepted}"
     return RequestValidationError([{"type": "value_error", "loc": ("query", name), "msg": message}])
 
 

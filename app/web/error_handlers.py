@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -100,10 +101,11 @@ async def _answer_framework(request: Request, error: Exception) -> Response:
 
 
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+_MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")
 _UNREADABLE = {"type": "json_invalid", "loc": ("body",), "msg": "not readable"}
 _PLAIN = {
     404: "There is nothing here; /docs lists what there is.",
-    405: "This cannot be done here; Allow says what can.",
+    405: "This address cannot be used so; the header Allow says how.",
 }
 
 
@@ -128,4 +130,5 @@ def _place(found: dict[str, Any]) -> str:
 def _message(found: dict[str, Any]) -> str:
     if found["type"] in {"json_invalid", "model_attributes_type"}:
         return "not a JSON object, sent as Content-Type: application/json"
-    return str(found["msg"]).removeprefix("Value error, ")
+    # A choice of a few members of an enumeration is told by how Python writes them.
+    return _MEMBER.sub(r"\1", str(found["msg"]).removeprefix("Value error, "))

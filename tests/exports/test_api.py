@@ -74,7 +74,10 @@ async def test_a_survey_that_nobody_has_is_not_found(client: httpx.AsyncClient, 
     ("body", "said"),
     [
         ({}, "body.export_type: Field required"),
-        ({"export_type": "everything"}, "body.export_type"),
+        (
+            {"export_type": "everything"},
+            "body.export_type: Input should be 'responses', 'chat_log' or 'codebook'",
+        ),
         ({"export_type": "chat_log", "include_metdata": True}, "body.include_metdata: Extra inputs"),
         ({"export_type": "responses", "include_raw_payload": True}, "include_raw_payload: not for responses"),
         ({"export_type": "chat_log", "wide": True}, "wide: not for chat_log"),
