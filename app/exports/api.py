@@ -109,10 +109,16 @@ async def estimate_an_export(
 
 @router.post("/messages/estimate", responses=responses(404, 413))
 async def estimate_messages(
-    asked: Annotated[MessagesRequest, Body()], caller: AsksForMessages, services: Serving
+    request: Request,
+    asked: Annotated[MessagesRequest, Body()],
+    caller: AsksForMessages,
+    services: Serving,
 ) -> ExpectedFile:
-    """Say the same of a file of messages."""
-    return await services.estimates.of_messages(caller, asked.options)
+    """Say the same of a file of messages. Words are noted: how many have them says what was said."""
+    options = asked.options
+    if options.parse_words() is not None:
+        await access_log_of(request).note(caller, Action.EXPORT_MESSAGES, request, subject_of(options))
+    return await services.estimates.of_messages(caller, options)
 
 
 @router.get("/status", responses=LINKED)

@@ -72,7 +72,7 @@ async def ask(request: Request, caller: AsksToExport, serving: Serving, surveys:
 async def estimate(request: Request, caller: AsksToExport, serving: Serving) -> Response:
     """Show how many rows the form's file would have, and about how large it would be."""
     asked = read_form(request.query_params)
-    expected = await _expected(caller, serving, asked.wish) if asked.wish else None
+    expected = await _expected(request, caller, serving, asked.wish) if asked.wish else None
     return render(
         request, "exports/templates/estimate.html", expected=expected, errors=asked.errors, wish=asked.wish
     )
@@ -97,10 +97,17 @@ async def _request(request: Request, caller: Caller, serving: ExportServices, wi
     await serving.messages.request(caller, wish.options, unless_within=SECOND_CLICK)
 
 
-async def _expected(caller: Caller, serving: ExportServices, wish: Wish) -> ExpectedFile | None:
+async def _expected(
+    request: Request, caller: Caller, serving: ExportServices, wish: Wish
+) -> ExpectedFile | None:
     """Return what the file would be; None if there is nothing that the caller may have."""
     try:
         if wish.survey is None:
+            # In how many messages words are says what was said.
+            if wish.options.parse_words() is not None:
+                await access_log_of(request).note(
+                    caller, Action.EXPORT_MESSAGES, request, subject_of(wish.options)
+                )
             return await serving.estimates.of_messages(caller, wish.options)
         return await serving.estimates.of_survey(caller, wish.survey, wish.source, wish.options)
     except NotFound:

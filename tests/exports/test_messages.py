@@ -191,6 +191,8 @@ async def test_an_estimate_counts_what_the_words_find(client: httpx.AsyncClient,
     assert await rows(MOD, "fig70 or date81") == 2
     assert await rows(replace(MOD, scope=frozenset({f"channel:twitch/{ROOM}"})), "said") == 1
     assert await rows(Caller(ANA), "said") == 1
+    noted = "SELECT count(*) FROM access_log WHERE action = 'export_messages' AND subject ->> 'q' IS NOT NULL"
+    assert await fetch_value(system, noted) == 5
 
 
 async def test_an_estimate_counts_as_far_as_somebody_may_read(
