@@ -46,17 +46,18 @@ if TYPE_CHECKING:
 STDOUT = "-"
 #: How often a person is told how far it is.
 TOLD_EVERY_S = 0.2
+_EXAMPLES = """\b
+Such as:
+  chatlog export "Salone Health Pulse" --owner ana@example.org --format xlsx
+  chatlog export --messages --platform twitch --channel 918273645 --since 7d
+"""
 
 
-@click.command()
+@click.command(epilog=_EXAMPLES)
 @export_options
 @asks(Action.EXPORT_SURVEY)
 def export(survey: str | None, owner: str | None, output: str | None, *, force: bool, **chosen: Any) -> None:
-    r"""Write a survey, its chat log, responses or codebook, or what filters find, to a file.
-
-    \b
-    chatlog export "Salone Health Pulse" --owner ana@example.org --format xlsx
-    chatlog export --messages --platform twitch --channel 918273645 --since 7d
+    """Write a survey, its chat log, responses or codebook, or what filters find, to a file.
 
     Needs DATABASE_URL alone. FILE is there when all of it is written, and not before. What was exported is
     noted in access_log.

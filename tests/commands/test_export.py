@@ -241,6 +241,13 @@ async def test_options_that_do_not_go_together_are_told_before_anything_is_done(
     assert beside(file) == []
 
 
+def test_help_has_examples_as_they_are_typed() -> None:
+    told = CliRunner().invoke(cli, ["export", "--help"]).output
+
+    assert "\n    chatlog export --messages --platform twitch" in told
+    assert "\\b" not in told
+
+
 async def test_a_directory_that_is_missing_is_told(database: Settings, world: World, file: Path) -> None:
     ended = await run(database, "Health", "--owner", OWNER, "-o", str(file / "below"))
 
