@@ -98,6 +98,7 @@ async def tab(
     return render(
         request,
         "exports/templates/tab.html",
+        here="surveys",
         **named,
         survey=survey,
         page=await _page(serving, caller, caller.email, of_survey, page, path),

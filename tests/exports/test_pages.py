@@ -138,6 +138,7 @@ async def test_a_survey_without_exports_says_how_to_get_one(ana: Visitor) -> Non
 
     assert "New export" in said
     assert "Nothing exported yet." in said
+    assert 'href="/surveys/list" aria-current="page"' in (await ana.get(TAB)).text
 
 
 async def test_the_form_says_what_discloses_and_has_the_survey_that_led_to_it(ana: Visitor) -> None:
