@@ -122,6 +122,12 @@ class Bubble:
         return instead_of(self.message, is_seen=bool(self.media))
 
     @property
+    def replied_to(self) -> str:
+        """Who said what it replies to, as far as that is known; empty where it replies to nothing."""
+        reply = self.message.reply
+        return (reply.author_name or ROLES.get(reply.role, reply.role)) if reply else ""
+
+    @property
     def beside(self) -> str:
         """What the platform itself says beside it."""
         said = metadata_of(self.message).get("system_message")

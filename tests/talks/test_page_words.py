@@ -12,7 +12,7 @@ from app.conversations.known import Opinion
 from app.conversations.links import chips_of, days_of, person, set_under_more
 from app.conversations.moments import briefly, clock, day_of, exactly
 from app.conversations.naming import avatar_of, media_of
-from app.conversations.rows import SaidMessage
+from app.conversations.rows import Preview, SaidMessage
 from app.conversations.views import bubbles_of, instead_of, opinions_of
 from models.reading import MessageFilter
 from tests.site.talks import BEGAN, room
@@ -128,6 +128,17 @@ def test_a_run_of_one_author_has_the_name_once_and_a_day_its_heading() -> None:
 
     assert [bubble.begins for bubble in bubbles] == [True, False, True, True, True]
     assert [bool(bubble.day) for bubble in bubbles] == [True, False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("author", "role", "words"), [("Mara", "user", "Mara"), (None, "user", "Person"), (None, "bot", "Bot")]
+)
+def test_whom_a_message_replies_to_is_said_as_elsewhere(author: str | None, role: str, words: str) -> None:
+    reply = Preview(**(dict.fromkeys(Preview.__dataclass_fields__) | {"author_name": author, "role": role}))
+
+    (bubble,) = bubbles_of([message(reply=reply)], kind="channel", zone=LAGOS, today=TODAY, why={})
+
+    assert bubble.replied_to == words
 
 
 @pytest.mark.parametrize(
