@@ -1,6 +1,7 @@
 """A chat with OpenAI's client whose turns are logged; the chat does not wait for the log.
 
-It needs `pip install openai ./client` (from where chatlog's source is), and CHATLOG_URL, CHATLOG_TOKEN and OPENAI_API_KEY in the environment.
+It needs `pip install openai ./client`, from where chatlog's source is, and CHATLOG_URL, CHATLOG_TOKEN and
+OPENAI_API_KEY in the environment.
 """
 
 from __future__ import annotations
