@@ -134,7 +134,7 @@ def test_a_run_of_one_author_has_the_name_once_and_a_day_its_heading() -> None:
     ("author", "role", "words"), [("Mara", "user", "Mara"), (None, "user", "Person"), (None, "bot", "Bot")]
 )
 def test_whom_a_message_replies_to_is_said_as_elsewhere(author: str | None, role: str, words: str) -> None:
-    reply = Preview(**(dict.fromkeys(Preview.__dataclass_fields__) | {"author_name": author, "role": role}))
+    reply = Preview(room("first"), BEGAN, role, author, "hi", message_type=None, deleted=None)
 
     (bubble,) = bubbles_of([message(reply=reply)], kind="channel", zone=LAGOS, today=TODAY, why={})
 
