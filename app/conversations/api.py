@@ -131,6 +131,7 @@ async def look_somebody_up(
     request: Request,
 ) -> ShownPerson:
     """Return what is known of somebody: name, conversations over all channels, and stays."""
-    found = await talks.person(caller, platform, person[:INDEXED_MAX_BYTES])
+    person = person[:INDEXED_MAX_BYTES]
+    # Before: that nobody is known by an id is told, too.
     await log.note(caller, Action.SEE_PERSON, request, {"platform": platform, "person": person})
-    return ShownPerson.of(found)
+    return ShownPerson.of(await talks.person(caller, platform, person))

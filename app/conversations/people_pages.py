@@ -32,8 +32,9 @@ async def person(
     """Show what is known of somebody over all channels."""
     reader = Reader.of(request, caller)
     subject = {"platform": platform, "person": person}
-    seen = await known.person(caller, platform, person)
+    # Before: that nobody is known by an id is told, too.
     await access_log_of(request).note(caller, Action.SEE_PERSON, request, subject)
+    seen = await known.person(caller, platform, person)
     name = seen.name or person
     rooms = {row.channel: row.title or row.channel_name for row in seen.conversations}
     return render(

@@ -106,7 +106,9 @@ async def log_a_turn(
     """Log what was asked and what was answered; 202 says that Kafka has it.
 
     The ids of its messages are known by that: they are rows within a second. After a 503, or no answer, log
-    the same again, with the same `turn_id` (or `Idempotency-Key`): it counts once, and its ids are the same.
+    the same again, with the same `turn_id` (or `Idempotency-Key`) and `timestamp`: it counts once, and its
+    ids are the same. Without a `timestamp`, it is that of when it was first told. Of two tellings that
+    differ, the first holds, and a turn is told whole: its answer alone, told later, counts as another.
     """
     caller, session = asked
     turn = _turn(body, session, forwarded_address(request), user_agent)

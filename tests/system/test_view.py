@@ -90,7 +90,8 @@ GAP = ConnectorGap("twitch", "maren", NOW, None, "connection", None)
         (view(storage="the bucket is missing"), "cannot be used: the bucket is missing.", "storage check"),
         (view(dead_letters={"not_json": 2, "missing_field": 0}), "2 dead letters", "replay or drop"),
         (view(gaps=(GAP,)), "nobody hears now: twitch maren.", "chatlog connect twitch"),
-        (view(default_rows=9), "about 9 rows wait in the default partition", "Move a month"),
+        (view(default_rows=10_000), "10,000 rows are in the default partition", "Move a month"),
+        (view(months_ahead=0), "next month has no partition", "chatlog maintain"),
         (
             view(without_words=("a", "b", "c", "d")),
             "No index of words is of a, b, c and 1 more: search reads them as a whole.",
