@@ -379,7 +379,7 @@ def test_a_day_begins_in_its_zone(values: dict[str, Any], since: str, until: str
     "values", [{"tz": "Mars/Olympus"}, {"tz": "America"}, {"tz": "../etc"}, {"since": "2026-02-30"}]
 )
 def test_what_is_no_zone_and_no_day_is_refused(values: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match="accepted: such as"):
+    with pytest.raises(ValidationError, match=r"accepted: (such as|the name of a zone such as)"):
         ExportOptions.model_validate(values)
 
 
