@@ -112,6 +112,7 @@ async def test_a_file_of_what_was_found_is_had_by_clicks(
         await reader.sign_in_as(CallerRole.OPERATOR)
         await page.goto("/search?q=refund&channel=shop+talk&since=2026-03-01&until=2026-08-01")
         await page.get_by_role("link", name="Load more").click()
+        await expect(page.locator("li.hit")).to_have_count(100)
         await page.get_by_role("link", name="Load more").click()
         await expect(page.locator("li.hit")).to_have_count(MANY + len(SCRIPTS) + 2)
         shown = await page.locator("li.hit .hit-text").all_inner_texts()
