@@ -25,8 +25,14 @@ if TYPE_CHECKING:
 #: The platform whose channels are sessions, and what in the name of a session ends the name of its app.
 ASSISTANT, APP_ENDS = "assistant", ":"
 
-#: The tenant of whatever names none.
+#: The platform whose channels are tenants: its conversations are threads, each of a learner (`subject_id`).
+THREADS = "threads"
+
+#: The tenant of whatever names none, and of all that was said on any other platform.
 DEFAULT_TENANT = "default"
+
+#: What a scope calls learners by.
+LEARNER_KIND = "learner"
 
 
 class CallerRole(StrEnum):
@@ -38,6 +44,9 @@ class CallerRole(StrEnum):
     COMPLIANCE = "compliance"
     ADMIN = "admin"
     SERVICE = "service"
+    LEARNER = "learner"
+    PARENT = "parent"
+    TEACHER = "teacher"
 
     @property
     def label(self) -> str:
@@ -51,7 +60,10 @@ _LABELS = {
     CallerRole.MODERATOR: "reads all conversations, looks up people, sets what is recorded of channels",
     CallerRole.COMPLIANCE: "everybody's exports, as records without their files; who read what; opt-outs",
     CallerRole.ADMIN: "what all of these may, and replays and drops dead letters",
-    CallerRole.SERVICE: "a program that hands in events and logs turns, and no person",
+    CallerRole.SERVICE: "a program that hands in events, logs turns and keeps threads, and no person",
+    CallerRole.LEARNER: "their own threads: reads and writes them, and has a file made of them",
+    CallerRole.PARENT: "the threads of the learners in their scope, and has those erased",
+    CallerRole.TEACHER: "the threads of the learners in their scope, and moderates them",
 }
 
 
@@ -96,6 +108,16 @@ class Action(StrEnum):
     BACKFILL = "backfill"
     #: Bring events of a platform, to be captured.
     HAND_IN_EVENTS = "hand_in_events"
+    #: Read the threads of learners, with their messages.
+    READ_THREADS = "read_threads"
+    #: Begin threads, name them and write in them; edit and delete one's own messages.
+    WRITE_THREADS = "write_threads"
+    #: Edit and delete others' messages; archive and delete threads.
+    MODERATE_THREADS = "moderate_threads"
+    #: Have a file made of all that is kept of a learner, and have that file.
+    EXPORT_LEARNER = "export_learner"
+    #: Have all that is kept of a learner erased.
+    ERASE_LEARNER = "erase_learner"
 
 
 class Reach(Enum):
@@ -105,6 +127,8 @@ class Reach(Enum):
     OWN = auto()
     #: Those that are theirs, or shared with them.
     SHARED = auto()
+    #: Those of the learners whom their scope names; without any in it, none.
+    NAMED = auto()
     #: All.
     TENANT = auto()
 
@@ -128,6 +152,7 @@ _OPERATOR = {
     Action.SEE_SYSTEM: Reach.TENANT,
     Action.READ_DEAD_LETTERS: Reach.TENANT,
     Action.SEE_CHANNELS: Reach.TENANT,
+    Action.READ_THREADS: Reach.TENANT,
 }
 _MODERATOR = {
     Action.READ_MESSAGES: Reach.TENANT,
@@ -139,6 +164,8 @@ _MODERATOR = {
     Action.SEE_CHANNELS: Reach.TENANT,
     Action.CHANGE_CHANNELS: Reach.TENANT,
     Action.OPT_OUT_PEOPLE: Reach.TENANT,
+    Action.READ_THREADS: Reach.TENANT,
+    Action.MODERATE_THREADS: Reach.TENANT,
 }
 _COMPLIANCE = {
     Action.SEE_EXPORT: Reach.TENANT,
@@ -146,8 +173,27 @@ _COMPLIANCE = {
     Action.READ_ACCESS_LOG: Reach.TENANT,
     Action.SEE_CHANNELS: Reach.TENANT,
     Action.OPT_OUT_PEOPLE: Reach.TENANT,
+    Action.EXPORT_LEARNER: Reach.TENANT,
+    Action.ERASE_LEARNER: Reach.TENANT,
 }
-_SERVICE = {Action.HAND_IN_EVENTS: Reach.TENANT, Action.LOG_TURNS: Reach.TENANT}
+_SERVICE = {
+    Action.HAND_IN_EVENTS: Reach.TENANT,
+    Action.LOG_TURNS: Reach.TENANT,
+    Action.READ_THREADS: Reach.TENANT,
+    Action.WRITE_THREADS: Reach.TENANT,
+    Action.MODERATE_THREADS: Reach.TENANT,
+    Action.EXPORT_LEARNER: Reach.TENANT,
+    Action.ERASE_LEARNER: Reach.TENANT,
+}
+#: What all do who are here for learners: their threads are read in Conversations, too.
+_OF_LEARNERS = {
+    Action.READ_MESSAGES: Reach.NAMED,
+    Action.READ_THREADS: Reach.NAMED,
+    Action.WRITE_THREADS: Reach.NAMED,
+}
+_LEARNER = _OF_LEARNERS | {Action.EXPORT_LEARNER: Reach.NAMED}
+_PARENT = _LEARNER | {Action.ERASE_LEARNER: Reach.NAMED}
+_TEACHER = _OF_LEARNERS | {Action.MODERATE_THREADS: Reach.NAMED}
 #: What each role may. In a sum of roles, a later one reaches at least as far as one before it.
 ROLES: Mapping[CallerRole, Mapping[Action, Reach]] = MappingProxyType(
     {
@@ -162,6 +208,9 @@ ROLES: Mapping[CallerRole, Mapping[Action, Reach]] = MappingProxyType(
         | _SERVICE
         | {Action.SETTLE_DEAD_LETTERS: Reach.TENANT, Action.BACKFILL: Reach.TENANT},
         CallerRole.SERVICE: _SERVICE,
+        CallerRole.LEARNER: _LEARNER,
+        CallerRole.PARENT: _PARENT,
+        CallerRole.TEACHER: _TEACHER,
     }
 )
 
@@ -171,17 +220,25 @@ class Caller:
     """Who asks.
 
     Attributes:
-        email: the address, in the one form that addresses are compared in (`models.owners`).
+        email: the address, in the one form that addresses are compared in (`models.owners`); of who has none,
+            what stands for it (`models.owners.instead_of_address`).
         tenant: whose people and things they are among.
         roles: what they may; more roles never take anything away.
         scope: what they are narrowed to, each as `kind:id` (`survey:Baseline`); empty for no such limit. It
             never gives a right: of what the roles allow, that remains which lies within one of them.
+        id: who they are in the words of whoever made their token; their address, if those say nothing.
     """
 
     email: str
     tenant: str = DEFAULT_TENANT
     roles: frozenset[CallerRole] = frozenset({CallerRole.OWNER})
     scope: frozenset[str] = frozenset()
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        """Have whoever has no other id be known by their address."""
+        if not self.id:
+            object.__setattr__(self, "id", self.email)
 
     def within(self, kind: str) -> frozenset[str] | None:
         """Return the ids of a kind that the scope names; None if the caller is not narrowed at all.
@@ -221,7 +278,7 @@ def may(caller: Caller, action: Action, thing: Thing) -> bool:
     if caller.tenant != thing.tenant or (caller.scope and not _lies_within(thing, caller.scope)):
         return False
     reaches = {ROLES[role].get(action) for role in caller.roles}
-    if Reach.TENANT in reaches:
+    if Reach.TENANT in reaches or (Reach.NAMED in reaches and _is_of_a_learner_in(thing, caller.scope)):
         return True
     address = owner_address(caller.email)
     if thing.owner is not None and owner_address(thing.owner) == address:
@@ -233,6 +290,10 @@ def _lies_within(thing: Thing, scope: AbstractSet[str]) -> bool:
     if thing.made_within:
         return thing.made_within <= scope
     return not scope.isdisjoint(thing.within)
+
+
+def _is_of_a_learner_in(thing: Thing, scope: AbstractSet[str]) -> bool:
+    return any(part.startswith(f"{LEARNER_KIND}:") for part in scope & thing.within)
 
 
 def may_at_all(caller: Caller, action: Action) -> bool:
@@ -263,6 +324,19 @@ def events_thing(platform: str) -> Thing:
     return Thing(within=frozenset({f"platform:{platform}"}))
 
 
+def tenant_of(platform: str, channel: str | None) -> str:
+    """Return whose it is what was said in a place: of threads, their channel. Without one they are nobody's.
+
+    `sinks.postgres.reading` says the same in SQL, and the database for itself (`row_is_seen`).
+    """
+    return (channel or "") if platform == THREADS else DEFAULT_TENANT
+
+
+def thread_thing(tenant: str, learner: str) -> Thing:
+    """Return a thread of a learner, with all that is said in it."""
+    return message_thing(THREADS, tenant, learner=learner)
+
+
 def message_thing(
     platform: str,
     channel: str | None,
@@ -270,6 +344,7 @@ def message_thing(
     survey: str | None = None,
     owner: str | None = None,
     shared_with: AbstractSet[str] = frozenset(),
+    learner: str | None = None,
 ) -> Thing:
     """Return what was said in a place: the survey's owner's, if it is of one, or the tenant's as a whole.
 
@@ -281,19 +356,34 @@ def message_thing(
         survey: the name of its survey; None for what is of none.
         owner: the address of whose survey that is.
         shared_with: with whom the survey is shared.
+        learner: whose thread it is; a scope names them as `learner:456`. Only threads have one.
     """
     within = {f"platform:{platform}", f"channel:{platform}/{channel or ''}"}
     if platform == ASSISTANT and channel is not None and APP_ENDS in channel:
         within.add(f"app:{channel.partition(APP_ENDS)[0]}")
     if survey is not None:
         within.add(f"survey:{survey}")
-    return Thing(owner, shared_with=shared_with, within=frozenset(within))
+    if platform == THREADS and learner is not None:
+        within.add(f"{LEARNER_KIND}:{learner}")
+    return Thing(owner, tenant_of(platform, channel), shared_with, frozenset(within))
 
 
 def widest_reach(caller: Caller, action: Action) -> Reach | None:
-    """Return how far the caller's roles reach with an action, for statements that look for many things."""
+    """Return how far the caller's roles reach with an action, for statements that look for many things.
+
+    Beside what is theirs or shared with them, somebody may have what is of learners that their scope names:
+    `learners_named` tells.
+    """
     reaches = {ROLES[role].get(action) for role in caller.roles}
-    return next((reach for reach in (Reach.TENANT, Reach.SHARED, Reach.OWN) if reach in reaches), None)
+    order = (Reach.TENANT, Reach.SHARED, Reach.OWN, Reach.NAMED)
+    return next((reach for reach in order if reach in reaches), None)
+
+
+def learners_named(caller: Caller, action: Action) -> frozenset[str]:
+    """Return the learners with whose things the caller may do this because their scope names them."""
+    if all(ROLES[role].get(action) is not Reach.NAMED for role in caller.roles):
+        return frozenset()
+    return caller.within(LEARNER_KIND) or frozenset()
 
 
 def own_list(caller: Caller) -> Thing:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 #: Carried between a page and us, and nowhere else.
 _AUDIENCE = "chatlog-pages"
 _ALGORITHM = "HS256"
-_NAMES = ClaimNames(email="sub", tenant="tenant", roles="roles", scope="scope")
+_NAMES = ClaimNames(
+    email="sub", user="id", tenant="tenant", roles="roles", scope="scope", learners="learner_scope"
+)
 #: Browsers keep cookies of 4,096 bytes, name and attributes included, and drop longer ones without a word.
 _COOKIE_MAX = 3800
 

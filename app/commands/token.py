@@ -31,6 +31,7 @@ _ROLES = "\b\nWhat the roles may:\n" + "\n".join(f"  {role.value:<11} {role.labe
     help="What they may, see below; once for each role.",
 )
 @click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="Whose people they are among.")
+@click.option("--id", "user", default="", metavar="ID", help="Who they are beside EMAIL: a learner's id.")
 @click.option(
     "--scope",
     "scopes",
@@ -40,7 +41,14 @@ _ROLES = "\b\nWhat the roles may:\n" + "\n".join(f"  {role.value:<11} {role.labe
 )
 @click.option("--link", is_flag=True, help="Print a link that signs in to the pages instead.")
 def token(
-    email: str, hours: float, roles: tuple[str, ...], tenant: str, scopes: tuple[str, ...], *, link: bool
+    email: str,
+    hours: float,
+    roles: tuple[str, ...],
+    tenant: str,
+    user: str,
+    scopes: tuple[str, ...],
+    *,
+    link: bool,
 ) -> None:
     """Print a token with which the API takes whoever has it for EMAIL.
 
@@ -57,10 +65,12 @@ def token(
         raise click.BadParameter("not an email address", param_hint="EMAIL")
     if not tenant.strip() or not tenant.isprintable():
         raise click.BadParameter("not a name", param_hint="--tenant")
+    if user and (not user.strip() or not user.isprintable()):
+        raise click.BadParameter("not an id", param_hint="--id")
     for scope in scopes:
         if not all(scope.partition(":")):
             raise click.BadParameter(f"not KIND:ID: {scope}", param_hint="--scope")
-    caller = Caller(email, tenant, frozenset(CallerRole(role) for role in roles), frozenset(scopes))
+    caller = Caller(email, tenant, frozenset(CallerRole(role) for role in roles), frozenset(scopes), user)
     from app.access import mint  # noqa: PLC0415  loads FastAPI
     from app.web.public_address import address_of, check_address  # noqa: PLC0415
 

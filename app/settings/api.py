@@ -45,8 +45,10 @@ class ApiSettings(Area):
     jwt_issuer: OptionalText = None
     jwt_audience: OptionalText = None
     jwt_email_claim: str = Field(default="email", min_length=1)
+    jwt_user_claim: str = Field(default="sub", min_length=1)
     jwt_tenant_claim: str = Field(default="tenant", min_length=1)
     jwt_roles_claim: str = Field(default="roles", min_length=1)
     jwt_scope_claim: str = Field(default="scope", min_length=1)
+    jwt_learner_claim: str = Field(default="learner_scope", min_length=1)
     session_secret: OptionalSigningSecret = None
     session_hours: float = Field(default=12.0, gt=0, le=24 * 30)

@@ -12,7 +12,7 @@ from app.access import NotSignedIn
 from app.access.claims import ClaimNames, caller_of, claims_of
 from app.access.sessions import Sessions
 from models.access import DEFAULT_TENANT, Caller, CallerRole
-from models.owners import owner_address
+from models.owners import instead_of_address, owner_address
 from tests.access.signing import EMAIL, settings_of
 
 if TYPE_CHECKING:
@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 
 NAMES = ClaimNames.of(settings_of().api)
 words = st.text(st.characters(categories=["L", "N"], include_characters=":-_/ "), min_size=1, max_size=30)
+ids = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=30)
+people = st.one_of(
+    st.builds(lambda email: {"email": email}, st.emails().map(owner_address)),
+    st.builds(lambda email, user: {"email": email, "id": user}, st.emails().map(owner_address), ids),
+    ids.map(lambda user: {"email": instead_of_address(user), "id": user}),
+)
 callers = st.builds(
-    Caller,
-    email=st.emails().map(owner_address),
+    lambda person, **rest: Caller(**person, **rest),
+    people,
     tenant=words,
     roles=st.frozensets(st.sampled_from(CallerRole), min_size=1),
-    scope=st.frozensets(words.map("survey:{}".format), max_size=5),
+    # A learner without one has their own.
+    scope=st.frozensets(words.map("learner:{}".format), min_size=1, max_size=5),
 )
 
 
@@ -89,9 +96,73 @@ def test_any_other_scope_narrows_also_one_that_is_not_known_here() -> None:
     assert named({"scope": "read:users everything"}).scope == {"read:users", "everything"}
 
 
+def test_learners_join_the_scope() -> None:
+    assert named({"learner_scope": ["456", "a b"]}).scope == {"learner:456", "learner:a b"}
+    assert named({"learner_scope": "456 457", "scope": "openid survey:Baseline"}).scope == {
+        "learner:456",
+        "learner:457",
+        "survey:Baseline",
+    }
+    assert named({"of": {"learners": ["456"]}}, learner="of.learners").scope == {"learner:456"}
+
+
+@pytest.mark.parametrize(
+    ("claims", "scope"),
+    [
+        ({"roles": "learner", "sub": "Ab-456"}, {"learner:Ab-456"}),
+        ({"roles": "learner"}, {f"learner:{EMAIL}"}),
+        ({"roles": "learner", "sub": "456", "scope": "chat:read"}, {"chat:read", "learner:456"}),
+        ({"roles": "learner", "sub": "456", "learner_scope": ["457"]}, {"learner:457"}),
+        ({"roles": "learner parent", "sub": "456"}, set()),
+        ({"roles": "parent", "sub": "456"}, set()),
+        ({"roles": "owner", "sub": "456"}, set()),
+    ],
+)
+def test_a_learner_who_names_none_has_their_own_threads(claims: Mapping[str, Any], scope: set[str]) -> None:
+    assert named(claims).scope == scope
+
+
+def test_somebody_is_known_by_their_issuers_id() -> None:
+    assert named({"sub": "User-456"}) == Caller(EMAIL, id="User-456")
+    assert named({"uid": "7", "sub": "User-456"}, user="uid").id == "7"
+    for none in (None, "", " ", 7, "a" * 300, "a\0"):
+        assert named({"sub": none}).id == EMAIL
+
+
+def test_somebody_without_an_address_is_known_by_their_id_alone() -> None:
+    def nobody(**claims: Any) -> Caller:
+        return named({"email": None, **claims})
+
+    assert nobody(sub="user-456") == Caller("sub:user-456", id="user-456")
+    assert nobody(sub="456", email_verified=False).id == "456", "there is no address to verify"
+    emails = {nobody(sub=user).email for user in ("Ab", "aB", "ab", "AB", "%41b", "ﬁ", "fi")}
+    assert len({owner_address(email) for email in emails}) == 7
+    for unknown in ({}, {"sub": ""}, {"sub": "\ud800"}, {"sub": "ß" * 200}):
+        with pytest.raises(NotSignedIn, match="names nobody"):
+            nobody(**unknown)
+
+
+@pytest.mark.parametrize("claims", [{"email": "sub:456"}, {"email": " Sub:456", "sub": "457"}])
+def test_no_address_is_what_stands_for_somebody_without_one(claims: Mapping[str, Any]) -> None:
+    with pytest.raises(NotSignedIn):
+        named(claims)
+
+
+def test_the_tenant_is_looked_for_at_one_more_place_where_no_setting_says_where() -> None:
+    assert named({"tenant_id": "tenant-123"}).tenant == "tenant-123"
+    assert named({"tenant_id": "tenant-123", "tenant": "acme"}).tenant == "acme"
+    assert named({"tenant_id": "tenant-123"}, tenant="org").tenant == DEFAULT_TENANT
+    with pytest.raises(NotSignedIn):
+        named({"tenant_id": 7})
+
+
 @pytest.mark.parametrize(
     "claims",
     [
+        {"learner_scope": 7},
+        {"learner_scope": [456]},
+        {"learner_scope": {"456": True}},
+        {"learner_scope": ["a\0b"]},
         {"tenant": ""},
         {"tenant": ["acme"]},
         {"tenant": 7},

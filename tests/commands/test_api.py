@@ -74,6 +74,15 @@ def test_a_token_says_what_it_is_narrowed_to_and_what_it_may(tmp_path: Path) -> 
     )
 
 
+def test_a_token_of_a_learner_says_which(tmp_path: Path) -> None:
+    made = chatlog(tmp_path, "token", ANA, "--role", "learner", "--id", "456", API_JWT_SECRET=SECRET)
+
+    claims = jwt.decode(made.stdout.strip(), SECRET, algorithms=["HS256"])
+    assert caller_of(claims, ClaimNames.of(settings_of().api)).scope == {"learner:456"}
+    refused = chatlog(tmp_path, "token", ANA, "--role", "learner", "--id", " ", API_JWT_SECRET=SECRET)
+    assert (refused.returncode, refused.stdout) == (2, "")
+
+
 def test_the_help_says_what_each_role_may(tmp_path: Path) -> None:
     said = " ".join(chatlog(tmp_path, "token", "--help").stdout.split())
 

@@ -45,10 +45,15 @@ def kid(algorithm: str, behaviour: Behaviour) -> str:
     return f"{algorithm}-{behaviour.generation}"
 
 
+def id_of(email: str) -> str:
+    """Return by what it knows a person."""
+    return hashlib.sha256(email.encode()).hexdigest()
+
+
 def claims_of(email: str, behaviour: Behaviour) -> dict[str, Any]:
     """Return what it says of a person."""
     usual = {
-        "sub": hashlib.sha256(email.encode()).hexdigest(),
+        "sub": id_of(email),
         "email": email,
         "email_verified": behaviour.trick is not Trick.UNVERIFIED_EMAIL,
     }

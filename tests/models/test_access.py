@@ -16,10 +16,13 @@ from models.access import (
     Thing,
     events_thing,
     export_thing,
+    learners_named,
     may,
     may_at_all,
     message_thing,
     survey_thing,
+    tenant_of,
+    thread_thing,
     whoever_has_the_shell,
 )
 
@@ -38,7 +41,9 @@ SAID = message_thing("messenger", "page", survey="Baseline", owner=COLLEAGUE, sh
 SAID_IN_THEIRS = message_thing("messenger", "page", survey="Baseline", owner=STRANGER)
 SAID_IN_A_ROOM = message_thing("twitch", "1")
 
-OWNER, OPERATOR, MODERATOR, COMPLIANCE, ADMIN, SERVICE = CallerRole
+THREAD = thread_thing(DEFAULT_TENANT, "456")
+
+OWNER, OPERATOR, MODERATOR, COMPLIANCE, ADMIN, SERVICE, LEARNER, PARENT, TEACHER = CallerRole
 
 #: An action, a thing, and the roles of which any lets me do it.
 CASES = [
@@ -73,6 +78,22 @@ CASES = [
     (Action.LOG_TURNS, message_thing("assistant", "session_1"), {ADMIN, SERVICE}),
     (Action.BACKFILL, DEAD_LETTERS, {ADMIN}),
     (Action.HAND_IN_EVENTS, EVENTS, {ADMIN, SERVICE}),
+    (Action.READ_MESSAGES, THREAD, {OPERATOR, MODERATOR, ADMIN}),
+    (Action.READ_THREADS, THREAD, {OPERATOR, MODERATOR, ADMIN, SERVICE}),
+    (Action.WRITE_THREADS, THREAD, {ADMIN, SERVICE}),
+    (Action.MODERATE_THREADS, THREAD, {MODERATOR, ADMIN, SERVICE}),
+    (Action.EXPORT_LEARNER, THREAD, {COMPLIANCE, ADMIN, SERVICE}),
+    (Action.ERASE_LEARNER, THREAD, {COMPLIANCE, ADMIN, SERVICE}),
+]
+
+#: An action, and the roles of which any lets somebody do it with the thread of a learner in their scope.
+CASES_OF_LEARNERS = [
+    (Action.READ_MESSAGES, {OPERATOR, MODERATOR, ADMIN, LEARNER, PARENT, TEACHER}),
+    (Action.READ_THREADS, {OPERATOR, MODERATOR, ADMIN, SERVICE, LEARNER, PARENT, TEACHER}),
+    (Action.WRITE_THREADS, {ADMIN, SERVICE, LEARNER, PARENT, TEACHER}),
+    (Action.MODERATE_THREADS, {MODERATOR, ADMIN, SERVICE, TEACHER}),
+    (Action.EXPORT_LEARNER, {COMPLIANCE, ADMIN, SERVICE, LEARNER, PARENT}),
+    (Action.ERASE_LEARNER, {COMPLIANCE, ADMIN, SERVICE, PARENT}),
 ]
 
 callers = st.builds(
@@ -80,7 +101,7 @@ callers = st.builds(
     email=st.sampled_from([ME, COLLEAGUE, STRANGER]),
     tenant=st.sampled_from([DEFAULT_TENANT, "acme"]),
     roles=st.frozensets(st.sampled_from(CallerRole)),
-    scope=st.frozensets(st.sampled_from(["survey:Baseline", "survey:Endline", "learner:7"])),
+    scope=st.frozensets(st.sampled_from(["survey:Baseline", "platform:threads", "learner:7", "learner:8"])),
 )
 actions = st.sampled_from(Action)
 things = st.builds(
@@ -88,7 +109,7 @@ things = st.builds(
     owner=st.none() | st.sampled_from([ME, COLLEAGUE, STRANGER]),
     tenant=st.sampled_from([DEFAULT_TENANT, "acme"]),
     shared_with=st.frozensets(st.sampled_from([ME, COLLEAGUE, STRANGER])),
-    within=st.frozensets(st.sampled_from(["survey:Baseline", "survey:Endline", "learner:7"])),
+    within=st.frozensets(st.sampled_from(["survey:Baseline", "platform:threads", "learner:7", "learner:8"])),
 )
 
 
@@ -97,6 +118,52 @@ def test_the_roles_that_let_somebody_do_it_are_those_of_the_table(
     action: Action, thing: Thing, roles: set[CallerRole]
 ) -> None:
     assert {role for role in CallerRole if may(Caller(ME, roles=frozenset({role})), action, thing)} == roles
+
+
+@pytest.mark.parametrize(("action", "roles"), CASES_OF_LEARNERS)
+def test_the_roles_that_let_somebody_do_it_with_a_learner_of_theirs_are_those_of_the_table(
+    action: Action, roles: set[CallerRole]
+) -> None:
+    def who_may(*scope: str, tenant: str = "acme") -> set[CallerRole]:
+        thread = thread_thing("acme", "456")
+        callers_ = {role: Caller(ME, tenant, frozenset({role}), frozenset(scope)) for role in CallerRole}
+        return {role for role, caller in callers_.items() if may(caller, action, thread)}
+
+    assert who_may("learner:456") == roles
+    assert who_may("learner:7", "learner:456") == roles
+    assert who_may("learner:7") == who_may("learner:4567") == set(), "nor with another's"
+    assert who_may("learner:456", tenant="north") == set(), "nor in another tenant"
+    assert who_may("platform:threads") == roles - {LEARNER, PARENT, TEACHER}, "only a learner is named"
+    assert who_may() == roles - {LEARNER, PARENT, TEACHER}, "without a scope, nobody is"
+
+
+def test_the_table_of_learners_has_all_that_is_done_with_named_ones() -> None:
+    named = {action for role in CallerRole for action, reach in ROLES[role].items() if reach is Reach.NAMED}
+    assert named == {action for action, _ in CASES_OF_LEARNERS}
+
+
+@pytest.mark.parametrize(
+    ("platform", "channel", "tenant"),
+    [
+        ("threads", "acme", "acme"),
+        ("threads", DEFAULT_TENANT, DEFAULT_TENANT),
+        ("threads", None, ""),
+        ("twitch", "acme", DEFAULT_TENANT),
+        ("messenger", None, DEFAULT_TENANT),
+    ],
+)
+def test_a_threads_channel_is_its_tenant(platform: str, channel: str | None, tenant: str) -> None:
+    assert tenant_of(platform, channel) == message_thing(platform, channel).tenant == tenant
+
+
+def test_only_a_thread_is_a_learners() -> None:
+    assert "learner:7" in message_thing("threads", "acme", learner="7").within
+    assert "learner:7" not in message_thing("twitch", "1", learner="7").within
+
+
+def test_whoever_has_no_other_id_is_known_by_their_address() -> None:
+    assert Caller(ME).id == ME
+    assert Caller(ME, id="user-456").id == "user-456"
 
 
 def test_the_table_has_every_action() -> None:
@@ -167,7 +234,7 @@ def test_one_more_role_takes_nothing_away(
 def test_a_narrower_scope_adds_nothing(
     caller: Caller, action: Action, thing: Thing, data: st.DataObject
 ) -> None:
-    parts = sorted(caller.scope or {"survey:Baseline", "learner:7"})
+    parts = sorted(caller.scope or {"survey:Baseline", "platform:threads"})
     narrower = replace(caller, scope=frozenset(data.draw(st.sets(st.sampled_from(parts), min_size=1))))
     assert may(caller, action, thing) or not may(narrower, action, thing)
 
@@ -177,6 +244,17 @@ def test_whoever_may_do_it_with_something_may_do_it_at_all(
     caller: Caller, action: Action, thing: Thing
 ) -> None:
     assert may_at_all(caller, action) or not may(caller, action, thing)
+
+
+@given(callers, actions, st.sampled_from(["7", "8", "9"]))
+def test_learners_are_named_to_statements_as_to_the_rule(
+    caller: Caller, action: Action, learner: str
+) -> None:
+    named = {role for role in caller.roles if ROLES[role].get(action) is Reach.NAMED}
+    by_name = replace(caller, roles=frozenset(named))
+    assert (learner in learners_named(caller, action)) == may(
+        by_name, action, thread_thing(caller.tenant, learner)
+    )
 
 
 @given(callers, actions, things)
