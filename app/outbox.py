@@ -54,14 +54,15 @@ class Outgoing:
         sql: has `take_unpublished`, which locks some rows, oldest first, and leaves out locked ones;
             `mark_published` and `refuse_unpublished`, which take their ids; and `count_unpublished`.
         record_of: makes the record of a row. Raises ValueError if this version cannot.
-        check: raises what speaks against sending to the topic at all; asked before the first connection.
+        check: raises what speaks against sending to the topic at all; asked before the first connection. None
+            for what nothing could speak against.
     """
 
     what: str
     topic: str
     sql: Statements
     record_of: Callable[[asyncpg.Record], OutRecord]
-    check: Callable[[], Awaitable[None]]
+    check: Callable[[], Awaitable[None]] | None = None
 
 
 class Outbox(Looker):
@@ -98,6 +99,9 @@ class Outbox(Looker):
         """Send what waits; whatever is down, the next sweep tries again."""
         try:
             for outgoing in self._outgoing:
+                # A topic that nothing waits for need not be there.
+                if not await self._pool.fetchval(outgoing.sql.count_unpublished):
+                    continue
                 # Before any row is locked, so that an outage of Kafka holds up nobody else.
                 way = await self._reach(outgoing)
                 while await self._publish_some(outgoing, way):
@@ -140,7 +144,8 @@ class Outbox(Looker):
         async with _kafka_in_time():
             if self._producer is None:
                 for each in self._outgoing:
-                    await each.check()
+                    if each.check is not None:
+                        await each.check()
                 producer = RecordProducer(self._client)
                 await producer.start()
                 self._producer = producer

@@ -15,12 +15,13 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from prometheus_client import CollectorRegistry
 
-from app.access import AccessLog, Authenticator, EndedSessions, RateLimits, TrustedProxies
+from app.access import AccessLog, Authenticator, EndedSessions, LimitCounters, RateLimits, TrustedProxies
 from app.bot_states import api as waiting
 from app.bot_states import pages as waiting_pages
 from app.bot_states.service import BotStates
 from app.channels import api as channels
 from app.channels import pages as channel_pages
+from app.channels.keeping import keeping_rule
 from app.channels.known import KnownChannels
 from app.channels.service import ChannelRules
 from app.conversations import accesses_api as access_log
@@ -83,10 +84,13 @@ from app.system import pages as system_pages
 from app.system.heart import heart_of_api
 from app.system.queues import Queues
 from app.system.service import SystemWatch
+from app.threads import api as threads
+from app.threads import messages_api as thread_messages
+from app.threads.outgoing import outgoing_events
+from app.threads.running import open_threads
 from app.traces import api as traces
 from app.turns import api as turns
 from app.turns.first_told import FirstTold
-from app.turns.retention import keeping_rule
 from app.turns.service import TurnLog
 from app.turns.sessions import LoggedSessions
 from app.web import appearance, health, metrics, static_files
@@ -97,6 +101,7 @@ from app.web.error_handlers import answer_errors
 from app.web.head import HeadLikeGet
 from app.web.public_address import address_of
 from app.web.request_log import RequestLog
+from models.access import THREADS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -143,6 +148,7 @@ def create_app(settings: Settings) -> FastAPI:
             turns.router.prefix: turns.BODY_MAX_BYTES,
             turns.many_router.prefix: turns.MANY_MAX_BYTES,
             traces.router.prefix: traces.BODY_MAX_BYTES,
+            threads.router.prefix: threads.BODY_MAX_BYTES,
         },
     )
     app.add_middleware(HeadLikeGet)
@@ -154,6 +160,8 @@ def create_app(settings: Settings) -> FastAPI:
     for part in (
         # Asked far more often than all others: each route before it costs some microseconds.
         turns,
+        thread_messages,
+        threads,
         # Pages.
         sign_in,
         overview,
@@ -207,13 +215,19 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
         continue
     pool = await create_pool(settings.database, application_name="chatlog-api", min_size=0)
     client = client_settings(settings.kafka)
-    outbox = Outbox(client, pool, [outgoing_jobs(settings.kafka, settings.topology)])
+    outbox = Outbox(
+        client,
+        pool,
+        [outgoing_jobs(settings.kafka, settings.topology), outgoing_events(settings.topology)],
+    )
     ingested = IngestMetrics(registry)
     intake = EventIntake(client, events_topics(settings.topology), ingested)
     replayer = Replayer(client, settings.kafka, pool)
     authenticator: Authenticator = app.state.authenticator
     redis = redis_pool(settings.limits)
-    app.state.rate_limits = RateLimits(settings.limits, redis, registry)
+    counters = LimitCounters(registry)
+    app.state.rate_limits = RateLimits(settings.limits.of_turns, redis, counters)
+    app.state.thread_limits = RateLimits(settings.limits.of_threads, redis, counters, of=":threads")
     app.state.ended_sessions = EndedSessions(pool)
     app.state.access_log = AccessLog(pool)
     app.state.pool, app.state.outbox = pool, outbox
@@ -226,6 +240,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             outbox,
             replayer,
             intake,
+            open_threads(settings.threads, pool, redis, outbox) as app.state.threads,
             beating(heart_of_api(settings.database, address_of(settings.api), outbox)),
             SystemWatch(Queues(settings.kafka, settings.topology), pool, storage) as system_watch,
         ):
@@ -262,7 +277,15 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
                 registry.register(metrics.IssuerMetrics(authenticator.tokens.keys))
             if authenticator.provider is not None:
                 registry.register(metrics.ProviderMetrics(authenticator.provider.discovery))
-            async with keeping_rule(app.state.channel_rules, settings.turns.chat_log_retention_days):
+            async with (
+                keeping_rule(app.state.channel_rules, settings.turns.chat_log_retention_days),
+                keeping_rule(
+                    app.state.channel_rules,
+                    settings.threads.message_retention_days,
+                    platform=THREADS,
+                    setting="MESSAGE_RETENTION_DAYS",
+                ),
+            ):
                 yield
     finally:
         await authenticator.stop()

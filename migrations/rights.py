@@ -74,6 +74,9 @@ _OF_A_MESSAGE = (
     *("content", "message_type", "role", "author_id", "conversation_id", "reply_to", "response_ms", "weight"),
     *("edited", "deleted", "deletion", "metadata", "raw_payload"),
 )
+#: What changes of a thread, and what of a message in it.
+_OF_A_THREAD = ("title", "metadata", "archived", "changed", "updated", "last_at", "captured")
+_OF_A_POST = ("content", "message_type", "metadata", "raw_payload", "edited", "deleted", "deletion")
 #: What tells which messages are somebody's; what was said is not among it.
 _WHOSE_MESSAGE = (
     "platform",
@@ -213,6 +216,22 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("opt_outs", "SELECT", "INSERT"),
         Right("UPDATE", "opt_outs", ("until",)),
         *_on("search_languages", "SELECT", "INSERT", "UPDATE", "DELETE"),
+        # Threads are written here, in one transaction with what is told and counted of them.
+        Right("EXECUTE", "make_message_partitions(character varying[], integer, integer)", since="0013"),
+        *_on("conversations", "INSERT", "DELETE"),
+        Right("UPDATE", "conversations", _OF_A_THREAD),
+        Right("INSERT", "messages"),
+        Right("UPDATE", "messages", _OF_A_POST),
+        *_on("message_versions", "INSERT", "DELETE"),
+        Right("UPDATE", "message_versions", ("content", "metadata")),
+        Right("DELETE", "message_feedback"),
+        Right("INSERT", "message_day_deltas"),
+        *_on("thread_events", "SELECT", "INSERT", "DELETE"),
+        Right("UPDATE", "thread_events", ("published", "refused")),
+        *_on("idempotency_keys", "SELECT", "INSERT", "DELETE"),
+        # That something was deleted is never taken back.
+        *_on("chat_deletion_logs", "SELECT", "INSERT"),
+        *_on("chat_export_logs", "SELECT", "INSERT"),
     ),
     "chatlog_maintainer": (
         Right("SELECT", "chat_log", _WHICH_MESSAGE),

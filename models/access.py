@@ -112,6 +112,8 @@ class Action(StrEnum):
     READ_THREADS = "read_threads"
     #: Begin threads, name them and write in them; edit and delete one's own messages.
     WRITE_THREADS = "write_threads"
+    #: Write in the name of others, and as what they speak: for programs that do it for people.
+    WRITE_FOR_OTHERS = "write_for_others"
     #: Edit and delete others' messages; archive and delete threads.
     MODERATE_THREADS = "moderate_threads"
     #: Have a file made of all that is kept of a learner, and have that file.
@@ -181,6 +183,7 @@ _SERVICE = {
     Action.LOG_TURNS: Reach.TENANT,
     Action.READ_THREADS: Reach.TENANT,
     Action.WRITE_THREADS: Reach.TENANT,
+    Action.WRITE_FOR_OTHERS: Reach.TENANT,
     Action.MODERATE_THREADS: Reach.TENANT,
     Action.EXPORT_LEARNER: Reach.TENANT,
     Action.ERASE_LEARNER: Reach.TENANT,

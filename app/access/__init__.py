@@ -28,7 +28,7 @@ from app.access.provider_sign_in import (
     pending_sign_in,
     remember_pending,
 )
-from app.access.rate_limits import LimitedAsks, RateLimits, TooManyRequests
+from app.access.rate_limits import LimitCounters, LimitedAsks, RateLimits, TooManyRequests
 from app.access.requests import (
     CSRF_FIELD,
     CSRF_HEADER,
@@ -62,6 +62,7 @@ __all__ = [
     "ForgedRequest",
     "IssuerKeys",
     "KeysUnavailable",
+    "LimitCounters",
     "LimitedAsks",
     "NotAllowed",
     "NotSignedIn",

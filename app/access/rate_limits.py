@@ -25,7 +25,7 @@ from app.access.asking import Asks
 from app.access.client_address import client_address, network_of
 from app.access.requests import require_caller
 from app.errors import AppError, ErrorAnswer
-from app.redis import REDIS_WITHIN_S
+from app.redis import REDIS_AGAIN_S, REDIS_WITHIN_S
 from models.access import Caller  # noqa: TC001  FastAPI reads the signature
 from models.errors import MustAct
 from sinks.trouble import Trouble
@@ -34,12 +34,10 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from redis.asyncio import ConnectionPool
 
-    from app.settings.limits import LimitSettings
+    from models.access import Action
 
 log = logging.getLogger(__name__)
 
-#: For how long nothing is counted once it did not answer.
-REDIS_AGAIN_S = 2.0
 CALLER, ADDRESS = "caller", "address"
 
 
@@ -79,20 +77,50 @@ class TooManyRequests(AppError):
         self.answer = replace(self.answer, retry_after_s=wait_s, headers=standing.headers)
 
 
+class LimitCounters:
+    """Counts what became of requests that are limited.
+
+    Attributes:
+        refused: those that were too many.
+        uncounted: those that were let through uncounted.
+
+    Args:
+        registry: what is asked for the figures.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.refused = Counter(
+            "chatlog_api_rate_limited", "Requests that were too many", ["by"], registry=registry
+        )
+        self.uncounted = Counter(
+            "chatlog_api_rate_limits_not_counted",
+            "Requests that were let through uncounted, as Redis does not answer",
+            registry=registry,
+        )
+        for by in (CALLER, ADDRESS):
+            self.refused.labels(by)
+
+
 class RateLimits:
     """Counts requests, and refuses those that are too many.
 
     Args:
-        settings: how many.
+        amounts: how many of each caller, and of each address; None for no limit.
         redis: where they are counted; None for here.
-        registry: what is asked for the figures.
+        counters: of what becomes of them.
+        of: of what they are, so that others are counted apart.
     """
 
     def __init__(
-        self, settings: LimitSettings, redis: ConnectionPool | None, registry: CollectorRegistry
+        self,
+        amounts: tuple[str | None, str | None],
+        redis: ConnectionPool | None,
+        counters: LimitCounters,
+        of: str = "",
     ) -> None:
-        self._of_callers = _amounts(settings.rate_limit_caller)
-        self._of_addresses = _amounts(settings.rate_limit_address)
+        of_callers, of_addresses = amounts
+        self._of_callers = _amounts(of_callers)
+        self._of_addresses = _amounts(of_addresses)
         self._within_s = None if redis is None else REDIS_WITHIN_S
         self._limiter = SlidingWindowCounterRateLimiter(
             MemoryStorage()
@@ -101,23 +129,14 @@ class RateLimits:
                 "async+redis://",
                 wrap_exceptions=True,
                 implementation="redispy",
-                key_prefix="chatlog:limits",
+                key_prefix=f"chatlog:limits{of}",
                 # Its options are said to be plain values.
                 connection_pool=cast("Any", redis),
             )
         )
         self._away_until = 0.0
         self._trouble = Trouble(log, over="Redis counts requests again")
-        self._refused = Counter(
-            "chatlog_api_rate_limited", "Requests that were too many", ["by"], registry=registry
-        )
-        self._uncounted = Counter(
-            "chatlog_api_rate_limits_not_counted",
-            "Requests that were let through uncounted, as Redis does not answer",
-            registry=registry,
-        )
-        for by in (CALLER, ADDRESS):
-            self._refused.labels(by)
+        self._refused, self._uncounted = counters.refused, counters.uncounted
 
     async def count(self, caller: Caller, address: str | None) -> LimitStanding | None:
         """Count a request; return how far its caller is with the limit that has least left.
@@ -172,7 +191,16 @@ class RateLimits:
 
 
 class LimitedAsks(Asks):
-    """Gives a route of the API its caller, as `Asks` does, if that is not one request too many."""
+    """Gives a route of the API its caller, as `Asks` does, if that is not one request too many.
+
+    Args:
+        action: what the route does.
+        limits: by which it is limited: the name of one of the application's.
+    """
+
+    def __init__(self, action: Action, limits: str = "rate_limits") -> None:
+        super().__init__(action)
+        self._limits = limits
 
     async def __call__(  # type: ignore[override]  # FastAPI gives what the signature names
         self, request: Request, response: Response, caller: Annotated[Caller, Depends(require_caller)]
@@ -183,7 +211,7 @@ class LimitedAsks(Asks):
             TooManyRequests: they, or others at their address, ask too much.
             NotAllowed, NotSignedIn, ForgedRequest, KeysUnavailable, ServiceDown: as `Asks` does.
         """
-        limits: RateLimits = request.app.state.rate_limits
+        limits: RateLimits = getattr(request.app.state, self._limits)
         standing = await limits.count(self._let_in(caller), client_address(request))
         if standing is not None:
             response.headers.update(standing.headers)

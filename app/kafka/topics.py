@@ -40,6 +40,7 @@ class Topics:
     chat_log: TopicSpec
     dead_letters: TopicSpec
     exports: TopicSpec
+    thread_events: TopicSpec
     platform_events: Mapping[str, TopicSpec]
     messages: Mapping[str, TopicSpec]
 
@@ -62,6 +63,7 @@ class Topics:
             *self.messages.values(),
             self.dead_letters,
             self.exports,
+            self.thread_events,
         )
 
     def read_by(self, role: Role) -> tuple[str, ...]:
@@ -151,6 +153,11 @@ def topics_of(topology: TopologySettings) -> Topics:
             **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
         ),
         exports=topic(topology.name_of("vlab_exports_topic"), "export jobs"),
+        thread_events=topic(
+            f"vlab-{topology.vlab_env}-thread-events",
+            "what happens in threads, keyed by thread: for others to read",
+            **{"max.message.bytes": str(OUR_RECORD_MAX_BYTES)},
+        ),
         platform_events={
             platform: topic(
                 f"vlab-{topology.vlab_env}-{platform}-events",

@@ -24,6 +24,7 @@ from app.settings.logs import LogSettings
 from app.settings.oidc import OidcSettings
 from app.settings.service_links import service_links
 from app.settings.storage import StorageSettings
+from app.settings.threads import ThreadSettings
 from app.settings.topology import TopologySettings
 from app.settings.turns import TurnSettings
 from app.settings.twitch import TwitchSettings
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     oidc: OidcSettings = OidcSettings()
     limits: LimitSettings = LimitSettings()
     turns: TurnSettings = TurnSettings()
+    threads: ThreadSettings = ThreadSettings()
     webhooks: WebhookSettings = WebhookSettings()
     web: WebSettings = WebSettings()
     connect: ConnectSettings = ConnectSettings()

@@ -28,6 +28,22 @@ OptionalRedisUrl = Annotated[Annotated[SecretStr, AfterValidator(_check_redis_ur
 class LimitSettings(Area):
     """Amounts for each caller and for each address; several APIs count together where they have a Redis."""
 
+    enable_rate_limiting: bool = True
     rate_limit_caller: OptionalAmounts = "1000/second"
     rate_limit_address: OptionalAmounts = "1000/second"
+    rate_limit_threads_caller: OptionalAmounts = "60/minute"
+    rate_limit_threads_address: OptionalAmounts = "60/minute"
     redis_url: OptionalRedisUrl = None
+
+    @property
+    def of_turns(self) -> tuple[str | None, str | None]:
+        """How many turns a caller may log, and whoever asks from an address; None for no limit."""
+        return self._if_on(self.rate_limit_caller, self.rate_limit_address)
+
+    @property
+    def of_threads(self) -> tuple[str | None, str | None]:
+        """How often a caller may ask for threads, and whoever asks from an address; None for no limit."""
+        return self._if_on(self.rate_limit_threads_caller, self.rate_limit_threads_address)
+
+    def _if_on(self, caller: str | None, address: str | None) -> tuple[str | None, str | None]:
+        return (caller, address) if self.enable_rate_limiting else (None, None)

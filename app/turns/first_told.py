@@ -6,28 +6,17 @@ still gives the rows of a turn its first time for an hour, whatever is answered 
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
-
-from app.redis import REDIS_WITHIN_S
-from sinks.trouble import Trouble
+from app.redis import SharedMemory
 
 if TYPE_CHECKING:
-    from redis.asyncio import ConnectionPool
-
-log = logging.getLogger(__name__)
+    from redis.asyncio import ConnectionPool, Redis
 
 KEPT_S = 24 * 60 * 60
 #: Some 200 bytes each.
 KEPT_MAX = 100_000
-#: For how long Redis is left alone once it did not answer.
-_AGAIN_S = 2.0
 
 
 class FirstTold:
@@ -38,10 +27,12 @@ class FirstTold:
     """
 
     def __init__(self, redis: ConnectionPool | None) -> None:
-        self._redis = None if redis is None else Redis(connection_pool=redis)
+        self._shared_memory = SharedMemory(
+            redis,
+            without="Redis does not tell when turns were first told of: each API knows only its own",
+            over="Redis tells again when turns were first told of",
+        )
         self._known: dict[str, int] = {}
-        self._away_until = 0.0
-        self._trouble = Trouble(log, over="Redis tells again when turns were first told of")
 
     async def of(self, turn: str, now_ms: int) -> int:
         """Return when a turn was first told of, in ms since 1970: now, if it was not before."""
@@ -56,21 +47,13 @@ class FirstTold:
         return known
 
     async def _shared(self, turn: str, now_ms: int) -> int:
-        if self._redis is None or time.monotonic() < self._away_until:
-            return now_ms
         key = f"chatlog:turns:{sha256(turn.encode()).hexdigest()[:32]}"
-        try:
-            async with asyncio.timeout(REDIS_WITHIN_S):
-                asked = self._redis.pipeline(transaction=True)
-                asked.set(key, now_ms, nx=True, ex=KEPT_S)
-                asked.get(key)
-                _, first = await asked.execute()
-            self._trouble.end()
-            return int(first)
-        except (RedisError, OSError, TimeoutError, ValueError) as error:
-            self._away_until = time.monotonic() + _AGAIN_S
-            self._trouble.note(
-                "Redis does not tell when turns were first told of: each API knows only its own",
-                {"error": repr(error)},
-            )
-            return now_ms
+
+        async def note(redis: Redis) -> Any:
+            asked = redis.pipeline(transaction=True)
+            asked.set(key, now_ms, nx=True, ex=KEPT_S)
+            asked.get(key)
+            return (await asked.execute())[1]
+
+        first = await self._shared_memory.ask(note)
+        return now_ms if first is None else int(first)

@@ -44,6 +44,13 @@ async def keep_partitions_ahead(pool: asyncpg.Pool, platforms: Sequence[str]) ->
         await asyncio.sleep(EVERY_S if all(made) else AGAIN_AFTER_S)
 
 
+async def keep_message_partitions_ahead(pool: asyncpg.Pool, platforms: Sequence[str]) -> None:
+    """Do the same of `messages` alone, as a user who may not make those of chat_log."""
+    while True:
+        made = [await _make(pool, _MAKE_OF_MESSAGES, [platform]) for platform in platforms]
+        await asyncio.sleep(EVERY_S if all(made) else AGAIN_AFTER_S)
+
+
 async def _make(pool: asyncpg.Pool, statement: str, *arguments: list[str]) -> bool:
     try:
         made = await pool.fetch(statement, *arguments)

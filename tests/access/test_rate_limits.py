@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from app.access.rate_limits import RateLimits, TooManyRequests
+from app.access.rate_limits import LimitCounters, RateLimits, TooManyRequests
 from app.redis import redis_pool
 from app.settings.limits import LimitSettings
 from models.access import Caller
@@ -24,7 +24,7 @@ HERE, THERE = "203.0.113.1", "203.0.113.2"
 
 def limits_of(caller: str | None = "3/minute", address: str | None = None, **more: Any) -> RateLimits:
     settings = LimitSettings(rate_limit_caller=caller, rate_limit_address=address, **more)
-    return RateLimits(settings, redis_pool(settings), CollectorRegistry())
+    return RateLimits(settings.of_turns, redis_pool(settings), LimitCounters(CollectorRegistry()))
 
 
 async def let_through(limits: RateLimits, caller: Caller, address: str | None = None, times: int = 9) -> int:

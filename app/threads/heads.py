@@ -1,0 +1,94 @@
+"""What never changes of threads, remembered: whose they are, which every request has to know.
+
+Remembered here and, for other replicas too, in Redis, if there is one. It cannot be wrong, as it cannot
+change; whether the thread is still there, the statement that follows tells. A thread that is deleted is
+forgotten at once, so that nothing of it outlasts it for long. A Redis that is away costs the time to ask
+PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import orjson
+
+from app.redis import SharedMemory
+from app.threads.rows import ThreadHead
+from sinks.sql import statements
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    import asyncpg
+    from redis.asyncio import ConnectionPool
+
+_SQL = statements("threads")
+#: 300 bytes each.
+HERE_MAX = 20_000
+#: For how long Redis remembers one.
+THERE_S = 3600
+
+
+class ThreadHeads:
+    """Knows whose threads are.
+
+    Args:
+        pool: connections that may read conversations.
+        redis: what replicas share; None for nothing.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], redis: ConnectionPool | None) -> None:
+        self._pool = pool
+        self._there = SharedMemory(
+            redis,
+            without="Redis does not remember threads; PostgreSQL is asked in its place",
+            over="Redis remembers threads again",
+        )
+        self._here: OrderedDict[tuple[str, UUID], ThreadHead] = OrderedDict()
+
+    async def find(self, tenant: str, thread: UUID) -> ThreadHead | None:
+        """Return what never changes of a tenant's thread; None if they have none of this id."""
+        key = tenant, thread
+        if (known := self._here.get(key)) is not None:
+            self._here.move_to_end(key)
+            return known
+        found = await self._find_there(tenant, thread)
+        if found is None:
+            row = await self._pool.fetchrow(_SQL.find_head, tenant, thread)
+            if row is None:
+                return None
+            found = ThreadHead(thread, tenant, row["subject_id"], row["started"])
+            await self._keep_there(found)
+        self._keep_here(found)
+        return found
+
+    def keep(self, head: ThreadHead) -> None:
+        """Remember a thread that was just made or read; here, where it is asked for next."""
+        self._keep_here(head)
+
+    async def forget(self, tenant: str, thread: UUID) -> None:
+        """Forget a thread that was deleted."""
+        self._here.pop((tenant, thread), None)
+        await self._there.ask(lambda redis: redis.delete(_name(tenant, thread)))
+
+    def _keep_here(self, head: ThreadHead) -> None:
+        self._here[head.tenant, head.id] = head
+        if len(self._here) > HERE_MAX:
+            self._here.popitem(last=False)
+
+    async def _find_there(self, tenant: str, thread: UUID) -> ThreadHead | None:
+        told = await self._there.ask(lambda redis: redis.get(_name(tenant, thread)))
+        if told is None:
+            return None
+        learner, started = orjson.loads(told)
+        return ThreadHead(thread, tenant, learner, datetime.fromisoformat(started))
+
+    async def _keep_there(self, head: ThreadHead) -> None:
+        told = orjson.dumps([head.learner, head.started.isoformat()])
+        await self._there.ask(lambda redis: redis.set(_name(head.tenant, head.id), told, ex=THERE_S))
+
+
+def _name(tenant: str, thread: UUID) -> str:
+    return f"chatlog:thread:{thread}:{tenant}"

@@ -1,0 +1,110 @@
+"""What the routes of threads work with, and how a route gets at it. All are coroutines, as those of turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+
+from app.access import LimitedAsks, access_log_of
+from app.turns.cursors import cursor_of, place_of
+from app.web.paging import Place
+from models.access import THREADS, Action, Caller
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from app.threads.messages import ThreadMessages
+    from app.threads.service import Threads
+    from app.threads.watching import WatchedThreads
+
+#: Where threads are, and what is asked for of learners.
+API = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadServices:
+    """What there is of threads in a process.
+
+    Attributes:
+        threads: themselves.
+        messages: what is said in them.
+        watched: tells whoever watches.
+    """
+
+    threads: Threads
+    messages: ThreadMessages
+    watched: WatchedThreads
+
+
+async def services_of(request: Request) -> ThreadServices:
+    """Return what `app.site` put there when the application started."""
+    services: ThreadServices = request.app.state.threads
+    return services
+
+
+_TAG = {"headers": {"ETag": {"description": "Of its present state.", "schema": {"type": "string"}}}}
+#: What OpenAPI says of answers with an ETag.
+TAGGED: dict[int | str, dict[str, Any]] = {200: _TAG}
+TAGGED_201: dict[int | str, dict[str, Any]] = {201: _TAG}
+
+Serving = Annotated[ThreadServices, Depends(services_of)]
+AsksToReadThreads = Annotated[Caller, Depends(LimitedAsks(Action.READ_THREADS, "thread_limits"))]
+AsksToWriteThreads = Annotated[Caller, Depends(LimitedAsks(Action.WRITE_THREADS, "thread_limits"))]
+AsksToModerateThreads = Annotated[Caller, Depends(LimitedAsks(Action.MODERATE_THREADS, "thread_limits"))]
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
+IfMatch = Annotated[
+    str | None,
+    Header(description="The ETag of what you saw: if it has changed since, nothing is done (412)."),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Sent again with the same, within a day, the request is not carried out again, and has "
+        "the same answer.",
+    ),
+]
+
+
+async def cursor_asked(
+    cursor: Annotated[
+        str | None, Query(max_length=200, description="What `next` said of the part before.")
+    ] = None,
+) -> Place | None:
+    """Return the place from which on a list is read.
+
+    Raises:
+        RequestValidationError: the cursor is none of ours.
+    """
+    try:
+        return None if cursor is None else place_of(cursor)
+    except ValueError as error:
+        raise RequestValidationError(
+            [{"type": "value_error", "loc": ("query", "cursor"), "msg": f"Value error, {error}"}]
+        ) from None
+
+
+Cursor = Annotated[Place | None, Depends(cursor_asked)]
+
+
+def next_of(request: Request, response: Response, following: Place | None) -> str | None:
+    """Return the cursor of what follows, and say its address in the header Link."""
+    if following is None:
+        return None
+    cursor = cursor_of(following)
+    where = request.url.include_query_params(cursor=cursor)
+    response.headers["Link"] = f'<{where.path}?{where.query}>; rel="next"'
+    return cursor
+
+
+async def note_read(request: Request, caller: Caller, thread: UUID, message: UUID | None = None) -> None:
+    """Note who reads what was said in a thread, before it is shown."""
+    subject = {"platform": THREADS, "channel": caller.tenant, "conversation": str(thread)}
+    if message is not None:
+        subject["message"] = str(message)
+    await access_log_of(request).note(caller, Action.READ_THREADS, request, subject)

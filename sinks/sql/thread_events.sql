@@ -1,0 +1,91 @@
+-- What is told of threads: to Kafka, in order, by one process at a time, and to clients that watch (app/threads/).
+
+-- name: take_unpublished
+-- Events that Kafka does not have yet, in order, each with what its message says now. One process sends at a time, so
+-- that none overtakes another: whoever does not get the lock finds nothing.
+SELECT
+    event.number,
+    event.number AS id,
+    event.id AS event_id,
+    event.tenant_id,
+    event.learner_id,
+    event.conversation_id,
+    event.event_type,
+    event.occurred,
+    event.message_id,
+    event.data,
+    said.content
+FROM (
+    SELECT *
+    FROM thread_events
+    WHERE
+        published IS NULL
+        AND NOT refused
+        AND (SELECT pg_try_advisory_xact_lock(hashtextextended('chatlog thread_events', 0)))
+    ORDER BY number
+    LIMIT 500
+) AS event
+LEFT JOIN messages AS said
+    ON said.platform = 'threads'
+    AND said.id = event.message_id
+    AND said.timestamp = message_time(event.message_id)
+    AND said.deletion IS NULL
+ORDER BY event.number;
+
+-- name: mark_published
+-- Kafka has them.
+UPDATE thread_events SET published = now() WHERE number = ANY ($1::bigint[]);
+
+-- name: count_unpublished
+-- How many events wait for Kafka.
+SELECT count(*) FROM thread_events WHERE published IS NULL AND NOT refused;
+
+-- name: refuse_unpublished
+-- Events that Kafka never takes, or of which this version can make no record.
+UPDATE thread_events SET refused = true WHERE number = ANY ($1::bigint[]);
+
+-- name: find_events
+-- What happened in a thread ($2) since the number $3, each with what its message says now.
+SELECT
+    event.number,
+    event.id AS event_id,
+    event.tenant_id,
+    event.learner_id,
+    event.conversation_id,
+    event.event_type,
+    event.occurred,
+    event.message_id,
+    event.data,
+    said.content
+FROM (
+    SELECT *
+    FROM thread_events
+    WHERE tenant_id = $1 AND conversation_id = $2 AND number > $3
+    ORDER BY number
+    LIMIT 100
+) AS event
+LEFT JOIN messages AS said
+    ON said.platform = 'threads'
+    AND said.id = event.message_id
+    AND said.timestamp = message_time(event.message_id)
+    AND said.deletion IS NULL
+ORDER BY event.number;
+
+-- name: find_last_event
+-- The number of the last event of a thread, from which on a client watches that names none; 0 where there is none.
+SELECT coalesce(max(number), 0) FROM thread_events WHERE tenant_id = $1 AND conversation_id = $2;
+
+-- name: find_number
+-- The number of an event of a thread, from which on a client watches again.
+SELECT number FROM thread_events WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3;
+
+-- name: forget_old_events
+-- Forget events that Kafka has had for a week; nobody takes them up from then any more.
+DELETE FROM thread_events WHERE occurred < now() - interval '7 days' AND published < now() - interval '7 days';
+
+-- name: find_last_events
+-- Of each of these threads ($2) the number of its last event.
+SELECT conversation_id, max(number) AS number
+FROM thread_events
+WHERE tenant_id = $1 AND conversation_id = ANY ($2::uuid[])
+GROUP BY conversation_id;
