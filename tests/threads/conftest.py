@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.site.fixtures import api_settings, client, serve
+from tests.site.fixtures import api_settings, client
 from tests.threads.asking import Asking
 from tests.workers import prepare
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
 
-__all__ = ["acme", "api_settings", "client", "serve", "system", "unlimited"]
+__all__ = ["acme", "api_settings", "client", "system", "unlimited"]
 
 
 @pytest.fixture
