@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import httpx
 import pytest
 import uvicorn
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from app.web import protocol
@@ -54,6 +56,15 @@ async def _at_once(_: Request) -> PlainTextResponse:
     return PlainTextResponse("not read")
 
 
+async def _headers(request: Request) -> PlainTextResponse:
+    await request.body()
+    return PlainTextResponse(" ".join(request.headers))
+
+
+async def _stream(_: Request) -> StreamingResponse:
+    return StreamingResponse(iter(["one, ", "two"]))
+
+
 @asynccontextmanager
 async def server() -> AsyncIterator[int]:
     """Serve what reads a body and what does not, as the API is served; give the port."""
@@ -61,6 +72,8 @@ async def server() -> AsyncIterator[int]:
         routes=[
             Route("/echo", _echo, methods=["GET", "POST"]),
             Route("/at-once", _at_once, methods=["POST"]),
+            Route("/headers", _headers, methods=["POST"]),
+            Route("/stream", _stream),
         ]
     )
     config = uvicorn.Config(app, log_config=None, lifespan="off", http=protocol_with_room(), ws="none")
@@ -79,6 +92,12 @@ async def server() -> AsyncIterator[int]:
     [
         *AMBIGUOUS,
         pytest.param(request(b"Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n"), id="also compressed"),
+        pytest.param(request(b"Host: elsewhere", body=b"0\r\n\r\n"), id="two hosts"),
+        pytest.param(request(CHUNKED, body=b"1\na\r\n0\r\n\r\n"), id="a chunk with a bare LF"),
+        pytest.param(request(CHUNKED, body=b"0\r\nA: b\nC: d\r\n\r\n"), id="a bare LF behind the last chunk"),
+        pytest.param(request(method=b"CONNECT", path=b"echo:80"), id="a tunnel"),
+        pytest.param(request(path=b"/echo HTTP/1.1\r\nGET /echo"), id="two first lines"),
+        pytest.param(request(b"A: " + b"b" * 20_000)[:-4] + b"c" * 300_000, id="a head without end"),
     ],
 )
 async def test_what_can_be_read_in_two_ways_ends_the_connection(sent: bytes) -> None:
@@ -102,6 +121,67 @@ async def test_requests_that_are_whole_are_answered_one_after_the_other() -> Non
 
     assert answer.count(b"HTTP/1.1 200") == 3
     assert answer.index(b"read: first") < answer.index(b"read: second")
+
+
+async def test_what_is_refused_is_told_as_a_problem() -> None:
+    async with server() as port:
+        head, _, body = (await answer_to(port, b"\x16\x03\x01\x02")).partition(b"\r\n\r\n")
+
+    assert b"content-type: application/problem+json" in head
+    assert b"connection: close" in head.lower()
+    assert json.loads(body)["status"] == 400
+
+
+async def test_who_was_right_is_answered_before_who_came_behind_is_refused() -> None:
+    sent = request(b"Content-Length: 5", body=b"first") + request(b"A: b\nC: d")
+    async with server() as port:
+        answer = await answer_to(port, sent)
+
+    assert answer.index(b"read: first") < answer.index(b"HTTP/1.1 400")
+
+
+async def test_what_comes_behind_the_last_chunk_is_no_header() -> None:
+    sent = request(CHUNKED, b"Connection: close", path=b"/headers", body=b"1\r\na\r\n0\r\nAdmin: yes\r\n\r\n")
+    async with server() as port:
+        answer = await answer_to(port, sent)
+
+    assert answer.endswith(b"host transfer-encoding connection")
+
+
+async def test_a_body_is_read_whatever_else_its_sender_could_speak() -> None:
+    offer = (b"Connection: Upgrade, close", b"Upgrade: h2c", b"Content-Length: %d" % len(HIDDEN))
+    async with server() as port:
+        answer = await answer_to(port, request(*offer, body=HIDDEN))
+
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert answer.endswith(b"read: " + HIDDEN)
+
+
+async def test_who_knows_no_chunks_gets_none() -> None:
+    async with server() as port:
+        streamed = await answer_to(port, b"GET /stream HTTP/1.0\r\n\r\n")
+        counted = await answer_to(port, b"GET /echo HTTP/1.0\r\n\r\n")
+
+    assert b"chunked" not in streamed
+    assert streamed.endswith(b"\r\n\r\none, two")
+    assert b"content-length: 6" in counted
+
+
+async def test_requests_may_come_byte_by_byte() -> None:
+    sent = request(CHUNKED, body=b"2\r\nab\r\n0\r\n\r\n") + request(b"Connection: close")
+    async with server() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        async with asyncio.timeout(60):
+            for byte in sent:
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(0)
+            answer = await rest_of(reader)
+        writer.transport.abort()
+
+    assert answer.count(b"HTTP/1.1 200") == 2
+    assert b"read: ab" in answer
 
 
 @pytest.mark.parametrize(
