@@ -46,8 +46,8 @@ def kid(algorithm: str, behaviour: Behaviour) -> str:
 
 
 def id_of(email: str) -> str:
-    """Return by what it knows a person."""
-    return hashlib.sha256(email.encode()).hexdigest()
+    """Return by what it knows a person, however they write their address."""
+    return hashlib.sha256(email.strip().lower().encode()).hexdigest()
 
 
 def claims_of(email: str, behaviour: Behaviour) -> dict[str, Any]:
