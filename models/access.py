@@ -395,8 +395,11 @@ def own_list(caller: Caller) -> Thing:
 
 
 def everybodys_list(caller: Caller) -> Thing:
-    """Return what a list of everybody's things is asked by; `Caller.within` tells which of it remain."""
-    return Thing(within=caller.scope)
+    """Return what a list of everybody's things is asked by, of the caller's tenant.
+
+    `Caller.within` tells which of it remain.
+    """
+    return Thing(tenant=caller.tenant, within=caller.scope)
 
 
 def whoever_has_the_shell(*, acting_for: str = "shell") -> Caller:

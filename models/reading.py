@@ -10,8 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from models.access import APP_ENDS, ASSISTANT, DEFAULT_TENANT, THREADS, tenant_of
+
 if TYPE_CHECKING:
     from datetime import datetime
+
+#: Whose messages alone are of surveys.
+MESSENGER = "messenger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,35 +28,75 @@ class Within:
         channels: each as `platform/channel`.
         surveyids: the versions of the surveys that the scope names, as UUID text.
         apps: the names of programs that log their assistant; theirs are the sessions whose names begin so.
+        learners: whose threads, those of the tenant.
     """
 
     platforms: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
     surveyids: frozenset[str] = frozenset()
     apps: frozenset[str] = frozenset()
+    learners: frozenset[str] = frozenset()
+
+    def has_whole(self, platform: str, channel: str, learner: str | None) -> bool:
+        """Tell whether all that is said in a place is in it."""
+        return (
+            platform in self.platforms
+            or f"{platform}/{channel}" in self.channels
+            or (platform == ASSISTANT and channel.startswith(tuple(f"{app}{APP_ENDS}" for app in self.apps)))
+            or (platform == THREADS and learner in self.learners)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """Which messages a caller may read.
+    """Which messages a caller may read: of their tenant, within what they are narrowed to.
 
     Attributes:
         surveyids: only those of these surveys, as UUID text; None for all of the tenant, of a survey or not.
         within: what the caller is narrowed to; None for no such limit.
+        tenant: whose messages. All but threads are the default tenant's, and a thread is its channel's.
+        learners: besides, those in the threads of these, of whom the caller's scope has each.
     """
 
     surveyids: frozenset[str] | None = frozenset()
     within: Within | None = None
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether nothing is kept from them."""
-        return self.surveyids is None and self.within is None
+    tenant: str = DEFAULT_TENANT
+    learners: frozenset[str] = frozenset()
 
     @property
     def is_nothing(self) -> bool:
         """Whether there can be nothing for them, so that no statement has to be asked."""
-        return self.surveyids == frozenset() or self.within == Within()
+        return (self.surveyids == frozenset() and not self.learners) or self.within == Within()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether of each conversation it is all or nothing."""
+        if self.surveyids is None:
+            return self.within is None or not self.within.surveyids
+        return not self.surveyids
+
+    @property
+    def platforms(self) -> frozenset[str] | None:
+        """Where there can be something for them; None for anywhere."""
+        if self.surveyids is None:
+            return None if self.tenant == DEFAULT_TENANT else frozenset({THREADS})
+        return frozenset({MESSENGER} if self.surveyids else ()) | ({THREADS} if self.learners else set())
+
+    def has_whole(self, platform: str, channel: str, learner: str | None) -> bool:
+        """Tell whether they may read all that is said in a place, so that its figures are theirs to know.
+
+        Args:
+            platform: where.
+            channel: where on it.
+            learner: whose thread it is.
+        """
+        if tenant_of(platform, channel) != self.tenant:
+            return False
+        if platform == THREADS and learner in self.learners:
+            return True
+        return self.surveyids is None and (
+            self.within is None or self.within.has_whole(platform, channel, learner)
+        )
 
 
 #: Of who may read none.

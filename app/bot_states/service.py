@@ -8,12 +8,12 @@ from uuid import UUID
 
 from app.bot_states.rows import WaitingPerson
 from app.postgres.answers import answer_within
-from models.access import Action
+from models.access import DEFAULT_TENANT, Action
 from models.bot_states import Standing, standing_of, states_that_are
 from models.ids import conversation_key
+from models.reading import MESSENGER
 from models.repeats import Asked, Repeat, Stood, repeats_in
 from sinks.postgres.reading import Conditions, reading_of
-from sinks.postgres.said import MESSENGER
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class BotStates:
         async with answer_within():
             reading = await reading_of(self._pool, caller, Action.READ_MESSAGES)
             readable, within = reading.readable, reading.readable.within
-            if readable.is_nothing or readable.surveyids is not None:
+            if readable.tenant != DEFAULT_TENANT or readable.is_nothing or readable.surveyids is not None:
                 return []
             rows = await self._pool.fetch(_SQL.find_unanswered, datetime.now(UTC) - ANSWERS_WITHIN, limit)
         return [
@@ -162,6 +162,8 @@ def _waiting(row: asyncpg.Record, reading: Reading) -> WaitingPerson:
 def _is_readable(row: asyncpg.Record, channel: str, reading: Reading) -> bool:
     """Tell whether a message may be read: some of a conversation may be of another's survey."""
     mine, within, surveyid = reading.readable.surveyids, reading.readable.within, str(row["surveyid"])
+    if reading.readable.tenant != DEFAULT_TENANT:
+        return False
     if mine is not None and surveyid not in mine:
         return False
     return (

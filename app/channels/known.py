@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from app.channels.rows import ALL, ChannelConfig, channel_thing, check_place
 from app.postgres.answers import answer_within, is_storable
-from models.access import DEFAULT_TENANT, Action, may
+from models.access import DEFAULT_TENANT, Action, may, tenant_of
 from sinks.postgres.connector_gaps import SILENT_AFTER_S
 from sinks.sql import statements
 
@@ -179,7 +179,10 @@ class KnownChannels:
             CannotSet: there is no such platform.
         """
         check_place(platform, channel)
-        if channel == ALL or not may(caller, Action.SEE_CHANNELS, channel_thing(platform, channel)):
+        is_theirs = tenant_of(platform, channel) == caller.tenant
+        if channel == ALL or not (
+            is_theirs and may(caller, Action.SEE_CHANNELS, channel_thing(platform, channel))
+        ):
             return LatelyThere((), ())
         now = datetime.now(UTC)
         since = now - timedelta(days=SHOWN_DAYS - 1)

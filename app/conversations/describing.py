@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 from app.conversations.rows import MESSENGER, ConversationRow
 from app.conversations.telling import names_of, preview_of, unsent_among
-from models.access import APP_ENDS, ASSISTANT
 from sinks.postgres.said import Talk, newest_of, sums_of
 from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from uuid import UUID
 
     import asyncpg
 
     from app.conversations.finding import Candidate
-    from models.reading import Readable
     from sinks.postgres.reading import Reading
 
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -45,7 +44,12 @@ async def describe(
             if left:
                 found_last = await connection.fetch(*newest_of(platform, left, reading, since).call)
                 newest |= {message["talk"]: message for message in found_last}
-    sums = await _sums(connection, reading, talks)
+    whole = {
+        row["id"]
+        for row in rows.values()
+        if reading.readable.has_whole(row["platform"], row["channel"], row["subject_id"])
+    }
+    sums = await _sums(connection, reading, talks, whole)
     unsent = await unsent_among(connection, newest.values())
     names = await names_of(connection, newest.values())
     surveys = {survey.id: survey.name for survey in reading.surveys}
@@ -54,7 +58,7 @@ async def describe(
         row, figures, last = rows.get(one.id), sums.get(one.id), newest.get(one.id)
         if row is None:
             continue
-        is_whole = sees_whole(reading.readable, row["platform"], row["channel"])
+        is_whole = row["id"] in whole
         if not (figures or is_whole):
             continue
         last_at = figures["last_at"] if figures else row["last_at"]
@@ -81,19 +85,6 @@ async def describe(
     return described
 
 
-def sees_whole(readable: Readable, platform: str, channel: str) -> bool:
-    """Tell whether somebody may read all that is said in a place, so that its figures are theirs to know."""
-    within = readable.within
-    if within is None:
-        return readable.surveyids is None
-    is_within = (
-        platform in within.platforms
-        or f"{platform}/{channel}" in within.channels
-        or (platform == ASSISTANT and channel.startswith(tuple(f"{app}{APP_ENDS}" for app in within.apps)))
-    )
-    return readable.surveyids is None and is_within
-
-
 def talk_of(row: ConversationRow) -> Talk:
     """Return by what the messages of a conversation are found."""
     person = row.external_id if row.platform == MESSENGER else ""
@@ -101,12 +92,12 @@ def talk_of(row: ConversationRow) -> Talk:
 
 
 async def _sums(
-    connection: Connection, reading: Reading, talks: Mapping[str, Sequence[Talk]]
+    connection: Connection, reading: Reading, talks: Mapping[str, Sequence[Talk]], whole: AbstractSet[UUID]
 ) -> dict[UUID, asyncpg.Record]:
     """Return what may be read of those conversations that somebody may not see whole."""
     sums: dict[UUID, asyncpg.Record] = {}
     for platform, some in talks.items():
-        parts = [talk for talk in some if not sees_whole(reading.readable, platform, talk.channel)]
+        parts = [talk for talk in some if talk.id not in whole]
         if parts:
             found = await connection.fetch(*sums_of(platform, parts, reading).call)
             sums |= {row["talk"]: row for row in found if row["messages"]}

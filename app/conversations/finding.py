@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from models.ids import conversation_key
-from models.reading import MessageFilter
-from sinks.postgres.said import MESSENGER, Talk, lately_in, newest_conversations, times_of
+from models.reading import MESSENGER, MessageFilter
+from sinks.postgres.said import Talk, lately_in, newest_conversations, times_of
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ class Candidate(NamedTuple):
 
 def is_plain(reading: Reading, wanted: MessageFilter) -> bool:
     """Tell whether the table of conversations knows enough: whole ones are looked for, by where they are."""
-    readable = reading.readable
-    is_whole = readable.surveyids is None and (readable.within is None or not readable.within.surveyids)
-    return is_whole and wanted == MessageFilter(platform=wanted.platform, channel=wanted.channel)
+    return reading.readable.is_whole and wanted == MessageFilter(
+        platform=wanted.platform, channel=wanted.channel
+    )
 
 
 async def find(
@@ -194,10 +194,15 @@ async def _platforms(
     connection: Connection, reading: Reading, wanted: MessageFilter
 ) -> list[tuple[str, bool]]:
     """Return where to look, and whether there are other conversations there than rooms."""
-    readable = reading.readable
-    only: set[str] | None = None if wanted.platform is None else {wanted.platform}
-    if readable.surveyids is not None or wanted.survey is not None or wanted.question is not None:
-        # Nothing else is of a survey.
-        only = {MESSENGER} if only is None else only & {MESSENGER}
-    rows = await connection.fetch(_SQL.find_platforms)
-    return [(row["platform"], row["has_others"]) for row in rows if only is None or row["platform"] in only]
+    # Nothing else is of a survey.
+    of_surveys = None if wanted.survey is wanted.question is None else frozenset({MESSENGER})
+    named = None if wanted.platform is None else frozenset({wanted.platform})
+    rows = await connection.fetch(_SQL.find_platforms, reading.readable.tenant)
+    return [
+        (row["platform"], row["has_others"])
+        for row in rows
+        if all(
+            only is None or row["platform"] in only
+            for only in (reading.readable.platforms, of_surveys, named)
+        )
+    ]

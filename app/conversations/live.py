@@ -22,6 +22,7 @@ from uuid import UUID
 from app.conversations.telling import unsent_among
 from app.errors import RETRY_AFTER_S, AppError, ErrorAnswer
 from app.postgres.answers import answer_within
+from models.access import tenant_of
 from models.errors import MustAct
 from models.ids import source_of
 from models.reading import Readable
@@ -52,7 +53,6 @@ WATCHED = 200
 WATCHERS_MAX, PENDING_MAX = 500, 500
 
 _SQL = statements("conversations")
-_EVERYTHING = Reading(Readable(None), ())
 
 
 class TooManyWatch(AppError):
@@ -167,6 +167,7 @@ class _Look:
         self.watchers: set[Watcher] = set()
         self._pool = pool
         self._talk = talk
+        self._all_of_it = Reading(Readable(None, tenant=tenant_of(talk.platform, talk.channel)), ())
         self._since = datetime.now(UTC) - COUNT_BACK
         self._known: Marks = {}
         self._count: int | None = None
@@ -228,7 +229,7 @@ class _Look:
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            rows = await connection.fetch(*marks_of(self._talk, _EVERYTHING, WATCHED).call)
+            rows = await connection.fetch(*marks_of(self._talk, self._all_of_it, WATCHED).call)
             unsent = await unsent_among(connection, rows)  # type: ignore[arg-type]
             opinions = {
                 row["refers_to"]: (row["opinions"], row["given"])
@@ -238,7 +239,9 @@ class _Look:
             if is_counted:
                 count = await connection.fetchval(_SQL.count_captured, self._talk.id)
                 if count is None:
-                    count = await connection.fetchval(*count_since(self._talk, _EVERYTHING, self._since).call)
+                    count = await connection.fetchval(
+                        *count_since(self._talk, self._all_of_it, self._since).call
+                    )
         marks = {
             row["id"]: (
                 row["timestamp"],

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from app.web.paging import Place
-from models.access import Thing, message_thing
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -156,11 +155,6 @@ class SaidMessage:
     def place(self) -> Place:
         """Where it is in its conversation."""
         return Place(self.timestamp, str(self.id))
-
-    @property
-    def thing(self) -> Thing:
-        """What the right to read it depends on."""
-        return message_thing(self.platform, self.channel, survey=self.survey, owner=self.survey_owner)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from app.exports.rows import ExportRow
 from app.exports.service import check_may_see, scope_of
 from app.postgres.answers import answer_within, is_storable
-from models.access import Action, Thing, everybodys_list, may
+from models.access import Thing, everybodys_list
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -145,9 +145,9 @@ class ExportList:
 
     def _found(self, caller: Caller, user: str | None, looked_for: LookedFor) -> tuple[object, ...] | None:
         """Return the parameters by which exports are looked for; None if there can be none."""
-        check_may_see(caller, Thing(user, caller.tenant, within=caller.scope))
-        whose = everybodys_list(caller) if user is None else Thing(user, within=caller.scope)
+        whose = everybodys_list(caller) if user is None else Thing(user, caller.tenant, within=caller.scope)
+        check_may_see(caller, whose)
         texts = (looked_for.name, *(looked_for.survey or ()))
-        if not (may(caller, Action.SEE_EXPORT, whose) and is_storable("".join(texts))):
+        if not is_storable("".join(texts)):
             return None
-        return (user, scope_of(caller), *parameters_of(looked_for))
+        return (user, scope_of(caller), *parameters_of(looked_for), caller.tenant)

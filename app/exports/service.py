@@ -134,10 +134,9 @@ class ExportRows:
         Raises:
             NotAllowed: the caller may not see what others asked for.
         """
-        check_may_see(caller, Thing(tenant=caller.tenant, within=caller.scope))
-        if not may(caller, Action.SEE_EXPORT, everybodys_list(caller)):
-            return []
-        return await self._rows(_SQL.find_exports_of_all, scope_of(caller), *_values_of(after), limit)
+        check_may_see(caller, everybodys_list(caller))
+        asked = (scope_of(caller), *_values_of(after), limit, caller.tenant)
+        return await self._rows(_SQL.find_exports_of_all, *asked)
 
     async def of_survey(
         self, caller: Caller, survey: SurveyKey, *, limit: int, after: Place | None = None
@@ -226,7 +225,8 @@ class ExportRows:
     async def _some(
         self, caller: Caller, user: str, survey: SurveyKey | None, limit: int, after: Place | None
     ) -> list[ExportRow]:
-        if not (may(caller, Action.SEE_EXPORT, Thing(user, within=caller.scope)) and _is_storable(survey)):
+        theirs = Thing(user, caller.tenant, within=caller.scope)
+        if not (may(caller, Action.SEE_EXPORT, theirs) and _is_storable(survey)):
             return []
         return await self._rows(
             _SQL.find_exports,
@@ -235,6 +235,7 @@ class ExportRows:
             scope_of(caller),
             *_values_of(after),
             limit,
+            caller.tenant,
         )
 
     async def _row(self, query: str, *arguments: object) -> asyncpg.Record | None:

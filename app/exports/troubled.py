@@ -83,7 +83,9 @@ class ExportTroubles:
             return []
         user, now = None if everybodys else caller.email, self._now()
         async with answer_within():
-            rows = await self._pool.fetch(_FIND, user, scope_of(caller), now - LATELY, now - WAITS_AFTER)
+            rows = await self._pool.fetch(
+                _FIND, user, scope_of(caller), now - LATELY, now - WAITS_AFTER, caller.tenant
+            )
         return [
             TroubledExports(
                 ExportTrouble(row["trouble"]), ExportRow.of(row), row["attempt"], row["many"], everybodys

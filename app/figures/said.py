@@ -13,7 +13,8 @@ from app.figures.periods import Period
 from app.figures.rows import Figures, PersonActive, QuestionMet, SessionsOn, TextSaid
 from models.access import Action
 from models.figures import TextOf, common_texts
-from sinks.postgres.sums import MESSENGER, sums_query
+from models.reading import MESSENGER
+from sinks.postgres.sums import sums_query
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -48,7 +49,11 @@ class SaidFigures(Asking):
         span = Period.of(wanted, self._now(), LATELY)
         reading = await self._reading(caller, Action.READ_MESSAGES)
         asked = sums_query(
-            _SQL.recent_texts, reading, replace(wanted, since=span.since, until=span.until), TEXTS_MAX
+            _SQL.recent_texts,
+            reading,
+            replace(wanted, since=span.since, until=span.until),
+            TEXTS_MAX,
+            by_conversation=True,
         )
         rows = await self._fetch(reading, asked)
         said = [TextOf(row["content"], f"{row['platform']}:{row['author_id']}") for row in rows]
@@ -67,7 +72,11 @@ class SaidFigures(Asking):
         span = Period.of(wanted, self._now(), LATELY)
         reading = await self._reading(caller, Action.READ_MESSAGES)
         asked = sums_query(
-            _SQL.activity, reading, replace(wanted, since=span.since, until=span.until), at_most
+            _SQL.activity,
+            reading,
+            replace(wanted, since=span.since, until=span.until),
+            at_most,
+            by_conversation=True,
         )
         items = [
             PersonActive(

@@ -32,7 +32,7 @@ class IndexLookup:
 
     def __init__(self) -> None:
         self._indexes: Indexes | None = None
-        self._newest: dict[str | None, datetime] = {}
+        self._newest: dict[tuple[str, str | None], datetime] = {}
         self._wide: dict[frozenset[str], bool] = {}
         self._looked_at = float("-inf")
 
@@ -51,11 +51,15 @@ class IndexLookup:
             self._wide[surveyids] = await connection.fetchval(_SQL.has_many, sorted(surveyids), WIDE_FROM)
         return self._wide[surveyids]
 
-    async def newest(self, connection: Connection, platform: str | None) -> datetime:
-        """Return about when the last message was said, of a platform or of any."""
-        if platform not in self._newest:
+    async def newest(self, connection: Connection, tenant: str, platform: str | None) -> datetime:
+        """Return about when the last message was said, of a platform or of any, as far as a tenant knows.
+
+        The database itself keeps what is another's from whoever asks for a tenant.
+        """
+        key = (tenant, platform)
+        if key not in self._newest:
             found: datetime | None = await connection.fetchval(_SQL.find_newest, platform)
             if len(self._newest) > _KEPT_MAX:
                 self._newest = {}
-            self._newest[platform] = found or BEGINNING
-        return self._newest[platform]
+            self._newest[key] = found or BEGINNING
+        return self._newest[key]

@@ -18,7 +18,7 @@ from app.reading.patience import LOOK_WITHIN_S, given_up_within
 from app.search.found import After, FoundPage, Hit
 from app.search.indexes import IndexLookup
 from app.search.stems import same_stems
-from models.access import Action
+from models.access import DEFAULT_TENANT, THREADS, Action
 from models.search import parse
 from models.search_marks import marked
 from models.search_windows import BEGINNING, END, Window, windows
@@ -166,7 +166,9 @@ class Search:
         if ways[0].talk is not None or wanted.person is not None:
             parts: Iterable[Window] = (Window(since, until),) if since < until else ()
         else:
-            newest = await self._lookup.newest(connection, wanted.platform)
+            tenant = ways[0].reading.readable.tenant
+            platform = wanted.platform if tenant == DEFAULT_TENANT else THREADS
+            newest = await self._lookup.newest(connection, tenant, platform)
             parts = windows(since, until, newest, indexes.edges)
         found: list[asyncpg.Record] = []
         for window in parts:

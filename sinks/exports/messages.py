@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from models.access import Action
 from models.exports import Rows
 from models.owners import owner_address
-from models.reading import Readable
 from models.search import CannotSearch
 from sinks.exports.columns import CONVERSATIONS, MESSAGES
 from sinks.exports.lines import Query, Statement
@@ -129,4 +128,4 @@ async def reading_for(connection: Connection, asked_by: str, asked_as: AskedAs) 
     within = reading.readable.within
     if within is not None:
         within = replace(within, surveyids=within.surveyids & ids)
-    return Reading(Readable(ids & reading.readable.surveyids, within), kept)
+    return Reading(replace(reading.readable, surveyids=ids & reading.readable.surveyids, within=within), kept)

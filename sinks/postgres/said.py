@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from models.access import APP_ENDS
+from models.access import APP_ENDS, DEFAULT_TENANT, THREADS
 from models.ids import time_of
-from models.reading import EVERYTHING
-from sinks.postgres.reading import Conditions
+from models.reading import EVERYTHING, MESSENGER
+from sinks.postgres.reading import OF_DEFAULT_TENANT, OF_TENANT, Conditions
 from sinks.postgres.unsent import MID
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from models.reading import MessageFilter
     from sinks.postgres.reading import Reading
 
-MESSENGER = "messenger"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: What a message is, but for its raw event.
 COLUMNS = (
@@ -65,8 +64,10 @@ _LATELY = (
 )
 _TALKS_WITHIN = (
     "(platform = ANY ({}::varchar[]) OR (platform || '/' || channel) = ANY ({}::varchar[]) "
-    "OR platform = 'assistant' AND channel ^@ ANY ({}::varchar[]))"
+    "OR platform = 'assistant' AND channel ^@ ANY ({}::varchar[]) "
+    "OR platform = 'threads' AND subject_id = ANY ({}::varchar[]))"
 )
+_TALKS_OF_LEARNERS = "platform = 'threads'::varchar AND subject_id = ANY ({}::varchar[])"
 _CONVERSATIONS = (
     "SELECT id FROM conversations WHERE {conditions} "
     "ORDER BY last_day DESC, last_at DESC, id DESC LIMIT {limit:d}"
@@ -248,7 +249,7 @@ def newest_conversations(
     """Return the statement for the conversations in which something was said last.
 
     Args:
-        reading: what may be read; not narrowed to surveys.
+        reading: what may be read; whole conversations.
         wanted: its platform and channel count.
         limit: how many at most.
         after: the time and the id of the one after which to go on.
@@ -260,9 +261,17 @@ def newest_conversations(
         arguments.extend(values)
         pieces.append(piece.format(*places))
 
-    if (within := reading.readable.within) is not None:
+    readable, within = reading.readable, reading.readable.within
+    if readable.tenant != DEFAULT_TENANT:
+        add(OF_TENANT, readable.tenant)
+    elif wanted.platform in {None, THREADS}:
+        add(OF_DEFAULT_TENANT)
+    if readable.surveyids is not None:
+        add(_TALKS_OF_LEARNERS, sorted(readable.learners))
+    elif within is not None:
         apps = {f"{app}{APP_ENDS}" for app in within.apps}
-        add(_TALKS_WITHIN, *(sorted(each) for each in (within.platforms, within.channels, apps)))
+        each = (within.platforms, within.channels, apps, within.learners)
+        add(_TALKS_WITHIN, *map(sorted, each))
     if wanted.platform is not None:
         add("platform = {}::varchar", wanted.platform)
     if wanted.channel is not None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from sinks.postgres.reading import Conditions
+from models.access import DEFAULT_TENANT
+from models.reading import MESSENGER
+from sinks.postgres.reading import OF_TENANT, Conditions
 
 if TYPE_CHECKING:
     from models.reading import MessageFilter
@@ -20,18 +22,23 @@ if TYPE_CHECKING:
 Piece: TypeAlias = tuple[str, tuple[object, ...]]
 
 _PLACE = "true /* conditions */"
-MESSENGER = "messenger"
 
-_OF_PLATFORMS = "channel IS NULL AND surveyid IS NULL"
-_OF_CHANNELS = "channel IS NOT NULL AND surveyid IS NULL"
+# Of threads, a whole platform is of many tenants: there, the tenant's channel is all that there is of it.
+_OF_PLATFORMS = (
+    "surveyid IS NULL AND CASE WHEN platform = 'threads' THEN channel = 'default' ELSE channel IS NULL END"
+)
+_OF_DEFAULT_CHANNELS = (
+    "channel IS NOT NULL AND surveyid IS NULL AND (platform <> 'threads' OR channel = 'default')"
+)
+_OF_THREADS = f"surveyid IS NULL AND {OF_TENANT}"
 _OF_SURVEYS = "surveyid = ANY ({}::uuid[])"
 _IN_CHANNEL = "channel = {}::varchar"
 _ON_PLATFORM = "platform = {}::varchar"
 _CHANNEL_WITHIN = "(platform = ANY ({}::varchar[]) OR platform || '/' || channel = ANY ({}::varchar[]))"
 #: Whoever is narrowed to several kinds sees of each what no wider one has.
 _WITHIN = (
-    "((channel IS NULL AND surveyid IS NULL AND platform = ANY ({}::varchar[])) "
-    "OR (channel IS NOT NULL AND surveyid IS NULL AND platform || '/' || channel = ANY ({}::varchar[]) "
+    f"(({_OF_PLATFORMS} AND platform = ANY ({{}}::varchar[])) "
+    f"OR ({_OF_DEFAULT_CHANNELS} AND platform || '/' || channel = ANY ({{}}::varchar[]) "
     "AND platform <> ALL ({}::varchar[])) "
     "OR (surveyid = ANY ({}::uuid[]) AND 'messenger' <> ALL ({}::varchar[])))"
 )
@@ -62,7 +69,9 @@ class CountedPeople:
     is_exact: bool
 
 
-def sums_query(statement: str, reading: Reading, wanted: MessageFilter, *arguments: object) -> SumsQuery:
+def sums_query(
+    statement: str, reading: Reading, wanted: MessageFilter, *arguments: object, by_conversation: bool = False
+) -> SumsQuery:
     """Return a statement of figures.sql on messages or their sums, kept to what a caller may see and wants.
 
     Args:
@@ -70,9 +79,10 @@ def sums_query(statement: str, reading: Reading, wanted: MessageFilter, *argumen
         reading: what may be seen.
         wanted: what is looked for; its times only where the statement does not have them as arguments.
         arguments: the statement's own.
+        by_conversation: whether it is on messages; sums do not tell whose threads theirs were.
     """
     conditions = Conditions(*arguments)
-    conditions.keep_to(reading, wanted)
+    conditions.keep_to(reading, wanted, by_conversation=by_conversation)
     return _put_in(statement, conditions)
 
 
@@ -99,7 +109,9 @@ def counted_people(reading: Reading, wanted: MessageFilter, split: str | None = 
     """
     if wanted.role not in (None, "user"):
         return None
-    pieces = () if wanted.platform is None else ((_ON_PLATFORM, (wanted.platform,)),)
+    pieces: tuple[Piece, ...] = () if wanted.platform is None else ((_ON_PLATFORM, (wanted.platform,)),)
+    if reading.readable.tenant != DEFAULT_TENANT:
+        return _of_tenant(reading, wanted, pieces, is_of_surveys=split == "survey")
     of_surveys = split == "survey" or wanted.survey is not None or reading.readable.surveyids is not None
     of_channels = split == "channel" or wanted.channel is not None
     if of_surveys:
@@ -114,6 +126,15 @@ def counted_people(reading: Reading, wanted: MessageFilter, split: str | None = 
     values = (platforms, sorted(within.channels), platforms, sorted(within.surveyids), platforms)
     narrow = len(within.channels) + len(within.surveyids)
     return CountedPeople((*pieces, (_WITHIN, values)), is_exact=narrow <= 1)
+
+
+def _of_tenant(
+    reading: Reading, wanted: MessageFilter, pieces: tuple[Piece, ...], *, is_of_surveys: bool
+) -> CountedPeople | None:
+    """Return the counts of what another tenant has: of threads, and of no survey."""
+    if is_of_surveys or wanted.survey is not None or reading.readable.surveyids is not None:
+        return None
+    return _of_channels(reading, wanted, pieces)
 
 
 def _of_surveys(
@@ -131,8 +152,9 @@ def _of_surveys(
 
 
 def _of_channels(reading: Reading, wanted: MessageFilter, pieces: tuple[Piece, ...]) -> CountedPeople:
-    within = reading.readable.within
-    pieces = (*pieces, (_OF_CHANNELS, ()))
+    within, tenant = reading.readable.within, reading.readable.tenant
+    whose: Piece = (_OF_DEFAULT_CHANNELS, ()) if tenant == DEFAULT_TENANT else (_OF_THREADS, (tenant,))
+    pieces = (*pieces, whose)
     if wanted.channel is not None:
         pieces = (*pieces, (_IN_CHANNEL, (wanted.channel,)))
     if within is not None:

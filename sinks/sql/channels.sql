@@ -72,7 +72,7 @@ LEFT JOIN channel_parents AS thread ON thread.platform = meant.platform AND thre
 -- name: find_channels
 -- The channels that are known, by a rule, by what was said there since the day $3 or by who hears it; of a platform $1 or
 -- of all, with $2 in their id or name; of the platforms $4 and the channels $5 (platform/channel), unless both are NULL.
--- Those with a rule come first, then the busiest. $6 at most, after leaving out $7; with how many there are.
+-- What other tenants say is not theirs to know. Those with a rule come first, then the busiest. $6 at most, after leaving out $7; with how many there are.
 WITH known AS (
     SELECT platform, channel, true AS has_rule, 0::float8 AS said, NULL::date AS last_day
     FROM chat_logging_config
@@ -80,7 +80,7 @@ WITH known AS (
     UNION ALL
     SELECT platform, channel, false, weight, day
     FROM message_days
-    WHERE day >= $3::date AND platform <> 'messenger'
+    WHERE day >= $3::date AND platform <> 'messenger' AND (platform <> 'threads' OR channel = 'default')
     UNION ALL
     SELECT platform, channel, false, 0, NULL FROM connector_gaps WHERE ended IS NULL
 ),

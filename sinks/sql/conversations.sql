@@ -21,7 +21,8 @@ LEFT JOIN people ON people.platform = talk.platform AND people.person_id = talk.
 WHERE talk.id = ANY ($1::uuid[]);
 
 -- name: find_platforms
--- The platforms that have conversations, and whether any of them is no room of many. Index jumps, not a scan.
+-- The platforms that have conversations, and whether any of them is no room of many; of threads, whether the tenant $1
+-- has any. Index jumps, not a scan.
 WITH RECURSIVE known AS (
     SELECT min(platform) AS platform FROM conversations
     UNION ALL
@@ -32,7 +33,9 @@ WITH RECURSIVE known AS (
 SELECT
     platform,
     EXISTS (
-        SELECT FROM conversations WHERE conversations.platform = known.platform AND kind <> 'channel'
+        SELECT FROM conversations
+        WHERE conversations.platform = known.platform AND kind <> 'channel'
+            AND (known.platform <> 'threads' OR channel = $1::varchar)
     ) AS has_others
 FROM known
 WHERE platform IS NOT NULL;

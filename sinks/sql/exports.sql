@@ -98,9 +98,11 @@ SELECT * FROM export_status WHERE id = $1;
 -- name: find_exports
 -- Some of those that $1 asked for, the one that changed last first; of the survey ($2, $3), unless $3 is NULL; of
 -- those that lie within the scope $4, unless it is NULL; what follows the place ($5, $6) in that order, unless $5 is NULL. Rows
--- of the system before may lack `updated`.
+-- of the system before may lack `updated`. Asked for among the people of the tenant $8: all but messages is the default
+-- one's.
 SELECT * FROM export_status
 WHERE owner_address(user_id) = owner_address($1)
+  AND coalesce(asked_as ->> 'tenant', 'default') = $8
   AND ($3::varchar IS NULL
        OR (survey_id = $3 AND owner_address(coalesce(survey_owner, user_id)) = owner_address($2)))
   AND ($4::varchar[] IS NULL OR (asked_as IS NULL AND 'survey:' || survey_id = ANY ($4))
@@ -111,9 +113,9 @@ LIMIT $7;
 
 -- name: find_exports_of_all
 -- Some of those that anybody asked for, in the order of `find_exports`; those that lie within the scope $1, unless it is
--- NULL; what follows the place ($2, $3), unless $2 is NULL.
+-- NULL; what follows the place ($2, $3), unless $2 is NULL; of the tenant $5.
 SELECT * FROM export_status
-WHERE ($1::varchar[] IS NULL OR (asked_as IS NULL AND 'survey:' || survey_id = ANY ($1))
+WHERE coalesce(asked_as ->> 'tenant', 'default') = $5 AND ($1::varchar[] IS NULL OR (asked_as IS NULL AND 'survey:' || survey_id = ANY ($1))
        OR (asked_as -> 'scope' <> '[]' AND asked_as -> 'scope' <@ to_jsonb($1)))
   AND ($2::timestamptz IS NULL OR (coalesce(updated, created), id) < ($2, $3::uuid))
 ORDER BY coalesce(updated, created) DESC, id DESC
@@ -122,7 +124,8 @@ LIMIT $4;
 -- name: look_for_exports
 -- Those that $1 asked for, or anybody where it is NULL, and that lie within the scope $2, unless it is NULL; each of the
 -- other conditions unless it is NULL: of the kinds $3, in one of the states $4 (as `models.exports.State` tells them), with
--- $5 in the survey's name, asked for since $6 and before $7, of the survey $9 of the owner $8. In no order.
+-- $5 in the survey's name, asked for since $6 and before $7, of the survey $9 of the owner $8. Of the tenant $10. In no
+-- order.
 SELECT *
 FROM (
     SELECT *, CASE
@@ -133,6 +136,7 @@ FROM (
     END AS state
     FROM export_status
     WHERE ($1::varchar IS NULL OR owner_address(user_id) = owner_address($1))
+      AND coalesce(asked_as ->> 'tenant', 'default') = $10
       AND ($2::varchar[] IS NULL OR (asked_as IS NULL AND 'survey:' || survey_id = ANY ($2))
            OR (asked_as -> 'scope' <> '[]' AND asked_as -> 'scope' <@ to_jsonb($2)))
 ) AS asked
@@ -147,7 +151,8 @@ WHERE ($3::varchar[] IS NULL OR source = ANY ($3))
 -- name: find_troubled_exports
 -- Of those that $1 asked for, or anybody where it is NULL, and that lie within the scope $2, unless it is NULL, and changed
 -- since $3: the latest in each kind of trouble, and how many are in it. It failed, its owner did not end it, and it did not
--- succeed when it was asked for again; nobody has worked on it since $4; or workers began it more than once.
+-- succeed when it was asked for again; nobody has worked on it since $4; or workers began it more than once. Of the tenant
+-- $5.
 SELECT DISTINCT ON (trouble) *, count(*) OVER (PARTITION BY trouble) AS many
 FROM (
     SELECT *, CASE
@@ -159,6 +164,7 @@ FROM (
     WHERE ($1::varchar IS NULL OR owner_address(user_id) = owner_address($1))
       AND ($2::varchar[] IS NULL OR (asked_as IS NULL AND 'survey:' || survey_id = ANY ($2))
            OR (asked_as -> 'scope' <> '[]' AND asked_as -> 'scope' <@ to_jsonb($2)))
+      AND coalesce(asked_as ->> 'tenant', 'default') = $5
       AND greatest(updated, created) >= $3::timestamptz
       AND status <> 'Finished' AND cancelled IS NULL AND removed IS NULL
 ) AS troubled

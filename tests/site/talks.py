@@ -31,9 +31,9 @@ def dialogue(person: str, page: str | None = PAGE) -> UUID:
     return UUID(conversation_key("messenger", page or "", person))
 
 
-def room(channel: str = ROOM, platform: str = "twitch") -> UUID:
-    """Return the id of a room."""
-    return UUID(conversation_key(platform, channel, channel))
+def room(channel: str = ROOM, platform: str = "twitch", external_id: str | None = None) -> UUID:
+    """Return the id of a room, or of what else a channel has under an id of its own."""
+    return UUID(conversation_key(platform, channel, external_id or channel))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +74,20 @@ class Writer:
         author: str | None = "1",
         kind: str = "channel",
         role: str = "user",
+        thread: str | None = None,
+        learner: str | None = None,
         **more: Any,
     ) -> UUID:
         """Write a message of another platform, and its conversation; return its id."""
         identifier = UUID(message_id(platform, f"{channel} {said} {when}", int(when.timestamp() * 1000)))
-        talk = room(channel, platform)
+        talk = room(channel, platform, thread)
         await self.database.execute(
             "INSERT INTO conversations AS known (id, platform, channel, external_id, kind, title, "
-            "subject_id, started, last_at, captured) VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $7, $8) "
+            "subject_id, started, last_at, captured) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9) "
             "ON CONFLICT (id) DO UPDATE SET started = least(known.started, excluded.started), "
             "last_at = greatest(known.last_at, excluded.last_at), captured = known.captured + 1",
-            *(talk, platform, channel, kind, f"#{channel}" if kind == "channel" else None),
-            *(None if kind == "channel" else author, when, None if kind == "channel" else 1),
+            *(talk, platform, channel, thread or channel, kind, f"#{channel}" if kind == "channel" else None),
+            *(None if kind == "channel" else learner or author, when, None if kind == "channel" else 1),
         )
         for name in ("raw_payload", "metadata"):
             if name in more:

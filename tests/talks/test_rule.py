@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 CY = "Cy@Example.org"
+SHARED = f"survey:{SHARED_NAME}"
 #: Name and owner; a survey that nobody has any more; none.
 SURVEYS: list[tuple[str | None, str | None]] = [
     (SHARED_NAME, ANA),
@@ -44,6 +45,8 @@ PLACES = [
     *product(("twitch", "discord"), ROOMS),
     *(("assistant", session) for session in ("s1", "shop:s1", "shopping:s1", "shop")),
 ]
+#: Tenant and learner; two tenants have a learner of one id.
+THREADS_OF = [("acme", "7"), ("acme", "8"), ("north", "7"), ("default", "7"), ("default", "s1")]
 ROLES = ("user", "assistant")
 
 
@@ -57,12 +60,13 @@ class Row(NamedTuple):
     owner: str | None
     person: str
     role: str
+    learner: str | None = None
 
 
 callers = st.builds(
     Caller,
     email=st.sampled_from([ANA, BEN, CY, "ANA@example.org", "nobody@example.org"]),
-    tenant=st.sampled_from(["default", "default", "default", "acme"]),
+    tenant=st.sampled_from(["default", "default", "default", "acme", "acme", "elsewhere"]),
     roles=st.frozensets(st.sampled_from(CallerRole), max_size=2),
     scope=st.frozensets(
         st.sampled_from(
@@ -71,7 +75,8 @@ callers = st.builds(
                 *("platform:messenger", "platform:twitch", "platform:none"),
                 *("channel:messenger/p1", "channel:messenger/", "channel:twitch/1", "channel:discord/1"),
                 *("app:shop", "app:help", "channel:assistant/s1"),
-                *("learner:7", "twitch", "channel:1"),
+                *("learner:7", "learner:7", "learner:8", "learner:s1", "twitch", "channel:1"),
+                *("platform:threads", "channel:threads/acme", "channel:threads/north"),
             ]
         ),
         max_size=2,
@@ -79,8 +84,8 @@ callers = st.builds(
 )
 filters = st.builds(
     MessageFilter,
-    platform=st.sampled_from([None, None, "messenger", "twitch"]),
-    channel=st.sampled_from([None, None, None, "p1", "1"]),
+    platform=st.sampled_from([None, None, "messenger", "twitch", "threads"]),
+    channel=st.sampled_from([None, None, None, "p1", "1", "acme"]),
     survey=st.sampled_from([None, None, SHARED_NAME, OF_BEN, "none"]),
     survey_owner=st.sampled_from([None, None, "ANA@example.org", BEN]),
     person=st.sampled_from([None, None, None, "4001"]),
@@ -127,6 +132,11 @@ async def _made(made: Settings) -> tuple[asyncpg.Connection[asyncpg.Record], lis
             said, BEGAN + timedelta(hours=number), platform=platform, channel=channel, author="4001"
         )
         rows.append(Row(said, platform, channel, None, None, "4001", "user"))
+    for number, (tenant, learner) in enumerate(THREADS_OF):
+        said, when = f"t{number}", BEGAN + timedelta(hours=number)
+        where = {"platform": "threads", "channel": tenant, "kind": "thread", "thread": f"of {learner}"}
+        await write.say(said, when, author="4001", learner=learner, **where)
+        rows.append(Row(said, "threads", tenant, None, None, "4001", "user", learner))
     return database, rows
 
 
@@ -134,6 +144,18 @@ async def _made(made: Settings) -> tuple[asyncpg.Connection[asyncpg.Record], lis
 @given(caller=callers, wanted=filters, action=st.sampled_from([Action.READ_MESSAGES, Action.SEE_PERSON]))
 @example(Caller("op@x.org", roles=frozenset({CallerRole.OPERATOR})), EVERYTHING, Action.READ_MESSAGES)
 @example(Caller(CY), MessageFilter(survey=SHARED_NAME), Action.READ_MESSAGES)
+@example(
+    Caller(
+        CY, roles=frozenset({CallerRole.OWNER, CallerRole.PARENT}), scope=frozenset({"learner:7", SHARED})
+    ),
+    EVERYTHING,
+    Action.READ_MESSAGES,
+)
+@example(
+    Caller(CY, "acme", frozenset({CallerRole.TEACHER}), frozenset({"learner:8"})),
+    EVERYTHING,
+    Action.READ_MESSAGES,
+)
 def test_a_statement_finds_what_may_be_read_and_is_looked_for(
     world: World, caller: Caller, wanted: MessageFilter, action: Action
 ) -> None:
@@ -154,7 +176,14 @@ async def _found(
 
 def _thing(row: Row) -> Thing:
     shared = SHARES.get((row.survey or "", row.owner or ""), set())
-    return message_thing(row.platform, row.channel, survey=row.survey, owner=row.owner, shared_with=shared)
+    return message_thing(
+        row.platform,
+        row.channel,
+        survey=row.survey,
+        owner=row.owner,
+        shared_with=shared,
+        learner=row.learner,
+    )
 
 
 def _is_wanted(row: Row, wanted: MessageFilter) -> bool:
