@@ -25,6 +25,7 @@ of the app that is answered otherwise is an `AppError`, and says how.
     ├── CannotSearch, CannotSpeak   who asks                             422   1
     ├── SayWhose, TookTooLong       who asks                             422   1
     ├── NothingNamed, NotOtlp       who asks                             422   1
+    ├── NotHttp                     who asks                             400   1
     ├── LeaseLost                   nobody: another worker has the job   503   1
     ├── StreamEnded                 us                                   500   1, with a traceback
     └── AppError
@@ -33,6 +34,8 @@ of the app that is answered otherwise is an `AppError`, and says how.
         │   └── IssuerUnavailable   the service                          503   1
         ├── NotFound                who asks                             404   1
         ├── NotNow                  who asks                             409   1
+        ├── Changed                 who asks                             412   1
+        ├── KeyUsed, UnusablePost   who asks                             422   1
         ├── FileGone                who asks                             410   1
         ├── TooManyRequests         who asks                             429   1
         └── StorageUnusable         whoever runs the system              503   1

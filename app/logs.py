@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
+from asgi_correlation_id import correlation_id
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter as BaseJsonFormatter
 
@@ -129,6 +130,16 @@ def _arguments(record: logging.LogRecord) -> tuple[object, ...]:
     return record.args if isinstance(record.args, tuple) else ()
 
 
+class RequestId(logging.Filter):
+    """Has whatever is logged while a request is answered say which."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Add it; nothing is left out."""
+        if (request_id := correlation_id.get()) is not None:
+            record.request_id = request_id
+        return True
+
+
 def logging_config(log: LogSettings) -> dict[str, Any]:
     """Return the configuration for `logging.config.dictConfig`."""
     level = log.level
@@ -140,12 +151,12 @@ def logging_config(log: LogSettings) -> dict[str, Any]:
             "json": {"()": "app.logs.JsonFormatter"},
             "text": {"()": "app.logs.TextFormatter"},
         },
-        "filters": {"chatter": {"()": "app.logs.Chatter"}},
+        "filters": {"chatter": {"()": "app.logs.Chatter"}, "request": {"()": "app.logs.RequestId"}},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
                 "formatter": log.format,
-                "filters": ["chatter"] if quiet else [],
+                "filters": ["request", *(["chatter"] if quiet else [])],
                 "stream": "ext://sys.stderr",
             }
         },

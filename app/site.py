@@ -88,19 +88,23 @@ from app.threads import api as threads
 from app.threads import messages_api as thread_messages
 from app.threads.outgoing import outgoing_events
 from app.threads.running import open_threads
+from app.threads.serving import API as REST
 from app.traces import api as traces
 from app.turns import api as turns
 from app.turns.first_told import FirstTold
 from app.turns.service import TurnLog
 from app.turns.sessions import LoggedSessions
-from app.web import appearance, health, metrics, static_files
+from app.web import appearance, health, metrics, service, static_files
 from app.web.answers import AnswerHeaders
 from app.web.body_limit import BodyLimit
+from app.web.cross_origin import CrossOrigin
 from app.web.docs import DESCRIPTION, TAGS, TITLE, offer_docs
 from app.web.error_handlers import answer_errors
 from app.web.head import HeadLikeGet
 from app.web.public_address import address_of
+from app.web.request_ids import RequestIds
 from app.web.request_log import RequestLog
+from app.web.service import ServiceInformation
 from models.access import THREADS
 
 if TYPE_CHECKING:
@@ -136,6 +140,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.api, app.state.web = settings.api, settings.web
     app.state.authenticator = Authenticator(settings.api, settings.oidc)
     app.state.trusted_proxies = TrustedProxies.of(settings.api.trusted_proxies)
+    app.state.information = ServiceInformation(
+        version=version("chatlog"),
+        environment=settings.threads.environment,
+        features={
+            "threads": True,
+            "privacy": settings.threads.privacy_enabled,
+            "rate_limiting": settings.limits.enable_rate_limiting,
+            "chat_logging": settings.turns.enable_chat_logging,
+            "shared_by_redis": settings.limits.redis_url is not None,
+        },
+    )
     app.state.registry = registry
     app.state.metrics = metrics.RequestMetrics(registry)
     # The last one added is the outermost.
@@ -154,6 +169,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(HeadLikeGet)
     app.add_middleware(RequestLog, metrics=app.state.metrics)
     app.add_middleware(AnswerHeaders)
+    app.add_middleware(CrossOrigin, origins=settings.threads.cors_origins, below=REST)
+    app.add_middleware(RequestIds)
     answer_errors(app)
     app.add_exception_handler(FileGone, export_pages.answer_gone)
     # Pages first: /exports/new is one of them, and no id of an export.
@@ -162,6 +179,8 @@ def create_app(settings: Settings) -> FastAPI:
         turns,
         thread_messages,
         threads,
+        # At the address of a page, and not for browsers.
+        service,
         # Pages.
         sign_in,
         overview,

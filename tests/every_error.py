@@ -25,6 +25,7 @@ from app.reading.patience import TookTooLong
 from app.search.languages import NoSuchPlace
 from app.search.lines import NoLine, SayWhose
 from app.surveys.service import NoSuchSurvey
+from app.threads.rows import Changed, KeyUsed, NoSuchPost, NoSuchThread, ThreadIsFull
 from app.turns.sessions import NoSuchSession
 from models.errors import BadRecord, ChatlogError, Reason
 from models.exports import NO_LINK, ExportOptions, Source, Status
@@ -66,6 +67,11 @@ _MADE: dict[type[ChatlogError], Callable[[], ChatlogError]] = {
     FileGone: lambda: FileGone("The file was removed by its owner: export again.", _ROW),
     IssuerUnavailable: lambda: IssuerUnavailable("it hangs", retry_after_s=7),
     KeysUnavailable: lambda: KeysUnavailable(retry_after_s=7),
+    Changed: Changed,
+    KeyUsed: KeyUsed,
+    NoSuchPost: NoSuchPost,
+    NoSuchThread: NoSuchThread,
+    ThreadIsFull: lambda: ThreadIsFull(1000),
     NoSuchDeadLetter: NoSuchDeadLetter,
     NoSuchReplay: NoSuchReplay,
     NobodyKnown: NobodyKnown,

@@ -1,8 +1,8 @@
-"""Bearer tokens: JSON Web Tokens signed with API_JWT_SECRET (HS256), or by a key of API_JWKS_URL.
+"""Bearer tokens: JSON Web Tokens signed with API_JWT_SECRET, or by a key of API_JWKS_URL.
 
-Which algorithm counts is fixed by the kind of key, never by the token: a secret verifies HS256 only, an RSA
-key RS256 only, a P-256 key ES256 only; `none` has no key. Sessions are `app.access.sessions`, with other
-keys.
+Which algorithm counts is fixed by the kind of key, never by the token: a secret verifies what
+API_JWT_ALGORITHM names (HS256, unless it is set), an RSA key RS256 only, a P-256 key ES256 only; `none` has
+no key. Sessions are `app.access.sessions`, with other keys.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from app.settings.api import ApiSettings
     from models.access import Caller
 
-#: What a token of another kind of key may not choose.
-SECRET_ALGORITHM = "HS256"  # noqa: S105  the name of an algorithm
 _TOKEN_MAX = 16 * 1024
 #: How far the clocks of issuers, replicas and this machine may be apart: a token or session that has begun or
 #: has not yet ended by one of them counts by all.
@@ -48,6 +46,7 @@ class TokenReader:
 
     def __init__(self, api: ApiSettings) -> None:
         self._secret = api.jwt_secret
+        self._secrets_algorithm = api.jwt_algorithm
         self._issuer = api.jwt_issuer
         self._audience = api.jwt_audience
         self._names = ClaimNames.of(api)
@@ -93,7 +92,7 @@ class TokenReader:
         except (jwt.PyJWTError, ValueError):
             raise _not_accepted() from None
         caller = caller_of(claims, self._names)
-        if algorithm == SECRET_ALGORITHM:
+        if algorithm == self._secrets_algorithm:
             self._know(token, caller, float(claims["exp"]))
         return caller
 
@@ -109,8 +108,8 @@ class TokenReader:
             header = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError):
             raise _not_accepted() from None
-        if header.get("alg") == SECRET_ALGORITHM and self._secret is not None:
-            return self._secret.get_secret_value(), SECRET_ALGORITHM
+        if header.get("alg") == self._secrets_algorithm and self._secret is not None:
+            return self._secret.get_secret_value(), self._secrets_algorithm
         found = await self.keys.key_of(header) if self.keys is not None else None
         if found is None:
             raise _not_accepted()
@@ -135,7 +134,7 @@ def mint(api: ApiSettings, caller: Caller, lifetime: timedelta) -> str:
         claims["iss"] = api.jwt_issuer
     if api.jwt_audience:
         claims["aud"] = api.jwt_audience
-    return jwt.encode(claims, api.jwt_secret.get_secret_value(), algorithm=SECRET_ALGORITHM)
+    return jwt.encode(claims, api.jwt_secret.get_secret_value(), algorithm=api.jwt_algorithm)
 
 
 def _not_accepted() -> NotSignedIn:

@@ -1,7 +1,7 @@
 """Where the API and its pages are, and what they know people by."""
 
 from ipaddress import ip_network
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
@@ -30,6 +30,10 @@ OptionalSigningSecret = Annotated[SigningSecret | None, EmptyIsUnset]
 Networks = Annotated[tuple[str, ...], BeforeValidator(split_on_commas), AfterValidator(_check_networks)]
 
 
+#: By which a secret signs; a key of another kind has its own (`app.access.tokens`).
+SecretAlgorithm = Literal["HS256", "HS384", "HS512"]
+
+
 class ApiSettings(Area):
     """The address of the API, the keys of its tokens, and its sessions."""
 
@@ -41,6 +45,7 @@ class ApiSettings(Area):
     # Whose word counts on where a request comes from
     trusted_proxies: Networks = ()
     jwt_secret: OptionalSigningSecret = None
+    jwt_algorithm: SecretAlgorithm = "HS256"
     jwks_url: OptionalUrl = None
     jwt_issuer: OptionalText = None
     jwt_audience: OptionalText = None

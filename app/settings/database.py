@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, PostgresDsn, SecretStr, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, Field, PostgresDsn, SecretStr, TypeAdapter
 
 from app.settings.area import Area
 from app.settings.errors import ConfigurationError
@@ -25,9 +25,18 @@ def _check_postgres_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _without_driver(value: object) -> object:
+    """Return a URL as our driver takes it: some are written with the driver's name in them."""
+    url = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if isinstance(url, str) and url.startswith(_WITH_DRIVER):
+        return f"postgresql://{url.removeprefix(_WITH_DRIVER)}"
+    return value
+
+
+_WITH_DRIVER = "postgresql+asyncpg://"
 DATABASE_URL_FORM = "postgresql://user:password@host:port/database"
 
-DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_postgres_url)]
+DatabaseUrl = Annotated[SecretStr, BeforeValidator(_without_driver), AfterValidator(_check_postgres_url)]
 
 
 class DatabaseSettings(Area):

@@ -102,6 +102,10 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
 }
 
 
+#: Other names of some, as services that this one takes the place of have them; ours count first.
+ALIASES: Mapping[str, str] = {"JWT_SECRET_KEY": "API_JWT_SECRET", "JWT_ALGORITHM": "API_JWT_ALGORITHM"}
+
+
 def by_area(variables: Mapping[str, object]) -> dict[str, dict[str, object]]:
     """Return the values of those variables that are settings, by area and field.
 
@@ -109,8 +113,10 @@ def by_area(variables: Mapping[str, object]) -> dict[str, dict[str, object]]:
         variables: names in any case, as in an environment.
     """
     areas: dict[str, dict[str, object]] = {}
-    for name, value in variables.items():
-        if place := VARIABLES.get(name.upper()):
+    # Aliases first, so that what has our own name takes their place.
+    named = sorted(variables.items(), key=lambda one: one[0].upper() not in ALIASES)
+    for name, value in named:
+        if place := VARIABLES.get(ALIASES.get(name.upper(), name.upper())):
             area, field = place
             areas.setdefault(area, {})[field] = value
     return areas

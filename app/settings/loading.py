@@ -9,7 +9,7 @@ from dotenv.parser import parse_stream
 from pydantic import ValidationError
 
 from app.settings.errors import ConfigurationError
-from app.settings.joined import VARIABLES, Settings
+from app.settings.joined import ALIASES, VARIABLES, Settings
 from app.settings.service_links import service_links
 from app.settings.spelling import meant_by
 
@@ -65,7 +65,7 @@ def _dotenv() -> dict[str, str | None]:
 
 def _misspelt(named: Mapping[str, str | None]) -> Iterator[str]:
     """Tell of variables that mean one of ours: an export must not go elsewhere than meant."""
-    for name in sorted(named.keys() - VARIABLES.keys()):
+    for name in sorted(named.keys() - VARIABLES.keys() - ALIASES.keys()):
         if meant := meant_by(name, VARIABLES.keys(), named):
             yield (
                 f"{name}: not a setting; did you mean {meant}? If another program needs it, keep it out of "

@@ -38,6 +38,18 @@ def _empty_is_unset(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def check_origin(value: str) -> str:
+    """Return an origin as browsers tell it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"}:
+        raise ValueError("not origins; accepted: https://app.example.org, several with commas between; or *")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _check_http_url(value: str | None) -> str | None:
     if value is None:
         return None

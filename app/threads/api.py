@@ -15,13 +15,12 @@ from app.threads.serving import (
     AsksToModerateThreads,
     AsksToReadThreads,
     AsksToWriteThreads,
-    Cursor,
     IdempotencyKey,
     IfMatch,
     Limit,
     Serving,
-    next_of,
 )
+from app.web.cursors import Cursor, next_of
 from app.web.parts import LINKED
 from app.web.problems import responses
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from app.threads.rows import ThreadHead
-    from app.threads.service import Threads
+    from app.threads.service import LearnerThreads
     from models.access import Caller
 
 _SQL = statements("threads")
@@ -97,7 +97,7 @@ class ThreadMessages:
     """
 
     def __init__(
-        self, pool: asyncpg.Pool[asyncpg.Record], threads: Threads, writer: PostWriter, at_most: int
+        self, pool: asyncpg.Pool[asyncpg.Record], threads: LearnerThreads, writer: PostWriter, at_most: int
     ) -> None:
         self._pool = pool
         self._threads = threads

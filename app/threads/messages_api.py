@@ -20,15 +20,14 @@ from app.threads.serving import (
     TAGGED_201,
     AsksToReadThreads,
     AsksToWriteThreads,
-    Cursor,
     IdempotencyKey,
     IfMatch,
     Limit,
     Serving,
-    next_of,
     note_read,
 )
 from app.threads.watching import STREAM_SCHEMA, thread_events
+from app.web.cursors import Cursor, next_of
 from app.web.metrics import EventStreams
 from app.web.parts import LINKED
 from app.web.problems import responses

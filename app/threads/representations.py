@@ -68,11 +68,11 @@ MessageType = Annotated[
 ]
 
 
-class _Given(BaseModel):
+class _Told(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class NewThread(_Given):
+class NewThread(_Told):
     """A thread that is to be made."""
 
     learner_id: PersonName = Field(description="With whom it is; never changes.", examples=["learner-456"])
@@ -82,7 +82,7 @@ class NewThread(_Given):
     )
 
 
-class ThreadChanges(_Given):
+class ThreadChanges(_Told):
     """What is to change of a thread: what is given, and nothing else."""
 
     title: Title | None = Field(default=None, description="What it is called; null for nothing.")
@@ -128,7 +128,7 @@ class ThreadList(BaseModel):
     next: str | None = Field(description="The cursor of what follows; null at the end.")
 
 
-class NewMessage(_Given):
+class NewMessage(_Told):
     """A message that is to be written."""
 
     content: Content
@@ -143,7 +143,7 @@ class NewMessage(_Given):
     metadata: Metadata = {}
 
 
-class MessageChanges(_Given):
+class MessageChanges(_Told):
     """What is to change of a message: what is given, and nothing else."""
 
     content: Content | None = None

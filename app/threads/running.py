@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from app.threads.heads import ThreadHeads
 from app.threads.messages import ThreadMessages
 from app.threads.posts import PostWriter
-from app.threads.service import Threads
+from app.threads.service import LearnerThreads
 from app.threads.serving import ThreadServices
 from app.threads.telling import Telling
 from app.threads.tidying import ThreadTidying
@@ -43,7 +43,7 @@ async def open_threads(
         outbox: sends what is told.
     """
     telling = Telling(outbox)
-    threads = Threads(pool, ThreadHeads(pool, redis), telling)
+    threads = LearnerThreads(pool, ThreadHeads(pool, redis), telling)
     at_most = settings.max_messages_per_thread
     writer = PostWriter(pool, at_most, telling)
     messages = ThreadMessages(pool, threads, writer, at_most)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _SQL = statements("threads")
 
 
-class Threads:
+class LearnerThreads:
     """The threads of tenants.
 
     Args:

@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Depends, Header, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import Depends, Header, Query, Request
 
 from app.access import LimitedAsks, access_log_of
-from app.turns.cursors import cursor_of, place_of
-from app.web.paging import Place
 from models.access import THREADS, Action, Caller
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from app.threads.messages import ThreadMessages
-    from app.threads.service import Threads
+    from app.threads.service import LearnerThreads
     from app.threads.watching import WatchedThreads
 
 #: Where threads are, and what is asked for of learners.
@@ -34,7 +31,7 @@ class ThreadServices:
         watched: tells whoever watches.
     """
 
-    threads: Threads
+    threads: LearnerThreads
     messages: ThreadMessages
     watched: WatchedThreads
 
@@ -69,37 +66,6 @@ IdempotencyKey = Annotated[
         "the same answer.",
     ),
 ]
-
-
-async def cursor_asked(
-    cursor: Annotated[
-        str | None, Query(max_length=200, description="What `next` said of the part before.")
-    ] = None,
-) -> Place | None:
-    """Return the place from which on a list is read.
-
-    Raises:
-        RequestValidationError: the cursor is none of ours.
-    """
-    try:
-        return None if cursor is None else place_of(cursor)
-    except ValueError as error:
-        raise RequestValidationError(
-            [{"type": "value_error", "loc": ("query", "cursor"), "msg": f"Value error, {error}"}]
-        ) from None
-
-
-Cursor = Annotated[Place | None, Depends(cursor_asked)]
-
-
-def next_of(request: Request, response: Response, following: Place | None) -> str | None:
-    """Return the cursor of what follows, and say its address in the header Link."""
-    if following is None:
-        return None
-    cursor = cursor_of(following)
-    where = request.url.include_query_params(cursor=cursor)
-    response.headers["Link"] = f'<{where.path}?{where.query}>; rel="next"'
-    return cursor
 
 
 async def note_read(request: Request, caller: Caller, thread: UUID, message: UUID | None = None) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from prometheus_client import Gauge
 
     from app.threads.rows import ThreadHead
-    from app.threads.service import Threads
+    from app.threads.service import LearnerThreads
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class WatchedThreads(Looker):
         threads: by which tenants are kept apart.
     """
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], threads: Threads) -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], threads: LearnerThreads) -> None:
         super().__init__("watched threads", LOOK_EVERY_S)
         self._pool = pool
         self._threads = threads

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from app.access import NotAllowed, access_log_of, forwarded_address
-from app.turns.cursors import cursor_of
 from app.turns.events import Turn, TurnOpinion
 from app.turns.names import NAME_MAX, NAME_PATTERN, SessionName, app_of
 from app.turns.representations import (
@@ -27,14 +26,13 @@ from app.turns.service import LoggedTurn, named
 from app.turns.serving import (
     AppAsked,
     AsksToLog,
-    Cursor,
     Limit,
     Logging,
     ReadBack,
     SessionAsked,
     TurnId,
 )
-from app.web.paging import Place
+from app.web.cursors import Cursor, next_of
 from app.web.problems import responses
 from models.access import ASSISTANT, Action, Caller
 
@@ -90,7 +88,7 @@ async def list_sessions(
     await access_log_of(request).note(caller, Action.LOG_TURNS, request, subject)
     found, following = await sessions.find(caller, whose, person=user_id or None, after=after, limit=limit)
     return SessionList(
-        items=[ShownSession.of(session) for session in found], next=_next(request, response, following)
+        items=[ShownSession.of(session) for session in found], next=next_of(request, response, following)
     )
 
 
@@ -191,7 +189,7 @@ async def read_the_history(
         caller, session, after=after, newest_first=order == "newest", limit=limit
     )
     return TurnHistory(
-        items=[ShownTurn.of(turn, session.own) for turn in turns], next=_next(request, response, following)
+        items=[ShownTurn.of(turn, session.own) for turn in turns], next=next_of(request, response, following)
     )
 
 
@@ -206,13 +204,3 @@ async def read_the_stats(request: Request, asked: SessionAsked, sessions: ReadBa
 async def _note(request: Request, caller: Caller, session: SessionName) -> None:
     subject = {"platform": ASSISTANT, "channel": session.kept, "conversation": session.conversation_id}
     await access_log_of(request).note(caller, Action.LOG_TURNS, request, subject)
-
-
-def _next(request: Request, response: Response, following: Place | None) -> str | None:
-    """Return the cursor of what follows, and say its address in the header Link."""
-    if following is None:
-        return None
-    cursor = cursor_of(following)
-    where = request.url.include_query_params(cursor=cursor)
-    response.headers["Link"] = f'<{where.path}?{where.query}>; rel="next"'
-    return cursor

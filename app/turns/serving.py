@@ -8,14 +8,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
-from fastapi.exceptions import RequestValidationError
 
 from app.access import LimitedAsks
-from app.turns.cursors import place_of
 from app.turns.names import APP_MAX, APP_PATTERN, NAME_FORM, NAME_MAX, NAME_PATTERN, SessionName, app_of
 from app.turns.service import TurnLog, named
 from app.turns.sessions import LoggedSessions
-from app.web.paging import Place
 from models.access import Action, Caller
 
 AsksToLog = Annotated[Caller, Depends(LimitedAsks(Action.LOG_TURNS))]
@@ -72,27 +69,7 @@ async def session_asked(
     return caller, named(app_of(caller, app), session_id)
 
 
-async def cursor_asked(
-    cursor: Annotated[
-        str | None, Query(max_length=200, description="What `next` said of the part before.")
-    ] = None,
-) -> Place | None:
-    """Return where a list goes on.
-
-    Raises:
-        RequestValidationError: the cursor is none.
-    """
-    if not cursor:
-        return None
-    try:
-        return place_of(cursor)
-    except ValueError as error:
-        told = {"type": "value_error", "loc": ("query", "cursor"), "msg": str(error)}
-        raise RequestValidationError([told]) from None
-
-
 #: For signatures of routes.
 Logging = Annotated[TurnLog, Depends(turn_log_of)]
 ReadBack = Annotated[LoggedSessions, Depends(sessions_of)]
 SessionAsked = Annotated[tuple[Caller, SessionName], Depends(session_asked)]
-Cursor = Annotated[Place | None, Depends(cursor_asked)]

@@ -34,6 +34,7 @@ TAGS = [
     {"name": "figures", "description": "How much is said, by whom, how fast it is answered, who comes back."},
     {"name": "channels", "description": "What is recorded of which channel, and of whom nothing is."},
     {"name": "dead letters", "description": "What could never be stored: see, replay and drop it."},
+    {"name": "threads", "description": "Threads of learners and their messages, read back at once."},
     {"name": "turns", "description": "For programs that log what their assistant is asked and answers."},
     {"name": "events", "description": "For programs that hand in what was said on a platform."},
     {"name": "webhooks", "description": "For platforms, which sign what they send."},

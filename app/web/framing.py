@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Protocol
 
+from models.errors import ChatlogError, MustAct
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,8 +24,10 @@ _HOPELESS = re.compile(rb"\A[^!-~]|\n[ \t]|(?<!\r)\n")
 _UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*(?=\r\n)", re.IGNORECASE)
 
 
-class NotHttp(Exception):
+class NotHttp(ChatlogError):
     """What came is no request, or one that can be read in two ways; its connection has to end."""
+
+    must_act = MustAct.CALLER
 
 
 class Body(Protocol):

@@ -40,6 +40,12 @@ class Ready(BaseModel):
     storage: Literal["configured"] = "configured"
 
 
+@router.get("", responses={503: {"model": Ready, "description": "The database is down."}})
+async def health(request: Request, response: Response) -> Ready:
+    """Tell how this service is, as `/health/ready` does."""
+    return await ready(request, response)
+
+
 @router.get("/live")
 async def live() -> Live:
     """Tell that the process answers; if it does not, restart it."""

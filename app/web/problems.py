@@ -9,6 +9,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from asgi_correlation_id import correlation_id
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
@@ -79,6 +80,10 @@ class Problem(BaseModel):
     status: int
     detail: str = Field(description="What happened, and what to do.")
     errors: list[Mistake] = Field(default=[], description="What of the request cannot be used.")
+    request_id: str = Field(
+        default="",
+        description="By which our log has it: what your X-Request-ID said, if you sent one.",
+    )
 
 
 class PageRoute(APIRoute):
@@ -139,6 +144,8 @@ def problem(
     """Return the answer of one problem for a program, with these headers alone."""
     content: dict[str, Any] = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     content |= {"errors": list(errors)} if errors else {}
+    if (request_id := correlation_id.get()) is not None:
+        content["request_id"] = request_id
     return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
 
 

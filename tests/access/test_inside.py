@@ -53,7 +53,7 @@ async def test_who_is_not_let_in_is_told_how_and_nothing_else(client: httpx.Asyn
         assert answer.status_code == 401, path
         assert answer.headers["www-authenticate"] == 'Bearer realm="chatlog"'
         assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.json().keys() == {"title", "status", "detail"}
+        assert answer.json().keys() == {"title", "status", "detail", "request_id"}
 
 
 async def test_an_error_is_a_page_for_people_and_a_problem_for_programs(client: httpx.AsyncClient) -> None:

@@ -27,7 +27,7 @@ def _somewhere_without_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("DATABASE_URL", "mysql://u:hidden@h/d", "postgresql://user:password@host:port/database"),
         (
             "DATABASE_URL",
-            "postgresql+asyncpg://u:hidden@h/d",
+            "postgresql+psycopg2://u:hidden@h/d",
             "postgresql://user:password@host:port/database",
         ),
         ("DATABASE_URL", "postgresql://u:hid/den@h/d", "postgresql://user:password@host:port/database"),
@@ -236,6 +236,7 @@ def test_topics_are_named_after_the_environment_or_as_one_says(monkeypatch: pyte
         "vlab-prod-chat-log",
         "vlab-prod-dead-letters",
         "vlab-prod-exports",
+        "vlab-prod-thread-events",
     ]
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.turns.cursors import cursor_of, place_of
 from app.turns.names import SessionName, app_of, session_kept_as
 from app.turns.sessions import _reach_of
+from app.web.cursors import cursor_of, place_of
 from app.web.paging import Place
 from models.access import Action, may
 from tests.turns.logging import caller_of
