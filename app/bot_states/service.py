@@ -79,7 +79,7 @@ class BotStates:
             if reading.readable.is_nothing:
                 return []
             conditions = Conditions()
-            conditions.keep_to(reading, wanted)
+            conditions.keep_to(reading, wanted, by_conversation=False)
             silent = states_that_are(Standing.SILENT)
             states = states_that_are(*standings)
             conditions.add(_IN_STATES, states, silent, datetime.now(UTC) - ANSWERS_WITHIN)

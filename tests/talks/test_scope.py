@@ -18,6 +18,7 @@ from tests.access.test_routes_ask import asks_of
 from tests.site.fixtures import client_of, running
 from tests.site.owners import ANA, BEN, OF_ANA, OF_BEN, share
 from tests.site.talks import AMINA, BOLA, PAGE, ROOM, SECRETS, SESSION, add_talks, dialogue, room
+from tests.site.threads import THREADS_OF, add_threads
 from tests.site.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ THINGS = {
     "twitch": message_thing("twitch", ROOM),
     "other room": message_thing("twitch", "555"),
     "assistant": message_thing("assistant", SESSION),
-}
+} | {name: thread.thing for name, thread in THREADS_OF.items()}
 TALKS = {
     "ana": dialogue(AMINA),
     "ben": dialogue(AMINA),
@@ -53,8 +54,9 @@ TALKS = {
     "twitch": room(),
     "other room": room("555"),
     "assistant": room(SESSION, "assistant"),
-}
-PEOPLE = {"messenger": (AMINA, BOLA), "twitch": ("1",), "assistant": ("u-7",)}
+} | {name: thread.talk for name, thread in THREADS_OF.items()}
+SAID = SECRETS | {name: thread.said for name, thread in THREADS_OF.items()}
+PEOPLE = {"messenger": (AMINA, BOLA), "twitch": ("1",), "assistant": ("u-7",), "threads": ("7", "teacher-1")}
 EVERY_ROLE = frozenset(CallerRole)
 
 
@@ -78,6 +80,18 @@ CALLERS = {
     "narrowed to a platform": caller(*EVERY_ROLE, scope="platform:assistant"),
     "narrowed to nothing here": caller(*EVERY_ROLE, email=ANA, scope="learner:7"),
     "ben, narrowed to another's": caller(CallerRole.OWNER, email=BEN, scope=f"survey:{OF_ANA}"),
+    "another tenant's operator": caller(CallerRole.OPERATOR, tenant="acme"),
+    "another tenant's admin": caller(CallerRole.ADMIN, tenant="north"),
+    "a tenant's without threads": caller(CallerRole.ADMIN, tenant="elsewhere"),
+    "a learner": caller(CallerRole.LEARNER, scope="learner:7", tenant="acme"),
+    "a parent": caller(CallerRole.PARENT, scope="learner:8", tenant="acme"),
+    "a teacher of the default tenant": caller(CallerRole.TEACHER, scope="learner:7"),
+    "a teacher who names no learner": caller(CallerRole.TEACHER, scope="platform:threads", tenant="acme"),
+    "an owner and parent": caller(CallerRole.OWNER, CallerRole.PARENT, email=ANA, scope="learner:7"),
+    "another tenant's, narrowed to a learner": caller(*EVERY_ROLE, scope="learner:8", tenant="acme"),
+    "another tenant's, narrowed to a third": caller(
+        *EVERY_ROLE, scope="channel:threads/north", tenant="acme"
+    ),
 }
 
 
@@ -120,6 +134,8 @@ def addresses(path: str, ids: dict[str, Any]) -> list[str]:
             f"q=said&survey={quote(OF_BEN)}&survey_owner={BEN}",
             f"q=said&person={AMINA}&platform=messenger",
             f"q=said&channel={ROOM}",
+            "q=said&platform=threads",
+            "q=said&platform=threads&channel=north&person=teacher-1",
             "q=said&role=user",
             "q=said&role=assistant&since=2026-11-01",
             "q=said&question=q1",
@@ -130,7 +146,7 @@ def addresses(path: str, ids: dict[str, Any]) -> list[str]:
 
 @pytest.mark.timeout(900)
 async def test_no_route_shows_anybody_what_is_not_theirs_to_read(system: Settings) -> None:
-    ids = await add_talks(system)
+    ids = await add_talks(system) | await add_threads(system)
     told: list[str] = []
     seen: dict[str, set[str]] = {}
     async with running(system) as app:
@@ -154,7 +170,7 @@ async def test_no_route_shows_anybody_what_is_not_theirs_to_read(system: Setting
                             if {key for key in allowed if TALKS[key] == TALKS[talk]}:
                                 continue
                         answer = await client.get(address)
-                        found = {secret for secret, text in SECRETS.items() if word_of(text) in answer.text}
+                        found = {secret for secret, text in SAID.items() if word_of(text) in answer.text}
                         seen.setdefault(path, set()).update(found)
                         told += [f"{name}: {address}: {secret}" for secret in found - allowed]
                         if answer.status_code >= 500:
@@ -167,7 +183,7 @@ async def test_no_route_shows_anybody_what_is_not_theirs_to_read(system: Setting
         "/v1/conversations/{conversation_id:uuid}/messages",
         "/v1/messages/{message_id:uuid}",
     ):
-        assert seen[path] == set(SECRETS), path
+        assert seen[path] == set(SAID), path
 
 
 def word_of(text: str) -> str:
