@@ -19,6 +19,7 @@ from app.access.openid import provider_named_by
 from app.access.origin import is_from_our_pages, own_path
 from app.access.sessions import Session, Sessions
 from app.access.tokens import TokenReader
+from app.postgres.tenants import ask_for_tenant
 from app.settings import ConfigurationError
 from sinks.errors import SinkError
 
@@ -121,7 +122,7 @@ async def require_caller(
         ServiceDown: the same; nobody can say whether the session has ended.
     """
     if bearer is not None:
-        return await authenticator_of(request).tokens.caller_of(bearer.credentials)
+        return _known(await authenticator_of(request).tokens.caller_of(bearer.credentials))
     if request.headers.get("authorization"):
         # Not what was asked for; a session beside it is not what was meant.
         raise NotSignedIn("Send the token as: Authorization: Bearer <token>.")
@@ -129,7 +130,7 @@ async def require_caller(
     if session is None:
         raise NotSignedIn("Sign in, or send a token as: Authorization: Bearer <token>.")
     await _check_is_ours(request, session)
-    return session.caller
+    return _known(session.caller)
 
 
 async def require_page_caller(request: Request) -> Caller:
@@ -145,7 +146,7 @@ async def require_page_caller(request: Request) -> Caller:
         back_to = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         raise SignInNeeded(own_path(back_to) if request.method == "GET" else own_path(None))
     await _check_is_ours(request, session)
-    return session.caller
+    return _known(session.caller)
 
 
 async def current_session(request: Request) -> Session | None:
@@ -238,6 +239,12 @@ def forget_session(request: Request, response: Response) -> None:
 def cookie_place(authenticator: Authenticator) -> dict[str, Any]:
     """Return where and how browsers keep a cookie of ours: out of reach for scripts and other sites."""
     return {"path": "/", "httponly": True, "samesite": "lax", "secure": authenticator.is_https}
+
+
+def _known(caller: Caller) -> Caller:
+    """Return the caller; from here on, the database is asked for what is their tenant's."""
+    ask_for_tenant(caller.tenant)
+    return caller
 
 
 async def _check_is_ours(request: Request, session: Session) -> None:

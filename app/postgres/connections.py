@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 
 from app.postgres.pooled_connection import PooledConnection, has_its_own_session
+from app.postgres.tenants import TenantConnection
 from app.settings.database import DATABASE_URL_FORM
 from models.errors import ChatlogError, MustAct
 from sinks.errors import ServiceDown
@@ -108,6 +109,7 @@ async def create_pool(
             min_size=min(min_size, size),
             max_size=size,
             connect=cast("Any", _open),  # takes what it passes on
+            connection_class=TenantConnection,
             **session,
         )
     except _CONNECT_ERRORS as error:

@@ -12,21 +12,15 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
+from app.postgres.tenants import TenantConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    import asyncpg
 
-    _Connection = asyncpg.Connection[asyncpg.Record]
-else:
-    _Connection = asyncpg.Connection
-
-#: How asyncpg begins a transaction.
-_BEGIN = "BEGIN"
 _WHICH_SESSION = "SELECT pg_backend_pid()"
 
 
-class PooledConnection(_Connection):
+class PooledConnection(TenantConnection):
     """An asyncpg connection whose statements each run in a transaction; to be made without a statement cache.
 
     Attributes:
@@ -35,45 +29,15 @@ class PooledConnection(_Connection):
 
     statement_timeout_ms = 0
 
-    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
-        """Run statements; see asyncpg."""
-        if self.is_in_transaction():
-            return await super().execute(query, *args, timeout=timeout)
-        if query.startswith(_BEGIN):
-            limited = f"{query} SET LOCAL statement_timeout = {self.statement_timeout_ms}"
-            return await super().execute(limited, timeout=timeout)
-        async with self.transaction():
-            return await super().execute(query, *args, timeout=timeout)
+    @property
+    def is_transaction_needed(self) -> bool:
+        """Whether a statement cannot run by itself: none can."""
+        return True
 
-    async def executemany(
-        self, command: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
-    ) -> None:
-        """Run a statement for each of `args`; see asyncpg."""
-        if self.is_in_transaction():
-            return await super().executemany(command, args, timeout=timeout)
-        async with self.transaction():
-            return await super().executemany(command, args, timeout=timeout)
-
-    async def fetch(self, query: str, *args: Any, **how: Any) -> Any:
-        """Return the rows of a query; see asyncpg."""
-        if self.is_in_transaction():
-            return await super().fetch(query, *args, **how)
-        async with self.transaction():
-            return await super().fetch(query, *args, **how)
-
-    async def fetchrow(self, query: str, *args: Any, **how: Any) -> Any:
-        """Return the first row of a query; see asyncpg."""
-        if self.is_in_transaction():
-            return await super().fetchrow(query, *args, **how)
-        async with self.transaction():
-            return await super().fetchrow(query, *args, **how)
-
-    async def fetchval(self, query: str, *args: Any, **how: Any) -> Any:
-        """Return a value of the first row of a query; see asyncpg."""
-        if self.is_in_transaction():
-            return await super().fetchval(query, *args, **how)
-        async with self.transaction():
-            return await super().fetchval(query, *args, **how)
+    @property
+    def first_words(self) -> str:
+        """What a transaction begins with."""
+        return f" SET LOCAL statement_timeout = {self.statement_timeout_ms};{super().first_words}"
 
     async def prepare(self, query: str, *, name: str | None = None, **how: Any) -> Any:
         """Prepare a statement, for use within the present transaction; see asyncpg."""

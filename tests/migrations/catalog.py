@@ -46,6 +46,13 @@ _PARTS = {
         JOIN pg_class ON pg_class.oid = tgrelid AND NOT tgisinternal
         WHERE relnamespace IN (SELECT oid FROM ours)
     """,
+    "policies": """
+        SELECT concat_ws(' ', oid::regclass, relforcerowsecurity, policyname, permissive, roles, cmd, qual,
+                         with_check)
+        FROM pg_class
+        LEFT JOIN pg_policies ON tablename = relname AND schemaname = relnamespace::regnamespace::text
+        WHERE relnamespace IN (SELECT oid FROM ours) AND relrowsecurity
+    """,
     "rights": """
         SELECT concat_ws(' ', oid::regclass, granted) FROM pg_class
         CROSS JOIN unnest(coalesce(relacl, acldefault('r', relowner))) AS granted

@@ -1,0 +1,94 @@
+-- tenants: threads are their channel's, and the API's role sees those of the tenant that it asks for, whatever it asks.
+--
+-- What a caller may read, each statement keeps to by itself; here it is kept to once more. The API says for whom it asks
+-- in the setting chatlog.tenant of each transaction; where it says nothing, it asks for the tenant `default`, of which
+-- is all that is no thread. Who writes, exports, maintains or reads everything is not held back, unless they set it, too.
+--
+-- Both are asked once for a statement and not of each row: `(SELECT …)` is a plan of its own, and its answer a parameter.
+CREATE FUNCTION seen_tenant() RETURNS varchar
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce(nullif(current_setting('chatlog.tenant', true), ''), 'default');
+
+-- Roles belong to the server, and may not be there: nobody is one of those. A superuser is each of them.
+CREATE FUNCTION sees_all_tenants() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN nullif(current_setting('chatlog.tenant', true), '') IS NULL AND (
+        NOT coalesce(pg_has_role(current_user, to_regrole('chatlog_api')::oid, 'USAGE'), false)
+        OR pg_has_role(
+            current_user, (SELECT relowner FROM pg_catalog.pg_class WHERE oid = 'conversations'::regclass), 'USAGE'
+        )
+        OR EXISTS (
+            SELECT
+            FROM unnest(ARRAY['chatlog_writer', 'chatlog_exporter', 'chatlog_maintainer', 'chatlog_reader']) AS part
+            WHERE pg_has_role(current_user, to_regrole(part)::oid, 'USAGE')
+        )
+    );
+GRANT EXECUTE ON FUNCTION seen_tenant(), sees_all_tenants() TO PUBLIC;
+COMMENT ON FUNCTION seen_tenant() IS 'Whose rows this transaction asks for, if it does not see all.';
+COMMENT ON FUNCTION sees_all_tenants() IS 'Whether whoever asks sees the rows of every tenant.';
+
+
+-- Of what names no channel, a thread's row is of many tenants: nobody's.
+DO
+$do$
+DECLARE
+    seen    text := '(SELECT sees_all_tenants()) OR %s = (SELECT seen_tenant())';
+    policed record;
+BEGIN
+    FOR policed IN
+        SELECT name, $$CASE WHEN platform = 'threads' THEN channel ELSE 'default' END$$ AS tenant
+        FROM unnest(ARRAY[
+            'conversations', 'messages', 'message_days', 'message_day_deltas', 'message_clears', 'stays',
+            'figure_days', 'figure_hours', 'figure_responses', 'figure_people', 'figure_weeks', 'live_figures'
+        ]) AS name
+        UNION ALL
+        SELECT name, $$CASE WHEN platform <> 'threads' THEN 'default' END$$
+        FROM unnest(ARRAY['people', 'message_feedback']) AS name
+        UNION ALL
+        SELECT 'message_versions', $$CASE WHEN platform = 'threads' THEN (
+            SELECT channel FROM conversations WHERE conversations.id = conversation_id
+        ) ELSE 'default' END$$
+        UNION ALL
+        SELECT 'access_log', 'tenant'
+    LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', policed.name);
+        EXECUTE format('CREATE POLICY of_tenant ON %I USING (%2$s) WITH CHECK (%2$s)',
+                       policed.name, format(seen, policed.tenant));
+    END LOOP;
+END
+$do$;
+
+
+-- As 0016 made it, and kept to the tenant: it reads as its owner, whom no policy holds back. The condition is outside the
+-- union, as the other one (0015).
+CREATE OR REPLACE VIEW all_messages AS
+SELECT platform, id, timestamp, conversation_id, channel, role, author_id, content, message_type, surveyid, shortcode,
+       question_ref, reply_to, response_ms, weight, edited, deleted, deletion, metadata, raw_payload
+FROM (
+    SELECT platform, id, timestamp, conversation_id, channel, role, author_id, content, message_type,
+           NULL::uuid AS surveyid, NULL::varchar AS shortcode, NULL::varchar AS question_ref, reply_to, response_ms,
+           weight, edited, deleted, deletion, metadata, raw_payload
+    FROM messages
+    UNION ALL
+    SELECT 'messenger'::varchar, chat_log_id(userid, timestamp, direction), timestamp,
+           conversation_key('messenger'::varchar, coalesce(pageid, ''::varchar), userid), pageid,
+           CASE direction WHEN 'bot' THEN 'assistant'::varchar ELSE direction END,
+           userid, content, message_type, surveyid, shortcode, question_ref, NULL::uuid, NULL::integer, 1::real,
+           NULL::timestamptz, NULL::timestamptz, NULL::varchar, metadata, raw_payload
+    FROM chat_log
+) AS said
+WHERE deletion IS DISTINCT FROM 'hide'
+    AND (
+        (SELECT sees_all_tenants())
+        OR CASE WHEN platform = 'threads' THEN channel ELSE 'default' END = (SELECT seen_tenant())
+    );
+
+
+-- What a tenant said lately is found among what all did; on the platform's partition, so that no other pays for it.
+DO
+$do$
+BEGIN
+    PERFORM make_message_partitions('{threads}');
+END
+$do$;
+CREATE INDEX messages_threads_tenant_idx ON messages_threads (channel, timestamp);
