@@ -41,7 +41,7 @@ SWEEP_EVERY_S = 3.0
 #: How long the brokers may take to connect, or to take records; rows are locked meanwhile.
 KAFKA_WITHIN_S = 5.0
 
-_LET_GO = statements("outbox").let_go_when_frozen
+_BEGIN = statements("outbox").begin_for_all_tenants
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Outbox(Looker):
         try:
             for outgoing in self._outgoing:
                 # A topic that nothing waits for need not be there.
-                if not await self._pool.fetchval(outgoing.sql.count_unpublished):
+                if not await self._count(outgoing):
                     continue
                 # Before any row is locked, so that an outage of Kafka holds up nobody else.
                 way = await self._reach(outgoing)
@@ -119,13 +119,19 @@ class Outbox(Looker):
             )
             await self._disconnect()
         with suppress(*DRIVER_ERRORS):
-            counts = [await self._pool.fetchval(each.sql.count_unpublished) for each in self._outgoing]
-            self.pending = sum(counts)
+            self.pending = sum([await self._count(each) for each in self._outgoing])
+
+    async def _count(self, outgoing: Outgoing) -> int:
+        """Return how many rows wait."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_BEGIN)
+            waiting: int = await connection.fetchval(outgoing.sql.count_unpublished)
+            return waiting
 
     async def _publish_some(self, outgoing: Outgoing, way: _Way) -> bool:
         """Send the records of some rows; return whether there were any."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_LET_GO)
+            await connection.execute(_BEGIN)
             rows = await connection.fetch(outgoing.sql.take_unpublished)
             if not rows:
                 return False

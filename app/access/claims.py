@@ -136,7 +136,12 @@ def _tenant_in(claims: Mapping[str, Any], name: str) -> str:
         tenant = claim(claims, _TENANT_TOO)
     if tenant is None:
         return DEFAULT_TENANT
-    if not isinstance(tenant, str) or not 0 < len(tenant) <= _TENANT_MAX or not tenant.isprintable():
+    if (
+        not isinstance(tenant, str)
+        or not 0 < len(tenant) <= _TENANT_MAX
+        or not tenant.isprintable()
+        or tenant == "*"
+    ):
         raise NotSignedIn("The token's claim for the tenant is not a name: its issuer has to mend that.")
     return tenant
 

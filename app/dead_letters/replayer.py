@@ -32,11 +32,11 @@ log = logging.getLogger(__name__)
 #: How often it looks when no request here asks for a replay: for those of processes that died, and retries.
 LOOK_EVERY_S = 3.0
 #: How long Kafka may take for a batch. The rows are locked meanwhile, and a frozen process loses them after
-#: 15 s (outbox.sql, let_go_when_frozen).
+#: 15 s (outbox.sql, begin_for_all_tenants).
 KAFKA_WITHIN_S = 10.0
 
 _SQL = statements("dead_letters")
-_LET_GO = statements("outbox").let_go_when_frozen
+_BEGIN = statements("outbox").begin_for_all_tenants
 
 
 class Replayer(Looker):
@@ -95,7 +95,7 @@ class Replayer(Looker):
     ) -> bool:
         """Put some back that came from these topics; return whether there were any."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_LET_GO)
+            await connection.execute(_BEGIN)
             rows = await connection.fetch(_SQL.take_replays, REPLAY_BATCH, topics)
             ids = [row["id"] for row in rows]
             async with _kafka_in_time():

@@ -1,6 +1,6 @@
 """For which tenant the database is asked: known to the task that answers a request, told to each transaction.
 
-The database keeps whoever has the API's role to the tenant that a transaction names (migration 0026); where
+The database keeps whoever has the API's role to the tenant that a transaction names (migration 0027); where
 it names none, to the default one. So for that, nothing is done here, and it costs nothing. For any other,
 every statement runs in a transaction, which begins by naming it: nothing of it is left in the session, which
 may be another's next.
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 else:
     _Connection = asyncpg.Connection
 
+#: As whom the API does what it does for all tenants; none is called so.
+EVERY_TENANT = "*"
 #: How asyncpg begins a transaction.
 _BEGIN = "BEGIN"
 _asked_for: ContextVar[str] = ContextVar("tenant that the database is asked for", default=DEFAULT_TENANT)

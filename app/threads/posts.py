@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from app.postgres.tenants import ask_for_tenant
 from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.splitting import write_or_split
 from sinks.sql import statements
@@ -136,8 +137,8 @@ class PostWriter:
         ]
         told = orjson.dumps(rows).decode()
         try:
+            ask_for_tenant(tenant)
             async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute(_SQL.set_tenant, tenant)
                 found = await connection.fetch(_SQL.insert_posts, tenant, told, self._at_most)
         except DRIVER_ERRORS as error:
             raise classify(error) from error

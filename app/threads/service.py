@@ -16,6 +16,7 @@ import orjson
 
 from app.access import NotAllowed
 from app.postgres.answers import answer_within
+from app.postgres.tenants import ask_for_tenant
 from app.threads.rows import Changed, KnownThread, NoSuchThread, ThreadHead
 from app.web.paging import Place
 from models.access import THREADS, Action, may, may_at_all, thread_thing
@@ -189,8 +190,8 @@ class LearnerThreads:
     @asynccontextmanager
     async def transaction(self, tenant: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
         """Begin a transaction in which PostgreSQL shows the rows of a tenant alone."""
+        ask_for_tenant(tenant)
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_SQL.set_tenant, tenant)
             yield connection  # type: ignore[misc]  # a proxy of one
 
     @asynccontextmanager

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EVERY_S = 10 * 60.0
+_BEGIN = statements("outbox").begin_for_all_tenants
 _STATEMENTS = (statements("threads").forget_old_keys, statements("thread_events").forget_old_events)
 
 
@@ -34,8 +35,10 @@ class ThreadTidying(Looker):
     async def look(self) -> None:
         """Forget what is old."""
         try:
-            for statement in _STATEMENTS:
-                await self._pool.execute(statement)
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute(_BEGIN)
+                for statement in _STATEMENTS:
+                    await connection.execute(statement)
         except DRIVER_ERRORS as error:
             self._trouble.note(
                 "What threads need no more cannot be forgotten", {"error": str(classify(error))}

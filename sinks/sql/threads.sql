@@ -3,10 +3,6 @@
 -- Each statement names the tenant ($1, the channel of its threads), whose rows PostgreSQL shows to nobody else either.
 -- Whoever writes into a thread holds its row: so what is counted of it is exact, and its events are in order.
 
--- name: set_tenant
--- Of whom the rest of this transaction is.
-SELECT set_config('chatlog.tenant', $1, true);
-
 -- name: find_head
 -- What of a thread never changes.
 SELECT subject_id, external_id, started

@@ -66,7 +66,7 @@ def hexes(ids: list[str]) -> set[str]:
 def _kafka_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no job be sent again, and so doubled, because this machine is slow."""
     monkeypatch.setattr(outbox, "KAFKA_WITHIN_S", 60.0)
-    monkeypatch.setattr(outbox, "_LET_GO", outbox._LET_GO.replace("15s", "120s"))
+    monkeypatch.setattr(outbox, "_BEGIN", outbox._BEGIN.replace("15s", "120s"))
 
 
 @pytest.mark.usefixtures("_kafka_may_take_its_time")

@@ -2,7 +2,8 @@
 --
 -- What a caller may read, each statement keeps to by itself; here it is kept to once more. The API says for whom it asks
 -- in the setting chatlog.tenant of each transaction; where it says nothing, it asks for the tenant `default`, of which
--- is all that is no thread. Who writes, exports, maintains or reads everything is not held back, unless they set it, too.
+-- is all that is no thread. What it does for all tenants, such as sending what waits in the outbox, it does as `*`, which
+-- no tenant is called. Who writes, exports, maintains or reads everything is not held back, unless they set it, too.
 --
 -- Both are asked once for a statement and not of each row: `(SELECT …)` is a plan of its own, and its answer a parameter.
 CREATE FUNCTION seen_tenant() RETURNS varchar
@@ -12,7 +13,7 @@ CREATE FUNCTION seen_tenant() RETURNS varchar
 -- Roles belong to the server, and may not be there: nobody is one of those. A superuser is each of them.
 CREATE FUNCTION sees_all_tenants() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN nullif(current_setting('chatlog.tenant', true), '') IS NULL AND (
+    RETURN current_setting('chatlog.tenant', true) = '*' OR nullif(current_setting('chatlog.tenant', true), '') IS NULL AND (
         NOT coalesce(pg_has_role(current_user, to_regrole('chatlog_api')::oid, 'USAGE'), false)
         OR pg_has_role(
             current_user, (SELECT relowner FROM pg_catalog.pg_class WHERE oid = 'conversations'::regclass), 'USAGE'
@@ -48,6 +49,9 @@ BEGIN
         SELECT 'message_versions', $$CASE WHEN platform = 'threads' THEN (
             SELECT channel FROM conversations WHERE conversations.id = conversation_id
         ) ELSE 'default' END$$
+        UNION ALL
+        SELECT name, 'tenant_id'
+        FROM unnest(ARRAY['thread_events', 'idempotency_keys', 'chat_deletion_logs', 'chat_export_logs']) AS name
         UNION ALL
         SELECT 'access_log', 'tenant'
     LOOP
@@ -85,10 +89,4 @@ WHERE deletion IS DISTINCT FROM 'hide'
 
 
 -- What a tenant said lately is found among what all did; on the platform's partition, so that no other pays for it.
-DO
-$do$
-BEGIN
-    PERFORM make_message_partitions('{threads}');
-END
-$do$;
 CREATE INDEX messages_threads_tenant_idx ON messages_threads (channel, timestamp);

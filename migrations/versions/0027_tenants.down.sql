@@ -1,6 +1,4 @@
-ALTER TABLE messages DETACH PARTITION messages_threads;
-INSERT INTO messages SELECT * FROM messages_threads;
-DROP TABLE messages_threads;
+DROP INDEX messages_threads_tenant_idx;
 CREATE OR REPLACE VIEW all_messages AS
 SELECT platform, id, timestamp, conversation_id, channel, role, author_id, content, message_type, surveyid, shortcode,
        question_ref, reply_to, response_ms, weight, edited, deleted, deletion, metadata, raw_payload
