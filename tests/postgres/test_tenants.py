@@ -77,7 +77,8 @@ async def owner(database_url: str) -> AsyncIterator[Database]:
     for (platform, channel), tenant in PLACES.items():
         talk = await connection.fetchval("SELECT gen_random_uuid()")
         for table, row in (ROWS | NOBODYS).items():
-            await connection.execute(f"INSERT INTO {table} {row}", *values_of(table, platform, channel, talk))
+            values = values_of(table, platform, channel, talk)
+            await connection.execute(f"INSERT INTO {table} {row}", *values)
         await connection.execute(
             "INSERT INTO access_log (who, tenant, roles, action, route, subject) "
             "VALUES ('a', $1, '{}', 'a', 'r', '{}')",
