@@ -137,7 +137,8 @@ def _tenant_in(claims: Mapping[str, Any], name: str) -> str:
     if tenant is None:
         return DEFAULT_TENANT
     if (
-        not isinstance(tenant, str)
+        tenant == EVERY_TENANT
+        or not isinstance(tenant, str)
         or not 0 < len(tenant) <= _TENANT_MAX
         or not tenant.isprintable()
         or tenant == "*"
