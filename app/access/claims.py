@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from app.access.errors import NotSignedIn
 from app.postgres.answers import is_storable
+from app.postgres.tenants import EVERY_TENANT
 from models.access import DEFAULT_TENANT, LEARNER_KIND, Caller, CallerRole
 from models.owners import ADDRESS_MAX, NO_ADDRESS, instead_of_address, owner_address
 
@@ -141,7 +142,6 @@ def _tenant_in(claims: Mapping[str, Any], name: str) -> str:
         or not isinstance(tenant, str)
         or not 0 < len(tenant) <= _TENANT_MAX
         or not tenant.isprintable()
-        or tenant == "*"
     ):
         raise NotSignedIn("The token's claim for the tenant is not a name: its issuer has to mend that.")
     return tenant
