@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
-from models.access import DEFAULT_TENANT, Thing
+from models.access import DEFAULT_TENANT, THREADS, Thing
 from models.errors import ChatlogError, MustAct
 from models.fields import fits_index
 from models.platforms import WITHOUT_STATE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     import asyncpg
@@ -103,14 +104,27 @@ def channel_thing(platform: str, channel: str) -> Thing:
     return Thing(tenant=DEFAULT_TENANT, within=within)
 
 
+def check_changes(platform: str, changes: Mapping[str, object]) -> None:
+    """Make sure that a rule of this platform can say this.
+
+    Raises:
+        CannotSet: it cannot.
+    """
+    said = {name for name, value in changes.items() if value is not None}
+    if platform == THREADS and not said <= {"retention_days"}:
+        raise CannotSet(
+            "Threads are kept as their clients write them: of their rule, set retention_days alone."
+        )
+
+
 def check_place(platform: str, channel: str) -> None:
     """Make sure that there can be a rule for this.
 
     Raises:
         CannotSet: there cannot.
     """
-    if platform not in (*WITHOUT_STATE, ALL):
-        known = ", ".join(WITHOUT_STATE)
+    if platform not in (*WITHOUT_STATE, THREADS, ALL):
+        known = ", ".join((*WITHOUT_STATE, THREADS))
         raise CannotSet(f"There is no platform of this name: {known}, or {ALL} for all of them.")
     if platform == ALL and channel != ALL:
         raise CannotSet(f"A channel is one of a platform: say which. For all, both are {ALL}.")

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from app.access import NotAllowed
-from app.channels.rows import ChannelConfig, ConfigVersion, channel_thing, check_place
+from app.channels.rows import ChannelConfig, ConfigVersion, channel_thing, check_changes, check_place
 from app.errors import NotFound
 from app.postgres.answers import answer_within, is_storable
 from models.access import Action, may
@@ -88,6 +88,7 @@ class ChannelRules:
             NotAllowed: it lies beyond the caller's scope.
         """
         self._let(caller, Action.CHANGE_CHANNELS, platform, channel)
+        check_changes(platform, changes)
         async with self._changing(caller) as connection:
             (row,) = await connection.fetch(_SQL.set_rule, platform, channel, json.dumps(dict(changes)))
         return ChannelConfig.of(row)
