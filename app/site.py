@@ -303,6 +303,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
                     settings.threads.message_retention_days,
                     platform=THREADS,
                     setting="MESSAGE_RETENTION_DAYS",
+                    is_default="message_retention_days" not in settings.threads.model_fields_set,
                 ),
             ):
                 yield

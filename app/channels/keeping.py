@@ -34,6 +34,7 @@ async def keeping_rule(
     *,
     platform: str = ASSISTANT,
     setting: str = "CHAT_LOG_RETENTION_DAYS",
+    is_default: bool = False,
 ) -> AsyncIterator[None]:
     """Have the rule set, as soon as the database is there, while other things go on.
 
@@ -42,11 +43,14 @@ async def keeping_rule(
         days: how long messages are kept; None leaves the rule alone.
         platform: of which platform.
         setting: what says so.
+        is_default: whether nobody set it: then it holds where there is no rule of the platform.
     """
     if days is None:
         yield
         return
-    task = asyncio.create_task(_set(rules, days, platform, setting), name=f"retention of {platform}")
+    task = asyncio.create_task(
+        _set(rules, days, platform, setting, is_default=is_default), name=f"retention of {platform}"
+    )
     try:
         yield
     finally:
@@ -55,16 +59,17 @@ async def keeping_rule(
             await task
 
 
-async def _set(rules: ChannelRules, days: int, platform: str, setting: str) -> None:
+async def _set(rules: ChannelRules, days: int, platform: str, setting: str, *, is_default: bool) -> None:
     try:
-        await RetryPolicy(setting).run(lambda: _set_once(rules, days, platform))
+        await RetryPolicy(setting).run(lambda: _set_once(rules, days, platform, is_default=is_default))
     except ChatlogError as error:
         log.error("A setting is not in force", extra={"setting": setting, "error": str(error)})  # noqa: TRY400  said so
 
 
-async def _set_once(rules: ChannelRules, days: int, platform: str) -> None:
+async def _set_once(rules: ChannelRules, days: int, platform: str, *, is_default: bool) -> None:
     known = await rules.in_force(_OPERATOR, platform, ALL)
-    if known and (known[0].platform, known[0].channel, known[0].retention_days) == (platform, ALL, days):
+    of_the_platform = next((rule for rule in known if (rule.platform, rule.channel) == (platform, ALL)), None)
+    if of_the_platform is not None and (is_default or of_the_platform.retention_days == days):
         return
     await rules.set(_OPERATOR, platform, ALL, {"retention_days": days})
     log.info("It is set for how long messages are kept", extra={"platform": platform, "days": days})

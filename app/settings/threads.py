@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from app.settings.area import Area
 from app.settings.turns import Days
-from app.settings.values import EmptyIsUnset, OptionalText, check_origin, split_on_commas
+from app.settings.values import OptionalText, check_origin, split_on_commas
 
 #: Of any site: none gets more than its own user's token gives it, since no cookie is sent along.
 ANY_ORIGIN = "*"
@@ -33,5 +33,5 @@ class ThreadSettings(Area):
     environment: OptionalText = None
     cors_origins: Origins = (ANY_ORIGIN,)
     max_messages_per_thread: int = Field(default=1000, ge=1, le=1_000_000)
-    message_retention_days: Annotated[Days | None, EmptyIsUnset] = None
+    message_retention_days: Days = 365
     privacy_enabled: bool = True

@@ -2,7 +2,6 @@
 DROP TABLE chat_export_logs, chat_deletion_logs, idempotency_keys, thread_events;
 ALTER TABLE messages DETACH PARTITION messages_threads;
 DROP TABLE messages_threads;
-DELETE FROM chat_logging_config WHERE platform = 'threads';
 DELETE FROM conversations WHERE platform = 'threads';
 DROP INDEX conversations_threads_idx, conversations_learners_idx;
 ALTER TABLE conversations DROP COLUMN updated, DROP COLUMN changed, DROP COLUMN archived;

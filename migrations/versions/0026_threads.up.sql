@@ -22,12 +22,6 @@ ALTER TABLE messages_threads
     FOREIGN KEY (conversation_id) REFERENCES conversations (id) ON DELETE CASCADE;
 
 
--- For how long messages of threads are kept, until somebody says otherwise.
-INSERT INTO chat_logging_config (platform, channel, retention_days)
-VALUES ('threads', '*', 365)
-ON CONFLICT DO NOTHING;
-
-
 -- What is told of threads, by Kafka and to clients that watch: written with what it tells, in the same transaction.
 -- The number grows within a thread in the order of what happened, for whoever writes holds the thread. What was said is
 -- not in here: it is read when it is sent.

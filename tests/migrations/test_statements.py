@@ -43,6 +43,8 @@ PARTS = {
         "people.end_opt_outs",
         "outbox.*",
         "turns.*",
+        "threads.*",
+        "thread_events.*",
         "sessions.*",
         "conversations.*",
         "processes.*",
