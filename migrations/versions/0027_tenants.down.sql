@@ -19,17 +19,18 @@ WHERE deletion IS DISTINCT FROM 'hide';
 DO
 $do$
 DECLARE
-    policed regclass;
+    policy record;
 BEGIN
-    FOR policed IN
-        SELECT polrelid
+    FOR policy IN
+        SELECT DISTINCT polname, polrelid::regclass AS policed
         FROM pg_policy JOIN pg_class ON pg_class.oid = polrelid
-        WHERE polname = 'of_tenant' AND relnamespace = current_schema()::regnamespace
+        WHERE relnamespace = current_schema()::regnamespace
+            AND polname IN ('of_tenant', 'api_insert', 'api_update', 'api_delete')
     LOOP
-        EXECUTE format('DROP POLICY of_tenant ON %s', policed);
-        EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', policed);
+        EXECUTE format('DROP POLICY %I ON %s', policy.polname, policy.policed);
+        EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', policy.policed);
     END LOOP;
 END
 $do$;
 DROP FUNCTION seen_tenant();
-DROP FUNCTION sees_all_tenants();
+DROP FUNCTION is_api_alone();

@@ -5,49 +5,52 @@
 -- is all that is no thread. What it does for all tenants, such as sending what waits in the outbox, it does as `*`, which
 -- no tenant is called. Who writes, exports, maintains or reads everything is not held back, unless they set it, too.
 --
--- Both are asked once for a statement and not of each row: `(SELECT …)` is a plan of its own, and its answer a parameter.
-CREATE FUNCTION seen_tenant() RETURNS varchar
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN coalesce(nullif(current_setting('chatlog.tenant', true), ''), 'default');
+-- It is asked once for a statement and not of each row: `(SELECT …)` is a plan of its own, and its answer a parameter.
+-- And it is asked in two steps, as the planner takes nearly all rows for ones that are not 'hidden'. By `=` it would
+-- expect one in 200, and by any other boolean one in two, and read all where it need read the newest.
 
 -- Roles belong to the server, and may not be there: nobody is one of those. A superuser is each of them.
-CREATE FUNCTION sees_all_tenants() RETURNS boolean
+CREATE FUNCTION is_api_alone() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN current_setting('chatlog.tenant', true) = '*' OR nullif(current_setting('chatlog.tenant', true), '') IS NULL AND (
-        NOT coalesce(pg_has_role(current_user, to_regrole('chatlog_api')::oid, 'USAGE'), false)
-        OR pg_has_role(
+    RETURN coalesce(pg_has_role(current_user, to_regrole('chatlog_api')::oid, 'USAGE'), false)
+        AND NOT pg_has_role(
             current_user, (SELECT relowner FROM pg_catalog.pg_class WHERE oid = 'conversations'::regclass), 'USAGE'
         )
-        OR EXISTS (
+        AND NOT EXISTS (
             SELECT
             FROM unnest(ARRAY['chatlog_writer', 'chatlog_exporter', 'chatlog_maintainer', 'chatlog_reader']) AS part
             WHERE pg_has_role(current_user, to_regrole(part)::oid, 'USAGE')
-        )
-    );
-GRANT EXECUTE ON FUNCTION seen_tenant(), sees_all_tenants() TO PUBLIC;
-COMMENT ON FUNCTION seen_tenant() IS 'Whose rows this transaction asks for, if it does not see all.';
-COMMENT ON FUNCTION sees_all_tenants() IS 'Whether whoever asks sees the rows of every tenant.';
+        );
+CREATE FUNCTION seen_tenant() RETURNS varchar
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN current_setting('chatlog.tenant', true) = '*' THEN NULL
+        WHEN current_setting('chatlog.tenant', true) <> '' THEN current_setting('chatlog.tenant', true)
+        WHEN is_api_alone() THEN 'default'
+    END;
+GRANT EXECUTE ON FUNCTION is_api_alone(), seen_tenant() TO PUBLIC;
+COMMENT ON FUNCTION is_api_alone() IS 'Whether whoever asks has the role of the API, and none that reaches further.';
+COMMENT ON FUNCTION seen_tenant() IS 'Whose rows whoever asks sees in this transaction; null for everybody''s.';
 
 
 -- Of what names no channel, a thread's row is of many tenants: nobody's.
 DO
 $do$
 DECLARE
-    seen    text := '(SELECT sees_all_tenants()) OR %s = (SELECT seen_tenant())';
     policed record;
 BEGIN
     FOR policed IN
-        SELECT name, $$CASE WHEN platform = 'threads' THEN channel ELSE 'default' END$$ AS tenant
+        SELECT name, $$CASE WHEN platform = 'threads' THEN coalesce(channel, '') ELSE 'default' END$$ AS tenant
         FROM unnest(ARRAY[
             'conversations', 'messages', 'message_days', 'message_day_deltas', 'message_clears', 'stays',
             'figure_days', 'figure_hours', 'figure_responses', 'figure_people', 'figure_weeks', 'live_figures'
         ]) AS name
         UNION ALL
-        SELECT name, $$CASE WHEN platform <> 'threads' THEN 'default' END$$
+        SELECT name, $$CASE WHEN platform = 'threads' THEN '' ELSE 'default' END$$
         FROM unnest(ARRAY['people', 'message_feedback']) AS name
         UNION ALL
-        SELECT 'message_versions', $$CASE WHEN platform = 'threads' THEN (
-            SELECT channel FROM conversations WHERE conversations.id = conversation_id
+        SELECT 'message_versions', $$CASE WHEN platform = 'threads' THEN coalesce(
+            (SELECT channel FROM conversations WHERE conversations.id = conversation_id), ''
         ) ELSE 'default' END$$
         UNION ALL
         SELECT name, 'tenant_id'
@@ -56,8 +59,24 @@ BEGIN
         SELECT 'access_log', 'tenant'
     LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', policed.name);
-        EXECUTE format('CREATE POLICY of_tenant ON %I USING (%2$s) WITH CHECK (%2$s)',
-                       policed.name, format(seen, policed.tenant));
+        EXECUTE format(
+            'CREATE POLICY of_tenant ON %1$I USING (%2$s) WITH CHECK (%2$s)', policed.name,
+            format($$CASE WHEN %s <> (SELECT seen_tenant()) THEN 'hidden' ELSE 'seen' END <> 'hidden'$$, policed.tenant)
+        );
+    END LOOP;
+
+    -- Of what was said, the API writes threads alone.
+    FOR policed IN
+        SELECT name, action, CASE action WHEN 'INSERT' THEN 'WITH CHECK' ELSE 'USING' END AS clause
+        FROM unnest(ARRAY['conversations', 'messages', 'message_versions', 'message_feedback', 'message_day_deltas'])
+            AS name
+        CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE']) AS action
+    LOOP
+        EXECUTE format(
+            $$CREATE POLICY api_%3$s ON %1$I AS RESTRICTIVE FOR %2$s
+                %4$s (platform = 'threads' OR NOT (SELECT is_api_alone()))$$,
+            policed.name, policed.action, lower(policed.action), policed.clause
+        );
     END LOOP;
 END
 $do$;
@@ -82,10 +101,10 @@ FROM (
     FROM chat_log
 ) AS said
 WHERE deletion IS DISTINCT FROM 'hide'
-    AND (
-        (SELECT sees_all_tenants())
-        OR CASE WHEN platform = 'threads' THEN channel ELSE 'default' END = (SELECT seen_tenant())
-    );
+    AND CASE
+        WHEN CASE WHEN platform = 'threads' THEN channel ELSE 'default' END <> (SELECT seen_tenant()) THEN 'hidden'
+        ELSE 'seen'
+    END <> 'hidden';
 
 
 -- What a tenant said lately is found among what all did; on the platform's partition, so that no other pays for it.
