@@ -232,6 +232,16 @@ API_MAY = (
     "SELECT * FROM channel_parents",
     "SELECT * FROM connector_gaps",
     *MESSAGES_AND_WHAT_BECAME_OF_THEM[:7],
+    # Of which it has threads alone.
+    "UPDATE messages SET content = ''",
+    "DELETE FROM conversations",
+    "SELECT make_message_partitions('{threads}', 4, 4)",
+    (
+        "INSERT INTO thread_events (tenant_id, learner_id, event_type, occurred) "
+        "VALUES ('default', 'l', 'e', now())"
+    ),
+    "DELETE FROM thread_events",
+    "DELETE FROM idempotency_keys",
     "SELECT * FROM stays",
     "SELECT * FROM assistant.chat_sessions",
     "SELECT * FROM chat_log",
@@ -263,9 +273,13 @@ API_MAY = (
 API_MAY_NOT = (
     MESSAGE,
     ENTRY,
-    "UPDATE messages SET content = ''",
+    "UPDATE messages SET role = 'bot'",
+    "UPDATE conversations SET channel = ''",
     "DELETE FROM messages",
-    "DELETE FROM conversations",
+    "UPDATE thread_events SET event_type = ''",
+    "UPDATE chat_deletion_logs SET requested_by = ''",
+    "DELETE FROM chat_deletion_logs",
+    "DELETE FROM chat_export_logs",
     "DELETE FROM access_log",
     "UPDATE access_log SET who = ''",
     "TRUNCATE access_log",
@@ -276,7 +290,6 @@ API_MAY_NOT = (
     DEAD_LETTER,
     "UPDATE dead_letters SET value = ''",
     GAP,
-    "SELECT make_message_partitions('{twitch}', 4, 4)",
     "UPDATE ended_sessions SET id = ''",
     "TRUNCATE ended_sessions",
     "DELETE FROM export_status",

@@ -263,3 +263,14 @@ async def test_the_tenant_is_asked_for_once_in_a_statement(pool: Pool) -> None:
         assert "InitPlan" in plan
         filters = [line for line in plan.splitlines() if "Filter" in line or "Cond" in line]
         assert not [line for line in filters if "seen_tenant" in line]
+
+
+async def test_of_what_was_said_the_api_changes_threads_alone(pool: Pool, owner: Database) -> None:
+    changed = {
+        table: await pool.execute(f"UPDATE {table} SET {change}")
+        for table, change in (("conversations", "title = 'mine'"), ("messages", "content = ''"))
+    }
+    assert changed == dict.fromkeys(changed, "UPDATE 1"), "the thread of the default tenant"
+    assert await pool.execute("DELETE FROM conversations") == "DELETE 1"
+    rows = await owner.fetch("SELECT platform, channel FROM conversations")
+    assert {tuple(row) for row in rows} == set(PLACES) - {("threads", "default")}
