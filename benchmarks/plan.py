@@ -18,6 +18,7 @@ from benchmarks import (
     scaling,
     searching,
     summing,
+    threads,
     turns,
 )
 from benchmarks.rounds import in_turn
@@ -41,6 +42,7 @@ PARTS = (
     "search",
     "figures",
     "turns",
+    "threads",
     "memory",
 )
 #: Without the memory, which takes an hour.
@@ -68,6 +70,8 @@ class Size:
         search_rows: that are searched, and of which figures are asked for.
         searches: how often each is.
         turns_s: how long turns are logged by the API at a steady pace.
+        threads_s: how long messages of threads are posted, and listed, in each run.
+        thread_messages: in the middle of how many messages they are listed.
     """
 
     rounds: int
@@ -84,6 +88,8 @@ class Size:
     search_rows: int
     searches: int
     turns_s: float
+    threads_s: float
+    thread_messages: int
 
 
 FULL = Size(
@@ -101,6 +107,8 @@ FULL = Size(
     search_rows=10_000_000,
     searches=100,
     turns_s=30.0,
+    threads_s=20.0,
+    thread_messages=10_000_000,
 )
 QUICK = Size(
     rounds=3,
@@ -117,6 +125,8 @@ QUICK = Size(
     search_rows=300_000,
     searches=20,
     turns_s=8.0,
+    threads_s=8.0,
+    thread_messages=300_000,
 )
 
 
@@ -204,4 +214,5 @@ _BY_THEMSELVES: Mapping[str, Callable[[Services, Size, Callable[[Run], None]], A
     "search": searching.compare,
     "figures": summing.compare,
     "turns": _turns,
+    "threads": threads.compare,
 }

@@ -46,6 +46,8 @@ _FILLED = (
         "channel_parents",
         "chat_logging_config",
         "chat_logging_config_versions",
+        "thread_events",
+        "idempotency_keys",
     ),
 )
 
