@@ -158,6 +158,11 @@ class Contender(Watch):
         """Return the end of what it logged."""
         return self._log.read_text("utf-8", errors="replace")[-2000:]
 
+    def complaints(self) -> str:
+        """Return the last lines that it logged and that are more than notes."""
+        lines = self._log.read_text("utf-8", errors="replace").splitlines()
+        return "\n".join([line for line in lines if " INFO " not in line][-20:])
+
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal: SIGSTOP and SIGCONT hold it and let it go on."""
         self._process.send_signal(number)
