@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool
 from migrations import rights
 from migrations.changes import changes, run_on
 from migrations.errors import CAUSES, MigrationError, explain
-from models.platforms import WITHOUT_STATE
+from models.platforms import OF_MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -221,7 +221,7 @@ async def _make_partitions(connect: Connect, say: Say) -> None:
         if await connection.fetchval("SELECT to_regclass('chat_log') IS NOT NULL"):
             await _make(connection, say, "SELECT chat_log_make_partitions()")
         if await connection.fetchval("SELECT to_regclass('messages') IS NOT NULL"):
-            for platform in WITHOUT_STATE:
+            for platform in OF_MESSAGES:
                 await _make(connection, say, "SELECT make_message_partitions($1)", [platform])
     except CAUSES as error:
         raise MigrationError(

@@ -238,20 +238,34 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         Right("UPDATE", "chat_log", ("surveyid",)),
         *_LOOKUP,
         # Takes away what was recorded of somebody before they opted out.
-        *_on("people", "SELECT", "DELETE"),
+        *_on("people", "SELECT", "INSERT", "DELETE"),
+        Right("UPDATE", "people", ("name", "named")),
         *_on("opt_outs", "SELECT", "INSERT"),
         Right("UPDATE", "opt_outs", ("until",)),
-        Right("SELECT", "messages", _WHOSE_MESSAGE),
-        Right("SELECT", "message_versions", ("platform", "source", "id", "changed_by")),
+        # Writes what audits tell, by the statement of the workers, and takes that away again.
+        Right("SELECT", "messages", (*_WHOSE_MESSAGE, "weight", "response_ms")),
+        Right("INSERT", "messages"),
+        Right("EXECUTE", "make_message_partitions(character varying[], integer, integer)", since="0013"),
+        Right("SELECT", "message_versions", ("platform", "source", "id", "changed_by", "applied")),
         Right("SELECT", "told_by_updates"),
         Right("SELECT", "message_feedback", ("platform", "source", "refers_to", "author_id")),
-        *_on("conversations", "SELECT", "DELETE"),
-        Right("UPDATE", "conversations", ("captured", "subject_id", "title", "metadata")),
+        *_on("conversations", "SELECT", "INSERT", "DELETE"),
+        Right(
+            "UPDATE", "conversations", ("started", "last_at", "captured", "subject_id", "title", "metadata")
+        ),
+        *_on("message_day_deltas", "INSERT"),
+        *_on("sampled_out", "INSERT", "SELECT"),
+        *_on("backfill_runs", "INSERT", "SELECT", "UPDATE"),
+        *_on("crm_leads", "INSERT", "SELECT", "UPDATE", "DELETE"),
+        *_on("crm_audits", "INSERT", "SELECT", "DELETE"),
+        # Who spoke in which weeks, and how many those were, as if what is taken away had not been there.
+        *_on("figure_closings", "SELECT", "UPDATE"),
+        *_on("figure_weeks", "INSERT", "SELECT", "UPDATE"),
         *_on("stays", "SELECT"),
-        *_on("stay_deltas", "SELECT"),
+        *_on("stay_deltas", "SELECT", "INSERT"),
         *_on("presences", "SELECT"),
         *_on("message_clears", "SELECT"),
-        Right("SELECT", "person_weeks", ("platform", "person_id")),
+        *_on("person_weeks", "SELECT"),
         *(
             Right("DELETE", table)
             for table in (
@@ -278,6 +292,7 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
                 *("connector_gaps", "access_log", "search_languages", "bot_states", "bot_state_changes"),
                 *("all_messages", "live.chat_messages", "live.chat_sessions", "live.users"),
                 *("assistant.chat_conversations", "assistant.chat_sessions"),
+                *('crm."Conversation"', 'crm."Message"', 'crm."Lead"', 'crm."Audit"', "backfill_runs"),
             )
         ),
         # A command that shows what was said notes that, and names the survey.

@@ -1,4 +1,4 @@
-"""`chatlog backfill`: fill in what old rows lack."""
+"""`chatlog backfill`: fill in what old rows lack, and what was said before anything was recorded."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.backfill.surveyids import BATCH_ROWS, RowOutcome, Unfilled, count_waiting, fill_surveyids
 from app.commands.asking import asks
+from app.commands.backfill_audits import audits, rollback, runs
 from app.postgres.connections import connect
 from app.settings import load_settings
 from models.access import Action
@@ -19,10 +20,14 @@ from models.access import Action
 
 @click.group()
 def backfill() -> None:
-    """Fill in what old rows lack.
+    """Fill in what old rows lack, and what was said before anything was recorded.
 
     Safe beside running workers, and to interrupt and run again: what was filled stays.
     """
+
+
+for _command in (audits, runs, rollback):
+    backfill.add_command(_command)
 
 
 @backfill.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.doctor.findings import Finding, Level
-from models.platforms import WITHOUT_STATE
+from models.platforms import OF_MESSAGES
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PARTITIONS = statements("doctor").find_partitions
 #: The revision that makes messages.
 _MESSAGES_SINCE = "0013"
-_OF_MESSAGES = tuple(f"messages_{platform}" for platform in WITHOUT_STATE)
+_OF_MESSAGES = tuple(f"messages_{platform}" for platform in OF_MESSAGES)
 _MIGRATE = "chatlog migrate up"
 _PROCEDURE = 'docs/operations.md tells, "Move a month to its own partition"'
 

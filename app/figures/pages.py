@@ -18,7 +18,7 @@ from app.web.problems import PageRoute
 from app.web.rendering import render
 from app.web.zones import zone_of
 from models.access import Action, Caller, may_at_all
-from models.platforms import PLATFORMS
+from models.platforms import READ
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -57,7 +57,7 @@ async def figures_page(request: Request, caller: AsksForFigures, looking: AsLook
         ranges=RANGES,
         everys=list(Every),
         splits=list(Split),
-        platforms=["messenger", *sorted(name for name in PLATFORMS if name != "messenger")],
+        platforms=["messenger", *sorted(name for name in READ if name != "messenger")],
         range_url=lambda days: f"{addresses.FIGURES}?{urlencode(looking.query_for(days))}",
         parts=[(part, f"{OF_WORDS if part.of_words else OF_SUMS}?part={part.key}&{query}") for part in shown],
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from app.maintenance.pieces import Pieces
 from app.postgres.pooled_connection import PooledConnection
 from models.errors import ChatlogError, MustAct
-from models.platforms import WITHOUT_STATE
+from models.platforms import OF_MESSAGES
 from sinks.errors import SinkError
 from sinks.postgres.counting import count_people
 from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
@@ -63,7 +63,7 @@ async def _make_partitions(connection: Connection, say: Say) -> None:
     for row in await connection.fetch(_PARTITIONS.make_partitions):
         say(f"Made partition {row[0]}")
     # One platform a transaction, or they wait for each other's locks.
-    for platform in WITHOUT_STATE:
+    for platform in OF_MESSAGES:
         for row in await connection.fetch(_PARTITIONS.make_message_partitions, [platform]):
             say(f"Made partition {row[0]}")
 

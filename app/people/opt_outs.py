@@ -16,7 +16,7 @@ from app.postgres.answers import answer_within
 from models.access import Action, Thing, may
 from models.errors import ChatlogError, MustAct
 from models.fields import fits_index
-from models.platforms import WITHOUT_STATE
+from models.platforms import OF_MESSAGES
 from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.sql import statements
 
@@ -136,8 +136,8 @@ class OptOuts:
             raise classify(error) from error
 
     def _let(self, caller: Caller, platform: str, person_id: str) -> None:
-        if platform not in WITHOUT_STATE:
-            raise NoSuchPerson(f"People can opt out on {', '.join(WITHOUT_STATE)}.")
+        if platform not in OF_MESSAGES:
+            raise NoSuchPerson(f"People can opt out on {', '.join(OF_MESSAGES)}.")
         if not person_id or "\0" in person_id or not fits_index(person_id):
             raise NoSuchPerson("A person is known by the platform's id of them, of at most 512 bytes.")
         if not may(caller, Action.OPT_OUT_PEOPLE, _thing(platform)):

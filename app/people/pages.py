@@ -17,7 +17,7 @@ from app.web import addresses
 from app.web.problems import PageRoute
 from app.web.rendering import render
 from models.access import Action, Caller
-from models.platforms import WITHOUT_STATE
+from models.platforms import OF_MESSAGES
 
 ADDRESS = f"{addresses.CHANNELS}/opt-outs"
 
@@ -81,7 +81,7 @@ async def _show(
         here="channels",
         opt_outs=sorted(found, key=lambda one: one.until is not None),
         platform=platform,
-        platforms=WITHOUT_STATE,
+        platforms=OF_MESSAGES,
         person=person,
         address=ADDRESS,
         errors={"person": error} if error else {},

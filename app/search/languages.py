@@ -11,7 +11,7 @@ from app.postgres.answers import answer_within
 from models.access import DEFAULT_TENANT, Action, Thing, may
 from models.errors import ChatlogError, MustAct
 from models.fields import INDEXED_MAX_BYTES
-from models.platforms import PLATFORMS
+from models.platforms import READ
 from sinks.postgres.ways import SpokenAt
 from sinks.sql import statements
 
@@ -94,8 +94,8 @@ def _check(caller: Caller, place: str) -> None:
     found = _PLACE.fullmatch(place)
     if found is None or len(place.encode("utf-8", "surrogatepass")) > 2 * INDEXED_MAX_BYTES:
         raise CannotSpeak(f"There is no such place; there are {PLACE_FORM}.")
-    if (platform := found["platform"] or found["of"]) is not None and platform not in PLATFORMS:
-        raise CannotSpeak(f"There is no such platform; there are {_listed(PLATFORMS)}.")
+    if (platform := found["platform"] or found["of"]) is not None and platform not in READ:
+        raise CannotSpeak(f"There is no such platform; there are {_listed(READ)}.")
     if not may(caller, Action.CHANGE_CHANNELS, _thing(place)):
         raise NotAllowed("Your scope does not reach there.")
 

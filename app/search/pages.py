@@ -20,7 +20,7 @@ from app.web.problems import PageRoute
 from app.web.rendering import render
 from app.web.zones import zone_of
 from models.access import Action, Caller, may_at_all
-from models.platforms import PLATFORMS
+from models.platforms import READ
 from models.search import CannotSearch
 from sinks.postgres.searching import Order
 
@@ -112,7 +112,7 @@ def _show(
         more=more,
         summary=summary_of(found, shown) if found else "",
         left_out=found.query.left_out if found else (),
-        platforms=list(PLATFORMS),
+        platforms=list(READ),
         roles=ROLES,
         orders=list(Order),
     )

@@ -103,3 +103,9 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
 )
 #: The names of those whose messages are known by what an event says, with no state: all but Messenger.
 WITHOUT_STATE = tuple(name for name, platform in PLATFORMS.items() if platform.join is None)
+#: Those whose messages come by no event, so that nothing captures them: leads' histories.
+NOT_CAPTURED = ("crm",)
+#: Those that have partitions of `messages`.
+OF_MESSAGES = (*WITHOUT_STATE, *NOT_CAPTURED)
+#: Those whose messages there are to read.
+READ = (*PLATFORMS, *NOT_CAPTURED)

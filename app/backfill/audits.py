@@ -1,0 +1,258 @@
+"""Conversations and messages out of audit logs: one conversation a lead, one message an audit with text.
+
+May be killed and run again at any time, also beside the workers: what was taken stays, and nothing is taken
+twice (`sinks.postgres.audits`). While a batch is written, the next is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from app.backfill.audit_counts import AuditCounts
+from app.backfill.audit_sources import BadRow
+from app.backfill.lead_book import LeadBook
+from models.audits import AuditMessage, SkipReason, message_of
+from models.errors import BadRecord
+from models.messages import MessageRole
+from sinks.errors import SinkError
+from sinks.postgres.audit_runs import RunStatus, begin_run, end_run
+from sinks.postgres.audits import AuditHistory, AuditsWritten, talk_of
+from sinks.splitting import write_or_split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import asyncpg
+
+    from app.backfill.audit_sources import AuditSource
+    from models.audits import Audit
+
+#: Messages of a transaction, and characters of theirs: some tenths of a second, some megabytes.
+BATCH_MESSAGES, BATCH_CHARACTERS = 4_000, 4_000_000
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is to be written next; `counts` are of all that was looked at with it and before."""
+
+    messages: dict[str, AuditMessage] = field(default_factory=dict)
+    characters: int = 0
+
+
+class AuditBackfill:
+    """One run.
+
+    Args:
+        connection: where messages go: without a limit on statements, as the maintainer role, and its own.
+        source: where audits come from.
+        who: has it run.
+        options: as they were given, for the record.
+        dry_run: only tell what would come of it.
+        say: told a line of each conversation, message and audit that is skipped; None where nobody asks.
+        now: when it begins.
+    """
+
+    def __init__(
+        self,
+        connection: asyncpg.Connection[asyncpg.Record],
+        source: AuditSource,
+        *,
+        who: str,
+        options: Mapping[str, object],
+        dry_run: bool = False,
+        say: Callable[[str], None] | None = None,
+        now: datetime | None = None,
+    ) -> None:
+        self.counts = AuditCounts()
+        self.run: int | None = None
+        self._connection = connection
+        self._history = AuditHistory(connection)
+        self._source = source
+        self._who = who
+        self._options = options
+        self._dry_run = dry_run
+        self._say = say
+        self._told_at = (now or datetime.now(UTC)).isoformat(timespec="milliseconds")
+        self._opted_out: Mapping[str, Sequence[tuple[int, int | None]]] = {}
+
+    async def take(self) -> AuditCounts:
+        """Take all that the source has; return what came of it.
+
+        Raises:
+            SinkError: the database is down, or refuses. SourceUnreadable, UnfitColumns: of the source.
+            RunEnded: it is being rolled back. What was taken before stays, whatever is raised.
+        """
+        if self._dry_run:
+            await self._take()
+            return self.counts
+        self.run = await begin_run(self._connection, self._who, self._source.name, self._options)
+        ended = RunStatus.FAILED
+        try:
+            await self._take()
+            ended = RunStatus.FINISHED
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            ended = RunStatus.INTERRUPTED
+            raise
+        finally:
+            await self._end(self.run, ended)
+        return self.counts
+
+    async def _end(self, run: int, ended: RunStatus) -> None:
+        try:
+            await end_run(self._connection, run, ended, self.counts.as_row())
+        except SinkError:
+            # Its record goes on to say that it runs, and since when it wrote nothing.
+            if ended is RunStatus.FINISHED:
+                raise
+
+    async def _take(self) -> None:
+        self._opted_out = await self._history.opted_out()
+        with LeadBook() as book:
+            async for leads in self._source.leads():
+                good = [lead for lead in leads if not isinstance(lead, BadRow)]
+                self._note_errors(leads)
+                book.add_leads(good)
+                if self.run is not None:
+                    await self._history.note_leads(self.run, good)
+            await self._take_audits(book)
+
+    async def _take_audits(self, book: LeadBook) -> None:
+        batch, writing = _Batch(), None
+        try:
+            async for chunk in self._source.audits():
+                self._note_errors(chunk)
+                self._sort(chunk, book, batch)
+                if len(batch.messages) >= BATCH_MESSAGES or batch.characters >= BATCH_CHARACTERS:
+                    if writing is not None:
+                        await writing
+                    writing = asyncio.create_task(self._write(list(batch.messages.values()), book))
+                    batch = _Batch()
+            if writing is not None:
+                await writing
+            writing = None
+            await self._write(list(batch.messages.values()), book)
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+
+    def _note_errors(self, rows: Sequence[object]) -> None:
+        for row in rows:
+            if isinstance(row, BadRow):
+                self._fail(row)
+
+    def _fail(self, row: BadRow) -> None:
+        self.counts.note_error(row)
+        self._tell("error", str(row))
+
+    # -- what is read
+
+    def _sort(self, chunk: Sequence[Audit | BadRow], book: LeadBook, batch: _Batch) -> None:
+        """Put what audits tell into a batch, and count those that tell nothing."""
+        audits = [each for each in chunk if not isinstance(each, BadRow)]
+        self.counts.audits += len(audits)
+        leads = book.leads({each.lead_id for each in audits if each.lead_id})
+        for audit in audits:
+            try:
+                told = message_of(audit)
+            except BadRecord as error:
+                self._fail(BadRow(f"audit {audit.id}", error.detail))
+                continue
+            if isinstance(told, SkipReason):
+                self._skip(audit, told)
+            elif (lead := leads.get(told.lead_id)) is None:
+                self._skip(audit, SkipReason.ORPHAN)
+            elif told.role == MessageRole.USER and self._is_out(lead.subject_id, audit.at_ms):
+                self._skip(audit, SkipReason.OPTED_OUT)
+            else:
+                self._put(told, batch)
+
+    def _put(self, told: AuditMessage, batch: _Batch) -> None:
+        first = batch.messages.setdefault(told.audit.id, told)
+        if first is told:
+            batch.characters += len(told.content)
+        elif first.digest == told.digest:
+            self.counts.old_messages += 1
+        else:
+            self.counts.changed += 1
+            self._tell_changed(told.audit.id)
+
+    def _is_out(self, person: str, at_ms: int) -> bool:
+        return any(
+            since <= at_ms and (until is None or at_ms < until)
+            for since, until in self._opted_out.get(person, ())
+        )
+
+    def _skip(self, audit: Audit, why: SkipReason) -> None:
+        if why is SkipReason.UNKNOWN_ACTOR:
+            self.counts.note_actor(audit.actor)
+        else:
+            self.counts.skipped[why] += 1
+        self._tell("skipped", f"audit {audit.id}: {why}")
+
+    # -- what is written
+
+    async def _write(self, messages: Sequence[AuditMessage], book: LeadBook) -> None:
+        """Write messages, halved where one of them is refused."""
+
+        async def write(some: Sequence[AuditMessage]) -> int:
+            written = await (
+                self._look(some, book) if self.run is None else self._store(some, book, self.run)
+            )
+            self.counts.note_written(written)
+            book.add_talks({**written.new_talks, **written.old_talks})
+            self._tell_written(written, {each.audit.id: each for each in some})
+            return len(written.made)
+
+        _, refused = await write_or_split(messages, write)
+        for message, why in refused:
+            self._fail(BadRow(f"audit {message.audit.id}", why.detail))
+
+    async def _store(self, messages: Sequence[AuditMessage], book: LeadBook, run: int) -> AuditsWritten:
+        of = {each.lead_id for each in messages}
+        return await self._history.write(
+            run,
+            messages,
+            book.leads(of),
+            book.talks(of),
+            told_at=self._told_at,
+            counts_with=lambda written: self.counts.with_written(written).as_row(),
+        )
+
+    async def _look(self, messages: Sequence[AuditMessage], book: LeadBook) -> AuditsWritten:
+        """Return what writing messages would come to, with all that would have been written before."""
+        before = book.audits(each.audit.id for each in messages)
+        unseen = [each for each in messages if each.audit.id not in before]
+        again = [each for each in messages if each.audit.id in before]
+        known = book.talks({each.lead_id for each in messages})
+        written = await self._history.look(unseen, {each.lead_id for each in messages} - known.keys())
+        made = {each.audit.id: each for each in unseen if each.audit.id in set(written.made)}
+        book.add_audits({audit: each.digest for audit, each in made.items()})
+        leads = book.leads({each.lead_id for each in made.values()} - known.keys() - written.old_talks.keys())
+        written.new_talks = {lead: talk_of(told) for lead, told in leads.items()}
+        changed = [each.audit.id for each in again if before[each.audit.id] != each.digest]
+        written.changed += changed
+        written.there += len(again) - len(changed)
+        return written
+
+    def _tell(self, what: str, of: str) -> None:
+        if self._say is not None:
+            self._say(f"{what:<13} {of}")
+
+    def _tell_written(self, written: AuditsWritten, messages: Mapping[str, AuditMessage]) -> None:
+        if self._say is None:
+            return
+        for lead in written.new_talks:
+            self._tell("conversation", f"with lead {lead}")
+        for audit in written.made:
+            message = messages[audit]
+            # Never what was said.
+            self._tell("message", f"of audit {audit} ({message.role}, {len(message.content):,} characters)")
+        for audit in written.changed:
+            self._tell_changed(audit)
+
+    def _tell_changed(self, audit: str) -> None:
+        self._tell("changed", f"audit {audit}: its message stays as it is")

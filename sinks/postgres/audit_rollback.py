@@ -1,0 +1,151 @@
+"""What a run of the backfill made of audits, taken away again: messages, conversations, and their counts.
+
+In short transactions, lead by lead, each taking its turn with those of runs that write: killed, it is begun
+again and goes on. What others made stays, and so does the record of the run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from models.audits import PLATFORM
+from models.errors import ChatlogError, MustAct
+from sinks.postgres.audit_runs import NoSuchRun, RunStatus, judged
+from sinks.postgres.message_changes import span_of
+from sinks.sql import statements
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import asyncpg
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+_SQL, _MESSAGES = statements("audits"), statements("messages")
+#: Records that one transaction takes away: less than a second.
+AT_ONCE = 2_000
+
+
+class NotAllGone(ChatlogError):
+    """Something is left of what should have gone; the message says what."""
+
+    must_act = MustAct.US
+
+
+@dataclass(slots=True)
+class TakenBack:
+    """What has gone.
+
+    Attributes:
+        audits: how many records of audits.
+        messages: how many messages; fewer where somebody else had deleted some.
+        conversations: how many conversations in which nothing was left.
+    """
+
+    audits: int = 0
+    messages: int = 0
+    conversations: int = 0
+
+
+class AuditRollback:
+    """Takes back what one run made.
+
+    What is asked raises ServiceDown while the database is down, and CannotGoOn where it refuses.
+
+    Attributes:
+        gone: what has gone so far.
+
+    Args:
+        connection: without a limit on statements, as the maintainer role, and nobody else's.
+        run: which run.
+        lead: only what is of this lead; None for all.
+    """
+
+    def __init__(self, connection: Connection, run: int, lead: str | None = None) -> None:
+        self._connection = connection
+        self._run = run
+        self._lead = lead
+        self.gone = TakenBack()
+
+    async def take_back(self) -> None:
+        """Take it back; `gone` tells how far that is.
+
+        Raises:
+            NoSuchRun: there is no such run.
+            NotAllGone: something is left.
+        """
+        with judged():
+            before = await self._begin()
+            while records := await self._next():
+                await self._take_back(records)
+            await self._end(before)
+
+    async def _begin(self) -> RunStatus:
+        """Have the run write no more; return how it had ended."""
+        async with self._connection.transaction():
+            await self._connection.execute(_SQL.take_turn)
+            found = await self._connection.fetchrow(_SQL.find_runs, self._run)
+            if found is None:
+                raise NoSuchRun(self._run)
+            if self._lead is None or found["status"] == RunStatus.RUNNING:
+                await self._connection.fetchval(_SQL.begin_rollback, self._run)
+        # One that is still running is ended by this; of a killed one that is true, too.
+        return RunStatus.INTERRUPTED if found["status"] == RunStatus.RUNNING else RunStatus(found["status"])
+
+    async def _next(self) -> list[asyncpg.Record]:
+        return await self._connection.fetch(_SQL.find_records, self._run, self._lead, AT_ONCE)
+
+    async def _take_back(self, records: list[asyncpg.Record]) -> None:
+        messages = [str(row["message_id"]) for row in records]
+        async with self._connection.transaction():
+            await self._connection.execute(_SQL.take_turn)
+            await self._connection.execute(_MESSAGES.plan_for_one_platform)
+            gone = await self._connection.fetchrow(
+                _SQL.take_back, PLATFORM, [row["id"] for row in records], messages, *span_of(messages)
+            )
+            if gone is None:
+                return
+            empty = await self._connection.fetchval(_SQL.drop_empty_talks, PLATFORM, gone["talks"])
+            await self._connection.execute(_SQL.tell_talks_again, PLATFORM, gone["talks"])
+        self.gone.audits += gone["records"]
+        self.gone.messages += gone["messages"]
+        self.gone.conversations += empty
+        await self._forget_people(gone["people"], gone["days"])
+
+    async def _forget_people(self, people: list[str], days: list[date]) -> None:
+        """Count people no more in weeks in which they said nothing else.
+
+        After what they said has gone, or who counts people at this moment would count them in again.
+        """
+        if not people:
+            return
+        async with self._connection.transaction():
+            await self._connection.execute(_MESSAGES.plan_for_one_platform)
+            await self._connection.execute(_SQL.wait_for_counts, PLATFORM, days)
+            await self._connection.execute(_SQL.forget_weeks, PLATFORM, people)
+
+    async def _end(self, before: RunStatus) -> None:
+        """Make sure that nothing is left, and note that it has gone."""
+        async with self._connection.transaction():
+            await self._connection.execute(_SQL.take_turn)
+            left = await self._connection.fetchrow(_SQL.count_left, self._run, self._lead, PLATFORM)
+            if left is None or left["records"] or left["messages"]:
+                told = tuple(left) if left else ()
+                raise NotAllGone(
+                    f"Run {self._run}: of what it made, records and messages are left: {told}. Do this again"
+                )
+            counts = {
+                "audits_taken_back": self.gone.audits,
+                "messages_taken_back": self.gone.messages,
+                "conversations_taken_back": self.gone.conversations,
+            }
+            if self._lead is not None:
+                counts = {f"{name}_of_leads": number for name, number in counts.items()}
+            status = RunStatus.ROLLED_BACK if self._lead is None else before
+            await self._connection.execute(
+                _SQL.end_rollback, self._run, msgspec.json.encode(counts).decode(), status
+            )
+            await self._connection.execute(_SQL.drop_leads)

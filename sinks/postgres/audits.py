@@ -1,0 +1,269 @@
+"""Messages that audits tell of → rows, once each, with the record of what was taken.
+
+A batch is one transaction: its messages, by the workers' own statement with all that is counted of them, the
+audits' records, and what the run has done so far. So a run that is killed has done what its record says, and
+another one goes on from there. Batches of two runs take turns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from models.audits import PLATFORM
+from models.messages import ConversationKind, MessageRole
+from sinks.postgres.audit_runs import judged, note_run
+from sinks.postgres.message_changes import moment
+from sinks.postgres.message_rows import MessageRow, as_json
+from sinks.sql import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import Any
+
+    import asyncpg
+
+    from models.audits import AuditLead, AuditMessage
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+_SQL, _MESSAGES = statements("audits"), statements("messages")
+_encode = msgspec.json.encode
+
+
+class AuditTalk(msgspec.Struct, frozen=True, gc=False):
+    """The one conversation with a lead.
+
+    Attributes:
+        id: its id.
+        channel: where it is.
+        subject_id: whom it is with.
+    """
+
+    id: str
+    channel: str
+    subject_id: str
+
+
+@dataclass(slots=True)
+class AuditsWritten:
+    """What came of a batch.
+
+    Attributes:
+        made: ids of audits of which messages were made now.
+        there: how many there were of already.
+        changed: ids of audits that were taken before, and are not what they were then.
+        new_talks: conversations that were made, by lead.
+        old_talks: those that were there, of leads that the caller knew none of.
+    """
+
+    made: list[str] = field(default_factory=list)
+    there: int = 0
+    changed: list[str] = field(default_factory=list)
+    new_talks: dict[str, AuditTalk] = field(default_factory=dict)
+    old_talks: dict[str, AuditTalk] = field(default_factory=dict)
+
+
+class AuditHistory:
+    """Writes what audits tell.
+
+    Whatever is asked raises ServiceDown while the database is down, and CannotGoOn where it refuses.
+
+    Args:
+        connection: without a limit on statements, as the maintainer role, and nobody else's.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._months: set[str] = set()
+
+    async def opted_out(self) -> dict[str, list[tuple[int, int | None]]]:
+        """Return who is not recorded: from when to when, in ms since 1970."""
+        found: dict[str, list[tuple[int, int | None]]] = {}
+        with judged():
+            for row in await self._connection.fetch(_SQL.find_opted_out, PLATFORM):
+                found.setdefault(row["person_id"], []).append((row["since_ms"], row["until_ms"]))
+        return found
+
+    async def note_leads(self, run: int, leads: Sequence[AuditLead]) -> None:
+        """Keep that there are these leads."""
+        rows = [
+            {"id": lead.id, "created_ms": lead.created_ms} for lead in {one.id: one for one in leads}.values()
+        ]
+        with judged():
+            await self._connection.execute(_SQL.note_leads, run, as_json(rows))
+
+    async def look(self, messages: Sequence[AuditMessage], leads: Collection[str]) -> AuditsWritten:
+        """Return what writing these would come to, and write nothing."""
+        with judged():
+            found, new = await self._sort(messages)
+            found.made = [each.audit.id for each in new]
+            found.old_talks = await self._find_talks(leads)
+        return found
+
+    async def write(
+        self,
+        run: int,
+        messages: Sequence[AuditMessage],
+        leads: Mapping[str, AuditLead],
+        talks: Mapping[str, AuditTalk],
+        *,
+        told_at: str,
+        counts_with: Callable[[AuditsWritten], Mapping[str, object]],
+    ) -> AuditsWritten:
+        """Write messages, those that are not there yet, in one transaction.
+
+        Args:
+            run: which makes them.
+            messages: no two of one audit.
+            leads: those that they are of.
+            talks: conversations that are known, by lead.
+            told_at: when the run began, in ISO 8601.
+            counts_with: what the run has done with this batch, for its record.
+
+        Raises:
+            BadRecord: one of them is refused for what it says.
+            RunEnded: what the run made is being taken back.
+        """
+        with judged():
+            await self._make_months(messages)
+            async with self._connection.transaction():
+                await self._connection.execute(_SQL.take_turn)
+                written, new = await self._sort(messages)
+                written.old_talks = await self._find_talks({each.lead_id for each in messages} - talks.keys())
+                if new:
+                    await self._write_new(run, new, leads, talks, written, told_at)
+                await note_run(self._connection, run, counts_with(written))
+        return written
+
+    async def _sort(self, messages: Sequence[AuditMessage]) -> tuple[AuditsWritten, list[AuditMessage]]:
+        """Return what there is of these already, and those of which there is nothing."""
+        rows = await self._connection.fetch(_SQL.find_audits, [each.audit.id for each in messages])
+        known: dict[str, bytes] = {row["id"]: row["digest"] for row in rows}
+        written, new = AuditsWritten(), []
+        for each in messages:
+            digest = known.get(each.audit.id)
+            if digest is None:
+                new.append(each)
+            elif digest == each.digest:
+                written.there += 1
+            else:
+                written.changed.append(each.audit.id)
+        return written, new
+
+    async def _find_talks(self, leads: Collection[str]) -> dict[str, AuditTalk]:
+        if not leads:
+            return {}
+        rows = await self._connection.fetch(_SQL.find_talks, list(leads))
+        return {row["lead_id"]: AuditTalk(str(row["id"]), row["channel"], row["subject_id"]) for row in rows}
+
+    async def _write_new(
+        self,
+        run: int,
+        new: Sequence[AuditMessage],
+        leads: Mapping[str, AuditLead],
+        talks: Mapping[str, AuditTalk],
+        written: AuditsWritten,
+        told_at: str,
+    ) -> None:
+        known = {**talks, **written.old_talks}
+        written.new_talks = {
+            lead: talk_of(leads[lead]) for lead in sorted({each.lead_id for each in new} - known.keys())
+        }
+        known |= written.new_talks
+        rows = sorted((_row_of(each, known[each.lead_id]) for each in new), key=lambda row: row.id)
+        made = await self._insert(rows, {each.lead_id: known[each.lead_id] for each in new})
+        ids = {each.audit.id: each.id for each in new}
+        # A message that is there without a record is not this run's to take back.
+        written.made = [audit for audit, message in ids.items() if message in made]
+        written.there += len(new) - len(written.made)
+        await self._connection.execute(
+            _SQL.keep_audits,
+            run,
+            as_json([_record_of(each, ids) for each in new if ids[each.audit.id] in made]),
+        )
+        if written.new_talks:
+            await self._tell_talks(run, written.new_talks, leads, told_at)
+
+    async def _insert(self, rows: Sequence[MessageRow], talks: Mapping[str, AuditTalk]) -> set[str]:
+        """Write rows; return the ids of those that were not there."""
+        conversations = [
+            {
+                "id": talk.id,
+                "channel": talk.channel,
+                "external_id": lead,
+                "kind": ConversationKind.DIALOGUE,
+            }
+            for lead, talk in talks.items()
+        ]
+        # Nothing edits, deletes or clears these, nobody is sampled, and who talks with a lead stays nowhere.
+        (written,) = await self._connection.fetch(
+            _MESSAGES.insert_messages,
+            PLATFORM,
+            as_json(rows),
+            as_json(conversations),
+            [],
+            "[]",
+            "[]",
+            None,
+            True,
+        )
+        return {str(each) for each in written["ids"]}
+
+    async def _tell_talks(
+        self, run: int, talks: Mapping[str, AuditTalk], leads: Mapping[str, AuditLead], told_at: str
+    ) -> None:
+        told = [
+            {
+                "id": talk.id,
+                "subject_id": talk.subject_id,
+                "metadata": leads[lead].metadata(told_at),
+                "created_ms": leads[lead].created_ms,
+            }
+            for lead, talk in talks.items()
+        ]
+        await self._connection.execute(_SQL.tell_talks, as_json(told))
+        named = [{"lead_id": lead, "id": talk.id} for lead, talk in talks.items()]
+        await self._connection.execute(_SQL.note_talks, run, as_json(named))
+
+    async def _make_months(self, messages: Sequence[AuditMessage]) -> None:
+        """Make the partitions of months that are not there, so that nothing waits in the default one."""
+        times = {(at := moment(each.audit.at_ms)).strftime("%Y-%m"): at for each in messages}
+        if new := times.keys() - self._months:
+            months = [times[month] for month in new]
+            back = await self._connection.fetchval(_SQL.months_missing, PLATFORM, months)
+            if back is not None:
+                await self._connection.fetch(_SQL.make_months, PLATFORM, back)
+            self._months |= new
+
+
+def talk_of(lead: AuditLead) -> AuditTalk:
+    """Return the conversation with a lead that has none yet."""
+    return AuditTalk(lead.conversation_id, lead.place, lead.subject_id)
+
+
+def _row_of(message: AuditMessage, talk: AuditTalk) -> MessageRow:
+    return MessageRow(
+        message.id,
+        message.audit.at_ms,
+        talk.id,
+        talk.channel,
+        message.role,
+        talk.subject_id if message.role == MessageRole.USER else None,
+        message.content,
+        metadata=msgspec.Raw(_encode(message.metadata)),
+    )
+
+
+def _record_of(message: AuditMessage, ids: Mapping[str, str]) -> dict[str, Any]:
+    audit = message.audit
+    return {
+        "id": audit.id,
+        "lead_id": message.lead_id,
+        "actor": audit.actor,
+        "action": audit.action,
+        "message_id": ids[audit.id],
+        "digest": message.digest.hex(),
+    }
