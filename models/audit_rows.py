@@ -89,6 +89,9 @@ def _text_or_none(value: JSON, field: str) -> str | None:
     Raises:
         BadRecord: it is something else.
     """
+    # So are nearly all, and have nothing in them that could not be kept.
+    if type(value) is str and value and value.isprintable():
+        return value
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):

@@ -211,10 +211,9 @@ def text_of(payload: JSON, action: str | None) -> str | None:
         ValueError, RecursionError: there is a number, or a depth, that cannot be written again.
     """
     if isinstance(payload, str):
-        said = payload
-        payload = _object_in(payload)
-        if payload is None:
-            return clean_text(said) if _is_said(said) else None
+        payload = _held_by(payload)
+        if isinstance(payload, str):
+            return clean_text(payload) if _is_said(payload) else None
     if not payload:
         return None
     if isinstance(payload, dict):
@@ -232,12 +231,12 @@ def _is_said(value: JSON) -> bool:
     return isinstance(value, str) and bool(value) and not value.isspace()
 
 
-def _object_in(text: str) -> JSON:
-    """Return the object or list that a text holds as JSON, or the text that it quotes; None for any other."""
+def _held_by(text: str) -> JSON:
+    """Return the object or list that a text holds as JSON, or the text that it quotes; any other as it is."""
     if not text.lstrip().startswith(("{", "[", '"')):
-        return None
+        return text
     try:
-        found = cast("JSON", msgspec.json.decode(text))
+        held = cast("JSON", msgspec.json.decode(text))
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return None
-    return found if isinstance(found, dict | list | str) else None
+        return text
+    return held if isinstance(held, dict | list | str) else text

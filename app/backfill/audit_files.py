@@ -118,7 +118,8 @@ def _items(
 def _json_rows(path: Path, columns: TableColumns) -> Iterator[tuple[int, dict[str, JSON] | str]]:
     """Yield the values of each line by their fields, with its number; or why it has none."""
     decode = msgspec.json.Decoder(dict[str, object]).decode
-    names = [(field, *found) for field, found in columns.names.items()]
+    # Where there is a second name for a field, rows have either.
+    names = [(field, found[0], found[-1]) for field, found in columns.names.items()]
     with _opened(path, "rb") as file:
         for number, line in _lines(cast("IO[bytes]", file)):
             if line is None:
@@ -131,14 +132,10 @@ def _json_rows(path: Path, columns: TableColumns) -> Iterator[tuple[int, dict[st
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 yield number, "no object of JSON"
                 continue
-            yield (
-                number,
-                {
-                    field: row[name]
-                    for field, *known in names
-                    for name in next(([name] for name in known if name in row), ())
-                },
-            )
+            values = {
+                field: row[first] if first in row else row.get(second) for field, first, second in names
+            }
+            yield number, values
 
 
 def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes | None]]:

@@ -30,7 +30,7 @@ _SETUP = f"""
     CREATE TABLE talks (id TEXT PRIMARY KEY, told BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE audits (id TEXT PRIMARY KEY, digest BLOB NOT NULL) WITHOUT ROWID;
 """
-_encode = msgspec.msgpack.encode
+_encode, _as_json = msgspec.msgpack.encode, msgspec.json.encode
 _lead = msgspec.msgpack.Decoder(AuditLead).decode
 _talk = msgspec.msgpack.Decoder(AuditTalk).decode
 
@@ -80,10 +80,7 @@ class LeadBook:
         self._db.execute("COMMIT")
 
     def _find(self, table: str, ids: Iterable[str]) -> Iterable[tuple[str, bytes]]:
-        statement = _GET[table]
-        for each in ids:
-            if found := self._db.execute(statement, (each,)).fetchone():
-                yield each, found[0]
+        yield from self._db.execute(_GET[table], (_as_json(list(ids)).decode(),))
 
 
 _PUT = {
@@ -92,7 +89,7 @@ _PUT = {
     "audits": "INSERT OR REPLACE INTO audits VALUES (?, ?)",
 }
 _GET = {
-    "leads": "SELECT told FROM leads WHERE id = ?",
-    "talks": "SELECT told FROM talks WHERE id = ?",
-    "audits": "SELECT digest FROM audits WHERE id = ?",
+    "leads": "SELECT id, told FROM leads WHERE id IN (SELECT value FROM json_each(?))",
+    "talks": "SELECT id, told FROM talks WHERE id IN (SELECT value FROM json_each(?))",
+    "audits": "SELECT id, digest FROM audits WHERE id IN (SELECT value FROM json_each(?))",
 }

@@ -30,9 +30,15 @@ AT_ONCE = 2_000
 
 
 class NotAllGone(ChatlogError):
-    """Something is left of what should have gone; the message says what."""
+    """Something is left of what should have gone."""
 
-    must_act = MustAct.US
+    must_act = MustAct.OPERATOR
+
+    def __init__(self, run: int, records: int, messages: int) -> None:
+        super().__init__(
+            f"Run {run} is not rolled back as a whole: records of audits that are left: {records}; messages of "
+            f"platform {PLATFORM} that no record tells of, whoever made them: {messages}"
+        )
 
 
 @dataclass(slots=True)
@@ -132,18 +138,14 @@ class AuditRollback:
         async with self._connection.transaction():
             await self._connection.execute(_SQL.take_turn)
             left = await self._connection.fetchrow(_SQL.count_left, self._run, self._lead, PLATFORM)
-            if left is None or left["records"] or left["messages"]:
-                told = tuple(left) if left else ()
-                raise NotAllGone(
-                    f"Run {self._run}: of what it made, records and messages are left: {told}. Do this again"
-                )
+            records, messages = (left["records"], left["messages"]) if left else (0, 0)
+            if records or messages:
+                raise NotAllGone(self._run, records, messages)
             counts = {
                 "audits_taken_back": self.gone.audits,
                 "messages_taken_back": self.gone.messages,
                 "conversations_taken_back": self.gone.conversations,
             }
-            if self._lead is not None:
-                counts = {f"{name}_of_leads": number for name, number in counts.items()}
             status = RunStatus.ROLLED_BACK if self._lead is None else before
             await self._connection.execute(
                 _SQL.end_rollback, self._run, msgspec.json.encode(counts).decode(), status

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _SQL, _MESSAGES = statements("audits"), statements("messages")
 _encode = msgspec.json.encode
+_DAY_MS = 24 * 60 * 60 * 1000
 
 
 class AuditTalk(msgspec.Struct, frozen=True, gc=False):
@@ -173,16 +174,18 @@ class AuditHistory:
             lead: talk_of(leads[lead]) for lead in sorted({each.lead_id for each in new} - known.keys())
         }
         known |= written.new_talks
-        rows = sorted((_row_of(each, known[each.lead_id]) for each in new), key=lambda row: row.id)
-        made = await self._insert(rows, {each.lead_id: known[each.lead_id] for each in new})
         ids = {each.audit.id: each.id for each in new}
+        rows = sorted(
+            (_row_of(each, ids[each.audit.id], known[each.lead_id]) for each in new), key=lambda row: row.id
+        )
+        made = await self._insert(rows, {each.lead_id: known[each.lead_id] for each in new})
         # A message that is there without a record is not this run's to take back.
         written.made = [audit for audit, message in ids.items() if message in made]
         written.there += len(new) - len(written.made)
         await self._connection.execute(
             _SQL.keep_audits,
             run,
-            as_json([_record_of(each, ids) for each in new if ids[each.audit.id] in made]),
+            as_json([_record_of(each, ids[each.audit.id]) for each in new if ids[each.audit.id] in made]),
         )
         if written.new_talks:
             await self._tell_talks(run, written.new_talks, leads, told_at)
@@ -230,7 +233,8 @@ class AuditHistory:
 
     async def _make_months(self, messages: Sequence[AuditMessage]) -> None:
         """Make the partitions of months that are not there, so that nothing waits in the default one."""
-        times = {(at := moment(each.audit.at_ms)).strftime("%Y-%m"): at for each in messages}
+        days = {each.audit.at_ms // _DAY_MS for each in messages}
+        times = {(at := moment(day * _DAY_MS)).strftime("%Y-%m"): at for day in days}
         if new := times.keys() - self._months:
             months = [times[month] for month in new]
             back = await self._connection.fetchval(_SQL.months_missing, PLATFORM, months)
@@ -244,9 +248,9 @@ def talk_of(lead: AuditLead) -> AuditTalk:
     return AuditTalk(lead.conversation_id, lead.place, lead.subject_id)
 
 
-def _row_of(message: AuditMessage, talk: AuditTalk) -> MessageRow:
+def _row_of(message: AuditMessage, identifier: str, talk: AuditTalk) -> MessageRow:
     return MessageRow(
-        message.id,
+        identifier,
         message.audit.at_ms,
         talk.id,
         talk.channel,
@@ -257,13 +261,13 @@ def _row_of(message: AuditMessage, talk: AuditTalk) -> MessageRow:
     )
 
 
-def _record_of(message: AuditMessage, ids: Mapping[str, str]) -> dict[str, Any]:
+def _record_of(message: AuditMessage, identifier: str) -> dict[str, Any]:
     audit = message.audit
     return {
         "id": audit.id,
         "lead_id": message.lead_id,
         "actor": audit.actor,
         "action": audit.action,
-        "message_id": ids[audit.id],
+        "message_id": identifier,
         "digest": message.digest.hex(),
     }

@@ -109,7 +109,7 @@ RETURNING id;
 SELECT id, message_id
 FROM crm_audits
 WHERE run_id = $1 AND (lead_id = $2 OR $2::varchar IS NULL)
-ORDER BY lead_id, id
+ORDER BY lead_id
 LIMIT $3;
 
 -- name: take_back
@@ -278,8 +278,16 @@ SELECT
     ) AS messages;
 
 -- name: end_rollback
--- What the run $1 made has gone ($2: what that was); or that of one lead, and the rest of it stays as it was ($3).
-UPDATE backfill_runs SET status = $3, counts = counts || $2::jsonb, touched = now() WHERE id = $1;
+-- What the run $1 made has gone ($2: what that was, with what went before); or that of one lead, and the rest of it stays
+-- as it was ($3).
+UPDATE backfill_runs SET
+    status = $3,
+    counts = counts || (
+        SELECT jsonb_object_agg(name, number::bigint + coalesce((counts ->> name)::bigint, 0))
+        FROM jsonb_each_text($2::jsonb) AS gone (name, number)
+    ),
+    touched = now()
+WHERE id = $1;
 
 -- name: find_columns
 -- The columns of a table of the application's, by a name with or without its schema, and about how many rows it has; for

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import Counter
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,25 +14,19 @@ from app.postgres.connections import connect, create_pool
 from models.entries import ChatLogEntry, Direction
 from sinks.postgres.chat_log import ChatLogSink
 from sinks.retry import RetryPolicy
-from tests.services import as_environment
+from tests.backfill.running import become
+from tests.backfill.running import run as run_backfill
 from tests.sinks.sources import each_its_own_source
 from tests.survey_tables import ANN, BENS, FIRST, MADE, SECOND, SURVEY, execute, make_surveys, session
-from tests.workers import CHATLOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.settings import Settings
+    from tests.backfill.running import Ended
 
 MADE_MS = round(MADE.timestamp() * 1000)
 DAY_MS = 24 * 60 * 60 * 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    returncode: int | None
-    stdout: str
-    stderr: str
 
 
 @pytest.fixture
@@ -199,13 +191,6 @@ async def store(settings: Settings, *entries: ChatLogEntry) -> None:
         pool.terminate()
 
 
-async def become(settings: Settings, role: str) -> None:
-    """Let every new session have a role."""
-    async with session(settings) as connection:
-        name = await connection.fetchval("SELECT quote_ident(current_database())")
-        await connection.execute(f"ALTER DATABASE {name} SET role = {role}")
-
-
 async def surveyids(settings: Settings) -> dict[str, str | None]:
     async with session(settings) as connection:
         rows: Sequence[Any] = await connection.fetch("SELECT userid, surveyid::varchar FROM chat_log")
@@ -213,14 +198,4 @@ async def surveyids(settings: Settings) -> dict[str, str | None]:
 
 
 async def run(settings: Settings, *arguments: str) -> Ended:
-    process = await asyncio.create_subprocess_exec(
-        CHATLOG,
-        "backfill",
-        "surveyids",
-        *arguments,
-        env={**os.environ, **as_environment(settings)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    return Ended(process.returncode, out.decode(), err.decode())
+    return await run_backfill(settings, "surveyids", *arguments)

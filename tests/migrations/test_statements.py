@@ -51,7 +51,10 @@ PARTS = {
         "partitions.look_at_partitions",
         "search.*",
     ],
-    "chatlog_maintainer": ["backfill.*", "surveys.read_*", "people.*"],
+    "chatlog_maintainer": [
+        *("backfill.*", "surveys.read_*", "people.*", "audits.*"),
+        *("messages.insert_messages", "messages.plan_for_one_platform"),
+    ],
     "chatlog_reader": ["conversations.*", "reading.*"],
     "none": ["local.*", "counting.*", "maintain.*"],
 }
