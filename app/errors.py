@@ -26,6 +26,10 @@ of the app that is answered otherwise is an `AppError`, and says how.
     ├── SayWhose, TookTooLong       who asks                             422   1
     ├── NothingNamed, NotOtlp       who asks                             422   1
     ├── NotHttp                     who asks                             400   1
+    ├── UnfitColumns, NoSuchRun     who asks                             422   1
+    ├── RunEnded                    who asks                             422   1
+    ├── SourceUnreadable            whoever runs the system              503   1
+    ├── NotAllGone                  whoever runs the system              503   1
     ├── LeaseLost                   nobody: another worker has the job   503   1
     ├── StreamEnded                 us                                   500   1, with a traceback
     └── AppError

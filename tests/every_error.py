@@ -29,6 +29,8 @@ from app.threads.rows import Changed, KeyUsed, NoSuchPost, NoSuchThread, ThreadI
 from app.turns.sessions import NoSuchSession
 from models.errors import BadRecord, ChatlogError, Reason
 from models.exports import NO_LINK, ExportOptions, Source, Status
+from sinks.postgres.audit_rollback import NotAllGone
+from sinks.postgres.audit_runs import NoSuchRun, RunEnded
 from tests.our_classes import our_classes
 
 if TYPE_CHECKING:
@@ -84,6 +86,9 @@ _MADE: dict[type[ChatlogError], Callable[[], ChatlogError]] = {
     TookTooLong: lambda: TookTooLong("search", 8.0, "name a platform"),
     NoSuchMessage: NoSuchMessage,
     NoSuchRule: NoSuchRule,
+    NoSuchRun: lambda: NoSuchRun(7),
+    NotAllGone: lambda: NotAllGone(7, 0, 1),
+    RunEnded: lambda: RunEnded(7),
     NoSuchSession: NoSuchSession,
     NoSuchSurvey: NoSuchSurvey,
     NotOptedOut: NotOptedOut,

@@ -35,7 +35,7 @@ BATCH_MESSAGES, BATCH_CHARACTERS = 4_000, 4_000_000
 
 
 @dataclass(slots=True)
-class _Batch:
+class _NextMessages:
     """What is to be written next; `counts` are of all that was looked at with it and before."""
 
     messages: dict[str, AuditMessage] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class AuditBackfill:
             await self._take_audits(book)
 
     async def _take_audits(self, book: LeadBook) -> None:
-        batch, writing = _Batch(), None
+        batch, writing = _NextMessages(), None
         try:
             async for chunk in self._source.audits():
                 self._note_errors(chunk)
@@ -129,7 +129,7 @@ class AuditBackfill:
                     if writing is not None:
                         await writing
                     writing = asyncio.create_task(self._write(list(batch.messages.values()), book))
-                    batch = _Batch()
+                    batch = _NextMessages()
             if writing is not None:
                 await writing
             writing = None
@@ -150,7 +150,7 @@ class AuditBackfill:
 
     # -- what is read
 
-    def _sort(self, chunk: Sequence[Audit | BadRow], book: LeadBook, batch: _Batch) -> None:
+    def _sort(self, chunk: Sequence[Audit | BadRow], book: LeadBook, batch: _NextMessages) -> None:
         """Put what audits tell into a batch, and count those that tell nothing."""
         audits = [each for each in chunk if not isinstance(each, BadRow)]
         self.counts.audits += len(audits)
@@ -170,7 +170,7 @@ class AuditBackfill:
             else:
                 self._put(told, batch)
 
-    def _put(self, told: AuditMessage, batch: _Batch) -> None:
+    def _put(self, told: AuditMessage, batch: _NextMessages) -> None:
         first = batch.messages.setdefault(told.audit.id, told)
         if first is told:
             batch.characters += len(told.content)

@@ -36,8 +36,8 @@ class NotAllGone(ChatlogError):
 
     def __init__(self, run: int, records: int, messages: int) -> None:
         super().__init__(
-            f"Run {run} is not rolled back as a whole: records of audits that are left: {records}; messages of "
-            f"platform {PLATFORM} that no record tells of, whoever made them: {messages}"
+            f"Run {run} is not rolled back as a whole: records of audits that are left: {records}; messages "
+            f"of platform {PLATFORM} that no record tells of, whoever made them: {messages}"
         )
 
 

@@ -2,6 +2,7 @@
 
 hybrid_chat_logging.md           of a bot that listens to Twitch, Discord and VRChat: blocks of SQL
 chat_conversation_logging.md     of a website with an assistant: SQL in TypeScript, with ${…} for values
+audit_backfill.md                of an application whose audit log tells what was said with its leads
 """
 
 from __future__ import annotations
