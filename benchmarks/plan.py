@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.settings import Role
 from benchmarks import (
+    auditing,
     backlog,
     capture,
     crowd,
@@ -43,6 +44,7 @@ PARTS = (
     "figures",
     "turns",
     "threads",
+    "audits",
     "memory",
 )
 #: Without the memory, which takes an hour.
@@ -72,6 +74,7 @@ class Size:
         turns_s: how long turns are logged by the API at a steady pace.
         threads_s: how long messages of threads are posted, and listed, in each run.
         thread_messages: in the middle of how many messages they are listed.
+        audits: of a log that is taken.
     """
 
     rounds: int
@@ -90,6 +93,7 @@ class Size:
     turns_s: float
     threads_s: float
     thread_messages: int
+    audits: int
 
 
 FULL = Size(
@@ -109,6 +113,7 @@ FULL = Size(
     turns_s=30.0,
     threads_s=20.0,
     thread_messages=10_000_000,
+    audits=1_000_000,
 )
 QUICK = Size(
     rounds=3,
@@ -127,6 +132,7 @@ QUICK = Size(
     turns_s=8.0,
     threads_s=8.0,
     thread_messages=300_000,
+    audits=100_000,
 )
 
 
@@ -215,4 +221,5 @@ _BY_THEMSELVES: Mapping[str, Callable[[Services, Size, Callable[[Run], None]], A
     "figures": summing.compare,
     "turns": _turns,
     "threads": threads.compare,
+    "audits": auditing.compare,
 }

@@ -211,6 +211,14 @@ async def api(settings: Settings, directory: Path) -> AsyncIterator[Contender]:
 
 
 @asynccontextmanager
+async def command(arguments: Sequence[str], settings: Settings, directory: Path) -> AsyncIterator[Contender]:
+    """Run `chatlog` with these arguments, as operators do."""
+    ours = ["-P", "-c", "from app.commands import main; main()", *arguments]
+    async with _running(f"chatlog {arguments[0]}", ours, settings, directory) as contender:
+        yield contender
+
+
+@asynccontextmanager
 async def baseline(
     module: str, arguments: Sequence[object], settings: Settings, directory: Path
 ) -> AsyncIterator[Contender]:

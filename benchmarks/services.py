@@ -49,6 +49,7 @@ _FILLED = (
         "thread_events",
         "idempotency_keys",
     ),
+    *("backfill_runs", "crm_leads", "crm_audits"),
 )
 
 #: The broker notes when it got each record: the exact times of what capture produces.

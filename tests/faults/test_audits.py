@@ -1,4 +1,4 @@
-"""A run of `chatlog backfill audits` that is killed: what was written stays, and another takes the rest, once."""
+"""A run of `chatlog backfill audits` that is killed: what it wrote stays, another takes the rest, once."""
 
 from __future__ import annotations
 

@@ -1,0 +1,124 @@
+"""An audit log → conversations and messages, by `chatlog backfill audits`: once, and again when all is there.
+
+Audits of 100,000 leads that talk at the same time, by the hour of a year, so that every batch has messages of
+nearly as many conversations: the worst case for what is kept of each. Nothing else is done like this, so that
+there is nobody to compare to.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from typing import TYPE_CHECKING
+
+from benchmarks.measuring import Run
+from benchmarks.processes import command
+from models.ids import message_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from benchmarks.plan import Size
+    from benchmarks.services import Services
+
+PART, FIRST, AGAIN = "audits", "chatlog", "chatlog again"
+#: A lead for so many audits.
+AUDITS_A_LEAD = 10
+_YEAR_S = 365 * 24 * 60 * 60
+_BEGAN_S = 1_730_000_000
+#: The slowest machine took a thousand a second.
+_SLOWEST_PER_S = 500
+_ACTORS = ("customer", "agent", "customer", "agent", "system", "tool")
+_WORDS = (
+    "hello need a quote for my car insurance when will it be there please call me back the price is good "
+    "thanks appointment tomorrow confirm policy renew address"
+)
+#: As the document asks for words.
+_ASK = """
+    EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM crm."Message"
+    WHERE to_tsvector('english', COALESCE(content, '')) @@ plainto_tsquery('english', 'zebra')
+"""
+
+
+async def compare(services: Services, size: Size, note: Callable[[Run], None]) -> None:
+    """Take a log into empty tables, and then once more, each round.
+
+    Args:
+        services: with PostgreSQL.
+        size: how many audits, and rounds.
+        note: told of each run.
+    """
+    directory = services.directory / "audits"
+    directory.mkdir()
+    _write_log(directory, size.audits)
+    for number in range(size.latency_rounds):
+        await services.empty_tables()
+        note(await _measure(services, FIRST, directory, size.audits, number))
+        note(await _measure(services, AGAIN, directory, size.audits, number))
+
+
+async def _measure(services: Services, name: str, directory: Path, audits: int, number: int) -> Run:
+    began = time.time()
+    arguments = ("backfill", "audits", "--source", str(directory))
+    async with command(arguments, services.settings, services.directory) as contender:
+        await contender.finished(audits / _SLOWEST_PER_S)
+        seconds = time.time() - began
+        cpu_s = contender.samples[-1].cpu_s
+        peak_mb = contender.peak_mb()
+    connection = await services.connect()
+    try:
+        # As autovacuum does within minutes, which is off here.
+        await connection.execute("VACUUM ANALYZE messages")
+        there = await connection.fetchval("SELECT count(*) FROM messages WHERE platform = 'crm'")
+        (plan,) = json.loads(await connection.fetchval(_ASK))
+    finally:
+        await connection.close()
+    if there != audits:
+        raise AssertionError(f"{there:,} of {audits:,} audits are messages; mend it")
+    return Run(
+        PART,
+        name,
+        audits,
+        round(audits / seconds),
+        round(cpu_s / audits * 1000, 5),
+        round(peak_mb, 1),
+        number,
+        {"seconds": round(seconds, 1), "words_ms": round(plan["Execution Time"], 2)},
+    )
+
+
+def _write_log(directory: Path, audits: int) -> None:
+    """Write leads and audits; of every 100,000 messages one says what is asked for."""
+    chance = random.Random(1)  # noqa: S311  the same log each time
+    words = _WORDS.split()
+    leads = max(audits // AUDITS_A_LEAD, 1)
+    with (directory / "leads.jsonl").open("w", encoding="utf-8") as file:
+        for number in range(leads):
+            file.write(f"{json.dumps(_lead(number))}\n")
+    with (directory / "audits.jsonl").open("w", encoding="utf-8") as file:
+        for number in range(audits):
+            at = time.gmtime(_BEGAN_S + number * _YEAR_S // audits)
+            said = " ".join(chance.choices(words, k=chance.randint(4, 24)))
+            audit = {
+                "id": message_source("benchmark", str(number)),
+                "leadId": f"lead-{chance.randrange(leads)}",
+                "actor": chance.choice(_ACTORS),
+                "action": "message_received",
+                "createdAt": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", at),
+                "payload": {"text": said if number % 100_000 else "zebra"},
+            }
+            file.write(f"{json.dumps(audit)}\n")
+
+
+def _lead(number: int) -> dict[str, str | None]:
+    return {
+        "id": f"lead-{number}",
+        "customerId": f"customer-{number}",
+        "channel": ("messenger", "whatsapp", "web")[number % 3],
+        "messengerPsid": f"psid-{number}" if number % 2 else None,
+        "phone": f"+4479{number:08}",
+        "stage": "done",
+        "createdAt": "2024-10-01T00:00:00.000Z",
+    }
