@@ -192,6 +192,8 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("bot_state_changes", "SELECT"),
         *_on("access_log", "SELECT", "INSERT"),
         Right("SELECT", "assistant.chat_sessions"),
+        # With which lead a conversation is.
+        Right("SELECT", 'crm."Lead"'),
         Right("SELECT", "responses", _OF_AN_ANSWER),
         *_SURVEYS,
         *_on("survey_shares", "SELECT", "INSERT", "DELETE"),

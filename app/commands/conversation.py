@@ -26,6 +26,7 @@ from app.dead_letters.content import printable
 from app.postgres.connections import create_pool
 from app.settings import load_settings
 from models.access import Action, whoever_has_the_shell
+from models.audits import PLATFORM as CRM
 from models.days import begin_of, zone_named
 from models.reading import MessageFilter
 
@@ -72,8 +73,9 @@ _NAME = "chatlog conversation"
 def conversation(who: str, zone: str, since: Any, until: Any, **chosen: Any) -> None:
     """Show the conversation with a PERSON, or the one with an ID.
 
-    A PERSON is known by the platform's id of them, as `userid` of chat_log; a room by that of its channel. An
-    ID is that of a conversation, as the pages and the API give it. What is shown is noted in access_log.
+    A PERSON is known by the platform's id of them, as `userid` of chat_log; a room by that of its channel; a
+    lead whose history was taken by its own. An ID is that of a conversation, as the pages and the API give
+    it. What is shown is noted in access_log.
     Needs DATABASE_URL alone, of a user with the role chatlog_reader or chatlog_api.
     """
     try:
@@ -138,6 +140,11 @@ async def _meant(talks: Conversations, who: str, platform: str | None) -> Conver
         MessageFilter(platform=platform, channel=who),
     ):
         found = found or await talks.list(caller, wanted, limit=_CANDIDATES_MAX + 1)
+    if not found and platform in (None, CRM):
+        try:
+            return await talks.of_lead(caller, who)
+        except NoSuchConversation:
+            pass  # it is told below, as of anybody
     if not found:
         where = f" on {platform}" if platform else ""
         raise click.ClickException(

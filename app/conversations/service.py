@@ -125,6 +125,18 @@ class Conversations:
         async with self._reading() as connection:
             return await _get(connection, await reading_of(connection, caller), conversation)
 
+    async def of_lead(self, caller: Caller, lead: str) -> ConversationRow:
+        """Return the conversation with a lead of another application, by its own id of it.
+
+        Raises:
+            NoSuchConversation: there is none of which the caller may read anything.
+        """
+        async with self._reading() as connection:
+            conversation = await connection.fetchval(_SQL.find_of_lead, lead)
+            if conversation is None:
+                raise NoSuchConversation
+            return await _get(connection, await reading_of(connection, caller), conversation)
+
     async def messages(
         self,
         caller: Caller,

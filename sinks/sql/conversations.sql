@@ -20,6 +20,10 @@ LEFT JOIN channel_parents AS thread ON thread.platform = talk.platform AND threa
 LEFT JOIN people ON people.platform = talk.platform AND people.person_id = talk.subject_id
 WHERE talk.id = ANY ($1::uuid[]);
 
+-- name: find_of_lead
+-- The conversation with a lead ($1), by the application's own id of it.
+SELECT conversation_id FROM crm."Lead" WHERE id = $1 AND conversation_id IS NOT NULL;
+
 -- name: find_platforms
 -- The platforms that have conversations, and whether any of them is no room of many; of threads, whether the tenant $1
 -- has any. Index jumps, not a scan.

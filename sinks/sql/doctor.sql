@@ -106,7 +106,8 @@ FROM ROWS FROM (
 LEFT JOIN LATERAL (
     SELECT pg_class.oid AS relation, has_schema_privilege(relnamespace, 'USAGE') AS may_enter
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-    WHERE thing = nspname || '.' || relname OR (thing = relname AND pg_table_is_visible(pg_class.oid))
+    WHERE thing = quote_ident(nspname) || '.' || quote_ident(relname)
+        OR (thing = relname AND pg_table_is_visible(pg_class.oid))
 ) AS named ON true
 CROSS JOIN LATERAL (
     SELECT array_agg(attname::text ORDER BY array_position(needed.columns, attname::text)) AS columns
