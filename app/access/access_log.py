@@ -8,17 +8,23 @@ import orjson
 from fastapi import Request  # noqa: TC002  routes get the log by what its signature says
 
 from app.access.client_address import client_address
+from app.gathering import Gathering
 from app.postgres.answers import answer_within
+from app.postgres.tenants import ask_for_tenant
 from models.text import clean_json
 from sinks.sql import statements
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
     import asyncpg
 
     from models.access import Action, Caller
 
 #: Somebody waits for what is read.
 NOTED_WITHIN_S = 5.0
+#: How many are noted at once.
+NOTES_MAX = 200
 #: What a program calls itself may be as long as it likes.
 _USER_AGENT_MAX = 400
 
@@ -34,6 +40,10 @@ class AccessLog:
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]) -> None:
         self._pool = pool
+        # A list is read faster than a commit is done.
+        self._notes: Gathering[dict[str, Any], None] = Gathering(
+            "notes", self._write, at_most=NOTES_MAX, at_once=1
+        )
 
     async def note(self, caller: Caller, action: Action, request: Request, subject: dict[str, Any]) -> None:
         """Note that a request reads something; what it reads is not to be shown before this returns.
@@ -78,18 +88,23 @@ class AccessLog:
         address: str | None,
         agent: str | None,
     ) -> None:
+        row = {
+            "who": caller.email,
+            "tenant": caller.tenant,
+            "roles": sorted(caller.roles),
+            "action": action.value,
+            "route": route,
+            "subject": clean_json(subject),
+            "address": address,
+            "user_agent": agent,
+        }
         async with answer_within(NOTED_WITHIN_S):
-            await self._pool.execute(
-                _INSERT,
-                caller.email,
-                caller.tenant,
-                sorted(caller.roles),
-                action.value,
-                route,
-                orjson.dumps(clean_json(subject), default=str).decode(),
-                address,
-                agent,
-            )
+            await self._notes.do(caller.tenant, row)
+
+    async def _write(self, tenant: Hashable, rows: Sequence[dict[str, Any]]) -> list[Exception | None]:
+        ask_for_tenant(str(tenant))
+        await self._pool.execute(_INSERT, orjson.dumps(rows, default=str).decode())
+        return [None] * len(rows)
 
 
 def access_log_of(request: Request) -> AccessLog:

@@ -4,7 +4,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime
 
 from app.threads.keys import AskedOnce
 from app.threads.representations import NAME_MAX, NewThread, ShownThread, ThreadChanges, ThreadList
@@ -18,6 +17,7 @@ from app.threads.serving import (
     IdempotencyKey,
     IfMatch,
     Limit,
+    Moment,
     Serving,
 )
 from app.web.cursors import Cursor, next_of
@@ -50,9 +50,7 @@ class ThreadsAsked:
             str | None,
             Query(min_length=1, max_length=NAME_MAX, pattern=r"^[^\x00]*$", description="With whom."),
         ] = None,
-        updated_since: Annotated[
-            AwareDatetime | None, Query(description="Not last written before this.")
-        ] = None,
+        updated_since: Annotated[Moment | None, Query(description="Not last written before this.")] = None,
         archived: Annotated[
             bool | None, Query(description="Only those that are put aside, or are not; left out, all.")
         ] = None,

@@ -3,8 +3,8 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import AwareDatetime
 
 from app.threads.messages import PostDraft, PostFilter
 from app.threads.representations import (
@@ -13,6 +13,7 @@ from app.threads.representations import (
     NewMessage,
     ThreadMessage,
     ThreadMessageList,
+    shown_post,
 )
 from app.threads.serving import (
     API,
@@ -23,6 +24,7 @@ from app.threads.serving import (
     IdempotencyKey,
     IfMatch,
     Limit,
+    Moment,
     Serving,
     note_read,
 )
@@ -58,8 +60,8 @@ class PostsAsked:
         message_type: Annotated[
             str | None, Query(max_length=100, pattern=r"^[^\x00]*$", description="What kind.")
         ] = None,
-        since: Annotated[AwareDatetime | None, Query(description="Not written before this.")] = None,
-        until: Annotated[AwareDatetime | None, Query(description="Written before this.")] = None,
+        since: Annotated[Moment | None, Query(description="Not written before this.")] = None,
+        until: Annotated[Moment | None, Query(description="Written before this.")] = None,
         order: Annotated[
             Literal["oldest", "newest"], Query(description="Which message comes first.")
         ] = "oldest",
@@ -71,7 +73,7 @@ class PostsAsked:
         self.limit = limit
 
 
-@router.get("/messages", responses=LINKED)
+@router.get("/messages", response_model=ThreadMessageList, responses=LINKED)
 async def list_messages_of_a_thread(
     thread_id: UUID,
     request: Request,
@@ -79,18 +81,19 @@ async def list_messages_of_a_thread(
     caller: AsksToReadThreads,
     services: Serving,
     asked: Annotated[PostsAsked, Depends()],
-) -> ThreadMessageList:
+) -> Response:
     """Return the messages of a thread, the oldest first; deleted ones are not among them."""
     found, following = await services.messages.find(
         caller, thread_id, asked.wanted, newest_first=asked.newest_first, after=asked.after, limit=asked.limit
     )
     await note_read(request, caller, thread_id)
-    return ThreadMessageList(
-        items=[ThreadMessage.of(message) for message in found], next=next_of(request, response, following)
-    )
+    following_cursor = next_of(request, response, following)
+    return _answer({"items": [shown_post(post) for post in found], "next": following_cursor}, response)
 
 
-@router.post("/messages", status_code=201, responses=TAGGED_201 | responses(409, 413))
+@router.post(
+    "/messages", status_code=201, response_model=ThreadMessage, responses=TAGGED_201 | responses(409, 413)
+)
 async def write_a_message(
     thread_id: UUID,
     body: NewMessage,
@@ -98,7 +101,7 @@ async def write_a_message(
     caller: AsksToWriteThreads,
     services: Serving,
     idempotency_key: IdempotencyKey = None,
-) -> ThreadMessage:
+) -> Response:
     """Write a message. It is there for whoever reads when this is answered."""
     draft = PostDraft(
         content=body.content,
@@ -111,10 +114,10 @@ async def write_a_message(
     message = await services.messages.write(caller, thread_id, draft, idempotency_key)
     response.headers["Location"] = f"{API}/threads/{thread_id}/messages/{message.id}"
     response.headers["ETag"] = message.tag
-    return ThreadMessage.of(message)
+    return _answer(shown_post(message), response, 201)
 
 
-@router.get("/messages/{message_id}", responses=TAGGED)
+@router.get("/messages/{message_id}", response_model=ThreadMessage, responses=TAGGED)
 async def read_a_message(
     thread_id: UUID,
     message_id: UUID,
@@ -122,15 +125,15 @@ async def read_a_message(
     response: Response,
     caller: AsksToReadThreads,
     services: Serving,
-) -> ThreadMessage:
+) -> Response:
     """Return a message."""
     message = await services.messages.read(caller, thread_id, message_id)
     await note_read(request, caller, thread_id, message_id)
     response.headers["ETag"] = message.tag
-    return ThreadMessage.of(message)
+    return _answer(shown_post(message), response)
 
 
-@router.put("/messages/{message_id}", responses=TAGGED | responses(412, 413))
+@router.put("/messages/{message_id}", response_model=ThreadMessage, responses=TAGGED | responses(412, 413))
 async def edit_a_message(
     thread_id: UUID,
     message_id: UUID,
@@ -139,7 +142,7 @@ async def edit_a_message(
     caller: AsksToReadThreads,
     services: Serving,
     if_match: IfMatch = None,
-) -> ThreadMessage:
+) -> Response:
     """Change a message that is yours, or any if you moderate: what is given, and nothing else.
 
     What it was before is kept, and conversations show it.
@@ -147,7 +150,7 @@ async def edit_a_message(
     changes = body.model_dump(exclude_unset=True, exclude_none=True)
     message = await services.messages.edit(caller, thread_id, message_id, changes, if_match=if_match)
     response.headers["ETag"] = message.tag
-    return ThreadMessage.of(message)
+    return _answer(shown_post(message), response)
 
 
 @router.delete("/messages/{message_id}", status_code=204, responses=responses(412))
@@ -189,3 +192,9 @@ async def follow_a_thread(
     thread = await services.threads.read(caller, thread_id)
     await note_read(request, caller, thread_id)
     return thread_events(services.watched, thread.head, last_event_id, streams)
+
+
+def _answer(told: object, response: Response, status: int = 200) -> Response:
+    """Return JSON, as the route's model describes it, with the headers that were given so far."""
+    content = orjson.dumps(told, option=orjson.OPT_UTC_Z)
+    return Response(content, status, dict(response.headers), "application/json")

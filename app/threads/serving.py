@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Header, Query, Request
+from pydantic import BeforeValidator
 
 from app.access import LimitedAsks, access_log_of
+from app.reading.moments import moment_of
 from models.access import THREADS, Action, Caller
 
 if TYPE_CHECKING:
@@ -19,6 +23,11 @@ if TYPE_CHECKING:
 
 #: Where threads are, and what is asked for of learners.
 API = "/api/v1"
+
+
+def _moment_asked(value: object) -> object:
+    """Return the time that a text means; of a day, its beginning in UTC."""
+    return moment_of(value, ZoneInfo("UTC")) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,7 @@ AsksToReadThreads = Annotated[Caller, Depends(LimitedAsks(Action.READ_THREADS, "
 AsksToWriteThreads = Annotated[Caller, Depends(LimitedAsks(Action.WRITE_THREADS, "thread_limits"))]
 AsksToModerateThreads = Annotated[Caller, Depends(LimitedAsks(Action.MODERATE_THREADS, "thread_limits"))]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
+Moment = Annotated[datetime, BeforeValidator(_moment_asked)]
 IfMatch = Annotated[
     str | None,
     Header(description="The ETag of what you saw: if it has changed since, nothing is done (412)."),

@@ -22,7 +22,17 @@ WHERE surveys.survey_name IS NOT NULL;
 -- name: insert_access
 -- Note who reads what, before it is shown.
 INSERT INTO access_log (who, tenant, roles, action, route, subject, address, user_agent)
-VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8);
+SELECT who, tenant, ARRAY(SELECT jsonb_array_elements_text(roles)), action, route, subject, address, user_agent
+FROM jsonb_to_recordset($1::jsonb) AS (
+    who varchar,
+    tenant varchar,
+    roles jsonb,
+    action varchar,
+    route varchar,
+    subject jsonb,
+    address varchar,
+    user_agent varchar
+);
 
 -- name: find_unsent
 -- What anybody took back on Messenger: whose, the platform's id, and since when. An index has nothing but these rows.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.postgres.connections import connect
+from app.threads.representations import ThreadMessageList
 from models.access import CallerRole
 from tests.site.fixtures import serve
 from tests.threads.asking import THREADS_AT, Asking
@@ -324,3 +325,14 @@ async def test_what_is_asked_too_often_is_refused_with_when_to_ask_again(
     async with serve(off) as client:
         asking = Asking(client, off, "acme")
         assert {(await asking.ask("GET", THREADS_AT)).status_code for _ in range(5)} == {200}
+
+
+async def test_messages_are_shown_as_the_document_describes_them(acme: Asking) -> None:
+    thread = await acme.thread()
+    question = await acme.say(thread, "a?", metadata={"a": None})
+    answer = await acme.say(thread, "b", reply_to=question["id"], sender_role="assistant")
+    where = f"{THREADS_AT}/{thread}/messages"
+    edited = (await acme.ask("PUT", f"{where}/{answer['id']}", json={"content": "c"})).json()
+    listed = (await acme.ask("GET", where)).text
+    assert ThreadMessageList.model_validate_json(listed).model_dump_json() == listed.replace(" ", "")
+    assert json.loads(listed)["items"] == [question, edited]
