@@ -1,0 +1,186 @@
+"""Every route by every role, as somebody of another tenant: new routes, too.
+
+The application runs with the role of the API alone, as it should. Whose roles have no such action, is told so
+(403); anybody else gets of the default tenant nothing, by whatever route, and changes nothing of it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from fastapi.routing import iter_route_contexts
+from pydantic import SecretStr
+
+from app.access import CSRF_HEADER, SESSION_COOKIE
+from app.access.sessions import Sessions
+from models.access import Action, Caller, CallerRole, may_at_all
+from tests.access.filled_paths import filled
+from tests.access.test_routes_ask import asks_of
+from tests.services import changed
+from tests.site.fixtures import client_of, running
+from tests.site.owners import ANA, OF_ANA, OF_BEN, add_export, execute, fetch_value
+from tests.site.talks import AMINA, ROOM, SECRETS, add_talks, dialogue
+from tests.site.threads import THREADS_OF, add_threads
+from tests.site.visitor import HEADERS, Visitor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+    import httpx
+    from fastapi import FastAPI
+
+    from app.settings import Settings
+
+#: They would not end for whoever may watch.
+STREAMS = ("/v1/conversations/{conversation_id:uuid}/events",)
+#: What is not there, or not written as it should be.
+NOT_THERE = frozenset({404, 422})
+#: The same; or a list, sums or a page with nothing of the tenant's in it.
+NOTHING = NOT_THERE | {200}
+#: What somebody of another tenant is answered whose roles have the action; a new one wants a line. What must
+#: not be in any answer is in WORDS.
+ANSWERS: Mapping[Action, frozenset[int]] = {
+    Action.SEE_SURVEY: NOTHING,
+    Action.EXPORT_SURVEY: NOT_THERE,
+    Action.SHARE_SURVEY: NOT_THERE,
+    Action.SEE_EXPORT: NOTHING | {403},
+    Action.USE_EXPORT: NOT_THERE,
+    Action.READ_MESSAGES: NOTHING,
+    Action.EXPORT_MESSAGES: NOTHING,
+    Action.SEE_PERSON: NOT_THERE,
+    Action.SEE_FIGURES: NOTHING,
+    Action.SEE_SYSTEM: frozenset({403}),
+    Action.READ_ACCESS_LOG: NOTHING,
+    Action.LOG_TURNS: NOTHING | {403, 415},
+    Action.READ_DEAD_LETTERS: NOTHING,
+    Action.SETTLE_DEAD_LETTERS: NOTHING | {303},
+    Action.SEE_CHANNELS: NOTHING,
+    Action.CHANGE_CHANNELS: NOT_THERE | {403},
+    Action.OPT_OUT_PEOPLE: NOTHING | {403},
+    Action.BACKFILL: NOT_THERE,
+    Action.HAND_IN_EVENTS: frozenset({403, 404, 415}),
+}
+#: What only the default tenant knows.
+WORDS = [
+    *(text.split()[2] for text in SECRETS.values()),
+    *(thread.said.split()[2] for thread in THREADS_OF.values() if thread.tenant != "acme"),
+    *(OF_ANA, OF_BEN, "wants no record", "held back"),
+]
+#: What nobody else may change.
+TABLES = (
+    *("surveys", "survey_shares", "export_status", "chat_logging_config", "opt_outs", "dead_letters"),
+    *("search_languages", "conversations", "messages"),
+)
+SCOPED = {CallerRole.LEARNER, CallerRole.PARENT, CallerRole.TEACHER}
+
+
+def callers() -> Iterator[tuple[str, Caller]]:
+    """Yield somebody of each role, and who has all of them, wide and narrowed."""
+    for role in CallerRole:
+        scope = frozenset({"learner:7"}) if role in SCOPED else frozenset()
+        yield role, Caller(ANA, "acme", frozenset({role}), scope)
+    yield "narrowed admin", Caller(ANA, "acme", frozenset({CallerRole.ADMIN}), frozenset({"learner:7"}))
+    yield "everything", Caller(ANA, "acme", frozenset(CallerRole))
+
+
+@pytest.fixture
+async def as_api(system: Settings) -> AsyncIterator[Settings]:
+    """The system, whose application has the role of the API and no other."""
+    user = f"api_{secrets.token_hex(4)}"
+    await execute(system, f"CREATE ROLE {user} LOGIN PASSWORD '{user}' IN ROLE chatlog_api")
+    parts = urlsplit(system.database.require_url())
+    url = parts._replace(netloc=f"{user}:{user}@{parts.netloc.rpartition('@')[2]}").geturl()
+    yield changed(system, database_url=SecretStr(url))
+    await execute(system, f"DROP ROLE {user}")
+
+
+@pytest.fixture
+async def there(system: Settings) -> dict[str, object]:
+    """What there is of the default tenant, by the names that paths, forms and bodies give it."""
+    messages = await add_talks(system)
+    await add_threads(system)
+    for statement in (
+        f"INSERT INTO chat_logging_config (platform, channel, retention_days) VALUES ('twitch', '{ROOM}', 7)",
+        "INSERT INTO opt_outs (platform, person_id, since) VALUES ('twitch', 'wants no record', now())",
+        """INSERT INTO dead_letters (topic, partition, "offset", reason) VALUES ('t', 0, 0, 'held back')""",
+    ):
+        await execute(system, statement)
+    return {
+        "conversation_id": dialogue(AMINA),
+        "message_id": messages["ana"],
+        "export_id": await add_export(system, ANA, survey_id=OF_ANA, status="Finished"),
+        "survey": OF_ANA,
+        "survey_name": OF_ANA,
+        "survey_owner": ANA,
+        "address": "friend@example.org",
+        "platform": "twitch",
+        "channel": ROOM,
+        "person": "1",
+    }
+
+
+@pytest.mark.timeout(900)
+async def test_nobody_gets_anything_of_another_tenant_by_any_route(
+    as_api: Settings, system: Settings, there: dict[str, object]
+) -> None:
+    before = await kept(system)
+    told = []
+    async with running(as_api) as app:
+        routes = list(routes_of(app))
+        assert {action for _, _, action in routes} <= ANSWERS.keys(), "say what is answered"
+        for name, caller in callers():
+            async with client_of(app) as client:
+                visitor = Visitor(client, as_api)
+                await visitor.sign_in(caller=caller)
+                for path, method, action in routes:
+                    expected = ANSWERS[action] if may_at_all(caller, action) else {403}
+                    for answer in await asked(visitor, path, method, there):
+                        found = [word for word in WORDS if word in answer.text]
+                        if answer.status_code not in expected or found:
+                            told.append(f"{name}: {method} {path}: {answer.status_code} {found}")
+
+    assert told == []
+    assert await kept(system) == before
+
+
+async def asked(visitor: Visitor, path: str, method: str, there: dict[str, object]) -> list[httpx.Response]:
+    """Return what is answered to a session by a form, and by JSON, which one of them may not be for."""
+    address = filled(path, there)
+    if method == "GET":
+        return [await visitor.client.get(address, params={"q": "said", "user_id": "*"})]
+    fields = {name: str(value) for name, value in there.items()}
+    headers = {CSRF_HEADER: csrf_token_of(visitor)} | HEADERS
+    by_form = await visitor.client.request(method, address, data=fields, headers=headers)
+    by_json = await visitor.client.request(
+        method, address, json={"is_enabled": False}, headers={CSRF_HEADER: headers[CSRF_HEADER]}
+    )
+    return [by_form, by_json]
+
+
+def csrf_token_of(visitor: Visitor) -> str:
+    """Return what a write with the visitor's session carries, without a page that says it."""
+    sessions = Sessions(visitor.settings.api)
+    session = sessions.read(visitor.client.cookies[SESSION_COOKIE])
+    assert session is not None
+    return sessions.csrf_token(session)
+
+
+async def kept(system: Settings) -> dict[str, str]:
+    """Return all that nobody may change, as text."""
+    return {
+        table: await fetch_value(system, f"SELECT jsonb_agg(t ORDER BY t::text)::text FROM {table} AS t")
+        for table in TABLES
+    }
+
+
+def routes_of(app: FastAPI) -> Iterator[tuple[str, str, Action]]:
+    """Yield path, method and action of each route that asks for one."""
+    for context in iter_route_contexts(app.routes):
+        if not hasattr(context, "dependant") or context.path in STREAMS:
+            continue
+        for asks in asks_of(context.dependant):
+            for method in sorted(set(context.methods or ()) - {"HEAD"}):
+                yield context.path or "", method, asks.action
