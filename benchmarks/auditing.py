@@ -45,23 +45,22 @@ _ASK = """
 
 
 async def compare(services: Services, size: Size, note: Callable[[Run], None]) -> None:
-    """Take a log into empty tables, and then once more, each round.
+    """Take a log into empty tables, and then once more.
 
     Args:
         services: with PostgreSQL.
-        size: how many audits, and rounds.
+        size: how many audits.
         note: told of each run.
     """
     directory = services.directory / "audits"
     directory.mkdir()
     _write_log(directory, size.audits)
-    for number in range(size.latency_rounds):
-        await services.empty_tables()
-        note(await _measure(services, FIRST, directory, size.audits, number))
-        note(await _measure(services, AGAIN, directory, size.audits, number))
+    await services.empty_tables()
+    for name in (FIRST, AGAIN):
+        note(await _measure(services, name, directory, size.audits))
 
 
-async def _measure(services: Services, name: str, directory: Path, audits: int, number: int) -> Run:
+async def _measure(services: Services, name: str, directory: Path, audits: int) -> Run:
     arguments = ("backfill", "audits", "--source", str(directory))
     connection = await services.connect()
     server = Watch(psutil.Process(await connection.fetchval("SELECT pg_backend_pid()")).ppid())
@@ -88,7 +87,7 @@ async def _measure(services: Services, name: str, directory: Path, audits: int, 
         round(audits / (ended - began)),
         round(cpu_s / audits * 1000, 5),
         round(peak_mb, 1),
-        number,
+        0,
         {
             "seconds": round(ended - began, 1),
             "postgres_cpu_ms_per_1000": round(server.cpu_s(began, ended) / audits * 1e6, 1),
