@@ -423,8 +423,8 @@ async def test_a_reader_whom_nobody_lets_see_dead_letters_is_told_what_that_mean
 ) -> None:
     await prepare(settings())
     all_but_those = (
-        "GRANT SELECT ON ALL TABLES IN SCHEMA public, live, assistant TO {}",
-        "GRANT USAGE ON SCHEMA live, assistant TO {}",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public, live, assistant, crm TO {}",
+        "GRANT USAGE ON SCHEMA live, assistant, crm TO {}",
         "GRANT INSERT ON access_log TO {}",
         "REVOKE SELECT ON dead_letters FROM {}",
     )
