@@ -96,6 +96,26 @@ async def test_an_export_is_only_seen_by_who_may_read_as_much_as_is_in_it(
     assert await seen(admin, user_id="*") == {wide, narrow}
 
 
+async def test_exports_are_listed_in_the_tenant_in_which_they_were_asked_for(
+    client: httpx.AsyncClient, system: Settings
+) -> None:
+    there = replace(MOD, tenant="acme")
+    here, elsewhere = [(await ask(client, system, caller)).json()["id"] for caller in (MOD, there)]
+
+    async def listed(caller: Caller, **query: str) -> list[str]:
+        answer = await client.get("/exports/status", params=query, headers=bearer(system, caller))
+        return [export["id"] for export in answer.json()]
+
+    assert (await listed(MOD), await listed(there)) == ([here], [elsewhere])
+    auditors = [
+        Caller("c@example.org", tenant, frozenset({CallerRole.ADMIN})) for tenant in ("default", "acme")
+    ]
+    assert [await listed(one, user_id="*") for one in auditors] == [[here], [elsewhere]]
+    for caller, export, status in ((MOD, here, 200), (MOD, elsewhere, 404), (there, here, 404)):
+        answer = await client.get(f"/exports/{export}", headers=bearer(system, caller))
+        assert answer.status_code == status
+
+
 async def test_nobody_asks_for_what_they_may_not_read(client: httpx.AsyncClient, system: Settings) -> None:
     compliance = Caller("c@example.org", roles=frozenset({CallerRole.COMPLIANCE}))
     refused = [

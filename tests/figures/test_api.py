@@ -180,6 +180,35 @@ async def test_nobody_sees_more_than_is_theirs(ask: Asker, pool: asyncpg.Pool[An
     assert SECRET not in (await ask.answer(COMPLIANCE, "questions", survey=SHARED_NAME)).text
 
 
+async def test_sums_of_threads_are_their_tenants_alone(ask: Asker, pool: asyncpg.Pool[Any]) -> None:
+    async def asked(tenant: str, **query: Any) -> tuple[int, set[int | None]]:
+        who = Caller(OPERATOR.email, tenant, OPERATOR.roles)
+        found = await ask(who, "messages", every="day", since="2026-11-02", until="2026-11-03", **query)
+        return total(found), {item["people"] for item in found["items"]}
+
+    before, (people,) = await asked("default")
+    for tenant, many in (("acme", 5), ("north", 7), ("default", 3)):
+        await pool.execute(
+            "INSERT INTO figure_days "
+            "VALUES ('2026-11-02', 'threads', $1, NULL, 'user', $2::int, $2::int, $2::int, 0, 0, 0)",
+            *(tenant, many),
+        )
+        await pool.execute(
+            "INSERT INTO figure_people VALUES ('2026-11-02', 'threads', $1, NULL, $2)", tenant, many - 1
+        )
+    await pool.execute("INSERT INTO figure_people VALUES ('2026-11-02', 'threads', NULL, NULL, 11)")
+
+    assert await asked("acme") == (5, {4})
+    assert await asked("acme", split="channel", platform="threads") == (5, {4})
+    assert await asked("acme", platform="twitch") == (0, set())
+    assert await asked("acme", channel="north") == (0, set())
+    assert await asked("north", channel="north") == (7, {6})
+    assert await asked("elsewhere") == (0, set())
+    assert await asked("default") == (before + 3, {(people or 0) + 2})
+    assert await asked("default", platform="threads") == (3, {2})
+    assert await asked("default", platform="threads", channel="acme") == (0, set())
+
+
 async def test_figures_are_files_too_and_say_what_they_do_not_know(ask: Asker) -> None:
     for figures in (*SUMS, "texts", "activity"):
         answer = await ask.answer(OPERATOR, figures, format="csv")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from prometheus_client import Gauge
 from app.conversations import events, live
 from app.conversations.events import Following
 from app.conversations.live import LiveTalks, TooManyWatch
+from app.conversations.service import NoSuchConversation
 from app.postgres.connections import create_pool
 from models.access import Caller, CallerRole
 from tests.site.owners import ANA, BEN, OF_ANA, OF_BEN
@@ -155,6 +157,21 @@ async def test_an_owner_is_told_of_their_surveys_alone_until_they_may_not_read_a
         assert await told.message() == "answered"
         await write.database.execute("UPDATE chat_log SET surveyid = NULL")
         await told.end()
+
+
+async def test_a_thread_is_watched_by_its_tenant(
+    talks: Conversations, watched: LiveTalks, write: Writer
+) -> None:
+    teacher = Caller("t@example.org", "acme", frozenset({CallerRole.TEACHER}), frozenset({"learner:456"}))
+    of_a_thread: dict[str, Any] = {"platform": "threads", "channel": "acme", "thread": "t", "kind": "thread"}
+    await write.say("first", BEGAN, learner="456", **of_a_thread)
+    thread = room("acme", "threads", "t")
+    async with following(talks, watched, teacher, thread) as told:
+        await write.say("second", BEGAN + MINUTE, learner="456", **of_a_thread)
+        assert await told.message() == "second"
+    for other in (OPERATOR, replace(teacher, scope=frozenset({"learner:457"}))):
+        with pytest.raises(NoSuchConversation):
+            await talks.get(other, thread)
 
 
 async def test_what_is_taken_back_on_messenger_is_told_without_its_text(

@@ -116,6 +116,35 @@ async def test_a_file_has_a_row_a_conversation_with_what_was_found_in_it(world: 
     assert (rows[2]["title"], rows[2]["people"]) == ("A room", "2")
 
 
+async def test_a_file_has_nothing_of_another_tenant(world: World) -> None:
+    for number, tenant in enumerate(("acme", "north", "default")):
+        await world.connection.execute(
+            "INSERT INTO conversations "
+            "(id, platform, channel, external_id, kind, subject_id, started, last_at) "
+            "VALUES (conversation_key('threads', $1, 't'), 'threads', $1, 't', 'thread', '456', $2, $2)",
+            *(tenant, BEGIN),
+        )
+        await world.connection.execute(
+            "INSERT INTO messages "
+            "(platform, id, timestamp, conversation_id, channel, role, author_id, content) "
+            "SELECT 'threads', message_id_at(message_source('threads', $1::varchar), $2), $2, "
+            "conversation_key('threads', $1, 't'), $1, 'user', '456', 'of ' || $1",
+            *(tenant, BEGIN + timedelta(minutes=number)),
+        )
+    acme, default = Caller(MOD, "acme", MODERATOR), Caller(MOD, roles=MODERATOR)
+    learner = Caller(MOD, "acme", MODERATOR, frozenset({"learner:456"}))
+    another = Caller(MOD, "acme", MODERATOR, frozenset({"learner:457"}))
+
+    assert await said(world, acme) == ["of acme"]
+    assert await said(world, acme, filter={"q": "of"}) == ["of acme"]
+    assert await said(world, acme, filter={"platform": "twitch"}) == []
+    assert [row["channel"] for row in await found(world, acme, rows="conversation")] == ["acme"]
+    assert await said(world, learner) == ["of acme"]
+    assert await said(world, another) == []
+    assert await said(world, default, filter={"platform": "threads"}) == ["of default"]
+    assert not {"of acme", "of north"} & set(await said(world, default))
+
+
 async def test_nobody_gets_what_they_may_not_read(world: World) -> None:
     owner, stranger = Caller(A), Caller("nobody@example.org")
     narrowed = Caller(MOD, roles=MODERATOR, scope=frozenset({"channel:twitch/12"}))
