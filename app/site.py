@@ -85,7 +85,9 @@ from app.system.heart import heart_of_api
 from app.system.queues import Queues
 from app.system.service import SystemWatch
 from app.threads import api as threads
+from app.threads import message_pages as thread_message_pages
 from app.threads import messages_api as thread_messages
+from app.threads import pages as thread_pages
 from app.threads.outgoing import outgoing_events
 from app.threads.running import open_threads
 from app.threads.serving import API as REST
@@ -186,6 +188,8 @@ def create_app(settings: Settings) -> FastAPI:
         overview,
         conversation_pages,
         message_pages,
+        thread_pages,
+        thread_message_pages,
         people_pages,
         system_pages,
         survey_pages,

@@ -43,6 +43,20 @@ class SignInNeeded(AuthError):
         self.back_to = back_to
 
 
+class ShownElsewhere(AuthError):
+    """What somebody asks for is nothing for them, but there is something at another address: go there.
+
+    Attributes:
+        address: where; always one of our own.
+    """
+
+    answer = ErrorAnswer(HTTPStatus.SEE_OTHER)
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"There is nothing for you here: go on to {address}.")
+        self.address = address
+
+
 class ForgedRequest(AuthError):
     """A write with a session that the session's own pages did not send (CSRF)."""
 

@@ -80,6 +80,7 @@ async def describe(
                 last=preview_of(last, names, unsent) if last else None,
                 survey=surveys.get(str(last["surveyid"])) if last else None,
                 is_whole=is_whole,
+                archived=row["archived"],
             )
         )
     return described

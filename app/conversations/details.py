@@ -10,6 +10,7 @@ from app.conversations import moments
 from app.conversations.naming import ROLES, platform_name
 from app.conversations.views import metadata_of
 from app.web import words
+from models.threads import CONTENT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ _NAMED = {
     "current_state": "State of the bot",
     "display_name": "Shown as",
     "system_message": "Said beside it",
+    CONTENT_KEY: "As it was given",
 }
 _STEPS = {"first": "First said", "fill": "Filled in", "edit": "Edited", "deletion": "Deleted"}
 #: What the thread shows already.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 from app.web import words
+from models.threads import CONTENT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 #: How many colours conversations.css has for avatars.
 HUES = 12
+#: So much is shown of a name that is nobody's.
+_NAME_MAX = 60
 
 PLATFORMS = {
     "assistant": "Assistant",
@@ -83,8 +86,9 @@ def media_of(message_type: str | None, metadata: Mapping[str, JSON]) -> tuple[st
     stickers = tuple(
         f"Sticker: {name}" for name in _list(metadata.get("stickers")) if isinstance(name, str) and name
     )
-    if files or stickers:
-        return files + stickers
+    parts = tuple(_part(each) for each in _parts(metadata))
+    if files or stickers or parts:
+        return files + stickers + parts
     named = _MEDIA.get(message_type or "")
     return (named,) if named else ()
 
@@ -94,6 +98,20 @@ def _file(attachment: dict[str, JSON]) -> str:
     name, size = attachment.get("filename") or attachment.get("name"), attachment.get("size")
     said = _MEDIA.get(kind, "File") + (f": {name}" if isinstance(name, str) else "")
     return f"{said} ({words.size(size)})" if isinstance(size, int) else said
+
+
+def _parts(metadata: Mapping[str, JSON]) -> list[dict[str, JSON]]:
+    """Return the parts of a thread's message that are no text."""
+    content = metadata.get(CONTENT_KEY)
+    parts = _list(content.get("parts")) if isinstance(content, dict) else []
+    return [part for part in parts if isinstance(part, dict) and not isinstance(part.get("text"), str)]
+
+
+def _part(part: dict[str, JSON]) -> str:
+    # Such as image, image_url, input_image; what else there may be, its own name says best.
+    told = str(part.get("type") or "")
+    kind = next((word for word in told.split("_") if word in _MEDIA), "")
+    return _file({**part, "type": kind}) if kind or not told else f"Part: {told[:_NAME_MAX]}"
 
 
 def _list(value: JSON | None) -> list[JSON]:

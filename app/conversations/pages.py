@@ -68,12 +68,17 @@ async def conversation(
     known: Said,
     wanted: Filters,
     where: WhereAsked,
+    reply: UUID | None = None,
 ) -> Response:
-    """Show a conversation beside the list: its end, or the part about a message, a day or a place."""
+    """Show a conversation beside the list: its end, or the part about a message, a day or a place.
+
+    Where the reader may write in it, what they write can be the reply to a message.
+    """
     reader = Reader.of(request, caller)
     part = await _part(reader, known, conversation, where)
+    replied_to = None if reply is None else await known.message(caller, reply)
     await _note(request, caller, subject_of(part.conversation))
-    thread = thread_of(reader, part, await _why(request, caller, part), query_of(wanted), where)
+    thread = thread_of(reader, part, await _why(request, caller, part), query_of(wanted), where, replied_to)
     if _is_for_the_script(request):
         return render(request, "conversations/templates/thread.html", **thread)
     return await _page(request, reader, known, wanted, None, thread)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,11 @@ from app.conversations import links
 from app.conversations.naming import PLATFORMS, ROLES
 from app.conversations.views import bubbles_of, talk_of
 from app.conversations.where import Where, cursor_of
+from app.conversations.writing import may_begin_threads, writer_of
 from app.reading.filters import query_of
 from app.web import addresses
 from app.web.zones import zone_of
-from models.access import Action, may_at_all
+from models.access import Action, Reach, may_at_all, widest_reach
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-    from app.conversations.rows import ConversationRow, Thread
+    from app.conversations.rows import ConversationRow, SaidMessage, Thread
     from app.conversations.views import Why
     from models.access import Caller
     from models.reading import MessageFilter
@@ -72,7 +74,12 @@ def list_of(
 
 
 def thread_of(
-    reader: Reader, part: Thread, why: Mapping[UUID, Why], asked: dict[str, str], where: Where
+    reader: Reader,
+    part: Thread,
+    why: Mapping[UUID, Why],
+    asked: dict[str, str],
+    where: Where,
+    replied_to: SaidMessage | None = None,
 ) -> dict[str, Any]:
     """Return what a thread shows, with its head.
 
@@ -82,6 +89,7 @@ def thread_of(
         why: as of `part_of`.
         asked: the query of the list beside it.
         where: at which place it was asked for.
+        replied_to: which message the reader replies to, if any.
     """
     row = part.conversation
     here, programs = links.conversation(row.id), f"/v1{links.conversation(row.id)}"
@@ -101,6 +109,9 @@ def thread_of(
             "text_url": links.with_query(f"{programs}/transcript", {"tz": reader.zone.key}),
             "json_url": links.with_query(f"{programs}/transcript", {"format": "json"}),
             "export_url": _export_url(reader, row),
+            "writer": writer_of(reader.caller, row),
+            "replied_to": replied_to if replied_to and replied_to.conversation == row.id else None,
+            "once": secrets.token_hex(16),
         },
         "query": links.with_query("", asked),
         "fields": list(asked.items()),
@@ -120,6 +131,8 @@ def bar_of(reader: Reader, wanted: MessageFilter) -> dict[str, Any]:
         "chips": links.chips_of(wanted, reader.zone),
         "days": links.days_of(wanted, reader.zone, reader.today),
         "may_see_channels": may_at_all(reader.caller, Action.SEE_CHANNELS),
+        "may_begin_threads": may_begin_threads(reader.caller),
+        "has_threads_alone": widest_reach(reader.caller, Action.READ_MESSAGES) is Reach.NAMED,
     }
 
 
@@ -149,7 +162,12 @@ def part_of(reader: Reader, thread: Thread, why: Mapping[UUID, Why]) -> dict[str
     """
     return {
         "bubbles": bubbles_of(
-            thread.messages, kind=thread.conversation.kind, zone=reader.zone, today=reader.today, why=why
+            thread.messages,
+            kind=thread.conversation.kind,
+            zone=reader.zone,
+            today=reader.today,
+            why=why,
+            writer=writer_of(reader.caller, thread.conversation),
         ),
         "earlier": cursor_of(thread.before) if thread.before else "",
         "later": cursor_of(thread.after) if thread.after else "",

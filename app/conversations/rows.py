@@ -34,6 +34,7 @@ class Preview:
         content: what was said; empty where that is not to be shown.
         message_type: in the platform's words.
         deleted: when it was taken back.
+        author: the platform's id of who spoke; None where it has none of them.
     """
 
     id: UUID
@@ -43,6 +44,7 @@ class Preview:
     content: str
     message_type: str | None
     deleted: datetime | None
+    author: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class ConversationRow:
         last: the newest message; None where nothing is to be read any more, or it was not asked for.
         survey: the name of the survey that the last message is of.
         is_whole: whether all of it may be read, now and later.
+        archived: since when a thread is put aside; None if it is not.
     """
 
     id: UUID
@@ -84,6 +87,7 @@ class ConversationRow:
     last: Preview | None = None
     survey: str | None = None
     is_whole: bool = False
+    archived: datetime | None = None
 
     @property
     def place(self) -> Place:

@@ -185,6 +185,7 @@ def _preview(row: asyncpg.Record, names: Names, content: str, deleted: Any) -> P
         content[:PREVIEW_MAX],
         row["message_type"],
         deleted,
+        _author(row),
     )
 
 

@@ -12,7 +12,10 @@ from app.bot_states.sentences import why_again
 from app.conversations import moments
 from app.conversations.naming import KINDS, ROLES, Avatar, avatar_of, media_of, platform_name
 from app.conversations.rows import TAKEN_BACK
+from app.conversations.writing import NOBODY
 from app.web import words
+from models.access import THREADS
+from models.threads import CONTENT_KEY, tag_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from app.conversations.rows import ConversationRow, SaidMessage
+    from app.conversations.writing import ThreadWriter
     from models import JSON
     from models.repeats import Repeat
 
@@ -84,7 +88,8 @@ class Bubble:
 
     Attributes:
         message: the row.
-        side: `start` for people, `end` for a program that talks with one, `aside` for what is nobody's words.
+        side: `start` for people, `end` for a program that talks with one, `aside` for what is nobody's words;
+            of who writes there themselves, theirs are at the `end`, and all others at the `start`.
         name: of who spoke.
         avatar: theirs.
         begins: whether it has the name above it, being the first of a run.
@@ -98,6 +103,9 @@ class Bubble:
         why: why it repeats a question; None for most.
         opinions: the latest of what people think of it, as many as there is room for.
         more_opinions: how many there are besides.
+        is_own: whether whoever looks wrote it, and writes there.
+        may_reply: whether they may reply to it.
+        may_change: whether they may edit and delete it.
     """
 
     message: SaidMessage
@@ -115,6 +123,19 @@ class Bubble:
     why: Why | None
     opinions: tuple[DrawnOpinion, ...]
     more_opinions: int
+    is_own: bool
+    may_reply: bool
+    may_change: bool
+
+    @property
+    def tag(self) -> str:
+        """The ETag that the API gives it, by which it is told that somebody else was faster."""
+        return tag_of(self.message.edited)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a text and no more, so that an edited text is all of it."""
+        return CONTENT_KEY not in metadata_of(self.message)
 
     @property
     def instead(self) -> str:
@@ -125,7 +146,11 @@ class Bubble:
     def replied_to(self) -> str:
         """Who said what it replies to, as far as that is known; empty where it replies to nothing."""
         reply = self.message.reply
-        return (reply.author_name or ROLES.get(reply.role, reply.role)) if reply else ""
+        if reply is None:
+            return ""
+        # Of threads only ids are known; whose they are elsewhere, are numbers.
+        known = reply.author if self.message.platform == THREADS else None
+        return reply.author_name or known or ROLES.get(reply.role, reply.role)
 
     @property
     def beside(self) -> str:
@@ -183,6 +208,7 @@ def bubbles_of(
     zone: ZoneInfo,
     today: date,
     why: Mapping[UUID, Why],
+    writer: ThreadWriter = NOBODY,
 ) -> list[Bubble]:
     """Return messages as a thread shows them, in their order.
 
@@ -192,14 +218,17 @@ def bubbles_of(
         zone: the reader's.
         today: the day it is there.
         why: of messages that repeat a question, by their ids.
+        writer: what the reader may do there themselves.
     """
-    return list(_bubbles(messages, kind, zone, today, why))
+    return list(_bubbles(messages, kind, zone, today, why, writer))
 
 
 def talk_of(row: ConversationRow, url: str, zone: ZoneInfo, today: date) -> DrawnTalk:
     """Return a conversation as the list shows it, leading to an address."""
-    # Of a session, the channel is itself.
+    # Of a session, the channel is itself; of a thread it is the tenant, which is the same for all that one sees.
     place = row.channel_name or ("" if row.channel == row.external_id else row.channel)
+    if row.platform == THREADS:
+        place = row.person or ""
     name = row.title or row.person_name or row.person or place or row.external_id
     return DrawnTalk(
         row=row,
@@ -276,7 +305,12 @@ def speaker_of(message: SaidMessage) -> tuple[str, str]:
 
 
 def _bubbles(
-    messages: Sequence[SaidMessage], kind: str, zone: ZoneInfo, today: date, why: Mapping[UUID, Why]
+    messages: Sequence[SaidMessage],
+    kind: str,
+    zone: ZoneInfo,
+    today: date,
+    why: Mapping[UUID, Why],
+    writer: ThreadWriter,
 ) -> Iterator[Bubble]:
     last_day, last_speaker, last_at = "", "", None
     for message in messages:
@@ -285,7 +319,7 @@ def _bubbles(
         begins = key != last_day or identity != last_speaker or _is_later(last_at, message.timestamp)
         yield Bubble(
             message=message,
-            side=_side(message.role, kind),
+            side=_side(message, kind, writer),
             name=name,
             avatar=avatar_of(identity, name),
             begins=begins,
@@ -299,6 +333,9 @@ def _bubbles(
             why=why.get(message.id),
             opinions=tuple(opinions_of(message, zone, today)[-OPINIONS_SHOWN:]),
             more_opinions=max(0, len(message.opinions) - OPINIONS_SHOWN),
+            is_own=writer.wrote(message),
+            may_reply=writer.may_write,
+            may_change=writer.may_change(message),
         )
         last_day, last_speaker, last_at = key, identity, message.timestamp
 
@@ -309,10 +346,12 @@ def _judgement(value: float) -> str:
     return said if value in _THUMBS else f"{said} ({value:g})"
 
 
-def _side(role: str, kind: str) -> str:
-    if role in _ASIDE:
+def _side(message: SaidMessage, kind: str, writer: ThreadWriter) -> str:
+    if message.role in _ASIDE:
         return "aside"
-    return "end" if role in _PROGRAMS and kind != "channel" else "start"
+    if writer.may_write:
+        return "end" if writer.wrote(message) else "start"
+    return "end" if message.role in _PROGRAMS and kind != "channel" else "start"
 
 
 def _is_later(before: datetime | None, now: datetime) -> bool:

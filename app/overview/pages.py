@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.access import PageAsks, access_log_of
+from app.access import PageAsks, ShownElsewhere, access_log_of, require_page_caller
 from app.conversations.rows import ConversationRow
 from app.conversations.serving import Said as Talks
 from app.exports.rows import ExportRow
@@ -28,8 +28,24 @@ from models.reading import EVERYTHING
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-#: What everybody may who is a person; of the rest the page shows what each of them may see.
-AsksToSee = Annotated[Caller, Depends(PageAsks(Action.SEE_FIGURES))]
+
+class HomeAsks(PageAsks):
+    """Gives the first page its caller; whoever has conversations alone is led on to them."""
+
+    async def __call__(self, caller: Annotated[Caller, Depends(require_page_caller)]) -> Caller:
+        """Return who asks.
+
+        Raises:
+            ShownElsewhere: there is nothing for them here, but there is something elsewhere.
+            NotAllowed, SignInNeeded, ForgedRequest, ServiceDown: as `PageAsks` does.
+        """
+        if not may_at_all(caller, self.action) and may_at_all(caller, Action.READ_MESSAGES):
+            raise ShownElsewhere(addresses.CONVERSATIONS)
+        return self._let_in(caller)
+
+
+#: What everybody may who is a person and not here for learners; of the rest it shows what each may see.
+AsksToSee = Annotated[Caller, Depends(HomeAsks(Action.SEE_FIGURES))]
 LATELY_SHOWN = 8
 EXPORTS_LOOKED_AT = 50
 EXPORTS_SHOWN = 5

@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Mount
 
-from app.access import SignInNeeded, own_path
+from app.access import ShownElsewhere, SignInNeeded, own_path
 from app.errors import answer_of
 from app.web import addresses
 from app.web.problems import WORDS, headers_of, tell
@@ -35,6 +35,7 @@ def answer_errors(app: FastAPI) -> None:
     for kind in DRIVER_ERRORS:
         app.add_exception_handler(kind, _answer_driver)
     app.add_exception_handler(SignInNeeded, _lead_to_sign_in)
+    app.add_exception_handler(ShownElsewhere, _lead_elsewhere)
     app.add_exception_handler(RequestValidationError, _answer_unusable)
     app.add_exception_handler(HTTPException, _answer_framework)
 
@@ -76,6 +77,13 @@ async def _lead_to_sign_in(request: Request, error: Exception) -> Response:
     shown = urlsplit(request.headers.get("hx-current-url", ""))
     back_to = own_path(shown.path + (f"?{shown.query}" if shown.query else ""))
     return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": addresses.sign_in(back_to)})
+
+
+async def _lead_elsewhere(_: Request, error: Exception) -> Response:
+    """Send a person to where there is something for them."""
+    if not isinstance(error, ShownElsewhere):
+        raise error
+    return RedirectResponse(error.address, answer_of(error).status)
 
 
 async def _answer_unusable(request: Request, error: Exception) -> Response:

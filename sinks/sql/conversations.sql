@@ -10,7 +10,7 @@ SET LOCAL jit = off;
 -- Conversations by their ids ($1), with names. Times that no calendar has are its first or its last.
 SELECT
     talk.id, talk.platform, talk.channel, coalesce(room.title, thread.name) AS channel_name, talk.external_id, talk.kind,
-    talk.subject_id, people.name AS subject_name, talk.title, talk.captured,
+    talk.subject_id, people.name AS subject_name, talk.title, talk.captured, talk.archived,
     least(greatest(talk.started, '0001-01-02Z'), '9999-12-30Z') AS started,
     least(greatest(talk.last_at, '0001-01-02Z'), '9999-12-30Z') AS last_at
 FROM conversations AS talk

@@ -128,7 +128,12 @@
       // A browser that is cut off may hold its stream for minutes before it notices.
       addEventListener("offline", () => { this.lost.hidden = false; }, { signal: this.ended.signal });
       addEventListener("online", () => this.listen(), { signal: this.ended.signal });
+      // Whoever writes there (threads.js) says by `settled` when what is on its way is answered, and is told by
+      // `reconnected` when there may be a connection again.
+      document.dispatchEvent(new CustomEvent("thread", { detail: this }));
     }
+    settled() { return Promise.resolve(); }
+    reconnected() {}
     close() {
       this.ended.abort(); // its listeners too
       this.watch.disconnect();
@@ -267,8 +272,9 @@
       this.events.addEventListener("open", () => {
         clearTimeout(this.telling);
         this.lost.hidden = true;
+        this.reconnected();
         // Between the page and its stream something may have been said.
-        this.catchUp().catch(() => {});
+        this.settled().then(() => this.catchUp()).catch(() => {});
       });
       this.events.addEventListener("error", () => {
         // It tries again by itself, going on after the last that came; closed for good, we do, for the session may be over.
@@ -284,7 +290,7 @@
     // Several at once are fetched at once; drawn by the server, as all others.
     gather() {
       clearTimeout(this.gathering);
-      this.gathering = setTimeout(() => this.bring([...this.waiting.values()].slice(0, 100)), 120);
+      this.gathering = setTimeout(() => this.settled().then(() => this.bring([...this.waiting.values()].slice(0, 100))), 120);
     }
     async bring(ids) {
       if (this.ended.signal.aborted || !ids.length) return;
@@ -314,8 +320,13 @@
       });
       this.tell(ids.length === 1 ? "A message has changed." : `${ids.length} messages have changed.`);
     }
-    // What was said after the last that is shown; where that is not the newest, there is the button.
-    async catchUp() {
+    // What was said after the last that is shown; where that is not the newest, there is the button. One at a time:
+    // two would bring the same.
+    catchUp() {
+      this.catching = (this.catching ?? Promise.resolve()).catch(() => {}).then(() => this.catchUpOnce());
+      return this.catching;
+    }
+    async catchUpOnce() {
       if (!this.isNewest) return this.announce(1);
       const last = this.parts.at(-1), ids = last ? [...last.querySelectorAll(".said[id]")] : [];
       const after = last?.dataset.end;
