@@ -96,7 +96,7 @@ from app.turns import api as turns
 from app.turns.first_told import FirstTold
 from app.turns.service import TurnLog
 from app.turns.sessions import LoggedSessions
-from app.web import appearance, health, metrics, service, static_files
+from app.web import addresses, appearance, health, metrics, service, static_files
 from app.web.answers import AnswerHeaders
 from app.web.body_limit import BodyLimit
 from app.web.cross_origin import CrossOrigin
@@ -166,6 +166,7 @@ def create_app(settings: Settings) -> FastAPI:
             turns.many_router.prefix: turns.MANY_MAX_BYTES,
             traces.router.prefix: traces.BODY_MAX_BYTES,
             threads.router.prefix: threads.BODY_MAX_BYTES,
+            addresses.THREADS: threads.BODY_MAX_BYTES,
         },
     )
     app.add_middleware(HeadLikeGet)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.exports.file import Doomed
 from agents.exports.run import Failure
-from app.access import KeysUnavailable, ProviderUnavailable, SignInNeeded
+from app.access import KeysUnavailable, ProviderUnavailable, ShownElsewhere, SignInNeeded
 from app.access.errors import IssuerUnavailable
 from app.access.rate_limits import LimitStanding, TooManyRequests
 from app.channels.service import NoSuchRule
@@ -93,6 +93,7 @@ _MADE: dict[type[ChatlogError], Callable[[], ChatlogError]] = {
     NoSuchSurvey: NoSuchSurvey,
     NotOptedOut: NotOptedOut,
     ProviderUnavailable: lambda: ProviderUnavailable("it hangs", retry_after_s=7),
+    ShownElsewhere: lambda: ShownElsewhere("/conversations"),
     SignInNeeded: lambda: SignInNeeded("/surveys"),
     StorageUnusable: StorageUnusable,
     TooManyRequests: lambda: TooManyRequests("caller", LimitStanding(7, 0, 7.5), 0.5),

@@ -225,7 +225,7 @@ def bubbles_of(
 
 def talk_of(row: ConversationRow, url: str, zone: ZoneInfo, today: date) -> DrawnTalk:
     """Return a conversation as the list shows it, leading to an address."""
-    # Of a session, the channel is itself; of a thread it is the tenant, which is the same for all that one sees.
+    # Of a session, the channel is itself; of a thread the tenant, which is the same for all that one sees.
     place = row.channel_name or ("" if row.channel == row.external_id else row.channel)
     if row.platform == THREADS:
         place = row.person or ""

@@ -42,8 +42,16 @@ OPEN = {
     "/webhooks/meta": "shows nobody's data, and takes what Meta has signed",
     "/webhooks/twitch": "shows nobody's data, and takes what Twitch has signed",
 }
-#: What programs are for.
+#: What programs are for; and the pages of threads, with which programs may do no more than by the API.
 OF_PROGRAMS = {
+    "/threads/new",
+    "/threads/{thread:uuid}",
+    "/threads/{thread:uuid}/title",
+    "/threads/{thread:uuid}/archive",
+    "/threads/{thread:uuid}/delete",
+    "/threads/{thread:uuid}/messages",
+    "/threads/{thread:uuid}/messages/{message:uuid}",
+    "/threads/{thread:uuid}/messages/{message:uuid}/delete",
     "/v1/events/{platform}",
     "/v1/sessions",
     "/v1/traces",

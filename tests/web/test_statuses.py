@@ -14,6 +14,7 @@ from app.access import (
     NotAllowed,
     NotSignedIn,
     ProviderUnavailable,
+    ShownElsewhere,
     SignInDenied,
     SignInNeeded,
     SignInRefused,
@@ -32,6 +33,7 @@ from tests.site.fixtures import SECRET, client_of
 
 #: What clients rely on, whatever becomes of the tree.
 PROMISED = {
+    ShownElsewhere: 303,
     SignInNeeded: 303,
     SignInRefused: 400,
     NotSignedIn: 401,
