@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: They would not end for whoever may watch.
 STREAMS = ("/v1/conversations/{conversation_id:uuid}/events",)
+#: At its address programs are told which service this is; that page's parts are asked for elsewhere.
+FIRST_PAGE = "/"
 #: What is not there, or not written as it should be.
 NOT_THERE = frozenset({404, 422})
 #: The same; or a list, sums or a page with nothing of the tenant's in it.
@@ -62,6 +64,9 @@ ANSWERS: Mapping[Action, frozenset[int]] = {
     Action.OPT_OUT_PEOPLE: NOTHING | {403},
     Action.BACKFILL: NOT_THERE,
     Action.HAND_IN_EVENTS: frozenset({403, 404, 415}),
+    Action.READ_THREADS: NOTHING,
+    Action.WRITE_THREADS: NOTHING,
+    Action.MODERATE_THREADS: NOT_THERE,
 }
 #: What only the default tenant knows.
 WORDS = [
@@ -93,7 +98,12 @@ async def as_api(system: Settings) -> AsyncIterator[Settings]:
     await execute(system, f"CREATE ROLE {user} LOGIN PASSWORD '{user}' IN ROLE chatlog_api")
     parts = urlsplit(system.database.require_url())
     url = parts._replace(netloc=f"{user}:{user}@{parts.netloc.rpartition('@')[2]}").geturl()
-    yield changed(system, database_url=SecretStr(url))
+    yield changed(
+        system,
+        database_url=SecretStr(url),
+        rate_limit_threads_caller=None,
+        rate_limit_threads_address=None,
+    )
     await execute(system, f"DROP ROLE {user}")
 
 
@@ -101,7 +111,7 @@ async def as_api(system: Settings) -> AsyncIterator[Settings]:
 async def there(system: Settings) -> dict[str, object]:
     """What there is of the default tenant, by the names that paths, forms and bodies give it."""
     messages = await add_talks(system)
-    await add_threads(system)
+    threads = await add_threads(system)
     for statement in (
         f"INSERT INTO chat_logging_config (platform, channel, retention_days) VALUES ('twitch', '{ROOM}', 7)",
         "INSERT INTO opt_outs (platform, person_id, since) VALUES ('twitch', 'wants no record', now())",
@@ -109,6 +119,9 @@ async def there(system: Settings) -> dict[str, object]:
     ):
         await execute(system, statement)
     return {
+        "thread": THREADS_OF["default 7"].talk,
+        "thread_id": THREADS_OF["default 7"].talk,
+        "message": threads["default 7"],
         "conversation_id": dialogue(AMINA),
         "message_id": messages["ana"],
         "export_id": await add_export(system, ANA, survey_id=OF_ANA, status="Finished"),
@@ -179,7 +192,7 @@ async def kept(system: Settings) -> dict[str, str]:
 def routes_of(app: FastAPI) -> Iterator[tuple[str, str, Action]]:
     """Yield path, method and action of each route that asks for one."""
     for context in iter_route_contexts(app.routes):
-        if not hasattr(context, "dependant") or context.path in STREAMS:
+        if not hasattr(context, "dependant") or context.path in {*STREAMS, FIRST_PAGE}:
             continue
         for asks in asks_of(context.dependant):
             for method in sorted(set(context.methods or ()) - {"HEAD"}):

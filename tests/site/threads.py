@@ -52,7 +52,7 @@ async def add_threads(settings: Settings) -> dict[str, UUID]:
     database = await connect(settings.database)
     try:
         write = Writer(database)
-        return {
+        said = {
             name: await write.say(
                 thread.said,
                 BEGAN + (20 + number) * MINUTE,
@@ -66,5 +66,9 @@ async def add_threads(settings: Settings) -> dict[str, UUID]:
             )
             for number, (name, thread) in enumerate(THREADS_OF.items())
         }
+        await database.execute(
+            "UPDATE conversations SET updated = last_at, changed = started WHERE platform = $1", THREADS
+        )
+        return said
     finally:
         await database.close()
