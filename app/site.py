@@ -67,6 +67,8 @@ from app.people import pages as opt_out_pages
 from app.people.opt_outs import OptOuts
 from app.postgres.connections import create_pool
 from app.postgres.heartbeat import beating
+from app.privacy import api as privacy
+from app.privacy.running import open_privacy
 from app.redis import redis_pool
 from app.search import api as search
 from app.search import pages as search_pages
@@ -182,6 +184,7 @@ def create_app(settings: Settings) -> FastAPI:
         turns,
         thread_messages,
         threads,
+        privacy,
         # At the address of a page, and not for browsers.
         service,
         # Pages.
@@ -302,6 +305,7 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             if authenticator.provider is not None:
                 registry.register(metrics.ProviderMetrics(authenticator.provider.discovery))
             async with (
+                open_privacy(settings, app.state.threads.threads, files) as app.state.privacy,
                 keeping_rule(app.state.channel_rules, settings.turns.chat_log_retention_days),
                 keeping_rule(
                     app.state.channel_rules,

@@ -88,6 +88,8 @@ _WHOSE_MESSAGE = (
     "author_id",
     "message_type",
 )
+#: How far the erasure of a learner is.
+_OF_A_DELETION = ("status", "finished", "threads", "messages", "places", "trouble")
 _RULES = (Right("SELECT", "chat_logging_config"), Right("SELECT", "chat_logging_config_versions"))
 
 #: What the page of a survey's answers shows.
@@ -169,6 +171,8 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("messages", "SELECT"),
         *_on("conversations", "SELECT"),
         *_on("all_messages", "SELECT"),
+        # What a learner's messages said before, in a file of all that is theirs.
+        *_on("message_versions", "SELECT"),
         # What authors are called.
         *_on("people", "SELECT"),
         # By which stems words are found.
@@ -233,6 +237,7 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         *_on("idempotency_keys", "SELECT", "INSERT", "DELETE"),
         # That something was deleted is never taken back.
         *_on("chat_deletion_logs", "SELECT", "INSERT"),
+        Right("UPDATE", "chat_deletion_logs", _OF_A_DELETION),
         *_on("chat_export_logs", "SELECT", "INSERT"),
     ),
     "chatlog_maintainer": (

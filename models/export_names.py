@@ -34,7 +34,7 @@ def file_name(survey: str, source: Source, options: ExportOptions, made: datetim
         options: which of it.
         made: when it was asked for.
     """
-    parts = [survey, source.value] if source.is_of_a_survey else _found_by(options)
+    parts = [survey, source.value] if source.is_of_a_survey else _found_by(source, options)
     name = "_".join(parts)
     name = "".join(char if char.isprintable() and char not in '/\\:*?"<>|' else "_" for char in name)
     return "_".join(
@@ -66,9 +66,10 @@ def owner_hash(owner: str) -> str:
     return hashlib.sha256(owner_address(owner).encode()).hexdigest()[:32]
 
 
-def _found_by(options: ExportOptions) -> list[str]:
+def _found_by(source: Source, options: ExportOptions) -> list[str]:
     wanted = options.filter.model_dump(exclude_none=True, exclude={"survey_owner"}) if options.filter else {}
-    return ["conversations" if options.rows is Rows.CONVERSATION else "messages", *wanted.values()]
+    what = "conversations" if options.rows is Rows.CONVERSATION else source.value
+    return [what, *wanted.values()]
 
 
 def _kind(source: Source, options: ExportOptions) -> list[str]:

@@ -43,6 +43,8 @@ class Source(StrEnum):
     CHAT_LOG = "chat_log"
     CODEBOOK = "codebook"
     MESSAGES = "messages"
+    #: All that is kept of a learner; asked for as a request of privacy, and nowhere else.
+    LEARNER = "learner"
 
     @property
     def label(self) -> str:
@@ -52,7 +54,7 @@ class Source(StrEnum):
     @property
     def is_of_a_survey(self) -> bool:
         """Whether it is a survey's, and not of whatever a filter finds."""
-        return self is not Source.MESSAGES
+        return self not in {Source.MESSAGES, Source.LEARNER}
 
 
 class Status(StrEnum):
@@ -146,6 +148,7 @@ class WantedMessages(BaseModel):
     survey: Word | None = Field(default=None, description="The name of the survey they are of.")
     survey_owner: Word | None = Field(default=None, description="The address of whose survey it is.")
     person: Word | None = Field(default=None, description="The platform's id of who they are from, or with.")
+    learner: Word | None = Field(default=None, description="In whose threads they were written.")
     question: Word | None = Field(default=None, description="The question that was asked or answered.")
     message_type: Word | None = Field(default=None, description="In the platform's words.")
     role: Word | None = Field(default=None, description="Who spoke: user, assistant, bot, system, tool.")
@@ -270,8 +273,20 @@ class ExportOptions(BaseModel):
             raise ValueError(f"{', '.join(odd)}: not for {source.value}")
         if self.wide and self.include_metadata:
             raise ValueError("include_metadata: not for wide, which has one row for many responses")
+        if source is Source.LEARNER and self.filter != WantedMessages(learner=self.learner or "?"):
+            raise ValueError("filter: a learner, and nothing else")
         if self.rows is Rows.CONVERSATION and (self.include_metadata or self.include_raw_payload):
             raise ValueError("include_metadata, include_raw_payload: not for one row per conversation")
+
+    @classmethod
+    def of_learner(cls, learner: str) -> Self:
+        """Return what is wanted where all of a learner is: a line a record, as programs read it."""
+        return cls(filter=WantedMessages(learner=learner), format=Format.JSONL)
+
+    @property
+    def learner(self) -> str | None:
+        """Of whom messages are, if they are to be of one learner."""
+        return self.filter.learner if self.filter else None
 
     @property
     def wanted(self) -> MessageFilter:
@@ -300,6 +315,7 @@ _ODD = {
     Source.RESPONSES: ("include_raw_payload", "include_unsent", "direction", *_OF_MESSAGES),
     Source.CHAT_LOG: ("wide", *_OF_MESSAGES),
     Source.MESSAGES: ("wide", "direction", "include_unsent"),
+    Source.LEARNER: ("include_raw_payload", "include_unsent", "since", "until", "direction", "wide", "rows"),
     Source.CODEBOOK: (
         *("include_metadata", "include_raw_payload", "include_unsent", "since", "until", "direction", "wide"),
         *_OF_MESSAGES,

@@ -113,6 +113,7 @@ class MessageFilter:
         survey: the name of the survey they are of.
         survey_owner: the address of whose survey it is; None for any of that name.
         person: the platform's id of who they are from or, in a dialogue with a bot, with.
+        learner: in whose threads they were written, those of the reader's tenant.
         question: the survey question that was asked or answered (`question_ref`).
         message_type: in the platform's words.
         role: who spoke.
@@ -125,6 +126,7 @@ class MessageFilter:
     survey: str | None = None
     survey_owner: str | None = None
     person: str | None = None
+    learner: str | None = None
     question: str | None = None
     message_type: str | None = None
     role: str | None = None

@@ -9,7 +9,17 @@ from fastapi.responses import RedirectResponse
 
 from app.access import PageAsks, access_log_of
 from app.errors import NotFound
-from app.exports.forms import DEFAULTS, PRESETS, AskedForm, Wish, as_text, read_form, survey_of, survey_value
+from app.exports.forms import (
+    DEFAULTS,
+    OFFERED,
+    PRESETS,
+    AskedForm,
+    Wish,
+    as_text,
+    read_form,
+    survey_of,
+    survey_value,
+)
 from app.exports.pages import address_of
 from app.exports.representations import ExpectedFile
 from app.exports.requests import subject_of
@@ -82,7 +92,7 @@ async def estimate(request: Request, caller: AsksToExport, serving: Serving) -> 
 async def export_again(request: Request, caller: AsksToExport, serving: Serving, export_id: UUID) -> Response:
     """Ask for the same as before: its file is gone, or old. What cannot be asked for here is chosen anew."""
     row = await serving.rows.get(caller, export_id, Action.USE_EXPORT)
-    if row.options is not None and isinstance(row.source, Source):
+    if row.options is not None and isinstance(row.source, Source) and row.source is not Source.LEARNER:
         survey = row.survey if row.source.is_of_a_survey else None
         await _request(request, caller, serving, Wish(row.source, row.options, survey))
     return RedirectResponse(address_of(caller, row), HTTPStatus.SEE_OTHER)
@@ -148,7 +158,7 @@ async def _surveys(surveys: Surveys, caller: Caller) -> list[SurveyKey]:
 
 def _sources(caller: Caller) -> list[Source]:
     return [
-        source for source in Source if not source.is_of_a_survey or may_at_all(caller, Action.EXPORT_SURVEY)
+        source for source in OFFERED if not source.is_of_a_survey or may_at_all(caller, Action.EXPORT_SURVEY)
     ]
 
 

@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 #: How long rows are counted while somebody looks at a form.
 COUNT_WITHIN_S = 1.5
 #: What a row takes in CSV, in bytes, without and with what is asked for besides: as in files of samples.
-_ROW_BYTES = {Source.CHAT_LOG: 210, Source.RESPONSES: 230, Source.MESSAGES: 330, Source.CODEBOOK: 180}
+_ROW_BYTES = {
+    Source.CHAT_LOG: 210,
+    Source.RESPONSES: 230,
+    Source.MESSAGES: 330,
+    Source.CODEBOOK: 180,
+    Source.LEARNER: 330,
+}
 _METADATA_BYTES, _RAW_PAYLOAD_BYTES = 180, 620
 #: How much of that is left of a file in another format.
 _SHARES = {Format.CSV: 1.0, Format.JSONL: 1.6, Format.XLSX: 0.4, Format.PARQUET: 0.25}

@@ -105,7 +105,14 @@ class ExportFiles:
             StorageUnusable: the storage refuses, or has not even the bucket.
             ServiceDown: the storage does not answer.
         """
-        row = await self._rows.file_of(caller, export_id)
+        return await self.link_of(await self._rows.file_of(caller, export_id))
+
+    async def link_of(self, row: ExportRow) -> str:
+        """Return a link to the file of an export, for somebody who is known to be let at it.
+
+        Raises:
+            NotFinished, FileGone, StorageUnusable, ServiceDown: as of `link`.
+        """
         if row.removed is not None:
             raise FileGone("The file was removed by its owner: export again.", row)
         if row.status != Status.FINISHED:

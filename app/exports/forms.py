@@ -18,7 +18,7 @@ from models.exports import Compression, ExportOptions, Format, Rows, Source, Wan
 from models.search import CannotSearch, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from enum import StrEnum
 
 #: By which fields messages are looked for.
@@ -42,6 +42,8 @@ DEFAULTS = {
     "for_spreadsheets": "",
     **dict.fromkeys(FOUND_BY, ""),
 }
+#: What can be asked for here.
+OFFERED = tuple(source for source in Source if source is not Source.LEARNER)
 _HAS_RAW_PAYLOAD = frozenset({Source.CHAT_LOG, Source.MESSAGES})
 _HAS_METADATA = frozenset({Source.CHAT_LOG, Source.MESSAGES, Source.RESPONSES})
 _COMPRESSED = frozenset({Format.PARQUET, Format.XLSX})
@@ -138,7 +140,7 @@ def read_form(sent: Mapping[str, Any]) -> AskedForm:
     """
     form = as_text(sent)
     errors: dict[str, str] = {}
-    source = _one_of(form, "what", Source, errors) or Source.RESPONSES
+    source = _one_of(form, "what", OFFERED, errors) or Source.RESPONSES
     preset = next((preset for preset in PRESETS if preset.key == form["preset"]), PRESETS[0])
     survey = survey_of(form["survey"])
     if source.is_of_a_survey and not (survey and survey.owner):
@@ -223,9 +225,9 @@ def _is_on(form: Mapping[str, str], name: str, by_preset: bool) -> bool:
     return {"yes": True, "no": False}.get(form[name], by_preset)
 
 
-def _one_of(form: Mapping[str, str], name: str, choices: type[StrEnum], errors: dict[str, str]) -> Any:
+def _one_of(form: Mapping[str, str], name: str, choices: Iterable[StrEnum], errors: dict[str, str]) -> Any:
     try:
-        return choices(form[name])
-    except ValueError:
+        return next(choice for choice in choices if choice.value == form[name])
+    except StopIteration:
         errors[name] = f"Choose one: {', '.join(choices)}."
         return None

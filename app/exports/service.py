@@ -16,7 +16,8 @@ from app.errors import NotFound, NotNow
 from app.exports.rows import ExportRow, kept_options
 from app.postgres.answers import answer_within, is_storable
 from app.surveys.service import NoSuchSurvey
-from models.access import Action, Thing, everybodys_list, export_thing, may
+from models.access import Action, Thing, everybodys_list, export_thing, may, thread_thing
+from models.exports import Source
 from sinks.sql import statements
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from app.surveys.service import Surveys
     from app.web.paging import Place
     from models.access import Caller
-    from models.exports import ExportOptions, Source
+    from models.exports import ExportOptions
 
 #: The same asked for again so soon is a second click, not a second wish.
 SECOND_CLICK = timedelta(seconds=10)
@@ -213,6 +214,10 @@ class ExportRows:
         """Make sure that the caller may still have what they asked for: shares and roles are taken back."""
         if row.asked_as is None:
             await self._surveys.check_still_shared(caller, row.survey)
+        elif row.source is Source.LEARNER:
+            learner = row.options.learner if row.options else None
+            if not may(caller, Action.EXPORT_LEARNER, thread_thing(row.asked_as.tenant, learner or "")):
+                raise NotAllowed("It holds what you may no longer have: your role or your learners changed.")
         else:
             await self._messages.check_still_may(caller, row.user_id, row.asked_as)
 

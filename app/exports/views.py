@@ -142,6 +142,9 @@ class ExportView:
         """Whether the same can be asked for again: there was a file, and is none any more."""
         row = self.row
         is_known = isinstance(row.source, Source) and row.options is not None
+        if row.source is Source.LEARNER:
+            # Asked for as a request of privacy, and by nobody here.
+            return False
         return is_known and row.status == Status.FINISHED and not self.has_file
 
     @property

@@ -2,12 +2,13 @@
 
 Remembered here and, for other replicas too, in Redis, if there is one. It cannot be wrong, as it cannot
 change; whether the thread is still there, the statement that follows tells. A thread that is deleted is
-forgotten at once, so that nothing of it outlasts it for long. A Redis that is away costs the time to ask
-PostgreSQL.
+forgotten where that is done and in Redis, and by other replicas within an hour. A Redis that is away costs
+the time to ask PostgreSQL.
 """
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 _SQL = statements("threads")
 #: 300 bytes each.
 HERE_MAX = 20_000
-#: For how long Redis remembers one.
-THERE_S = 3600
+#: For how long one is remembered.
+REMEMBERED_S = 3600.0
 
 
 class ThreadHeads:
@@ -46,14 +47,15 @@ class ThreadHeads:
             without="Redis does not remember threads; PostgreSQL is asked in its place",
             over="Redis remembers threads again",
         )
-        self._here: OrderedDict[tuple[str, UUID], ThreadHead] = OrderedDict()
+        #: Each with until when.
+        self._here: OrderedDict[tuple[str, UUID], tuple[ThreadHead, float]] = OrderedDict()
 
     async def find(self, tenant: str, thread: UUID) -> ThreadHead | None:
         """Return what never changes of a tenant's thread; None if they have none of this id."""
         key = tenant, thread
-        if (known := self._here.get(key)) is not None:
+        if (known := self._here.get(key)) is not None and time.monotonic() < known[1]:
             self._here.move_to_end(key)
-            return known
+            return known[0]
         found = await self._find_there(tenant, thread)
         if found is None:
             row = await self._pool.fetchrow(_SQL.find_head, tenant, thread)
@@ -74,7 +76,7 @@ class ThreadHeads:
         await self._there.ask(lambda redis: redis.delete(_name(tenant, thread)))
 
     def _keep_here(self, head: ThreadHead) -> None:
-        self._here[head.tenant, head.id] = head
+        self._here[head.tenant, head.id] = head, time.monotonic() + REMEMBERED_S
         if len(self._here) > HERE_MAX:
             self._here.popitem(last=False)
 
@@ -87,7 +89,9 @@ class ThreadHeads:
 
     async def _keep_there(self, head: ThreadHead) -> None:
         told = orjson.dumps([head.learner, head.started.isoformat()])
-        await self._there.ask(lambda redis: redis.set(_name(head.tenant, head.id), told, ex=THERE_S))
+        await self._there.ask(
+            lambda redis: redis.set(_name(head.tenant, head.id), told, ex=round(REMEMBERED_S))
+        )
 
 
 def _name(tenant: str, thread: UUID) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import orjson
@@ -96,7 +96,7 @@ class LearnerThreads:
                 learner,
                 title,
                 orjson.dumps(metadata).decode(),
-                datetime.now(UTC),
+                _now(),
                 caller.id,
             )
         if row is None:
@@ -185,13 +185,24 @@ class LearnerThreads:
             await connection.execute(
                 _SQL.delete_thread, caller.tenant, thread, known.head.started, caller.id, reason
             )
-        await self._heads.forget(caller.tenant, thread)
+        await self.forget(caller.tenant, thread)
+
+    async def forget(self, tenant: str, thread: UUID) -> None:
+        """Remember nothing of a thread that was deleted."""
+        await self._heads.forget(tenant, thread)
 
     @asynccontextmanager
-    async def transaction(self, tenant: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-        """Begin a transaction in which PostgreSQL shows the rows of a tenant alone."""
+    async def transaction(
+        self, tenant: str, *, isolation: Literal["repeatable_read"] | None = None
+    ) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        """Begin a transaction in which PostgreSQL shows the rows of a tenant alone.
+
+        Args:
+            tenant: whose.
+            isolation: for one that sees a single moment.
+        """
         ask_for_tenant(tenant)
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._pool.acquire() as connection, connection.transaction(isolation=isolation):
             yield connection  # type: ignore[misc]  # a proxy of one
 
     @asynccontextmanager
@@ -226,24 +237,30 @@ class LearnerThreads:
         return KnownThread.of(row)
 
 
-def learners_of(caller: Caller, learner: str | None) -> list[str] | None:
+def learners_of(
+    caller: Caller, learner: str | None, action: Action = Action.READ_THREADS
+) -> list[str] | None:
     """Return of which learners a list is that the caller asks for; None for all of the tenant.
 
     Args:
         caller: who asks.
         learner: whom they ask for; None for whomever they may see.
+        action: what they do with what is listed.
     """
     if learner is not None:
-        thing = thread_thing(caller.tenant, learner)
-        return [learner] if may(caller, Action.READ_THREADS, thing) else []
+        return [learner] if may(caller, action, thread_thing(caller.tenant, learner)) else []
     # Narrowed to the platform or the tenant, somebody sees all that their roles let them; `may` says whether.
-    if may(caller, Action.READ_THREADS, thread_thing(caller.tenant, "")):
+    if may(caller, action, thread_thing(caller.tenant, "")):
         return None
     return sorted(
-        one
-        for one in caller.within("learner") or ()
-        if may(caller, Action.READ_THREADS, thread_thing(caller.tenant, one))
+        one for one in caller.within("learner") or () if may(caller, action, thread_thing(caller.tenant, one))
     )
+
+
+def _now() -> datetime:
+    """Return this moment in whole milliseconds, as messages have theirs: none is from before its thread."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def _let_in(caller: Caller, action: Action, head: ThreadHead) -> None:

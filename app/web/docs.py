@@ -35,6 +35,7 @@ TAGS = [
     {"name": "channels", "description": "What is recorded of which channel, and of whom nothing is."},
     {"name": "dead letters", "description": "What could never be stored: see, replay and drop it."},
     {"name": "threads", "description": "Threads of learners and their messages, read back at once."},
+    {"name": "privacy", "description": "A file of all that is kept of a learner, and their erasure."},
     {"name": "turns", "description": "For programs that log what their assistant is asked and answers."},
     {"name": "events", "description": "For programs that hand in what was said on a platform."},
     {"name": "webhooks", "description": "For platforms, which sign what they send."},

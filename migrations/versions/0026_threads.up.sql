@@ -59,6 +59,8 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (tenant_id, caller, key)
 );
 CREATE INDEX idempotency_keys_made_idx ON idempotency_keys (made);
+-- What is deleted takes along the keys that stand for it.
+CREATE INDEX idempotency_keys_result_idx ON idempotency_keys (result);
 COMMENT ON TABLE idempotency_keys IS 'What came of requests that were made under an Idempotency-Key.';
 COMMENT ON COLUMN idempotency_keys.digest IS 'SHA-256 of what was asked for, so that another thing is not taken for it.';
 COMMENT ON COLUMN idempotency_keys.result IS 'The id of the thread, the message or the request that was made.';
@@ -81,25 +83,41 @@ CREATE TABLE chat_deletion_logs (
 );
 CREATE INDEX idx_deletion_tenant_learner ON chat_deletion_logs (tenant_id, learner_id);
 CREATE INDEX chat_deletion_logs_open_idx ON chat_deletion_logs (requested) WHERE finished IS NULL;
+CREATE INDEX chat_deletion_logs_requests_idx ON chat_deletion_logs (tenant_id, requested, id) WHERE thread_id IS NULL;
 COMMENT ON TABLE chat_deletion_logs IS 'Who had what deleted, and what became of it.';
 COMMENT ON COLUMN chat_deletion_logs.thread_id IS 'Of a thread that was deleted; null where all of a learner''s was.';
-COMMENT ON COLUMN chat_deletion_logs.status IS 'requested, running, done or failed.';
+COMMENT ON COLUMN chat_deletion_logs.status IS 'requested, running or done: what is asked for is tried until it is.';
 COMMENT ON COLUMN chat_deletion_logs.places IS 'How much was deleted, by where it was.';
+COMMENT ON COLUMN chat_deletion_logs.trouble IS 'Why it is not done yet, where something keeps it from being.';
 
 CREATE TABLE chat_export_logs (
     id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     tenant_id    varchar     NOT NULL,
     learner_id   varchar     NOT NULL,
-    status       varchar     NOT NULL,
     requested_by varchar     NOT NULL,
     reason       varchar,
     requested    timestamptz NOT NULL DEFAULT now(),
-    finished     timestamptz,
-    export_id    uuid,
-    trouble      varchar
+    export_id    uuid        NOT NULL
 );
 CREATE INDEX idx_export_tenant_learner ON chat_export_logs (tenant_id, learner_id);
-CREATE INDEX chat_export_logs_open_idx ON chat_export_logs (requested) WHERE finished IS NULL;
-COMMENT ON TABLE chat_export_logs IS 'Who asked for what of a learner, and what became of it.';
-COMMENT ON COLUMN chat_export_logs.status IS 'requested, running, done or failed.';
-COMMENT ON COLUMN chat_export_logs.export_id IS 'The row of export_status that makes the file.';
+CREATE INDEX chat_export_logs_requests_idx ON chat_export_logs (tenant_id, requested, id);
+COMMENT ON TABLE chat_export_logs IS 'Who asked for a file of all that is kept of a learner.';
+COMMENT ON COLUMN chat_export_logs.export_id IS 'The row of export_status that says what became of it.';
+
+-- Texts that messages of threads had are found by their thread: few are edited.
+CREATE INDEX message_versions_threads_idx ON message_versions (conversation_id) WHERE platform = 'threads';
+
+-- The threads that a learner has, and those that they had: what is left of these is found by it.
+CREATE FUNCTION threads_of_learner(tenant varchar, learner varchar) RETURNS uuid[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+AS
+$function$
+SELECT ARRAY(
+    SELECT id FROM conversations WHERE platform = 'threads' AND channel = tenant AND subject_id = learner
+    UNION
+    SELECT thread_id FROM chat_deletion_logs WHERE tenant_id = tenant AND learner_id = learner AND thread_id IS NOT NULL
+)
+$function$;
+-- It tells whoever asks what they may read in these tables anyway.
+GRANT EXECUTE ON FUNCTION threads_of_learner(varchar, varchar) TO PUBLIC;
+COMMENT ON FUNCTION threads_of_learner(varchar, varchar) IS 'The threads that a learner has, and had.';

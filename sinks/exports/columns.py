@@ -126,6 +126,29 @@ CONVERSATIONS = Table(
     ),
     ("first", "conversation_id"),
 )
+#: All that is kept of a learner's threads: what each line is, `record` says.
+LEARNER = Table(
+    "conversations",
+    (
+        Column("record", Kind.TEXT),
+        Column("tenant_id", Kind.TEXT),
+        Column("learner_id", Kind.TEXT),
+        Column("thread_id", Kind.UUID),
+        Column("id", Kind.UUID),
+        Column("timestamp", Kind.MOMENT),
+        Column("title", Kind.TEXT),
+        Column("archived", Kind.MOMENT),
+        Column("sender_role", Kind.TEXT),
+        Column("sender_id", Kind.TEXT),
+        Column("content", Kind.JSON),
+        Column("message_type", Kind.TEXT),
+        Column("reply_to", Kind.UUID),
+        Column("edited", Kind.MOMENT),
+        Column("deleted", Kind.MOMENT),
+        Column("metadata", Kind.JSON),
+    ),
+    ("thread_id", "timestamp", "id", "record"),
+)
 CODEBOOK = Table(
     "codebook",
     (
@@ -151,6 +174,8 @@ def table_of(source: Source) -> Table:
 
 def columns_of(table: Table, options: ExportOptions) -> tuple[Column, ...]:
     """Return the columns of a file, of which some are only in it if they are asked for."""
+    if table is LEARNER:
+        return table.columns
     wanted = {"metadata": options.include_metadata, "raw_payload": options.include_raw_payload}
     return tuple(column for column in table.columns if wanted.get(column.name, True))
 

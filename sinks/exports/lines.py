@@ -20,6 +20,7 @@ _TYPES = {
     "first": "timestamptz",
     "id": "uuid",
     "conversation_id": "uuid",
+    "thread_id": "uuid",
     "number": "bigint",
 }
 

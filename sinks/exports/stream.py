@@ -18,6 +18,7 @@ from sinks.exports.codebook import codebook_query, codebook_rows
 from sinks.exports.connection import enable_keepalive, mapped_errors, snapshot
 from sinks.exports.copy import Copy, Written, header_of
 from sinks.exports.formats import content_type_of, encoder_of
+from sinks.exports.learner import learner_count, learner_query
 from sinks.exports.messages import messages_count, messages_query
 from sinks.exports.query import counting, query_of
 from sinks.exports.questions import TooManyQuestions
@@ -138,6 +139,8 @@ async def rows_expected(connection: Connection, export: WantedExport, within_s: 
 
 
 async def _counting(connection: Connection, export: WantedExport) -> Statement:
+    if export.asked_as is not None and export.source is Source.LEARNER:
+        return learner_count(export.asker, export.asked_as, export.options)
     if export.asked_as is not None:
         return await messages_count(connection, export.asker, export.asked_as, export.options)
     scope = await scope_of(connection, export.owner, export.survey, export.asker)
@@ -145,6 +148,8 @@ async def _counting(connection: Connection, export: WantedExport) -> Statement:
 
 
 async def _query(connection: Connection, export: WantedExport) -> Query:
+    if export.asked_as is not None and export.source is Source.LEARNER:
+        return learner_query(export.asker, export.asked_as, export.options)
     if export.asked_as is not None:
         return await messages_query(connection, export.asker, export.asked_as, export.options)
     scope = await scope_of(connection, export.owner, export.survey, export.asker)

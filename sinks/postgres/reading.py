@@ -202,8 +202,13 @@ class Conditions:
             if by_conversation and within.learners:
                 places.append(self._of_learners(readable.tenant, within.learners))
             self.add_fixed(f"({' OR '.join(places)})")
+        self._keep_to_wanted(reading, wanted, of_surveys)
+
+    def _keep_to_wanted(self, reading: Reading, wanted: MessageFilter, of_surveys: str) -> None:
         for name, piece in _PIECES.items():
             if (value := getattr(wanted, name)) is not None:
                 self.add(piece, value)
+        if wanted.learner is not None:
+            self.add_fixed(self._of_learners(reading.readable.tenant, {wanted.learner}))
         if wanted.survey is not None:
             self.add(of_surveys, sorted(reading.ids_of(wanted.survey, wanted.survey_owner)))

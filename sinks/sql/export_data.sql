@@ -89,3 +89,75 @@ WHERE eras.survey_name = $2
   )
 GROUP BY eras.shortcode, eras.since, eras.until
 ORDER BY eras.shortcode, eras.since NULLS FIRST;
+
+-- name: export_learner_rows
+-- All that is kept of a learner ($2) of a tenant ($1): each thread, each message, each text that it had and when (the last
+-- is what it says now), and that it was deleted. What a message says is written as the API tells it: its content is in
+-- its metadata where it is more than a text (models/threads.py).
+SELECT
+    'thread' AS record,
+    talk.channel AS tenant_id,
+    talk.subject_id AS learner_id,
+    talk.id AS thread_id,
+    talk.id,
+    talk.started AS timestamp,
+    talk.title,
+    talk.archived,
+    NULL::varchar AS sender_role,
+    NULL::varchar AS sender_id,
+    NULL::jsonb AS content,
+    NULL::varchar AS message_type,
+    NULL::uuid AS reply_to,
+    NULL::timestamptz AS edited,
+    NULL::timestamptz AS deleted,
+    talk.metadata
+FROM conversations AS talk
+WHERE talk.platform = 'threads' AND talk.channel = $1::varchar AND talk.subject_id = $2::varchar
+UNION ALL
+SELECT
+    'message',
+    talk.channel,
+    talk.subject_id,
+    talk.id,
+    said.id,
+    said.timestamp,
+    NULL,
+    NULL,
+    said.role,
+    said.author_id,
+    coalesce(
+        said.metadata -> 'chatlog.content',
+        CASE WHEN said.content <> '' THEN jsonb_build_object('text', said.content) END
+    ),
+    said.message_type,
+    said.reply_to,
+    said.edited,
+    said.deleted,
+    said.metadata - 'chatlog.content'
+FROM conversations AS talk
+INNER JOIN messages AS said ON said.platform = 'threads' AND talk.id = said.conversation_id
+WHERE talk.platform = 'threads' AND talk.channel = $1 AND talk.subject_id = $2
+UNION ALL
+SELECT
+    CASE version.kind WHEN 'deletion' THEN 'deletion' ELSE 'version' END,
+    talk.channel,
+    talk.subject_id,
+    talk.id,
+    version.id,
+    version.changed,
+    NULL,
+    NULL,
+    NULL,
+    version.changed_by,
+    coalesce(
+        version.metadata -> 'chatlog.content',
+        CASE WHEN version.content <> '' THEN jsonb_build_object('text', version.content) END
+    ),
+    version.message_type,
+    NULL,
+    NULL,
+    NULL,
+    version.metadata - 'chatlog.content'
+FROM conversations AS talk
+INNER JOIN message_versions AS version ON version.platform = 'threads' AND talk.id = version.conversation_id
+WHERE talk.platform = 'threads' AND talk.channel = $1 AND talk.subject_id = $2;

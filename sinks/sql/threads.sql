@@ -253,17 +253,23 @@ SELECT * FROM changed;
 
 -- name: delete_thread
 -- Delete a thread that is held, with its messages and whatever is kept of them; what is left is the log of it ($4 who,
--- $5 why), and that it was deleted is told.
+-- $5 why), and that it was deleted is told. Returns how much went, by where it was.
 WITH gone AS (
-    SELECT message_source(id) AS source
+    SELECT id, message_source(id) AS source
     FROM messages
     WHERE platform = 'threads' AND conversation_id = $2 AND timestamp >= $3
 ),
 versions AS (
     DELETE FROM message_versions WHERE source IN (SELECT source FROM gone)
+    RETURNING source
 ),
 opinions AS (
     DELETE FROM message_feedback WHERE refers_to IN (SELECT source FROM gone)
+    RETURNING source
+),
+keys AS (
+    DELETE FROM idempotency_keys WHERE tenant_id = $1 AND result IN (SELECT id FROM gone)
+    RETURNING result
 ),
 deleted AS (
     DELETE FROM conversations
@@ -284,19 +290,33 @@ logged AS (
         now(),
         1,
         (SELECT count(*) FROM gone),
-        jsonb_build_object('conversations', 1, 'messages', (SELECT count(*) FROM gone))
+        jsonb_build_object(
+            'conversations',
+            1,
+            'messages',
+            (SELECT count(*) FROM gone),
+            'message_versions',
+            (SELECT count(*) FROM versions),
+            'message_feedback',
+            (SELECT count(*) FROM opinions),
+            'idempotency_keys',
+            (SELECT count(*) FROM keys)
+        )
+    FROM deleted
+    RETURNING places
+),
+told AS (
+    INSERT INTO thread_events (tenant_id, learner_id, conversation_id, event_type, occurred, data)
+    SELECT
+        $1,
+        subject_id,
+        id,
+        'CHAT_THREAD_DELETED',
+        clock_timestamp(),
+        jsonb_build_object('deleted_by', $4::varchar, 'messages', (SELECT count(*) FROM gone))
     FROM deleted
 )
-INSERT INTO thread_events (tenant_id, learner_id, conversation_id, event_type, occurred, data)
-SELECT
-    $1,
-    subject_id,
-    id,
-    'CHAT_THREAD_DELETED',
-    clock_timestamp(),
-    jsonb_build_object('deleted_by', $4::varchar, 'messages', (SELECT count(*) FROM gone))
-FROM deleted
-RETURNING conversation_id;
+SELECT places FROM logged;
 
 -- name: hold_message
 -- A message of a thread that is held; nobody else changes it until this transaction ends.

@@ -48,6 +48,7 @@ OF_ALL_SURVEYS = {
 }
 #: What begins so has nothing to do with them; tests of their own say who may what there.
 OF_OTHER_THINGS = (
+    "/api/v1/privacy",
     "/api/v1/threads",
     "/threads",
     "/v1/access-log",

@@ -169,6 +169,7 @@ WRITER_MAY_NOT = (
     "SELECT * FROM export_status",
 )
 EXPORTER_MAY = (
+    "SELECT * FROM message_versions",
     "SELECT * FROM messages",
     "SELECT * FROM people",
     ACCESS,
@@ -220,6 +221,8 @@ EXPORTER_MAY_NOT = (
     *CLOSED_TO_ALL,
 )
 API_MAY = (
+    "UPDATE chat_deletion_logs SET status = 'done', finished = now(), threads = 1, messages = 1",
+    "SELECT threads_of_learner('acme', 'l1')",
     RULE,
     OPT_OUT,
     "UPDATE opt_outs SET until = now()",
@@ -271,6 +274,11 @@ API_MAY = (
     "SELECT * FROM chatlog_schema_version",
 )
 API_MAY_NOT = (
+    "UPDATE chat_deletion_logs SET learner_id = ''",
+    "UPDATE chat_deletion_logs SET requested_by = ''",
+    "DELETE FROM chat_deletion_logs",
+    "UPDATE chat_export_logs SET reason = ''",
+    "DELETE FROM chat_export_logs",
     MESSAGE,
     ENTRY,
     "UPDATE messages SET role = 'bot'",

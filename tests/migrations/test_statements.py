@@ -45,6 +45,7 @@ PARTS = {
         "turns.*",
         "threads.*",
         "thread_events.*",
+        "privacy.*",
         "sessions.*",
         "conversations.*",
         "processes.*",

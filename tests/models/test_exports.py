@@ -342,6 +342,8 @@ def test_a_file_is_named_as_its_survey(survey: str, expected: str) -> None:
             "conversations_twitch_a_b_until_2026-03-01.csv",
         ),
         ("messages", {}, "messages_until_2026-03-01.csv"),
+        ("messages", {"filter": {"learner": "l 1"}}, "messages_l 1_until_2026-03-01.csv"),
+        ("learner", {"filter": {"learner": "l1"}, "format": "jsonl"}, "learner_l1_until_2026-03-01.jsonl"),
     ],
 )
 def test_a_folder_of_files_tells_what_is_what(source: str, values: dict[str, Any], expected: str) -> None:
@@ -413,11 +415,19 @@ def test_a_state_tells_apart_what_a_status_does_not(
         ("chat_log", {"filter": {"platform": "twitch"}}),
         ("responses", {"rows": Rows.CONVERSATION}),
         ("codebook", {"since": MOMENT}),
+        ("learner", {"filter": {"learner": "l1"}, "since": MOMENT}),
     ],
 )
 def test_options_of_another_source_are_refused(source: str, values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="not for"):
         ExportOptions(**values).check_fits(Source(source))
+
+
+def test_a_file_of_a_learner_is_of_one_and_of_nothing_else() -> None:
+    ExportOptions.of_learner("l1").check_fits(Source.LEARNER)
+    for filter_ in (None, {}, {"learner": "l1", "channel": "c"}, {"channel": "c"}):
+        with pytest.raises(ValueError, match="filter: a learner"):
+            ExportOptions.model_validate({"filter": filter_}).check_fits(Source.LEARNER)
 
 
 def test_messages_are_asked_for_as_somebody_and_a_survey_is_not() -> None:

@@ -181,6 +181,29 @@ async def test_what_was_taken_back_is_in_no_file(world: World) -> None:
     assert texts[-1] == ""
 
 
+async def test_messages_are_found_by_the_learner_in_whose_threads_they_are(world: World) -> None:
+    for tenant, learner in (("default", "l1"), ("default", "l2"), ("acme", "l1")):
+        await world.connection.execute(
+            "WITH talk AS (INSERT INTO conversations (id, platform, channel, external_id, subject_id, "
+            "started, last_at) VALUES (gen_random_uuid(), 'threads', $1, $2, $2, $3, $3) RETURNING id) "
+            "INSERT INTO messages (platform, id, timestamp, conversation_id, channel, role, content) "
+            "SELECT 'threads', gen_random_uuid(), $3, id, $1, 'user', $2 || ' of ' || $1 FROM talk",
+            tenant,
+            learner,
+            BEGIN,
+        )
+    admin = frozenset({CallerRole.ADMIN})
+    wanted = {"learner": "l1"}
+
+    assert await said(world, Caller(MOD, roles=admin), filter=wanted) == ["l1 of default"]
+    assert await said(world, Caller(MOD, "acme", admin), filter=wanted) == ["l1 of acme"]
+    assert await said(world, Caller(MOD, roles=admin), filter=wanted | {"q": "of"}) == ["l1 of default"]
+    rows = await found(world, Caller(MOD, roles=admin), filter=wanted, rows="conversation")
+    assert [row["person_id"] for row in rows] == ["l1"]
+    narrowed = Caller(MOD, roles=MODERATOR, scope=frozenset({"channel:twitch/12"}))
+    assert await said(world, narrowed, filter=wanted) == []
+
+
 @pytest.mark.parametrize("format_", ["jsonl", "parquet", "xlsx"])
 async def test_other_formats_hold_messages_too(world: World, format_: str) -> None:
     options = ExportOptions(format=Format(format_), include_metadata=True, include_raw_payload=True)
