@@ -1,7 +1,6 @@
 """The first page, at `/`: what goes on, and what is wrong, as far as whoever looks may know."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,11 +10,11 @@ from app.access import PageAsks, ShownElsewhere, access_log_of, require_page_cal
 from app.conversations.rows import ConversationRow
 from app.conversations.serving import Said as Talks
 from app.exports.rows import ExportRow
-from app.exports.serving import Serving
-from app.exports.troubled import TroubledExports
+from app.exports.serving import ExportServices, Serving
 from app.figures.serving import KnownFigures
 from app.overview.service import Goings
-from app.overview.troubles import of_exports
+from app.overview.troubles import of_erasures, of_exports
+from app.privacy.service import PrivacyRequests
 from app.surveys.serving import KnownSurveys
 from app.system.serving import Watching
 from app.system.view import SystemView, Wrong, worst_first
@@ -67,7 +66,7 @@ async def overview(
         _lately(request, caller, talks),
         _exports(caller, serving),
         _surveys(caller, known),
-        serving.troubles.find(caller),
+        _troubles(caller, serving, request.app.state.privacy),
         _system(caller, watching),
     )
     return render(
@@ -83,15 +82,16 @@ async def overview(
         may_export=may_at_all(caller, Action.USE_EXPORT),
         surveys=surveys,
         system=system,
-        problems=_wrong(troubles, system),
+        problems=worst_first([*troubles, *(system.problems if system else ())]),
     )
 
 
-def _wrong(troubles: Sequence[TroubledExports], system: SystemView | None) -> list[Wrong]:
-    """Return what is wrong, the worst first."""
-    now = datetime.now(UTC)
+async def _troubles(caller: Caller, serving: ExportServices, requests: PrivacyRequests | None) -> list[Wrong]:
+    """Return what is wrong with exports, and with what is asked for of learners, if it is asked here."""
+    troubles, now = await serving.troubles.find(caller), datetime.now(UTC)
+    overdue = await requests.overdue(caller) if requests is not None else None
     found = [of_exports(trouble, now) for trouble in troubles]
-    return worst_first([*found, *(system.problems if system else ())])
+    return found if overdue is None else [*found, of_erasures(overdue, now)]
 
 
 async def _lately(request: Request, caller: Caller, talks: Talks) -> list[ConversationRow] | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from app.exports.troubled import TroubledExports
+    from app.privacy.rows import OverdueErasures
 
 #: How the list of exports is asked for those of everybody.
 _EVERYBODYS = {"user_id": "*"}
@@ -48,6 +49,17 @@ def of_exports(found: TroubledExports, now: datetime) -> Wrong:
         remedy,
         f"{addresses.EXPORTS}?{query}" if query else addresses.EXPORTS,
         "Exports",
+    )
+
+
+def of_erasures(overdue: OverdueErasures, now: datetime) -> Wrong:
+    """Say that learners wait to be erased."""
+    waited = duration((now - overdue.since).total_seconds())
+    learners = "A learner waits" if overdue.many == 1 else f"{counted(overdue.many, 'learner')} wait"
+    return Wrong(
+        Severity.WARN,
+        f"{learners} to be erased, and for {waited} it has not come to an end.",
+        "It goes on by itself, as long as an API runs. See why by GET /api/v1/privacy, or in the API's log.",
     )
 
 

@@ -21,7 +21,7 @@ import orjson
 from app.looking import Looker
 from app.postgres.answers import answer_within
 from app.postgres.tenants import EVERY_TENANT
-from app.privacy.rows import OpenDeletion
+from app.privacy.rows import OpenDeletion, OverdueErasures
 from sinks.errors import CannotGoOn, SinkError
 from sinks.sql import statements
 from sinks.trouble import Trouble
@@ -68,7 +68,7 @@ class Erasures(Looker):
         try:
             async with answer_within(), self._threads.transaction(EVERY_TENANT) as connection:
                 rows = await connection.fetch(_SQL.find_open_deletions)
-                overdue = await connection.fetchrow(_SQL.find_overdue_deletions)
+                overdue = await overdue_in(connection, None)
             self._tell_overdue(overdue)
             for row in rows:
                 await self._carry_out(OpenDeletion.of(row))
@@ -150,14 +150,20 @@ class Erasures(Looker):
         async with answer_within(), self._threads.transaction(EVERY_TENANT) as connection:
             await connection.execute(_SQL.note_trouble, request.tenant, request.id, REFUSED)
 
-    def _tell_overdue(self, overdue: asyncpg.Record | None) -> None:
-        if overdue is not None and overdue["many"]:
-            self._overdue.note(
-                "Learners wait for over an hour to be erased: see `trouble` in chat_deletion_logs",
-                {"requests": overdue["many"], "since": overdue["since"].isoformat()},
-            )
-        else:
+    def _tell_overdue(self, overdue: OverdueErasures | None) -> None:
+        if overdue is None:
             self._overdue.end()
+            return
+        self._overdue.note(
+            "Learners wait for over an hour to be erased: see `trouble` in chat_deletion_logs",
+            {"requests": overdue.many, "since": overdue.since.isoformat()},
+        )
+
+
+async def overdue_in(connection: Connection, tenant: str | None) -> OverdueErasures | None:
+    """Return who of a tenant, or of all, waits for over an hour to be erased; None if nobody does."""
+    row = await connection.fetchrow(_SQL.find_overdue_deletions, tenant)
+    return OverdueErasures(row["many"], row["since"]) if row is not None and row["many"] else None
 
 
 async def _hold(connection: Connection, request: OpenDeletion) -> dict[str, int]:

@@ -127,6 +127,19 @@ class OpenDeletion:
         return cls(row["id"], row["tenant_id"], row["learner_id"], row["requested_by"], row["reason"])
 
 
+@dataclass(frozen=True, slots=True)
+class OverdueErasures:
+    """Learners who wait for over an hour to be erased.
+
+    Attributes:
+        many: how many requests that are.
+        since: when the first of them was made.
+    """
+
+    many: int
+    since: datetime
+
+
 class NoSuchRequest(NotFound):
     """There is no such request among those of the caller."""
 

@@ -15,6 +15,7 @@ from app.access import NotAllowed
 from app.exports.files import NotFinished
 from app.exports.rows import ExportRow, kept_options
 from app.postgres.answers import answer_within
+from app.privacy.erasing import overdue_in
 from app.privacy.rows import NoSuchRequest, PrivacyRequest, RequestKind
 from app.threads.service import learners_of
 from models.access import Action, may, thread_thing
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from app.exports.files import ExportFiles
     from app.privacy.erasing import Erasures
+    from app.privacy.rows import OverdueErasures
     from app.threads.keys import AskedOnce
     from app.threads.service import LearnerThreads
     from app.web.paging import Place
@@ -102,6 +104,13 @@ class PrivacyRequests:
             rows = await connection.fetch(_SQL.find_requests, caller.tenant, learners, *place, limit + 1)
         found = [PrivacyRequest.of(row) for row in rows[:limit]]
         return found, found[-1].place if len(rows) > limit else None
+
+    async def overdue(self, caller: Caller) -> OverdueErasures | None:
+        """Return who waits for over an hour to be erased, for whoever may erase all of their tenant."""
+        if not may(caller, Action.ERASE_LEARNER, thread_thing(caller.tenant, "")):
+            return None
+        async with answer_within(), self._threads.transaction(caller.tenant) as connection:
+            return await overdue_in(connection, caller.tenant)
 
     async def link(self, request: PrivacyRequest) -> str:
         """Return a link to the file of a request that the caller may see, signed now.

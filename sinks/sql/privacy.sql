@@ -1,12 +1,14 @@
--- What learners' data is asked for, and its erasure: app/privacy/. The requests are the rows of chat_export_logs, and those
--- of chat_deletion_logs that are of no one thread; what became of a file, export_status says.
+-- What learners' data is asked for, and its erasure: app/privacy/. The requests are the rows of chat_export_logs, and
+-- those of chat_deletion_logs that are of no one thread; what became of a file, export_status says.
 --
 -- Each statement names the tenant ($1), but those that look for what is to be done, of whoever's. What is counted and
 -- deleted of a learner ($2) is of the threads that they have, and of those that they had.
 
 -- name: queue_requests
 -- Requests of one kind ($3) for one learner ($2) go one after the other, whichever processes they came to.
-SELECT pg_advisory_xact_lock(hashtextextended(format('chatlog privacy %L %L %L', $1::varchar, $2::varchar, $3::varchar), 0));
+SELECT pg_advisory_xact_lock(
+    hashtextextended(format('chatlog privacy %L %L %L', $1::varchar, $2::varchar, $3::varchar), 0)
+);
 
 -- name: find_open_export
 -- The request for a learner's data that is not done yet, if there is one.
@@ -258,14 +260,19 @@ WHERE
     AND conversation_id = ANY (threads_of_learner($1, $2));
 
 -- name: delete_events
--- Delete them. What waits for Kafka has a minute to get there; if Kafka is away for longer, it is never sent, as nothing
--- of what it tells is left. That the thread is gone is told in any case.
+-- Delete so many of them. What waits for Kafka has a minute to get there; if Kafka is away for longer, it is never sent,
+-- as nothing of what it tells is left. That the thread is gone is told in any case.
 DELETE FROM thread_events
-WHERE
-    tenant_id = $1
-    AND event_type <> 'CHAT_THREAD_DELETED'
-    AND (published IS NOT NULL OR refused OR occurred < now() - interval '1 minute')
-    AND conversation_id = ANY (threads_of_learner($1, $2));
+WHERE number = ANY (ARRAY(
+    SELECT number
+    FROM thread_events
+    WHERE
+        tenant_id = $1
+        AND event_type <> 'CHAT_THREAD_DELETED'
+        AND (published IS NOT NULL OR refused OR occurred < now() - interval '1 minute')
+        AND conversation_id = ANY (threads_of_learner($1, $2))
+    LIMIT 10000
+));
 
 -- name: count_dead_letters
 -- How many records of the topics $3 could not be stored that are of a learner, of a thread of theirs, or of a request.
@@ -299,7 +306,7 @@ WHERE
     ));
 
 -- name: find_overdue_deletions
--- How many requests, of whichever tenant, are not done although they were made an hour ago, and when the oldest was.
+-- How many requests of a tenant, or of all (null), are not done an hour after they were made, and when the oldest was.
 SELECT count(*) AS many, min(requested) AS since
 FROM chat_deletion_logs
-WHERE finished IS NULL AND requested < now() - interval '1 hour';
+WHERE finished IS NULL AND requested < now() - interval '1 hour' AND ($1::varchar IS NULL OR tenant_id = $1);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from unittest.mock import AsyncMock
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,8 +12,10 @@ import pytest
 from app.maintenance.pieces import Pieces
 from app.overview.service import hours_of_today
 from app.postgres.connections import connect, create_pool
+from app.privacy import erasing
 from models.access import Caller, CallerRole
 from tests.sinks.postgres.message_records import settler_on
+from tests.site.fixtures import serve
 from tests.site.owners import ANA, BEN, OF_ANA, OF_BEN, SHARED_NAME, add_export, execute, fetch_value
 from tests.site.visitor import Visitor, text_of
 
@@ -146,6 +149,30 @@ async def test_exports_that_failed_or_come_to_no_end_are_told_to_who_may_see_the
         BEN: {"waits", "again"},
         "op@example.org": set(),
         "dpo@example.org": {"failed", "waits", "again"},
+    }
+
+
+async def test_learners_who_wait_long_to_be_erased_are_told_to_who_may_erase_all(
+    system: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing.Erasures, "look", AsyncMock())
+    await execute(
+        system,
+        "INSERT INTO chat_deletion_logs (tenant_id, learner_id, status, requested_by, requested) "
+        "VALUES ('default', 'l1', 'running', 'x', now() - interval '2 hours'), "
+        "('acme', 'l1', 'running', 'x', now() - interval '3 hours')",
+    )
+    said = {}
+    async with serve(system) as client:
+        for role in (CallerRole.COMPLIANCE, CallerRole.ADMIN, CallerRole.OPERATOR, CallerRole.OWNER):
+            visitor = Visitor(client, system)
+            await visitor.sign_in(caller=Caller(f"{role}@example.org", roles=frozenset({role})))
+            said[role] = "A learner waits to be erased, and for 2 h" in text_of(await visitor.get("/"))
+    assert said == {
+        CallerRole.COMPLIANCE: True,
+        CallerRole.ADMIN: True,
+        CallerRole.OPERATOR: False,
+        CallerRole.OWNER: False,
     }
 
 
