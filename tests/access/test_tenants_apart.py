@@ -67,6 +67,9 @@ ANSWERS: Mapping[Action, frozenset[int]] = {
     Action.READ_THREADS: NOTHING,
     Action.WRITE_THREADS: NOTHING,
     Action.MODERATE_THREADS: NOT_THERE,
+    # Of their own tenant, where nothing is.
+    Action.EXPORT_LEARNER: NOTHING | {202},
+    Action.ERASE_LEARNER: NOTHING | {202},
 }
 #: What only the default tenant knows.
 WORDS = [
