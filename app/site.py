@@ -68,6 +68,7 @@ from app.people.opt_outs import OptOuts
 from app.postgres.connections import create_pool
 from app.postgres.heartbeat import beating
 from app.privacy import api as privacy
+from app.privacy import pages as privacy_pages
 from app.privacy.running import open_privacy
 from app.redis import redis_pool
 from app.search import api as search
@@ -194,6 +195,7 @@ def create_app(settings: Settings) -> FastAPI:
         message_pages,
         thread_pages,
         thread_message_pages,
+        privacy_pages,
         people_pages,
         system_pages,
         survey_pages,

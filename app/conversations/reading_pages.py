@@ -14,8 +14,9 @@ from app.conversations.where import Where, cursor_of
 from app.conversations.writing import may_begin_threads, writer_of
 from app.reading.filters import query_of
 from app.web import addresses
+from app.web.service import features_of
 from app.web.zones import zone_of
-from models.access import Action, Reach, may_at_all, widest_reach
+from models.access import THREADS, Action, Reach, may, may_at_all, thread_thing, widest_reach
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,17 +40,19 @@ class Reader:
         caller: who.
         zone: in which they see times.
         today: the day it is there.
+        has_privacy: whether learners' data can be asked for here.
     """
 
     caller: Caller
     zone: ZoneInfo
     today: date
+    has_privacy: bool
 
     @classmethod
     def of(cls, request: Request, caller: Caller) -> Reader:
         """Return who looks at a page now."""
         zone = zone_of(request)
-        return cls(caller, zone, datetime.now(zone).date())
+        return cls(caller, zone, datetime.now(zone).date(), features_of(request)["privacy"])
 
 
 def list_of(
@@ -110,6 +113,7 @@ def thread_of(
             "json_url": links.with_query(f"{programs}/transcript", {"format": "json"}),
             "export_url": _export_url(reader, row),
             "writer": writer_of(reader.caller, row),
+            "privacy_url": _privacy_url(reader, row) if reader.has_privacy else "",
             "replied_to": replied_to if replied_to and replied_to.conversation == row.id else None,
             "once": secrets.token_hex(16),
         },
@@ -142,6 +146,14 @@ def _export_url(reader: Reader, row: ConversationRow) -> str:
         return ""
     fields = {"platform": row.platform, "channel": row.channel, "person": row.person or ""}
     return addresses.new_export(what="messages", **{name: value for name, value in fields.items() if value})
+
+
+def _privacy_url(reader: Reader, row: ConversationRow) -> str:
+    """Return where what was asked for of a thread's learner is seen; empty for who may not."""
+    if row.platform != THREADS or row.person is None:
+        return ""
+    thing = thread_thing(row.channel, row.person)
+    return addresses.privacy(row.person) if may(reader.caller, Action.EXPORT_LEARNER, thing) else ""
 
 
 def _url(reader: Reader, wanted: MessageFilter, row: ConversationRow) -> str:

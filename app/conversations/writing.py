@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.access import LEARNER_KIND, THREADS, Action, may, thread_thing
+from app.threads.service import learners_of
+from models.access import THREADS, Action, may, thread_thing
 
 if TYPE_CHECKING:
     from app.conversations.rows import ConversationRow, SaidMessage
@@ -57,18 +58,6 @@ def writer_of(caller: Caller, row: ConversationRow) -> ThreadWriter:
     )
 
 
-def learners_to_write_with(caller: Caller) -> list[str] | None:
-    """Return the learners with whom somebody may begin threads; None for any of their tenant."""
-    if may(caller, Action.WRITE_THREADS, thread_thing(caller.tenant, "")):
-        return None
-    named = caller.within(LEARNER_KIND) or ()
-    return sorted(
-        learner
-        for learner in named
-        if may(caller, Action.WRITE_THREADS, thread_thing(caller.tenant, learner))
-    )
-
-
 def may_begin_threads(caller: Caller) -> bool:
     """Tell whether there is anybody with whom they may begin one."""
-    return learners_to_write_with(caller) != []
+    return learners_of(caller, None, Action.WRITE_THREADS) != []

@@ -6,17 +6,16 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.access import access_log_of
 from app.privacy.representations import PRIVACY, NewPrivacyRequest, PrivacyRequestList, ShownPrivacyRequest
 from app.privacy.rows import PrivacyRequest, RequestKind
-from app.privacy.serving import AsksForLearner, AsksToErase, Serving
+from app.privacy.serving import AsksForLearner, AsksToErase, Serving, note_asked
 from app.threads.keys import AskedOnce
 from app.threads.representations import NAME_MAX
 from app.threads.serving import IdempotencyKey, Limit
 from app.web.cursors import Cursor, next_of
 from app.web.parts import LINKED
 from app.web.problems import responses
-from models.access import THREADS, Action, Caller
+from models.access import Action
 
 router = APIRouter(prefix=PRIVACY, tags=["privacy"], responses=responses(401, 403, 404, 422, 429, 503))
 
@@ -37,7 +36,7 @@ async def ask_for_a_learners_data(
     """
     once = AskedOnce.of(caller, idempotency_key, RequestKind.EXPORT, body.model_dump())
     asked = await requests.ask(caller, RequestKind.EXPORT, body.learner_id, body.reason, once)
-    await _note(request, caller, Action.EXPORT_LEARNER, asked)
+    await note_asked(request, caller, Action.EXPORT_LEARNER, asked)
     return _accepted(response, asked)
 
 
@@ -56,7 +55,7 @@ async def have_a_learner_erased(
     """
     once = AskedOnce.of(caller, idempotency_key, RequestKind.DELETION, body.model_dump())
     asked = await requests.ask(caller, RequestKind.DELETION, body.learner_id, body.reason, once)
-    await _note(request, caller, Action.ERASE_LEARNER, asked)
+    await note_asked(request, caller, Action.ERASE_LEARNER, asked)
     return _accepted(response, asked)
 
 
@@ -108,21 +107,10 @@ async def download_a_learners_data(
     """Go to the file of a request, by a link that is signed now. It is noted who does."""
     asked = await requests.read(caller, request_id)
     link = await requests.link(asked)
-    await _note(request, caller, Action.EXPORT_LEARNER, asked)
+    await note_asked(request, caller, Action.EXPORT_LEARNER, asked)
     return RedirectResponse(link, status_code=307)
 
 
 def _accepted(response: Response, asked: PrivacyRequest) -> ShownPrivacyRequest:
     response.headers["Location"] = f"{PRIVACY}/{asked.id}"
     return ShownPrivacyRequest.of(asked)
-
-
-async def _note(request: Request, caller: Caller, action: Action, asked: PrivacyRequest) -> None:
-    """Note who does what with whose data, in the log of who reads what."""
-    subject = {
-        "platform": THREADS,
-        "channel": asked.tenant,
-        "person": asked.learner,
-        "request": str(asked.id),
-    }
-    await access_log_of(request).note(caller, action, request, subject)

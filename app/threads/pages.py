@@ -14,7 +14,6 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app.conversations import links
-from app.conversations.writing import learners_to_write_with
 from app.threads.asking import (
     FAILURES,
     AsksToModeratePages,
@@ -30,7 +29,7 @@ from app.threads.asking import (
 from app.threads.keys import AskedOnce
 from app.threads.representations import NAME_MAX, TITLE_MAX
 from app.threads.rows import Changed
-from app.threads.service import LearnerThreads
+from app.threads.service import LearnerThreads, learners_of
 from app.threads.serving import Serving
 from app.web import addresses
 from app.web.problems import PageRoute
@@ -149,7 +148,7 @@ def _form(
         "threads/templates/new.html",
         status=status,
         here="conversations",
-        learners=learners_to_write_with(caller),
+        learners=learners_of(caller, None, Action.WRITE_THREADS),
         learner=learner,
         title=title,
         title_max=TITLE_MAX,

@@ -13,6 +13,7 @@ OVERVIEW = "/"
 CONVERSATIONS = "/conversations"
 THREADS = "/threads"
 NEW_THREAD = f"{THREADS}/new"
+PRIVACY = "/privacy"
 SEARCH = "/search"
 WAITING = "/waiting"
 FIGURES = "/figures"
@@ -61,6 +62,11 @@ def survey(part: str, survey: str, *, owner: str = "", **others: str) -> str:
     """
     given = {name: value for name, value in others.items() if value}
     return f"/surveys/{part}?{urlencode(_survey(survey, owner) | given)}"
+
+
+def privacy(learner: str = "") -> str:
+    """Return the address of the page of what was asked for of learners, or of one."""
+    return f"{PRIVACY}?{urlencode({'learner': learner})}" if learner else PRIVACY
 
 
 def people(survey: str) -> str:

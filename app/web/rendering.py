@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from app.access import csrf_token, session_of
 from app.web import addresses
 from app.web.menu import menu_of
+from app.web.service import features_of
 from app.web.templating import ENVIRONMENT
 from app.web.theme import theme_of
 from app.web.zones import chosen_zone_of, zone_of
@@ -36,7 +37,7 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
     session = session_of(request)
     page = ENVIRONMENT.get_template(template).render(
         email=session.caller.email if session else None,
-        menu=menu_of(session.caller if session else None),
+        menu=menu_of(session.caller if session else None, features_of(request)),
         csrf_token=csrf_token(request),
         theme=theme_of(request),
         zone=zone_of(request).key,

@@ -42,3 +42,9 @@ async def tell_what_this_is(request: Request) -> ServiceInformation:
     """Tell which service this is, and what it offers."""
     information: ServiceInformation = request.app.state.information
     return information
+
+
+def features_of(request: Request) -> dict[str, bool]:
+    """Return what this service offers, and whether that is switched on."""
+    information: ServiceInformation = request.app.state.information
+    return information.features

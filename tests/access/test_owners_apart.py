@@ -51,6 +51,7 @@ OF_OTHER_THINGS = (
     "/api/v1/privacy",
     "/api/v1/threads",
     "/threads",
+    "/privacy",
     "/v1/access-log",
     "/channels",
     "/dead-letters",

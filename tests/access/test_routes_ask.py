@@ -42,8 +42,11 @@ OPEN = {
     "/webhooks/meta": "shows nobody's data, and takes what Meta has signed",
     "/webhooks/twitch": "shows nobody's data, and takes what Twitch has signed",
 }
-#: What programs are for; and the pages of threads, with which programs may do no more than by the API.
+#: What programs are for; and pages of threads and learners' data: there they may no more than by the API.
 OF_PROGRAMS = {
+    "/privacy",
+    "/privacy/export",
+    "/privacy/delete",
     "/threads/new",
     "/threads/{thread:uuid}",
     "/threads/{thread:uuid}/title",

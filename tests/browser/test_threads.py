@@ -338,6 +338,34 @@ async def test_all_of_it_works_without_scripts(browser: Browser, school: School)
         await expect(page.get_by_text("Beginnings")).to_have_count(0)
 
 
+async def test_a_file_of_a_learner_is_had_and_then_all_of_them_erased(
+    browser: Browser, school: School
+) -> None:
+    thread = await school.thread()
+    await school.say(thread, "What is a half?")
+    async with visiting(browser, school, school.person(CallerRole.PARENT)) as page:
+        await open_thread(page, thread)
+        await page.get_by_label("More", exact=True).click()
+        await page.get_by_role("link", name="The learner’s data …").click()
+        await page.get_by_label("Why").first.fill("To keep it")
+        await page.get_by_role("button", name="Ask for the file").click()
+        requests = page.locator("#requests tbody tr")
+        await expect(requests.first).to_contain_text("parent-1")
+        await expect(requests.first).to_contain_text("To keep it")
+        await expect(requests.first).to_contain_text("Done")
+        async with page.expect_download() as downloading:
+            await requests.first.get_by_role("link", name="Download").click()
+        file = await (await downloading.value).path()
+        assert "What is a half?" in file.read_text()
+
+        await page.get_by_role("button", name="Erase everything …").click()
+        await expect(page.get_by_role("dialog")).to_contain_text("This cannot be undone")
+        await page.get_by_role("dialog").get_by_role("button", name="Erase everything").click()
+        await expect(requests.first).to_contain_text("1 thread, 1 message erased")
+        await page.get_by_role("link", name="Conversations").click()
+        await expect(page.get_by_text("No conversation is here yet.")).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 async def test_every_page_of_threads_fits_and_can_be_used_by_everyone(
@@ -389,4 +417,16 @@ async def test_every_page_of_threads_fits_and_can_be_used_by_everyone(
         await said.hover()
         await said.get_by_role("link", name="Delete").click()
         await look("question")
+    parent = school.person(CallerRole.PARENT, LEARNER, "learner-8")
+    async with visiting(browser, school, parent, color_scheme=scheme, viewport=viewport) as page:
+        reader = Reader(page, Owner(school.site, parent.email, ""))
+        await page.goto(addresses.PRIVACY)
+        await look("privacy-none")
+        await page.goto(addresses.privacy(LEARNER))
+        await page.get_by_label("Why").first.fill("because " * 40)
+        await page.get_by_role("button", name="Ask for the file").click()
+        await expect(page.locator("#requests tbody tr")).to_contain_text("Done")
+        await look("privacy")
+        await page.get_by_role("button", name="Erase everything …").click()
+        await look("privacy-question")
     assert found == []
