@@ -21,6 +21,7 @@ from app.exports.rows import ExportRow
 from app.exports.service import NoSuchExport
 from app.maintenance.run import NotByPooler
 from app.people.opt_outs import NotOptedOut
+from app.privacy.rows import NoSuchRequest, PrivacyIsOff
 from app.reading.patience import TookTooLong
 from app.search.languages import NoSuchPlace
 from app.search.lines import NoLine, SayWhose
@@ -73,6 +74,8 @@ _MADE: dict[type[ChatlogError], Callable[[], ChatlogError]] = {
     KeyUsed: KeyUsed,
     NoSuchPost: NoSuchPost,
     NoSuchThread: NoSuchThread,
+    NoSuchRequest: NoSuchRequest,
+    PrivacyIsOff: PrivacyIsOff,
     ThreadIsFull: lambda: ThreadIsFull(1000),
     NoSuchDeadLetter: NoSuchDeadLetter,
     NoSuchReplay: NoSuchReplay,
