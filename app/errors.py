@@ -30,7 +30,7 @@ of the app that is answered otherwise is an `AppError`, and says how.
     ├── RunEnded                    who asks                             422   1
     ├── SourceUnreadable            whoever runs the system              503   1
     ├── NotAllGone                  whoever runs the system              503   1
-    ├── LeaseLost                   nobody: another worker has the job   503   1
+    ├── LeaseLost, ErasedElsewhere  nobody: another worker has the job   503   1
     ├── StreamEnded                 us                                   500   1, with a traceback
     └── AppError
         ├── ConfigurationError      whoever runs the system              503   2

@@ -22,6 +22,7 @@ from app.looking import Looker
 from app.postgres.answers import answer_within
 from app.postgres.tenants import EVERY_TENANT
 from app.privacy.rows import OpenDeletion, OverdueErasures
+from models.errors import ChatlogError, MustAct
 from sinks.errors import CannotGoOn, SinkError
 from sinks.sql import statements
 from sinks.trouble import Trouble
@@ -43,8 +44,10 @@ REFUSED = "The database refuses to delete something: tell whoever runs this syst
 ROUNDS = 10
 
 
-class _Elsewhere(Exception):
+class ErasedElsewhere(ChatlogError):
     """Another process works on the request, or has ended it."""
+
+    must_act = MustAct.NOBODY
 
 
 class Erasures(Looker):
@@ -94,7 +97,7 @@ class Erasures(Looker):
                 if not any(was_any):
                     # What is left waits for Kafka.
                     return
-        except _Elsewhere:
+        except ErasedElsewhere:
             return
         except CannotGoOn as error:
             # One that cannot be erased keeps no other from it.
@@ -104,7 +107,7 @@ class Erasures(Looker):
         """Delete all that is in a place, some at a time; tell whether there was anything.
 
         Raises:
-            _Elsewhere: another process does it.
+            ErasedElsewhere: another process does it.
         """
         was_any = False
         while (deleted := await self._delete_some(request, delete)).counts:
@@ -127,7 +130,7 @@ class Erasures(Looker):
         """End a request if nothing is left anywhere, at one moment; tell whether that is so.
 
         Raises:
-            _Elsewhere: another process works on it.
+            ErasedElsewhere: another process works on it.
         """
         async with (
             answer_within(STEP_WITHIN_S),
@@ -170,13 +173,13 @@ async def _hold(connection: Connection, request: OpenDeletion) -> dict[str, int]
     """Let nobody else work on a request until the transaction ends; return how much was deleted so far.
 
     Raises:
-        _Elsewhere: somebody does, or it is done.
+        ErasedElsewhere: somebody does, or it is done.
     """
     try:
         counts = await connection.fetchval(_SQL.hold_deletion, request.tenant, request.id)
     except asyncpg.SerializationError:
-        raise _Elsewhere from None
+        raise ErasedElsewhere from None
     if counts is None:
-        raise _Elsewhere
+        raise ErasedElsewhere
     known: dict[str, int] = orjson.loads(counts)
     return known

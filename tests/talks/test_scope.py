@@ -80,18 +80,13 @@ CALLERS = {
     "narrowed to a platform": caller(*EVERY_ROLE, scope="platform:assistant"),
     "narrowed to nothing here": caller(*EVERY_ROLE, email=ANA, scope="learner:7"),
     "ben, narrowed to another's": caller(CallerRole.OWNER, email=BEN, scope=f"survey:{OF_ANA}"),
-    "another tenant's operator": caller(CallerRole.OPERATOR, tenant="acme"),
     "another tenant's admin": caller(CallerRole.ADMIN, tenant="north"),
-    "a tenant's without threads": caller(CallerRole.ADMIN, tenant="elsewhere"),
     "a learner": caller(CallerRole.LEARNER, scope="learner:7", tenant="acme"),
     "a parent": caller(CallerRole.PARENT, scope="learner:8", tenant="acme"),
     "a teacher of the default tenant": caller(CallerRole.TEACHER, scope="learner:7"),
     "a teacher who names no learner": caller(CallerRole.TEACHER, scope="platform:threads", tenant="acme"),
     "an owner and parent": caller(CallerRole.OWNER, CallerRole.PARENT, email=ANA, scope="learner:7"),
     "another tenant's, narrowed to a learner": caller(*EVERY_ROLE, scope="learner:8", tenant="acme"),
-    "another tenant's, narrowed to a third": caller(
-        *EVERY_ROLE, scope="channel:threads/north", tenant="acme"
-    ),
 }
 
 
