@@ -47,7 +47,7 @@ ROUNDS = 10
 class ErasedElsewhere(ChatlogError):
     """Another process works on the request, or has ended it."""
 
-    must_act = MustAct.NOBODY
+    must_act = MustAct.SERVICE
 
 
 class Erasures(Looker):
