@@ -307,7 +307,12 @@ async def _running(app: FastAPI, settings: Settings, registry: CollectorRegistry
             if authenticator.provider is not None:
                 registry.register(metrics.ProviderMetrics(authenticator.provider.discovery))
             async with (
-                open_privacy(settings, app.state.threads.threads, files) as app.state.privacy,
+                open_privacy(
+                    settings.topology,
+                    app.state.threads.threads,
+                    files,
+                    is_on=settings.threads.privacy_enabled,
+                ) as app.state.privacy,
                 keeping_rule(app.state.channel_rules, settings.turns.chat_log_retention_days),
                 keeping_rule(
                     app.state.channel_rules,

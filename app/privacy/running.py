@@ -14,25 +14,26 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from app.exports.files import ExportFiles
-    from app.settings import Settings
+    from app.settings.topology import TopologySettings
     from app.threads.service import LearnerThreads
 
 
 @asynccontextmanager
 async def open_privacy(
-    settings: Settings, threads: LearnerThreads, files: ExportFiles
+    topology: TopologySettings, threads: LearnerThreads, files: ExportFiles, *, is_on: bool
 ) -> AsyncIterator[PrivacyRequests | None]:
     """Give what routes and pages work with, until the end of the block; None where nobody is to ask here.
 
     What was asked for before that is carried out all the same.
 
     Args:
-        settings: of the process.
+        topology: which topics are ours.
         threads: of the process.
         files: those of exports.
+        is_on: whether somebody may ask here.
     """
-    topics = topics_of(settings.topology)
+    topics = topics_of(topology)
     places = places_of(topics.thread_events.name, topics.exports.name)
     async with Erasures(threads, places) as erasures:
         requests = PrivacyRequests(threads, files, erasures)
-        yield requests if settings.threads.privacy_enabled else None
+        yield requests if is_on else None
