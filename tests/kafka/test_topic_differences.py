@@ -39,13 +39,13 @@ def report_on(name: str, **changes: object) -> TopicReport:
 
 def test_topics_made_as_specified_are_ok() -> None:
     reports = compare(TOPICS, AS_NEEDED, SERVER)
-    assert [report.state for report in reports] == [TopicState.OK] * 9
+    assert [report.state for report in reports] == [TopicState.OK] * 10
     assert all(report.is_fit for report in reports)
 
 
 def test_a_missing_topic_is_not_fit() -> None:
     reports = compare(TOPICS, {}, SERVER)
-    assert [report.state for report in reports] == [TopicState.MISSING] * 9
+    assert [report.state for report in reports] == [TopicState.MISSING] * 10
     assert not any(report.is_fit for report in reports)
 
 

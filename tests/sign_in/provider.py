@@ -13,6 +13,7 @@ from app.access import SESSION_COOKIE, Authenticator, EndedSessions
 from app.postgres.connections import create_pool
 from app.sign_in import pages
 from app.web.error_handlers import answer_errors
+from app.web.service import ServiceInformation
 from tests.access.signing import settings_of
 from tests.identity_provider.behaviour import CLIENT, SECRET
 from tests.site.fixtures import BASE_URL
@@ -46,6 +47,7 @@ async def replica(settings: Settings) -> AsyncIterator[Browser]:
     """Run the pages for signing in; give a browser that is at them."""
     app = FastAPI()
     app.state.authenticator = Authenticator(settings.api, settings.oidc)
+    app.state.information = ServiceInformation(version="0", environment=None, features={"privacy": True})
     answer_errors(app)
     app.include_router(pages.router)
     async with (
