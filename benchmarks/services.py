@@ -112,7 +112,7 @@ class Services:
         """Leave no row, no half-full index and nothing to write back; and no rules of channels."""
         connection = await self.connect()
         try:
-            await connection.execute(f"TRUNCATE {', '.join(_FILLED)}")
+            await connection.execute(f"TRUNCATE {', '.join(_FILLED)} CASCADE")
             await connection.execute("CHECKPOINT")
         finally:
             await connection.close()

@@ -96,7 +96,7 @@ def test_sums_of_chat_log_are_what_its_rows_are_however_they_came(system: Settin
     async def holds_for(batches: list[list[Any]], told_later: int) -> None:
         pool = await create_pool(system.database, min_size=0)
         try:
-            await pool.execute(f"TRUNCATE {TABLES}")
+            await pool.execute(f"TRUNCATE {TABLES} CASCADE")
             await pool.execute("SELECT chat_log_make_partitions(3, 3)")
             for number, batch in enumerate(batches):
                 await pool.executemany(INSERT, batch)
