@@ -55,15 +55,20 @@ class Gathering(Generic[Item, Outcome]):
         waiting = _Waiting(item, asyncio.get_running_loop().create_future())
         self._waiting[group].append(waiting)
         if len(self._doing) < self._at_once:
-            task = asyncio.create_task(self._do_what_waits(), name=self._name)
-            self._doing.add(task)
-            task.add_done_callback(self._doing.discard)
+            self._doing.add(asyncio.create_task(self._do_until_nothing_waits(), name=self._name))
         return await asyncio.shield(waiting.outcome)
 
     async def stop(self) -> None:
         """Wait until nothing waits."""
         while self._doing:
             await asyncio.wait(self._doing)
+
+    async def _do_until_nothing_waits(self) -> None:
+        try:
+            await self._do_what_waits()
+        finally:
+            # Not by a callback of the task: what comes before that would wait for the next to come.
+            self._doing = {task for task in self._doing if task is not asyncio.current_task()}
 
     async def _do_what_waits(self) -> None:
         while self._waiting:
