@@ -160,6 +160,15 @@ class Discord:
     async def event(self, name: str, guild: str, data: dict[str, Any]) -> None:
         await self._dispatch(name, guild, data)
 
+    async def be_gone_for_a_moment(self, guild: str, channel: str) -> list[str]:
+        """Have a server have a fault in which something is said, and be over it before anybody can look."""
+        await self.event("GUILD_DELETE", guild, {"id": guild, "unavailable": True})
+        self.is_silent = True
+        missed = await self.say(channel, ["not heard"])
+        self.is_silent = False
+        await self.event("GUILD_CREATE", guild, {"id": guild, "threads": []})
+        return missed
+
     async def _dispatch(self, name: str, guild: str, data: dict[str, Any]) -> None:
         if self.is_silent and name.startswith("MESSAGE_"):
             return

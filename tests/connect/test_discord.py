@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 GUILD, GENERAL, RANDOM = "1312000000000000101", "1312000000000000202", "1312000000000000203"
+#: Faults of a moment, of which some begin and end in one millisecond of who hears of them.
+FAULTS = 30
 
 
 @pytest.fixture
@@ -287,6 +289,28 @@ async def test_what_was_said_while_a_server_had_a_fault_is_fetched_when_it_is_ba
         return gap["filled"] is not None
 
     await eventually(is_filled)
+
+
+async def test_a_fault_that_is_over_at_once_leaves_no_gap(
+    discord: DiscordServer, listening: Settings, connectors: Connectors
+) -> None:
+    connectors.start()
+    await discord.until_heard()
+    await until_in_kafka(listening, *await discord.say(GENERAL))
+
+    missed = [
+        message
+        for _ in range(FAULTS)
+        for message in await discord.do("be_gone_for_a_moment", guild=GUILD, channel=GENERAL)
+    ]
+    await until_in_kafka(listening, *missed)
+
+    async def all_are_filled() -> bool:
+        gaps = await gaps_of(listening)
+        assert {gap["reason"] for gap in gaps} == {"shut out"}
+        return all(gap["filled"] for gap in gaps)
+
+    await eventually(all_are_filled)
 
 
 @pytest.mark.parametrize("how", ["is_shut", "hides_history"])

@@ -45,8 +45,9 @@ class CatchingUp:
         self._missing = dict(missing)
 
     def need_too(self, server: str, time: Time) -> None:
-        """Note that something is missing of one more server."""
-        self._missing[server] = time
+        """Note that something is missing of a server, beside what is missing already."""
+        earlier = self._missing.get(server, time)
+        self._missing[server] = Time(min(earlier.since_ms, time.since_ms), time.until_ms)
 
     def see(self, server: str) -> None:
         """Note that a server can be asked now."""

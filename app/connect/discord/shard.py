@@ -275,7 +275,8 @@ class Shard:
         self._progress.hear_of(server.id)
         self._ear.hears(server.id, now_ms)
         if (since_ms := self._away.pop(server.id, None)) is not None:
-            self._catching_up.need_too(server.id, Time(since_ms, now_ms))
+            # Of two events that were read at once, the gap ended when it began, and no time would have it in it.
+            self._catching_up.need_too(server.id, Time(min(since_ms, now_ms - 1), now_ms))
         self._catching_up.see(server.id)
 
     def _lose_sight_of(self, server: UnavailableGuild) -> None:
