@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 #: How often the outbox is looked at when no request here fills it: rows of processes that died, and retries.
 SWEEP_EVERY_S = 3.0
+#: For so long rows are gathered before more are sent: of many, each costs a tenth of what one alone does.
+GATHER_S = 0.1
 #: How long the brokers may take to connect, or to take records; rows are locked meanwhile.
 KAFKA_WITHIN_S = 5.0
 
@@ -105,7 +107,7 @@ class Outbox(Looker):
                 # Before any row is locked, so that an outage of Kafka holds up nobody else.
                 way = await self._reach(outgoing)
                 while await self._publish_some(outgoing, way):
-                    continue
+                    await asyncio.sleep(GATHER_S)
             self.is_well = True
             self._unsent.end()
             self._unread.end()

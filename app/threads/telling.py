@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from app.outbox import GATHER_S
+
 if TYPE_CHECKING:
     from app.outbox import Outbox
     from app.threads.watching import WatchedThreads
-
-#: For so long events are gathered before they are sent: of many, each costs a tenth of what one alone does.
-GATHER_S = 0.1
 
 
 class Telling:

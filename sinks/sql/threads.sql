@@ -101,7 +101,8 @@ WITH told AS (
 held AS MATERIALIZED (
     SELECT id, captured, subject_id
     FROM conversations
-    WHERE platform = 'threads' AND channel = $1 AND id IN (SELECT thread FROM told)
+    -- Each by its primary key: a tenant may have more threads than are read in an hour.
+    WHERE platform = 'threads' AND channel || '' = $1 AND id IN (SELECT thread FROM told)
     ORDER BY id
     FOR UPDATE
 ),
