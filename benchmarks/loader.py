@@ -24,7 +24,7 @@ class Plan:
     """What is to be sent.
 
     Attributes:
-        port: where to, on loopback.
+        ports: where to, on loopback; connections take them in turn.
         connections: how many are open; each sends its next request when the last is answered.
         requests: sent in turn.
         seconds: for how long.
@@ -32,7 +32,7 @@ class Plan:
         per_s: how many are due in a second; None for as many as are answered.
     """
 
-    port: int
+    ports: list[int]
     connections: int
     requests: list[bytes]
     seconds: float
@@ -73,8 +73,9 @@ class _Sending:
 
     async def run(self) -> Result:
         loop = asyncio.get_running_loop()
-        for _ in range(self.plan.connections):
-            await loop.create_connection(lambda: _Connection(self), "127.0.0.1", self.plan.port)
+        for number in range(self.plan.connections):
+            port = self.plan.ports[number % len(self.plan.ports)]
+            await loop.create_connection(lambda: _Connection(self), "127.0.0.1", port)
         began = time.time()
         self.result.first = began + self.plan.warm_up_s
         if self.plan.per_s is None:

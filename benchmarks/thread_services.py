@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -16,7 +16,7 @@ from benchmarks.processes import api, baseline
 from sinks.sql import statements
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from app.settings import Settings
     from benchmarks.processes import Contender
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 OURS, PLAIN = "chatlog", "plain"
 PATH = "/api/v1/threads"
+#: As many as a machine of two cores has of either.
+REPLICAS = 2
 #: Threads that are written into at once: few writers meet in one.
 THREADS = 1_000
 #: Messages of each thread that is listed.
@@ -80,7 +82,7 @@ async def drop(services: Services) -> None:
 
 @asynccontextmanager
 async def served(services: Services, settings: Settings, contender: str) -> AsyncIterator[Contender]:
-    """Run one of both."""
+    """Run one of both, in a process."""
     if contender == OURS:
         async with api(settings, services.directory) as ours:
             await ours.until_ready("/health/live")
@@ -89,6 +91,18 @@ async def served(services: Services, settings: Settings, contender: str) -> Asyn
         async with baseline("threads_plain", [], settings, services.directory) as plain:
             await plain.until_ready("/health")
             yield plain
+
+
+@asynccontextmanager
+async def replicated(
+    services: Services, settings: Settings, contender: str
+) -> AsyncIterator[Sequence[Contender]]:
+    """Run `REPLICAS` of one of both."""
+    async with AsyncExitStack() as stack:
+        # One after the other: the first of the plain service makes its tables.
+        yield [
+            await stack.enter_async_context(served(services, settings, contender)) for _ in range(REPLICAS)
+        ]
 
 
 async def make_threads(port: int) -> list[str]:

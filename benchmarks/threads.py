@@ -1,6 +1,6 @@
 """Threads by REST, beside a plain service as document 004 describes it: posting messages, and listing them.
 
-One process each, one service after the other in turns, PostgreSQL and the loader on the same cores. Messages
+Two replicas each, one service after the other in turns, PostgreSQL and the loader on the same cores. Messages
 are posted at a pace that both can keep, and as many as are answered; then lists of 50 are asked for in the
 middle of many messages. Of ours, Kafka is told of each message; the plain service tells nobody.
 """
@@ -30,9 +30,9 @@ from benchmarks.thread_services import (
     fresh,
     make_threads,
     post_of,
+    replicated,
     request,
     seed,
-    served,
 )
 
 if TYPE_CHECKING:
@@ -106,11 +106,11 @@ class _Asked:
 
 async def _post(services: Services, contender: str, seconds: float, number: int) -> list[Run]:
     settings = await fresh(services, f"{contender}-{number}")
-    async with served(services, settings, contender) as service:
-        threads = await make_threads(service.web_port)
+    async with replicated(services, settings, contender) as replicas:
+        threads = await make_threads(replicas[0].web_port)
         requests = [post_of(thread, number) for number, thread in enumerate(threads)]
         return [
-            await _measure(services, contender, service, _Asked(part, requests, per_s, 201), seconds, number)
+            await _measure(services, contender, replicas, _Asked(part, requests, per_s, 201), seconds, number)
             for part, per_s in ((AT_A_PACE, POSTS_PER_S), (POSTING, None))
         ]
 
@@ -121,34 +121,42 @@ async def _list(
     # Not in their order: neighbours are in the same pages.
     listed = [UUID(int=1 + turn * 7919 % threads) for turn in range(min(threads, 20_000))]
     requests = [request("GET", f"{PATH}/{thread}/messages?limit={PAGE}") for thread in listed]
-    async with served(services, settings, contender) as service:
+    async with replicated(services, settings, contender) as replicas:
         asked = _Asked(LISTING, requests, LISTS_PER_S, 200)
-        return await _measure(services, contender, service, asked, seconds, number)
+        return await _measure(services, contender, replicas, asked, seconds, number)
 
 
 async def _measure(
-    services: Services, contender: str, service: Contender, asked: _Asked, seconds: float, number: int
+    services: Services,
+    contender: str,
+    replicas: Sequence[Contender],
+    asked: _Asked,
+    seconds: float,
+    number: int,
 ) -> Run:
-    plan = Plan(
-        service.web_port, CONNECTIONS, asked.requests, WARM_UP_S + seconds, WARM_UP_S, per_s=asked.per_s
-    )
+    ports = [replica.web_port for replica in replicas]
+    plan = Plan(ports, CONNECTIONS, asked.requests, WARM_UP_S + seconds, WARM_UP_S, per_s=asked.per_s)
     postgres = Watch(services.postgres.pid)
     try:
         result = await _load(plan)
     finally:
         postgres.end()
-    service.check()
+    for replica in replicas:
+        replica.check()
     if set(result.statuses) != {asked.status}:
-        raise DidNotFinish(f"{service.name} answered {result.statuses}:\n{service.last_lines()}")
+        said = "\n".join(replica.last_lines() for replica in replicas)
+        raise DidNotFinish(f"{contender} answered {result.statuses}:\n{said}")
     answers = len(result.took_ms)
-    run = run_of(asked.part, contender, Span(result.first, result.last, answers, answers), [service], number)
+    run = run_of(asked.part, contender, Span(result.first, result.last, answers, answers), replicas, number)
     run.figures.update(
         p50_ms=round(percentile(result.took_ms, 50), 1),
         p99_ms=round(percentile(result.took_ms, 99), 1),
         max_ms=round(max(result.took_ms), 1),
         postgres_cpu_ms=round(postgres.cpu_s(result.first, result.last) / answers * 1000, 3),
         # Of the service itself, for one request.
-        cpu_ms=round(service.cpu_s(result.first, result.last) / answers * 1000, 3),
+        cpu_ms=round(
+            sum(replica.cpu_s(result.first, result.last) for replica in replicas) / answers * 1000, 3
+        ),
     )
     return run
 
