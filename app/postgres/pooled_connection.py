@@ -44,10 +44,6 @@ class PooledConnection(TenantConnection):
         # asyncpg counts its names from 1 in each process, so two of them would meet in one session.
         return await super().prepare(query, name=name or f"chatlog_{uuid.uuid4().hex}", **how)
 
-    def get_reset_query(self) -> str:
-        """Return what makes a session as new: nothing, as none is ours between two transactions."""
-        return ""
-
 
 async def has_its_own_session(connection: asyncpg.Connection[asyncpg.Record], timeout_s: float) -> bool:
     """Tell whether the server process that answers is the one that took the connection.

@@ -53,6 +53,10 @@ class TenantConnection(_Connection):
             f" SELECT set_config('chatlog.tenant', convert_from('\\x{tenant.encode().hex()}', 'UTF8'), true);"
         )
 
+    def get_reset_query(self) -> str:
+        """Return what makes a session as new: nothing, as nothing here may outlive a transaction."""
+        return ""
+
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """Run statements; see asyncpg."""
         if self._runs_alone:
