@@ -106,7 +106,7 @@ class Outbox(Looker):
                     continue
                 # Before any row is locked, so that an outage of Kafka holds up nobody else.
                 way = await self._reach(outgoing)
-                while await self._publish_some(outgoing, way):
+                while await self._publish_some(outgoing, way):  # noqa: ASYNC110  no event of ours tells it
                     await asyncio.sleep(GATHER_S)
             self.is_well = True
             self._unsent.end()

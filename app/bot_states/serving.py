@@ -10,13 +10,13 @@ from app.bot_states.service import STUCK, BotStates
 from models.bot_states import Standing
 
 
-def bot_states_of(request: Request) -> BotStates:
+async def bot_states_of(request: Request) -> BotStates:
     """Return what `app.site` put there when the application started."""
     states: BotStates = request.app.state.bot_states
     return states
 
 
-def standings_of_query(
+async def standings_of_query(
     standing: Annotated[
         list[Standing] | None,
         Query(description="How the bot stands with them; if left out, blocked, in error, or silent."),

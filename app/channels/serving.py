@@ -10,7 +10,7 @@ from app.channels.known import KnownChannels
 from app.channels.service import ChannelRules
 
 
-def channel_rules_of(request: Request) -> ChannelRules:
+async def channel_rules_of(request: Request) -> ChannelRules:
     """Return what `app.site` put there when the application started."""
     rules: ChannelRules = request.app.state.channel_rules
     return rules
@@ -20,7 +20,7 @@ def channel_rules_of(request: Request) -> ChannelRules:
 KnownRules = Annotated[ChannelRules, Depends(channel_rules_of)]
 
 
-def known_channels_of(request: Request) -> KnownChannels:
+async def known_channels_of(request: Request) -> KnownChannels:
     """Return what `app.site` put there when the application started."""
     known: KnownChannels = request.app.state.known_channels
     return known

@@ -57,7 +57,7 @@ def _text(description: str, longest: int = INDEXED_MAX_BYTES) -> Any:
     return Query(max_length=longest, pattern=r"^[^\x00]*$", description=description)
 
 
-def access_filter_of_query(
+async def access_filter_of_query(
     period: PeriodFilter,
     who: Annotated[str | None, _text("The address of who read.", ADDRESS_MAX)] = None,
     action: Annotated[Action | None, Query(description="What they did.")] = None,

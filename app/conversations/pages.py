@@ -167,7 +167,8 @@ async def _why(request: Request, caller: Caller, part: Thread) -> dict[UUID, Why
     row, said = part.conversation, part.messages
     if row.platform != MESSENGER or not any(message.question for message in said):
         return {}
-    repeats = await bot_states_of(request).repeats(
+    bot_states = await bot_states_of(request)
+    repeats = await bot_states.repeats(
         caller, row.channel, row.external_id, said[0].timestamp, said[-1].timestamp
     )
     return {UUID(repeat.id): Why.of(repeat) for repeat in repeats}

@@ -47,7 +47,7 @@ class PartAsked(NamedTuple):
         return said.place
 
 
-def part_asked(
+async def part_asked(
     zone: ZoneAsked,
     around: Annotated[
         str | None,

@@ -11,19 +11,19 @@ from app.conversations.live import LiveTalks
 from app.conversations.service import Conversations
 
 
-def conversations_of(request: Request) -> Conversations:
+async def conversations_of(request: Request) -> Conversations:
     """Return what `app.site` put there when the application started."""
     conversations: Conversations = request.app.state.conversations
     return conversations
 
 
-def live_talks_of(request: Request) -> LiveTalks:
+async def live_talks_of(request: Request) -> LiveTalks:
     """Return what `app.site` put there when the application started."""
     live: LiveTalks = request.app.state.live_talks
     return live
 
 
-def accesses_of(request: Request) -> Accesses:
+async def accesses_of(request: Request) -> Accesses:
     """Return what `app.site` put there when the application started."""
     accesses: Accesses = request.app.state.accesses
     return accesses

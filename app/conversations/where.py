@@ -35,7 +35,7 @@ class Where:
     day: date | None = None
 
 
-def where_of_query(
+async def where_of_query(
     before: CursorAsked = None,
     after: CursorAsked = None,
     message: UUID | None = None,

@@ -50,7 +50,7 @@ class AskedLetters:
         return urlencode(given, doseq=True)
 
 
-def asked(  # noqa: PLR0913, PLR0917  each is a query parameter
+async def asked(  # noqa: PLR0913, PLR0917  each is a query parameter
     zone: ZoneAsked,
     ids: Annotated[
         list[Annotated[int, Query(ge=1, le=LAST_ID)]],

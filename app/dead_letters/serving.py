@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from app.dead_letters.service import DeadLetters
 
 
-def dead_letters_of(request: Request) -> DeadLetters:
+async def dead_letters_of(request: Request) -> DeadLetters:
     """Return what `app.site` put there when the application started."""
     letters: DeadLetters = request.app.state.dead_letters
     return letters

@@ -36,7 +36,7 @@ class ListAsked:
     query: Mapping[str, str] = field(default_factory=dict)
 
 
-def looking_of(
+async def looking_of(
     request: Request,
     kind: _Text = "",
     state: _Text = "",

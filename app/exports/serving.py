@@ -37,7 +37,7 @@ class ExportServices:
     troubles: ExportTroubles
 
 
-def export_services_of(request: Request) -> ExportServices:
+async def export_services_of(request: Request) -> ExportServices:
     """Return what `app.site` put there when the application started."""
     services: ExportServices = request.app.state.exports
     return services

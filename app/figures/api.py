@@ -22,8 +22,9 @@ from app.figures.rows import (
     Split,
     TextSaid,
 )
-from app.figures.serving import KnownFigures, NotingFigures
+from app.figures.serving import KnownFigures
 from app.reading.filters import Filters, query_of, zone_of_query
+from app.reading.noting import Noting
 from app.web.problems import responses
 from models.access import Action, Caller
 
@@ -133,7 +134,7 @@ async def find_common_texts(
     request: Request,
     caller: AsksForWords,
     figures: KnownFigures,
-    log: NotingFigures,
+    log: Noting,
     wanted: Filters,
     marked: Annotated[bool, Query(description="Only with a question mark, of any script.")] = False,
     limit: AtMost = 20,
@@ -150,7 +151,7 @@ async def find_who_says_the_most(
     request: Request,
     caller: AsksForWords,
     figures: KnownFigures,
-    log: NotingFigures,
+    log: Noting,
     wanted: Filters,
     limit: AtMost = 50,
     format: Format = "json",  # noqa: A002

@@ -11,8 +11,9 @@ from app.figures.choices import PARTS, RANGES, FiguresWanted
 from app.figures.errors import NoSuchFigures
 from app.figures.parts import show_part
 from app.figures.rows import Every, Split
-from app.figures.serving import KnownFigures, NotingFigures
+from app.figures.serving import KnownFigures
 from app.reading.filters import Filters
+from app.reading.noting import Noting
 from app.web import addresses
 from app.web.problems import PageRoute
 from app.web.rendering import render
@@ -31,7 +32,9 @@ OF_WORDS = "/figures/said"
 OF_SUMS = "/figures/part"
 
 
-def looking_of(wanted: Filters, days: Choice = "", every: Choice = "", by: Choice = "") -> FiguresWanted:
+async def looking_of(
+    wanted: Filters, days: Choice = "", every: Choice = "", by: Choice = ""
+) -> FiguresWanted:
     """Return what a page of figures looks for; a choice that there is not is none."""
     return FiguresWanted.of(wanted, datetime.now(UTC), days=days, every=every, by=by)
 
@@ -76,7 +79,7 @@ async def part_of_words(
     request: Request,
     caller: AsksForWords,
     figures: KnownFigures,
-    log: NotingFigures,
+    log: Noting,
     looking: AsLookedFor,
     part: Choice,
 ) -> Response:

@@ -6,11 +6,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.access import AccessLog, access_log_of
 from app.figures.service import FiguresService
 
 
-def figures_of(request: Request) -> FiguresService:
+async def figures_of(request: Request) -> FiguresService:
     """Return what `app.site` put there when the application started."""
     figures: FiguresService = request.app.state.figures
     return figures
@@ -18,4 +17,3 @@ def figures_of(request: Request) -> FiguresService:
 
 #: For signatures of routes.
 KnownFigures = Annotated[FiguresService, Depends(figures_of)]
-NotingFigures = Annotated[AccessLog, Depends(access_log_of)]

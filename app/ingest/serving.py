@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from app.ingest.service import Ingest
 
 
-def ingest_of(request: Request) -> Ingest:
+async def ingest_of(request: Request) -> Ingest:
     """Return what `app.site` put there when the application started."""
     ingest: Ingest = request.app.state.ingest
     return ingest

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from app.people.opt_outs import OptOuts
 
 
-def opt_outs_of(request: Request) -> OptOuts:
+async def opt_outs_of(request: Request) -> OptOuts:
     """Return what `app.site` put there when the application started."""
     opt_outs: OptOuts = request.app.state.opt_outs
     return opt_outs

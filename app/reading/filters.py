@@ -33,7 +33,7 @@ def _text(description: str, *examples: str, longest: int = INDEXED_MAX_BYTES) ->
 Zone = Annotated[str, _text(f"{ZONE_FORM[0].upper()}{ZONE_FORM[1:]}.", "Africa/Lagos", longest=64)]
 
 
-def zone_of_query(tz: Zone = "UTC") -> str:
+async def zone_of_query(tz: Zone = "UTC") -> str:
     """Return the name of the zone that a request is about.
 
     Raises:
@@ -45,7 +45,7 @@ def zone_of_query(tz: Zone = "UTC") -> str:
         raise _unusable("tz", error) from None
 
 
-def period_of_query(
+async def period_of_query(
     zone: Annotated[str, Depends(zone_of_query)],
     since: Annotated[str | None, _text(f"Not said before: {_DAY_HINT}.", "2026-11-24", longest=64)] = None,
     until: Annotated[
@@ -63,7 +63,7 @@ def period_of_query(
     return MessageFilter(since=begin, until=end)
 
 
-def filter_of_query(  # noqa: PLR0913, PLR0917  each is a query parameter
+async def filter_of_query(  # noqa: PLR0913, PLR0917  each is a query parameter
     period: Annotated[MessageFilter, Depends(period_of_query)],
     platform: Annotated[str | None, _text("Where it was said.", "messenger", longest=31)] = None,
     channel: Annotated[str | None, _text("The platform's id of the channel.", "918273645")] = None,

@@ -70,7 +70,7 @@ def place_of_message(cursor: str) -> Place:
     return place
 
 
-def after_cursor(
+async def after_cursor(
     cursor: Annotated[
         str | None, Query(pattern=_CURSOR, description="Go on from here: `next` of the part before.")
     ] = None,

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from app.access import AccessLog, access_log_of
 
 
-def noting_of(request: Request) -> AccessLog:
+async def noting_of(request: Request) -> AccessLog:
     """Return what notes readings in this process."""
     return access_log_of(request)
 

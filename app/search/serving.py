@@ -35,13 +35,13 @@ class SearchServices(NamedTuple):
         return cls(Search(pool), Lines(pool), Languages(pool))
 
 
-def services_of(request: Request) -> SearchServices:
+async def services_of(request: Request) -> SearchServices:
     """Return what `app.site` put there when the application started."""
     services: SearchServices = request.app.state.search
     return services
 
 
-def after_cursor(
+async def after_cursor(
     cursor: Annotated[
         str | None, Query(pattern=_CURSOR, description="Go on from here: `next` of the part before.")
     ] = None,

@@ -10,7 +10,7 @@ from app.surveys.answers import Answers
 from app.surveys.service import Surveys
 
 
-def surveys_of(request: Request) -> Surveys:
+async def surveys_of(request: Request) -> Surveys:
     """Return what `app.site` put there when the application started."""
     surveys: Surveys = request.app.state.surveys
     return surveys
@@ -20,7 +20,7 @@ def surveys_of(request: Request) -> Surveys:
 KnownSurveys = Annotated[Surveys, Depends(surveys_of)]
 
 
-def answers_of(request: Request) -> Answers:
+async def answers_of(request: Request) -> Answers:
     """Return what `app.site` put there when the application started."""
     answers: Answers = request.app.state.answers
     return answers

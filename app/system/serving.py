@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from app.system.service import SystemWatch
 
 
-def system_of(request: Request) -> SystemWatch:
+async def system_of(request: Request) -> SystemWatch:
     """Return what `app.site` put there when the application started."""
     watch: SystemWatch = request.app.state.system
     return watch

@@ -1,5 +1,7 @@
 """The routes of threads: by `app.threads.service`."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -21,6 +23,7 @@ from app.threads.serving import (
     Serving,
 )
 from app.web.cursors import Cursor, next_of
+from app.web.paging import Place
 from app.web.parts import LINKED
 from app.web.problems import responses
 
@@ -32,8 +35,9 @@ router = APIRouter(
 BODY_MAX_BYTES = 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
 class ThreadsAsked:
-    """Which threads are asked for, as FastAPI takes it from a request.
+    """Which threads are asked for.
 
     Attributes:
         learner: with whom.
@@ -43,24 +47,26 @@ class ThreadsAsked:
         limit: how many.
     """
 
-    def __init__(
-        self,
-        after: Cursor,
-        learner_id: Annotated[
-            str | None,
-            Query(min_length=1, max_length=NAME_MAX, pattern=r"^[^\x00]*$", description="With whom."),
-        ] = None,
-        updated_since: Annotated[Moment | None, Query(description="Not last written before this.")] = None,
-        archived: Annotated[
-            bool | None, Query(description="Only those that are put aside, or are not; left out, all.")
-        ] = None,
-        limit: Limit = 50,
-    ) -> None:
-        self.learner = learner_id
-        self.updated_since = updated_since
-        self.archived = archived
-        self.after = after
-        self.limit = limit
+    learner: str | None
+    updated_since: datetime | None
+    archived: bool | None
+    after: Place | None
+    limit: int
+
+
+async def threads_asked(
+    after: Cursor,
+    learner_id: Annotated[
+        str | None, Query(min_length=1, max_length=NAME_MAX, pattern=r"^[^\x00]*$", description="With whom.")
+    ] = None,
+    updated_since: Annotated[Moment | None, Query(description="Not last written before this.")] = None,
+    archived: Annotated[
+        bool | None, Query(description="Only those that are put aside, or are not; left out, all.")
+    ] = None,
+    limit: Limit = 50,
+) -> ThreadsAsked:
+    """Return what a request asks for."""
+    return ThreadsAsked(learner_id, updated_since, archived, after, limit)
 
 
 @router.get("", responses=LINKED)
@@ -69,7 +75,7 @@ async def list_threads(
     response: Response,
     caller: AsksToReadThreads,
     services: Serving,
-    asked: Annotated[ThreadsAsked, Depends()],
+    asked: Annotated[ThreadsAsked, Depends(threads_asked)],
 ) -> ThreadList:
     """Return the threads that you may see, the last written first."""
     found, following = await services.threads.find(

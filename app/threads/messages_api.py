@@ -1,5 +1,6 @@
 """The routes of the messages of threads: by `app.threads.messages`."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -31,6 +32,7 @@ from app.threads.serving import (
 from app.threads.watching import STREAM_SCHEMA, thread_events
 from app.web.cursors import Cursor, next_of
 from app.web.metrics import EventStreams
+from app.web.paging import Place
 from app.web.parts import LINKED
 from app.web.problems import responses
 
@@ -41,8 +43,9 @@ router = APIRouter(
 )
 
 
+@dataclass(frozen=True, slots=True)
 class PostsAsked:
-    """Which messages of a thread are asked for, as FastAPI takes it from a request.
+    """Which messages of a thread are asked for.
 
     Attributes:
         wanted: which.
@@ -51,26 +54,28 @@ class PostsAsked:
         limit: how many.
     """
 
-    def __init__(
-        self,
-        after: Cursor,
-        sender_id: Annotated[
-            str | None, Query(max_length=NAME_MAX, pattern=r"^[^\x00]*$", description="Who wrote them.")
-        ] = None,
-        message_type: Annotated[
-            str | None, Query(max_length=100, pattern=r"^[^\x00]*$", description="What kind.")
-        ] = None,
-        since: Annotated[Moment | None, Query(description="Not written before this.")] = None,
-        until: Annotated[Moment | None, Query(description="Written before this.")] = None,
-        order: Annotated[
-            Literal["oldest", "newest"], Query(description="Which message comes first.")
-        ] = "oldest",
-        limit: Limit = 50,
-    ) -> None:
-        self.wanted = PostFilter(sender=sender_id, message_type=message_type, since=since, until=until)
-        self.newest_first = order == "newest"
-        self.after = after
-        self.limit = limit
+    wanted: PostFilter
+    newest_first: bool
+    after: Place | None
+    limit: int
+
+
+async def posts_asked(
+    after: Cursor,
+    sender_id: Annotated[
+        str | None, Query(max_length=NAME_MAX, pattern=r"^[^\x00]*$", description="Who wrote them.")
+    ] = None,
+    message_type: Annotated[
+        str | None, Query(max_length=100, pattern=r"^[^\x00]*$", description="What kind.")
+    ] = None,
+    since: Annotated[Moment | None, Query(description="Not written before this.")] = None,
+    until: Annotated[Moment | None, Query(description="Written before this.")] = None,
+    order: Annotated[Literal["oldest", "newest"], Query(description="Which message comes first.")] = "oldest",
+    limit: Limit = 50,
+) -> PostsAsked:
+    """Return what a request asks for."""
+    wanted = PostFilter(sender=sender_id, message_type=message_type, since=since, until=until)
+    return PostsAsked(wanted, newest_first=order == "newest", after=after, limit=limit)
 
 
 @router.get("/messages", response_model=ThreadMessageList, responses=LINKED)
@@ -80,7 +85,7 @@ async def list_messages_of_a_thread(
     response: Response,
     caller: AsksToReadThreads,
     services: Serving,
-    asked: Annotated[PostsAsked, Depends()],
+    asked: Annotated[PostsAsked, Depends(posts_asked)],
 ) -> Response:
     """Return the messages of a thread, the oldest first; deleted ones are not among them."""
     found, following = await services.messages.find(

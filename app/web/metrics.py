@@ -120,7 +120,7 @@ class ProviderMetrics:
             )
 
 
-def _event_streams(request: Request) -> Gauge:
+async def _event_streams(request: Request) -> Gauge:
     requests: RequestMetrics = request.app.state.metrics
     return requests.event_streams
 

@@ -61,7 +61,7 @@ async def load(plan: Plan) -> Result:
 async def test_at_a_pace_all_that_are_due_are_sent_in_turn() -> None:
     answering = Answering(answer(b"201"), answer(b"201"), answer(b"429"))
     async with listening(answering) as port:
-        result = await load(Plan(port, 4, REQUESTS, seconds=0.6, warm_up_s=0.0, per_s=50))
+        result = await load(Plan([port], 4, REQUESTS, seconds=0.6, warm_up_s=0.0, per_s=50))
 
     assert result.statuses == {201: 20, 429: 10}
     assert len(result.took_ms) == 30
@@ -70,7 +70,7 @@ async def test_at_a_pace_all_that_are_due_are_sent_in_turn() -> None:
 
 async def test_what_warms_up_does_not_count() -> None:
     async with listening(Answering(answer(b"200"))) as port:
-        result = await load(Plan(port, 1, REQUESTS, seconds=0.6, warm_up_s=0.3, per_s=50))
+        result = await load(Plan([port], 1, REQUESTS, seconds=0.6, warm_up_s=0.3, per_s=50))
 
     assert result.statuses == {200: 30}
     assert len(result.took_ms) == 15
@@ -79,7 +79,7 @@ async def test_what_warms_up_does_not_count() -> None:
 async def test_without_a_pace_each_connection_sends_when_it_is_answered() -> None:
     answering = Answering(answer(b"200"))
     async with listening(answering) as port:
-        result = await load(Plan(port, 4, REQUESTS, seconds=0.5, warm_up_s=0.0))
+        result = await load(Plan([port], 4, REQUESTS, seconds=0.5, warm_up_s=0.0))
 
     assert set(result.statuses) == {200}
     assert len(result.took_ms) >= 4
@@ -88,6 +88,6 @@ async def test_without_a_pace_each_connection_sends_when_it_is_answered() -> Non
 
 async def test_a_connection_that_is_lost_is_told() -> None:
     async with listening(Answering(answer(b"200"), b"")) as port:
-        result = await load(Plan(port, 30, REQUESTS, seconds=0.5, warm_up_s=0.0, per_s=20))
+        result = await load(Plan([port], 30, REQUESTS, seconds=0.5, warm_up_s=0.0, per_s=20))
 
     assert result.statuses == {200: 5, 0: 5}

@@ -275,7 +275,7 @@ class Shard:
         self._progress.hear_of(server.id)
         self._ear.hears(server.id, now_ms)
         if (since_ms := self._away.pop(server.id, None)) is not None:
-            # Of two events that were read at once, the gap ended when it began, and no time would have it in it.
+            # Of two events that are read at once, the gap ends when it began, and is in no time.
             self._catching_up.need_too(server.id, Time(min(since_ms, now_ms - 1), now_ms))
         self._catching_up.see(server.id)
 
