@@ -79,7 +79,7 @@ async def test_what_warms_up_does_not_count() -> None:
 async def test_without_a_pace_each_connection_sends_when_it_is_answered() -> None:
     answering = Answering(answer(b"200"))
     async with listening(answering) as port:
-        result = await load(Plan([port], 4, REQUESTS, seconds=0.5, warm_up_s=0.0))
+        result = await load(Plan([port], 4, REQUESTS, seconds=2.0, warm_up_s=0.0))
 
     assert set(result.statuses) == {200}
     assert len(result.took_ms) >= 4
