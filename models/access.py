@@ -335,8 +335,8 @@ def tenant_of(platform: str, channel: str | None) -> str:
     return (channel or "") if platform == THREADS else DEFAULT_TENANT
 
 
-def thread_thing(tenant: str, learner: str) -> Thing:
-    """Return a thread of a learner, with all that is said in it."""
+def thread_thing(tenant: str, learner: str | None) -> Thing:
+    """Return a thread of a learner, with all that is said in it; None for those of all learners together."""
     return message_thing(THREADS, tenant, learner=learner)
 
 

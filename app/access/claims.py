@@ -156,9 +156,16 @@ def _scope_in(claims: Mapping[str, Any], names: ClaimNames) -> frozenset[str]:
     parts, learners = (_texts(claim(claims, name)) for name in (names.scope, names.learners))
     # What can be no name of anything is no name.
     if parts is None or learners is None or not is_storable("".join(parts + learners)):
-        raise NotSignedIn("The token's claim for the scope cannot be read: its issuer has to mend that.")
-    of_learners = {f"{LEARNER_KIND}:{learner}" for learner in learners}
-    return (frozenset(parts) - _SCOPES_OF_OPENID) | of_learners
+        raise _unreadable_scope()
+    scope = (frozenset(parts) - _SCOPES_OF_OPENID) | {f"{LEARNER_KIND}:{learner}" for learner in learners}
+    if f"{LEARNER_KIND}:" in scope:
+        # Nobody is called so; an issuer writes it that has not filled in who.
+        raise _unreadable_scope()
+    return scope
+
+
+def _unreadable_scope() -> NotSignedIn:
+    return NotSignedIn("The token's claim for the scope cannot be read: its issuer has to mend that.")
 
 
 def _texts(claim: object) -> list[str] | None:

@@ -216,7 +216,7 @@ class ExportRows:
             await self._surveys.check_still_shared(caller, row.survey)
         elif row.source is Source.LEARNER:
             learner = row.options.learner if row.options else None
-            if not may(caller, Action.EXPORT_LEARNER, thread_thing(row.asked_as.tenant, learner or "")):
+            if not may(caller, Action.EXPORT_LEARNER, thread_thing(row.asked_as.tenant, learner)):
                 raise NotAllowed("It holds what you may no longer have: your role or your learners changed.")
         else:
             await self._messages.check_still_may(caller, row.user_id, row.asked_as)

@@ -107,7 +107,7 @@ class PrivacyRequests:
 
     async def overdue(self, caller: Caller) -> OverdueErasures | None:
         """Return who waits for over an hour to be erased, for whoever may erase all of their tenant."""
-        if not may(caller, Action.ERASE_LEARNER, thread_thing(caller.tenant, "")):
+        if not may(caller, Action.ERASE_LEARNER, thread_thing(caller.tenant, None)):
             return None
         async with answer_within(), self._threads.transaction(caller.tenant) as connection:
             return await overdue_in(connection, caller.tenant)

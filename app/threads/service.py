@@ -250,7 +250,7 @@ def learners_of(
     if learner is not None:
         return [learner] if may(caller, action, thread_thing(caller.tenant, learner)) else []
     # Narrowed to the platform or the tenant, somebody sees all that their roles let them; `may` says whether.
-    if may(caller, action, thread_thing(caller.tenant, "")):
+    if may(caller, action, thread_thing(caller.tenant, None)):
         return None
     return sorted(
         one for one in caller.within("learner") or () if may(caller, action, thread_thing(caller.tenant, one))

@@ -163,6 +163,8 @@ def test_the_tenant_is_looked_for_at_one_more_place_where_no_setting_says_where(
         {"learner_scope": [456]},
         {"learner_scope": {"456": True}},
         {"learner_scope": ["a\0b"]},
+        {"learner_scope": ["456", ""]},
+        {"scope": "learner:"},
         {"tenant": ""},
         {"tenant": ["acme"]},
         {"tenant": 7},

@@ -138,6 +138,14 @@ def test_the_roles_that_let_somebody_do_it_with_a_learner_of_theirs_are_those_of
     assert who_may() == roles - {LEARNER, PARENT, TEACHER}, "without a scope, nobody is"
 
 
+def test_who_names_a_learner_without_a_name_reaches_not_all_of_them() -> None:
+    everybody = thread_thing("acme", None)
+    for role in CallerRole:
+        caller = Caller(ME, "acme", frozenset({role}), frozenset({"learner:"}))
+        assert not may(caller, Action.READ_THREADS, everybody)
+        assert not may(caller, Action.ERASE_LEARNER, everybody)
+
+
 def test_the_table_of_learners_has_all_that_is_done_with_named_ones() -> None:
     named = {action for role in CallerRole for action, reach in ROLES[role].items() if reach is Reach.NAMED}
     assert named == {action for action, _ in CASES_OF_LEARNERS}
