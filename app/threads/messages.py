@@ -124,7 +124,8 @@ class ThreadMessages:
                 return await self._read(head, made)
             if draft.reply_to is not None and not await self._is_there(head, draft.reply_to):
                 raise UnusablePost("reply_to: there is no such message in this thread.")
-            now_ms = time.time_ns() // 1_000_000
+            # Whoever made the thread may have a clock that is ahead: no message is from before its thread.
+            now_ms = max(time.time_ns() // 1_000_000, round(head.started.timestamp() * 1000))
             text, kept = split_content(draft.content, draft.metadata)
             post = NewPost(
                 head.tenant,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -246,6 +247,22 @@ async def test_a_thread_goes_with_its_messages_and_leaves_the_log_of_it(
     assert tuple(log)[:2] == ("acme", "l1")
     assert (str(log["thread_id"]), log["requested_by"]) == (thread, acme.caller.id)
     assert (log["reason"], log["messages"]) == ("moved away", 1)
+
+
+async def test_a_thread_of_who_has_a_clock_that_is_ahead_has_all_its_messages(
+    acme: Asking, system: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = datetime.now(UTC).replace(microsecond=123_000) + timedelta(minutes=5)
+    monkeypatch.setattr("app.threads.service._now", lambda: ahead)
+    thread = await acme.thread()
+    written = await acme.post(thread, key="k", content="one")
+    assert written.status_code == 201
+    message = f"{THREADS_AT}/{thread}/messages/{written.json()['id']}"
+    assert (await acme.ask("PUT", message, json={"content": "two"})).status_code == 200
+    assert await acme.said(thread) == await acme.said(thread, order="newest") == ["two"]
+    await acme.ask("DELETE", f"{THREADS_AT}/{thread}")
+    for table in ("messages", "message_versions", "idempotency_keys"):
+        assert await rows_of(system, f"SELECT FROM {table}") == []
 
 
 async def test_under_one_key_a_request_is_carried_out_once(acme: Asking, system: Settings) -> None:
