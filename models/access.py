@@ -114,7 +114,7 @@ class Action(StrEnum):
     WRITE_THREADS = "write_threads"
     #: Write in the name of others, and as what they speak: for programs that do it for people.
     WRITE_FOR_OTHERS = "write_for_others"
-    #: Edit and delete others' messages; archive and delete threads.
+    #: Edit and delete any message; archive and delete threads.
     MODERATE_THREADS = "moderate_threads"
     #: Have a file made of all that is kept of a learner, and have that file.
     EXPORT_LEARNER = "export_learner"

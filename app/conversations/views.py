@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from app.conversations.rows import ConversationRow, SaidMessage
-    from app.conversations.writing import ThreadWriter
+    from app.threads.writers import ThreadWriter
     from models import JSON
     from models.repeats import Repeat
 
@@ -333,9 +333,9 @@ def _bubbles(
             why=why.get(message.id),
             opinions=tuple(opinions_of(message, zone, today)[-OPINIONS_SHOWN:]),
             more_opinions=max(0, len(message.opinions) - OPINIONS_SHOWN),
-            is_own=writer.wrote(message),
+            is_own=writer.wrote(message.author),
             may_reply=writer.may_write,
-            may_change=writer.may_change(message),
+            may_change=message.deleted is None and writer.may_change(message.author),
         )
         last_day, last_speaker, last_at = key, identity, message.timestamp
 
@@ -350,7 +350,7 @@ def _side(message: SaidMessage, kind: str, writer: ThreadWriter) -> str:
     if message.role in _ASIDE:
         return "aside"
     if writer.may_write:
-        return "end" if writer.wrote(message) else "start"
+        return "end" if writer.wrote(message.author) else "start"
     return "end" if message.role in _PROGRAMS and kind != "channel" else "start"
 
 

@@ -11,7 +11,6 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.access import NotAllowed
 from app.conversations import links
 from app.threads.asking import (
     FAILURES,
@@ -27,10 +26,11 @@ from app.threads.asking import (
 from app.threads.messages import PostDraft
 from app.threads.rows import Changed, KeyUsed, KnownPost
 from app.threads.serving import Serving, ThreadServices, note_read
+from app.threads.writers import check_may_change
 from app.web import addresses
 from app.web.problems import PageRoute
 from app.web.rendering import render
-from models.access import Action, Caller, may, thread_thing
+from models.access import Action, Caller
 from models.threads import text_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -131,13 +131,11 @@ async def _form(
     """Show a message as it is now, and what somebody wants it to say.
 
     Raises:
-        NotAllowed: it is another's, and they may not change those.
+        NotAllowed: it is not theirs, and they do not moderate; or they only read.
     """
     head = await services.threads.head(caller, Action.READ_THREADS, thread)
     known = await services.messages.read(caller, thread, message)
-    action = Action.WRITE_THREADS if known.sender == caller.id else Action.MODERATE_THREADS
-    if not may(caller, action, thread_thing(head.tenant, head.learner)):
-        raise NotAllowed("This message is another's: you may not change it.")
+    check_may_change(caller, head, known.sender)
     await note_read(request, caller, thread, message)
     status, said = failure_in_words(error) if isinstance(error, FAILURES) else (HTTPStatus.OK, "")
     return render(

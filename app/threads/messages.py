@@ -23,6 +23,7 @@ from app.threads.rows import (
     ThreadIsFull,
     UnusablePost,
 )
+from app.threads.writers import check_may_change
 from app.web.paging import Place
 from models.access import THREADS, Action, may, thread_thing
 from models.errors import BadRecord
@@ -220,7 +221,7 @@ class ThreadMessages:
 
         Raises:
             NoSuchThread, NoSuchPost: there is none, or they may not see it.
-            NotAllowed: it is another's, and they may not change those.
+            NotAllowed: it is not theirs, and they do not moderate; or they only read.
             Changed: it is not what they saw.
         """
         async with answer_within(), self._threads.changing(caller.tenant) as connection:
@@ -246,7 +247,7 @@ class ThreadMessages:
 
         Raises:
             NoSuchThread, NoSuchPost: there is none, or they may not see it.
-            NotAllowed: it is another's, and they may not delete those.
+            NotAllowed: it is not theirs, and they do not moderate; or they only read.
             Changed: it is not what they saw.
         """
         async with answer_within(), self._threads.changing(caller.tenant) as connection:
@@ -272,9 +273,7 @@ class ThreadMessages:
         if row is None:
             raise NoSuchPost
         known = KnownPost.of(row)
-        action = Action.WRITE_THREADS if known.sender == caller.id else Action.MODERATE_THREADS
-        if not may(caller, action, thread_thing(held.head.tenant, held.head.learner)):
-            raise NotAllowed(f"None of your roles lets you change this message ({action}).")
+        check_may_change(caller, held.head, known.sender)
         if not is_matched(if_match, known.tag):
             raise Changed
         return known

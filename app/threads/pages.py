@@ -31,10 +31,11 @@ from app.threads.representations import NAME_MAX, TITLE_MAX
 from app.threads.rows import Changed
 from app.threads.service import LearnerThreads, learners_of
 from app.threads.serving import Serving
+from app.threads.writers import ThreadWriter
 from app.web import addresses
 from app.web.problems import PageRoute
 from app.web.rendering import render
-from models.access import Action, Caller, may, thread_thing
+from models.access import Action, Caller, thread_thing
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -170,7 +171,6 @@ async def _settings(
     """Show a thread's settings, as it is now; what somebody wanted it to be called stays in its field."""
     known = await threads.read(caller, thread)
     status, said = failure_in_words(error) if isinstance(error, FAILURES) else (HTTPStatus.OK, "")
-    thing = thread_thing(known.head.tenant, known.head.learner)
     return render(
         request,
         "threads/templates/settings.html",
@@ -179,8 +179,7 @@ async def _settings(
         thread=known,
         title=known.title or "" if title is None else title,
         title_max=TITLE_MAX,
-        may_write=may(caller, Action.WRITE_THREADS, thing),
-        may_moderate=may(caller, Action.MODERATE_THREADS, thing),
+        writer=ThreadWriter.of(caller, thread_thing(known.head.tenant, known.head.learner)),
         error=_FASTER if isinstance(error, Changed) else said,
         done=done,
     )

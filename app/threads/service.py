@@ -154,9 +154,10 @@ class LearnerThreads:
             NotAllowed: they may see it, and not do this with it.
             Changed: it is not what they saw.
         """
-        action = Action.MODERATE_THREADS if "archived" in changes else Action.WRITE_THREADS
         async with answer_within(), self.changing(caller.tenant) as connection:
-            known = await self.hold(connection, caller, action, thread)
+            known = await self.hold(connection, caller, Action.READ_THREADS, thread)
+            for action in _actions_of(changes):
+                _let_in(caller, action, known.head)
             if not is_matched(if_match, known.tag):
                 raise Changed
             row = await connection.fetchrow(
@@ -261,6 +262,12 @@ def _now() -> datetime:
     """Return this moment in whole milliseconds, as messages have theirs: none is from before its thread."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def _actions_of(changes: Mapping[str, Any]) -> list[Action]:
+    """Return what somebody does who changes this of a thread; who gives nothing does as who names it."""
+    moderates = [Action.MODERATE_THREADS] if "archived" in changes else []
+    return moderates if changes.keys() == {"archived"} else [Action.WRITE_THREADS, *moderates]
 
 
 def _let_in(caller: Caller, action: Action, head: ThreadHead) -> None:

@@ -327,6 +327,29 @@ async def test_who_writes_for_others_says_in_whose_name(acme: Asking) -> None:
     assert (await teacher.ask("DELETE", f"{where}/{own['id']}")).status_code == 204
 
 
+async def test_who_moderates_changes_any_message_also_their_own_and_names_no_thread(acme: Asking) -> None:
+    thread = await acme.thread("l1", title="Theirs")
+    at = f"{THREADS_AT}/{thread}"
+    moderator = acme.as_(CallerRole.MODERATOR)
+    own = await acme.say(thread, "written when they were a tutor, too", sender_id=moderator.caller.id)
+    others = await acme.say(thread, "of another")
+    for message in (own, others):
+        where = f"{at}/messages/{message['id']}"
+        assert (await moderator.ask("PUT", where, json={"content": "b"})).status_code == 200
+        assert (await moderator.ask("DELETE", where)).status_code == 204
+    learner = acme.as_(CallerRole.LEARNER, "l1")
+    both = {"archived": True, "title": "Another's"}
+    for asking in (moderator, learner):
+        assert (await asking.ask("PUT", at, json=both)).status_code == 403
+    for asking in (moderator, learner, acme.as_(CallerRole.OPERATOR)):
+        may_archive = asking is moderator
+        archived = await asking.ask("PUT", at, json={"archived": True})
+        assert archived.status_code == (200 if may_archive else 403)
+        assert (await asking.ask("PUT", at, json={})).status_code == (200 if asking is learner else 403)
+    assert (await acme.ask("GET", at)).json()["title"] == "Theirs"
+    assert (await acme.ask("PUT", at, json=both)).status_code == 200
+
+
 async def test_what_is_asked_too_often_is_refused_with_when_to_ask_again(
     system: Settings, acme: Asking
 ) -> None:
