@@ -18,6 +18,7 @@ from app.threads.posts import NewPost, PostOutcome, PostWriter
 from app.threads.rows import (
     Changed,
     KnownPost,
+    KnownThread,
     NoSuchPost,
     NoSuchThread,
     ThreadIsFull,
@@ -146,11 +147,11 @@ class ThreadMessages:
                 },
             )
             try:
-                outcome = await self._writer.write(post)
+                while await self._writer.write(post) is PostOutcome.LEFT_OUT:
+                    if (there := await self._left_out(head, once)) is not None:
+                        return there
             except BadRecord:
                 raise UnusablePost("PostgreSQL cannot hold this message: make it smaller.") from None
-            if outcome is PostOutcome.LEFT_OUT:
-                return await self._left_out(head, once)
         content, metadata = whole_content(text, kept)
         moment = datetime.fromtimestamp(now_ms / 1000, UTC)
         return KnownPost(
@@ -293,13 +294,21 @@ class ThreadMessages:
             await self._pool.fetchval(_SQL.is_in_thread, head.tenant, head.id, message, moment)
         )
 
-    async def _left_out(self, head: ThreadHead, once: AskedOnce | None) -> KnownPost:
-        """Return the message that another request under the key wrote; else say why none was written."""
+    async def _left_out(self, head: ThreadHead, once: AskedOnce | None) -> KnownPost | None:
+        """Return the message that another request under the key wrote; else say why none was written.
+
+        Returns:
+            None where there is room all the same: one that is written no second time, under its key, was
+            counted before it. It can be written now.
+        """
         if once is not None and (made := await once.find(self._pool)) is not None:
             return await self._read(head, made)
-        if await self._pool.fetchrow(_SQL.find_head, head.tenant, head.id) is None:
+        row = await self._pool.fetchrow(_SQL.find_thread, head.tenant, head.id)
+        if row is None:
             raise NoSuchThread
-        raise ThreadIsFull(self._at_most)
+        if KnownThread.of(row).messages >= self._at_most:
+            raise ThreadIsFull(self._at_most)
+        return None
 
 
 def moment_of(message: UUID) -> datetime | None:

@@ -304,6 +304,20 @@ async def test_a_thread_takes_as_many_as_it_holds_however_many_come_at_once(
         assert (await asking[1].post(thread, content="there is room again")).status_code == 201
 
 
+async def test_what_is_sent_again_takes_no_others_room(system: Settings, acme: Asking) -> None:
+    small = system.replace(threads={"max_messages_per_thread": 2})
+    async with serve(small) as client:
+        asking = Asking(client, small, "acme")
+        thread = await asking.thread()
+        answers = await asyncio.gather(
+            *(asking.post(thread, key="k", content="once") for _ in range(10)),
+            asking.post(thread, key="another", content="beside it"),
+        )
+        assert {answer.status_code for answer in answers} == {201}
+        assert sorted(await asking.said(thread)) == ["beside it", "once"]
+        assert (await asking.post(thread, content="one too many")).status_code == 409
+
+
 async def test_who_writes_for_others_says_in_whose_name(acme: Asking) -> None:
     thread = await acme.thread("l1")
     learner = acme.as_(CallerRole.LEARNER, "l1", user="user-1")
