@@ -20,6 +20,7 @@ from app.access.errors import (
     SignInRefused,
 )
 from app.access.issuer_keys import IssuerKeys
+from app.access.limited_routes import LimitedAsks, LimitedRoute
 from app.access.openid import CALLBACK_PATH
 from app.access.origin import own_path
 from app.access.provider_sign_in import (
@@ -29,7 +30,7 @@ from app.access.provider_sign_in import (
     pending_sign_in,
     remember_pending,
 )
-from app.access.rate_limits import LimitCounters, LimitedAsks, RateLimits, TooManyRequests
+from app.access.rate_limits import LimitCounters, RateLimits, TooManyRequests
 from app.access.requests import (
     CSRF_FIELD,
     CSRF_HEADER,
@@ -65,6 +66,7 @@ __all__ = [
     "KeysUnavailable",
     "LimitCounters",
     "LimitedAsks",
+    "LimitedRoute",
     "NotAllowed",
     "NotSignedIn",
     "PageAsks",

@@ -1,7 +1,8 @@
 """How much anybody may ask: counted by caller and by address, here or in a Redis that several APIs share.
 
-What limits are is the library's matter (`limits`: sliding windows). A route is limited by `LimitedAsks` in
-the place of `Asks`. A Redis that is away costs limits, not answers: nothing is counted until it is back.
+What limits are is the library's matter (`limits`: sliding windows). Which routes are limited, is
+`app.access.limited_routes`'. A Redis that is away costs limits, not answers: nothing is counted until it is
+back.
 """
 
 from __future__ import annotations
@@ -12,21 +13,17 @@ import time
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from math import ceil
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from fastapi import Depends, Request, Response
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
 from prometheus_client import Counter
 
-from app.access.asking import Asks
-from app.access.client_address import client_address, network_of
-from app.access.requests import require_caller
+from app.access.client_address import network_of
 from app.errors import AppError, ErrorAnswer
 from app.redis import REDIS_AGAIN_S, REDIS_WITHIN_S
-from models.access import Caller  # noqa: TC001  FastAPI reads the signature
 from models.errors import MustAct
 from sinks.trouble import Trouble
 
@@ -34,7 +31,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from redis.asyncio import ConnectionPool
 
-    from models.access import Action
+    from models.access import Caller
 
 log = logging.getLogger(__name__)
 
@@ -139,11 +136,25 @@ class RateLimits:
         self._refused, self._uncounted = counters.refused, counters.uncounted
 
     async def count(self, caller: Caller, address: str | None) -> LimitStanding | None:
-        """Count a request; return how far its caller is with the limit that has least left.
+        """Count a request: as `count_address` does, then as `count_caller` does."""
+        await self.count_address(address)
+        return await self.count_caller(caller)
+
+    async def count_address(self, address: str | None) -> None:
+        """Count a request by where it comes from.
 
         Args:
-            caller: who asks.
-            address: from where, as far as that is known; of IPv6, its /64 counts as one.
+            address: as far as that is known; of IPv6, its /64 counts as one.
+
+        Raises:
+            TooManyRequests: it is one too many.
+        """
+        network = None if address is None else network_of(address, ipv4_bits=32, ipv6_bits=64)
+        if network is not None:
+            await self._count(self._of_addresses, ADDRESS, network)
+
+    async def count_caller(self, caller: Caller) -> LimitStanding | None:
+        """Count a request by who asks; return how far they are with the limit that has least left.
 
         Returns:
             None where callers have no limit, or where nothing could be counted.
@@ -151,20 +162,32 @@ class RateLimits:
         Raises:
             TooManyRequests: it is one too many.
         """
+        return await self._count(self._of_callers, CALLER, f"{caller.tenant} {caller.email}")
+
+    async def _count(self, amounts: list[RateLimitItem], by: str, who: str) -> LimitStanding | None:
+        if not amounts:
+            return None
         if time.monotonic() < self._away_until:
-            self._uncounted.inc()
+            self._note_uncounted(by)
             return None
         try:
             async with asyncio.timeout(self._within_s):
-                network = None if address is None else network_of(address, ipv4_bits=32, ipv6_bits=64)
-                if network is not None:
-                    await self._hit(self._of_addresses, ADDRESS, network)
-                standing = await self._hit(self._of_callers, CALLER, f"{caller.tenant} {caller.email}")
+                standing = await self._hit(amounts, by, who)
         except (StorageError, OSError, TimeoutError) as error:
-            self._let_through(error)
+            self._away_until = time.monotonic() + REDIS_AGAIN_S
+            self._note_uncounted(by)
+            self._trouble.note(
+                "Redis does not count requests: they are let through without a limit",
+                {"error": repr(error)},
+            )
             return None
         self._trouble.end()
         return standing
+
+    def _note_uncounted(self, by: str) -> None:
+        # Once a request: that of an address is not let through yet.
+        if by == CALLER:
+            self._uncounted.inc()
 
     async def _hit(self, amounts: list[RateLimitItem], by: str, who: str) -> LimitStanding | None:
         least: LimitStanding | None = None
@@ -181,41 +204,6 @@ class RateLimits:
             if least is None or standing.remaining < least.remaining:
                 least = standing
         return least
-
-    def _let_through(self, error: Exception) -> None:
-        self._away_until = time.monotonic() + REDIS_AGAIN_S
-        self._uncounted.inc()
-        self._trouble.note(
-            "Redis does not count requests: they are let through without a limit", {"error": repr(error)}
-        )
-
-
-class LimitedAsks(Asks):
-    """Gives a route of the API its caller, as `Asks` does, if that is not one request too many.
-
-    Args:
-        action: what the route does.
-        limits: by which it is limited: the name of one of the application's.
-    """
-
-    def __init__(self, action: Action, limits: str = "rate_limits") -> None:
-        super().__init__(action)
-        self._limits = limits
-
-    async def __call__(  # type: ignore[override]  # FastAPI gives what the signature names
-        self, request: Request, response: Response, caller: Annotated[Caller, Depends(require_caller)]
-    ) -> Caller:
-        """Return who asks.
-
-        Raises:
-            TooManyRequests: they, or others at their address, ask too much.
-            NotAllowed, NotSignedIn, ForgedRequest, KeysUnavailable, ServiceDown: as `Asks` does.
-        """
-        limits: RateLimits = getattr(request.app.state, self._limits)
-        standing = await limits.count(self._let_in(caller), client_address(request))
-        if standing is not None:
-            response.headers.update(standing.headers)
-        return caller
 
 
 def _amounts(written: str | None) -> list[RateLimitItem]:

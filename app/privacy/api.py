@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from app.access import LimitedRoute
 from app.privacy.representations import PRIVACY, NewPrivacyRequest, PrivacyRequestList, ShownPrivacyRequest
 from app.privacy.rows import PrivacyRequest, RequestKind
 from app.privacy.serving import AsksForLearner, AsksToErase, Serving, note_asked
@@ -17,7 +18,12 @@ from app.web.parts import LINKED
 from app.web.problems import responses
 from models.access import Action
 
-router = APIRouter(prefix=PRIVACY, tags=["privacy"], responses=responses(401, 403, 404, 422, 429, 503))
+router = APIRouter(
+    prefix=PRIVACY,
+    tags=["privacy"],
+    route_class=LimitedRoute,
+    responses=responses(401, 403, 404, 422, 429, 503),
+)
 
 
 @router.post("/export", status_code=202)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from app.access import LimitedRoute
 from app.threads.keys import AskedOnce
 from app.threads.representations import NAME_MAX, NewThread, ShownThread, ThreadChanges, ThreadList
 from app.threads.serving import (
@@ -28,7 +29,10 @@ from app.web.parts import LINKED
 from app.web.problems import responses
 
 router = APIRouter(
-    prefix=f"{API}/threads", tags=["threads"], responses=responses(401, 403, 404, 422, 429, 503)
+    prefix=f"{API}/threads",
+    tags=["threads"],
+    route_class=LimitedRoute,
+    responses=responses(401, 403, 404, 422, 429, 503),
 )
 
 #: Of what is said in a message, and of what is kept beside it.

@@ -7,6 +7,7 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
+from app.access import LimitedRoute
 from app.threads.messages import PostDraft, PostFilter
 from app.threads.representations import (
     NAME_MAX,
@@ -39,6 +40,7 @@ from app.web.problems import responses
 router = APIRouter(
     prefix=f"{API}/threads/{{thread_id}}",
     tags=["threads"],
+    route_class=LimitedRoute,
     responses=responses(401, 403, 404, 422, 429, 503),
 )
 

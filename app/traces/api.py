@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from app.access import LimitedRoute
 from app.traces.decoding import CONTENT_TYPES, JSON_TYPE, PROTOBUF, spans_in, unpacked
 from app.turns.events import Turn
 from app.turns.names import APP_MAX, app_of
@@ -17,7 +18,12 @@ from app.web.problems import responses
 from models.access import Caller
 from models.genai_spans import SpanTurn, turns_in
 
-router = APIRouter(prefix="/v1/traces", tags=["turns"], responses=responses(401, 403, 422, 429, 503))
+router = APIRouter(
+    prefix="/v1/traces",
+    tags=["turns"],
+    route_class=LimitedRoute,
+    responses=responses(401, 403, 422, 429, 503),
+)
 
 #: What exporters send at once is a tenth of it; unpacked, it may be as much.
 BODY_MAX_BYTES = 4 * 1024 * 1024

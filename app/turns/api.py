@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from app.access import NotAllowed, access_log_of, forwarded_address
+from app.access import LimitedRoute, NotAllowed, access_log_of, forwarded_address
 from app.turns.events import Turn, TurnOpinion
 from app.turns.names import NAME_MAX, NAME_PATTERN, SessionName, app_of
 from app.turns.representations import (
@@ -36,8 +36,18 @@ from app.web.cursors import Cursor, next_of
 from app.web.problems import responses
 from models.access import ASSISTANT, Action, Caller
 
-router = APIRouter(prefix="/v1/sessions", tags=["turns"], responses=responses(401, 403, 422, 429, 503))
-many_router = APIRouter(prefix="/v1/turns", tags=["turns"], responses=responses(401, 403, 422, 429, 503))
+router = APIRouter(
+    prefix="/v1/sessions",
+    tags=["turns"],
+    route_class=LimitedRoute,
+    responses=responses(401, 403, 422, 429, 503),
+)
+many_router = APIRouter(
+    prefix="/v1/turns",
+    tags=["turns"],
+    route_class=LimitedRoute,
+    responses=responses(401, 403, 422, 429, 503),
+)
 
 #: Of what is said to a model, and by it; the topic takes more.
 BODY_MAX_BYTES = 1024 * 1024

@@ -34,19 +34,27 @@ HEADERS = {
 
 
 class AnswerHeaders:
-    """Adds `HEADERS` to every answer that does not say otherwise itself."""
+    """Adds `HEADERS` to every answer that does not say otherwise itself.
+
+    So it does with `request.state.answer_headers`: what is said of a request whatever comes of it.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request (ASGI)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # Whoever answers may have a copy of the scope, with the same state.
+        state = scope.setdefault("state", {})
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in (HEADERS | state.get("answer_headers", {})).items():
                     headers.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+        await self._app(scope, receive, send_with_headers)

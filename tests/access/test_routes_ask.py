@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from app.access import Asks
+from app.access import Asks, LimitedAsks, LimitedRoute
 from app.site import create_app
+from app.threads.serving import API
 from models.access import Caller, CallerRole
 from tests.access.filled_paths import filled
 from tests.access.signing import settings_of
@@ -111,6 +112,18 @@ def test_every_route_asks_for_one_action_or_is_open_to_all(built: Settings) -> N
 
     assert {path for path, counts in asked.items() if not counts or min(counts) == 0} == set(OPEN)
     assert {count for path, counts in asked.items() if path not in OPEN for count in counts} == {1}
+
+
+def test_of_a_route_that_is_limited_the_address_is_counted_too(built: Settings) -> None:
+    counted = {
+        context.path: isinstance(context.original_route, LimitedRoute)
+        for context in iter_route_contexts(create_app(built).routes)
+        if hasattr(context, "dependant")
+        and any(isinstance(asks, LimitedAsks) for asks in asks_of(context.dependant))
+    }
+
+    assert f"{API}/threads/{{thread_id}}" in counted
+    assert [path for path, is_counted in counted.items() if not is_counted] == []
 
 
 def test_a_route_that_does_not_ask_is_found(built: Settings) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+import httpx
 
 from app.access.tokens import mint
 from models.access import Caller, CallerRole
 
 if TYPE_CHECKING:
-    import httpx
-
     from app.settings import Settings
 
 THREADS_AT = "/api/v1/threads"
@@ -85,6 +86,48 @@ class Asking:
         """Ask for a message to be written."""
         headers = {} if key is None else {"Idempotency-Key": key}
         return await self.ask("POST", f"{THREADS_AT}/{thread}/messages", json=told, headers=headers)
+
+    async def hear(self, path: str, until: str, **headers: str) -> httpx.Response:
+        """Follow a stream until it says something, and hang up; return what it said, or another answer.
+
+        A client of an application in the same process would have a stream only when it has ended.
+        """
+        transport = self._client._transport
+        assert isinstance(transport, httpx.ASGITransport)
+        request = self._client.build_request("GET", path, headers=self.headers | headers)
+        asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+        answer: dict[str, Any] = {"status": 0, "headers": [], "body": b""}
+        is_heard = asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            if (message := next(asked, None)) is not None:
+                return message
+            await is_heard.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            answer.update({key: message[key] for key in ("status", "headers") if key in message})
+            answer["body"] += message.get("body", b"")
+            if until.encode() in answer["body"]:
+                is_heard.set()
+
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": request.url.path,
+            "raw_path": request.url.raw_path,
+            "query_string": b"",
+            "root_path": "",
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            "server": ("localhost", 8000),
+            "client": ("127.0.0.1", 12345),
+        }
+        async with asyncio.timeout(60):
+            await transport.app(scope, receive, send)
+        return httpx.Response(answer["status"], headers=answer["headers"], content=answer["body"])
 
     async def said(self, thread: str, **asked: Any) -> list[str]:
         """Return the texts of a thread's messages."""

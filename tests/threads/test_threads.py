@@ -381,6 +381,47 @@ async def test_what_is_asked_too_often_is_refused_with_when_to_ask_again(
         assert {(await asking.ask("GET", THREADS_AT)).status_code for _ in range(5)} == {200}
 
 
+async def test_whatever_is_answered_says_how_far_its_caller_is(system: Settings) -> None:
+    limited = system.replace(limits={"rate_limit_threads_caller": "100/minute"})
+    async with serve(limited) as client:
+        acme = Asking(client, limited, "acme")
+        thread = await acme.thread()
+        at = f"{THREADS_AT}/{thread}"
+        answers = [
+            await acme.ask("GET", f"{THREADS_AT}/{uuid.uuid4()}"),
+            await acme.ask("PUT", at, json={"title": "a"}, headers={"If-Match": '"never"'}),
+            await acme.ask("GET", at, params={"limit": "many"}),
+            await acme.ask("PUT", at, json={"title": 7}),
+            await acme.post(thread, content="a", reply_to=str(uuid.uuid4())),
+            await acme.hear(f"{at}/events", "following"),
+            await acme.ask("DELETE", at),
+        ]
+        assert [answer.status_code for answer in answers] == [404, 412, 200, 422, 422, 200, 204]
+        left = [int(answer.headers["x-ratelimit-remaining"]) for answer in answers]
+        assert left == list(range(98, 91, -1))
+        owner = await acme.as_(CallerRole.OWNER).ask("GET", THREADS_AT)
+        assert (owner.status_code, owner.headers["x-ratelimit-remaining"]) == (403, "99")
+
+
+@pytest.mark.parametrize(
+    ("asked", "refused"),
+    [
+        ({"method": "GET"}, 401),
+        ({"method": "GET", "headers": {"Authorization": "Bearer of.no.one"}}, 401),
+        ({"method": "POST", "content": "{", "headers": {"Content-Type": "application/json"}}, 422),
+    ],
+)
+async def test_who_is_nobody_or_says_nothing_is_counted_by_address(
+    system: Settings, asked: dict[str, Any], refused: int
+) -> None:
+    limited = system.replace(limits={"rate_limit_threads_address": "3/minute"})
+    async with serve(limited) as client:
+        answers = [(await client.request(url=THREADS_AT, **asked)).status_code for _ in range(4)]
+        assert answers == [refused] * 3 + [429]
+        acme = Asking(client, limited, "acme")
+        assert (await acme.ask("GET", THREADS_AT)).status_code == 429
+
+
 async def test_messages_are_shown_as_the_document_describes_them(acme: Asking) -> None:
     thread = await acme.thread()
     question = await acme.say(thread, "a?", metadata={"a": None})
