@@ -94,9 +94,10 @@ class AuditTables:
                 found["created_at"] if with_times else None,
             )
             since_ms = self._wanted.since_ms if with_times else None
-            cursor = self._connection.cursor(statement, self._wanted.lead, since_ms, prefetch=_PREFETCH)
+            # By a name that no other session has: behind a pooler, a cursor's own could be somebody else's.
+            reading = await self._connection.prepare(statement)
             chunk: list[Item | BadRow] = []
-            async for row in cursor:
+            async for row in reading.cursor(self._wanted.lead, since_ms, prefetch=_PREFETCH):
                 chunk.append(_item(dict(row), columns.table, read))
                 if len(chunk) == CHUNK_ROWS:
                     yield chunk
@@ -125,7 +126,8 @@ async def open_tables(
         raise SourceUnreadable(str(error).replace("DATABASE_URL", "--source")) from None
     try:
         with _told(name):
-            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            # It ends with the connection.
+            await connection.transaction(isolation="repeatable_read", readonly=True).start()
         yield AuditTables(connection, name, columns, wanted)
     finally:
         connection.terminate()

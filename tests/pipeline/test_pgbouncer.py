@@ -17,10 +17,11 @@ from app.doctor.findings import Level
 from app.kafka.topic_admin import ensure_topics
 from app.kafka.topics import topics_of
 from app.settings import Role
+from tests.backfill.audit_logs import PRISMA, audit, fill_tables, lead
 from tests.conversations import conversations
 from tests.exporting import OWNER, SURVEY, keys_in_file, keys_in_table, make_survey
 from tests.pipeline.test_main_job import arrived, assert_as_expected, dead_letters_are, play
-from tests.services import as_environment, changed, eventually, storage_overrides
+from tests.services import as_environment, changed, eventually, settings_for_tests, storage_overrides
 from tests.site.fixtures import SECRET
 from tests.site.served import ANSWER_S, served
 from tests.workers import CHATLOG, produce, rows_of
@@ -139,6 +140,24 @@ async def test_every_command_works_in_transaction_mode(
     await eventually(lambda: dead_letters_are(system, 3))
     assert "Undid" in await chatlog(system, tmp_path, "migrate", "down", "--yes")
     assert "Applied" in await chatlog(system, tmp_path, "migrate", "up")
+
+
+async def test_audits_come_out_of_one_database_and_go_into_another_through_a_pooler(
+    pooler: PgBouncer, database_url: str, empty_database_url: str, tmp_path: Path
+) -> None:
+    theirs = await asyncpg.connect(empty_database_url)
+    try:
+        await theirs.execute(PRISMA)
+        await fill_tables(theirs, [lead()], [audit(number) for number in range(3)])
+    finally:
+        await theirs.close()
+    tables = settings_for_tests("audits", "127.0.0.1:9", pooler.url_of(database_url), tmp_path)
+    source = pooler.url_of(empty_database_url)
+
+    told = await chatlog(tables, tmp_path, "backfill", "audits", "--source", source)
+
+    assert [line.split()[-1] for line in told.splitlines() if "Messages created" in line] == ["3"]
+    assert "3 messages and 1 conversation" in await chatlog(tables, tmp_path, "backfill", "rollback", "1")
 
 
 async def run_sql(settings: Settings, statement: str) -> None:
