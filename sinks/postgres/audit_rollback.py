@@ -1,7 +1,8 @@
 """What a run of the backfill made of audits, taken away again: messages, conversations, and their counts.
 
 In short transactions, lead by lead, each taking its turn with those of runs that write: killed, it is begun
-again and goes on. What others made stays, and so does the record of the run.
+again and goes on, as the record of an audit goes last. What others made stays, and so does the record of the
+run.
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ from sinks.postgres.message_changes import span_of
 from sinks.sql import statements
 
 if TYPE_CHECKING:
-    from datetime import date
-
     import asyncpg
 
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -85,8 +84,8 @@ class AuditRollback:
         """
         with judged():
             before = await self._begin()
-            while records := await self._next():
-                await self._take_back(records)
+            while records := await self._unsay():
+                await self._forget(records)
             await self._end(before)
 
     async def _begin(self) -> RunStatus:
@@ -96,42 +95,47 @@ class AuditRollback:
             found = await self._connection.fetchrow(_SQL.find_runs, self._run)
             if found is None:
                 raise NoSuchRun(self._run)
-            if self._lead is None or found["status"] == RunStatus.RUNNING:
-                await self._connection.fetchval(_SQL.begin_rollback, self._run)
-        # One that is still running is ended by this; of a killed one that is true, too.
-        return RunStatus.INTERRUPTED if found["status"] == RunStatus.RUNNING else RunStatus(found["status"])
+            # One that is still running is ended by this; of a killed one that is true, too.
+            is_running = found["status"] == RunStatus.RUNNING
+            before = RunStatus.INTERRUPTED if is_running else RunStatus(found["status"])
+            begun = RunStatus.ROLLING_BACK if self._lead is None else before
+            if begun != found["status"]:
+                await self._connection.fetchval(_SQL.begin_rollback, self._run, begun)
+        return before
 
-    async def _next(self) -> list[asyncpg.Record]:
-        return await self._connection.fetch(_SQL.find_records, self._run, self._lead, AT_ONCE)
+    async def _unsay(self) -> list[str]:
+        """Take back the next messages, and what they counted for; return the ids of their audits."""
+        async with self._connection.transaction():
+            await self._connection.execute(_SQL.take_turn)
+            records = await self._connection.fetch(_SQL.find_records, self._run, self._lead, AT_ONCE)
+            if not records:
+                return []
+            messages = [str(row["message_id"]) for row in records]
+            await self._connection.execute(_MESSAGES.plan_for_one_platform)
+            unsaid = await self._connection.fetch(_SQL.take_back, PLATFORM, messages, *span_of(messages))
+            talks = [row["conversation_id"] for row in unsaid]
+            await self._connection.execute(_SQL.tell_talks_again, PLATFORM, talks)
+        self.gone.messages += sum(row["messages"] for row in unsaid)
+        return [row["id"] for row in records]
 
-    async def _take_back(self, records: list[asyncpg.Record]) -> None:
-        messages = [str(row["message_id"]) for row in records]
+    async def _forget(self, audits: list[str]) -> None:
+        """Take back conversations in which nothing is left, whom they count, and the records.
+
+        Whom they count after what was said has gone for all to see, or who counts people at this moment would
+        count them in again; and in one transaction with the records, by which it is begun again.
+        """
         async with self._connection.transaction():
             await self._connection.execute(_SQL.take_turn)
             await self._connection.execute(_MESSAGES.plan_for_one_platform)
-            gone = await self._connection.fetchrow(
-                _SQL.take_back, PLATFORM, [row["id"] for row in records], messages, *span_of(messages)
-            )
-            if gone is None:
+            told = await self._connection.fetchrow(_SQL.find_told, self._run, audits)
+            if told is None:
                 return
-            empty = await self._connection.fetchval(_SQL.drop_empty_talks, PLATFORM, gone["talks"])
-            await self._connection.execute(_SQL.tell_talks_again, PLATFORM, gone["talks"])
-        self.gone.audits += gone["records"]
-        self.gone.messages += gone["messages"]
+            await self._connection.execute(_SQL.wait_for_counts, PLATFORM, told["days"])
+            await self._connection.execute(_SQL.forget_weeks, PLATFORM, told["people"])
+            records = await self._connection.fetchval(_SQL.drop_records, self._run, audits)
+            empty = await self._connection.fetchval(_SQL.drop_empty_talks, PLATFORM, told["talks"])
+        self.gone.audits += records
         self.gone.conversations += empty
-        await self._forget_people(gone["people"], gone["days"])
-
-    async def _forget_people(self, people: list[str], days: list[date]) -> None:
-        """Count people no more in weeks in which they said nothing else.
-
-        After what they said has gone, or who counts people at this moment would count them in again.
-        """
-        if not people:
-            return
-        async with self._connection.transaction():
-            await self._connection.execute(_MESSAGES.plan_for_one_platform)
-            await self._connection.execute(_SQL.wait_for_counts, PLATFORM, days)
-            await self._connection.execute(_SQL.forget_weeks, PLATFORM, people)
 
     async def _end(self, before: RunStatus) -> None:
         """Make sure that nothing is left, and note that it has gone."""

@@ -99,8 +99,8 @@ WHERE back BETWEEN 0 AND 120
 SELECT make_message_partitions(ARRAY[$1::varchar], $2::int);
 
 -- name: begin_rollback
--- What the run $1 made is to go, so it ends. Nothing if there is no such run.
-UPDATE backfill_runs SET status = 'rolling back', touched = now()
+-- What the run $1 made is to go, or some of it, so it ends ($2). Nothing if there is no such run.
+UPDATE backfill_runs SET status = $2, touched = now()
 WHERE id = $1
 RETURNING id;
 
@@ -113,16 +113,12 @@ ORDER BY lead_id
 LIMIT $3;
 
 -- name: take_back
--- Take away the records $2 and the messages $3 that they tell of, on the platform $1, said from $4 to $5, with their
--- versions, and count them no more. Returns how many records there were, how many messages, and of whom and of which
--- days those were.
-WITH gone AS (
-    DELETE FROM crm_audits WHERE id = ANY ($2::varchar[]) RETURNING id
-),
-unsaid AS (
+-- Take away the messages $2 on the platform $1, said from $3 to $4, with their versions, and count them no more. Returns how
+-- many there were, by conversation.
+WITH unsaid AS (
     DELETE FROM messages
-    WHERE platform = $1 AND timestamp BETWEEN $4 AND $5 AND id = ANY ($3::uuid[])
-    RETURNING id, timestamp, conversation_id, channel, role, author_id, weight, response_ms
+    WHERE platform = $1 AND timestamp BETWEEN $3 AND $4 AND id = ANY ($2::uuid[])
+    RETURNING id, timestamp, conversation_id, channel, role, weight, response_ms
 ),
 versions AS (
     DELETE FROM message_versions WHERE source IN (SELECT message_source(id) FROM unsaid)
@@ -152,21 +148,29 @@ counted AS (
         -count(response_ms)
     FROM unsaid
     GROUP BY 2, 3, 4, 5, 6
-),
-talks AS (
-    UPDATE conversations SET captured = conversations.captured - lost.messages
-    FROM (SELECT conversation_id, count(*) AS messages FROM unsaid GROUP BY 1) AS lost
-    WHERE conversations.id = lost.conversation_id
-    RETURNING conversations.id
 )
+UPDATE conversations SET captured = conversations.captured - lost.messages
+FROM (SELECT conversation_id, count(*) AS messages FROM unsaid GROUP BY 1) AS lost
+WHERE conversations.id = lost.conversation_id
+RETURNING lost.conversation_id, lost.messages;
+
+-- name: find_told
+-- Of what the records $2 of the run $1 told: the conversations, with whom those are, and on which days it was.
 SELECT
-    (SELECT count(*) FROM gone) AS records,
-    (SELECT count(*) FROM unsaid) AS messages,
-    (SELECT coalesce(array_agg(id), '{}') FROM talks) AS talks,
-    (SELECT coalesce(array_agg(DISTINCT author_id) FILTER (WHERE role = 'user' AND author_id IS NOT NULL), '{}') FROM unsaid)
-        AS people,
-    (SELECT coalesce(array_agg(DISTINCT (timestamp AT TIME ZONE 'UTC')::date) FILTER (WHERE role = 'user'), '{}') FROM unsaid)
-        AS days;
+    coalesce(array_agg(DISTINCT talk.id) FILTER (WHERE talk.id IS NOT NULL), '{}') AS talks,
+    coalesce(array_agg(DISTINCT talk.subject_id) FILTER (WHERE talk.subject_id IS NOT NULL), '{}') AS people,
+    coalesce(array_agg(DISTINCT (audit.created_at AT TIME ZONE 'UTC')::date), '{}') AS days
+FROM crm_audits AS audit
+LEFT JOIN crm_leads AS lead ON lead.id = audit.lead_id
+LEFT JOIN conversations AS talk ON talk.id = lead.conversation_id
+WHERE audit.run_id = $1 AND audit.id = ANY ($2::varchar[]);
+
+-- name: drop_records
+-- The run $1 made nothing of these audits ($2) any more; returns how many those were.
+WITH gone AS (
+    DELETE FROM crm_audits WHERE run_id = $1 AND id = ANY ($2::varchar[]) RETURNING id
+)
+SELECT count(*) FROM gone;
 
 -- name: drop_empty_talks
 -- Of these conversations ($2) of the platform $1, those in which nothing is left go; returns how many.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,9 +13,10 @@ from app.postgres.connections import connect, create_pool
 from models.ids import message_id
 from sinks.postgres.counting import count_people
 from sinks.postgres.settling import Settler
+from sinks.sql import statements
 from tests.backfill.audit_logs import DAY, audit, lead, write_files
-from tests.backfill.running import run
-from tests.services import settings_for_tests
+from tests.backfill.running import run, start
+from tests.services import eventually, settings_for_tests
 from tests.survey_tables import execute, session
 
 if TYPE_CHECKING:
@@ -48,6 +50,13 @@ _SEEN = """
         UNION ALL
         SELECT concat_ws(' ', 'lead', id) FROM crm_leads
     ) AS seen (line)
+"""
+
+#: Who waits for a lock with a statement like this.
+_WAITING = """
+    SELECT count(*)
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE $1
 """
 
 
@@ -204,6 +213,64 @@ async def test_what_is_left_without_a_record_is_told(tables: Settings, tmp_path:
     assert ended.returncode == 1
     assert ended.stderr.startswith("chatlog: Run 1 is not rolled back as a whole")
     assert ended.stderr.endswith("whoever made them: 1\n")
+
+
+async def test_people_are_forgotten_though_it_was_killed_before_it_did(
+    tables: Settings, tmp_path: Path
+) -> None:
+    write_files(tmp_path, LEADS, FIRST)
+    await taken(tables, tmp_path)
+    assert [line for line in await seen(tables) if line.startswith("person")] != []
+    async with session(tables) as watching, session(tables) as counting, counting.transaction():
+        await counting.execute("SELECT FROM figure_closings FOR UPDATE")
+        killed = await start(tables, "rollback", "1")
+        await eventually(lambda: watching.fetchval(_WAITING, "%figure_closings%"))
+        killed.kill()
+        await killed.wait()
+        assert await watching.fetchval("SELECT count(*) FROM messages") == 0
+
+    assert (await run(tables, "rollback", "1")).returncode == 0
+
+    assert await seen(tables) == []
+
+
+async def test_what_another_run_took_meanwhile_is_not_taken_back(tables: Settings, tmp_path: Path) -> None:
+    write_files(tmp_path, LEADS, FIRST)
+    await taken(tables, tmp_path)
+    async with session(tables) as watching, session(tables) as holding, session(tables) as other:
+        held = holding.transaction()
+        await held.start()
+        await holding.execute("SELECT FROM backfill_runs FOR UPDATE")
+        rollback = await start(tables, "rollback", "1")
+        await eventually(lambda: watching.fetchval(_WAITING, "%backfill_runs%"))
+        async with other.transaction():
+            # Has its turn when the rollback has begun, and leaves all as if it had been taken back and again.
+            turn = asyncio.create_task(other.execute(statements("audits").take_turn))
+            await eventually(lambda: watching.fetchval(_WAITING, "%pg_advisory_xact_lock%"))
+            await held.rollback()
+            await turn
+            await eventually(lambda: watching.fetchval(_WAITING, "%pg_advisory_xact_lock%"))
+            await other.execute("UPDATE crm_audits SET run_id = 2")
+        await rollback.communicate()
+
+    assert len([line for line in await seen(tables) if line.startswith("message")]) == len(FIRST)
+
+
+async def test_a_run_that_was_killed_is_interrupted_where_one_lead_is_taken_back(
+    tables: Settings, tmp_path: Path
+) -> None:
+    write_files(tmp_path, LEADS, FIRST)
+    await taken(tables, tmp_path)
+    # Killed, it had no time to say anything else. And its rollback ends before it is done.
+    await execute(tables, "UPDATE backfill_runs SET status = 'running'")
+    await execute(tables, "DELETE FROM crm_audits WHERE id = 'audit-1'")
+    assert (await run(tables, "rollback", "1", "--lead", "lead-1")).returncode == 1
+    await execute(tables, "DELETE FROM messages")
+
+    assert (await run(tables, "rollback", "1", "--lead", "lead-1")).returncode == 0
+
+    async with session(tables) as connection:
+        assert await connection.fetchval("SELECT status FROM backfill_runs") == "interrupted"
 
 
 async def test_a_run_that_there_is_not_is_told(tables: Settings) -> None:
