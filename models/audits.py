@@ -14,6 +14,7 @@ from typing import TypeAlias, cast
 import msgspec
 
 from models import JSON
+from models.decoding import decode_value
 from models.errors import BadRecord, Reason
 from models.ids import conversation_key, message_id
 from models.messages import MessageRole
@@ -41,6 +42,7 @@ ROLE_OF_ACTOR: Mapping[str, MessageRole] = MappingProxyType(
 )
 #: Where a payload's text is, the first that is one. A body is one of messages alone: a request has one, too.
 _TEXTS, _BODY = ("text", "message", "content"), "body"
+_NULL = "null"
 _OF_MESSAGES = frozenset({"message_sent", "message_received"})
 
 
@@ -136,7 +138,7 @@ class AuditMessage(msgspec.Struct, frozen=True, gc=False):
     """What was said, as an audit tells.
 
     Attributes:
-        audit: which.
+        audit: which, without its payload.
         lead_id: with whom.
         role: who spoke.
         content: what.
@@ -194,14 +196,15 @@ def message_of(audit: Audit) -> Told:
         raise BadRecord(Reason.UNKNOWN_VALUE, "payload: a number that is too large, or too deep") from None
     if content is None:
         return SkipReason.NO_TEXT
-    return AuditMessage(audit, audit.lead_id, role.value, content)
+    # Many wait to be written, and a payload may be megabytes of which little is said.
+    return AuditMessage(msgspec.structs.replace(audit, payload=None), audit.lead_id, role.value, content)
 
 
 def text_of(payload: JSON, action: str | None) -> str | None:
     """Return what a payload says, clean; None if that is nothing.
 
-    A text of its own, as it is; else all of it, as compact JSON that is cut. A payload that is text may hold
-    JSON: of an object in it, its text; else the text itself.
+    A text of its own, as it is; else all of it, as compact JSON that is cut; null is nothing. A payload that
+    is text may hold JSON, and is what that says: a column has it so, or a file of JSON that quotes it.
 
     Args:
         payload: of an audit.
@@ -214,7 +217,7 @@ def text_of(payload: JSON, action: str | None) -> str | None:
         payload = _held_by(payload)
         if isinstance(payload, str):
             return clean_text(payload) if _is_said(payload) else None
-    if not payload:
+    if payload is None or payload in ({}, []):
         return None
     if isinstance(payload, dict):
         for name in _TEXTS:
@@ -232,11 +235,20 @@ def _is_said(value: JSON) -> bool:
 
 
 def _held_by(text: str) -> JSON:
-    """Return the object or list that a text holds as JSON, or the text that it quotes; any other as it is."""
-    if not text.lstrip().startswith(("{", "[", '"')):
-        return text
-    try:
-        held = cast("JSON", msgspec.json.decode(text))
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return text
-    return held if isinstance(held, dict | list | str) else text
+    """Return what a text holds as JSON, however often it is quoted: an object, a list, a text, or null.
+
+    Any other text is what it says: numbers, too, and true and false.
+    """
+    while True:
+        bare = text.strip()
+        if bare == _NULL:
+            return None
+        if not bare.startswith(("{", "[", '"')):
+            return text
+        try:
+            held = decode_value(bare.encode())
+        except (BadRecord, UnicodeEncodeError):
+            return text
+        if not isinstance(held, str):
+            return held
+        text = held

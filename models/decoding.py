@@ -62,6 +62,18 @@ def decode_object(raw: bytes | None, *, max_depth: int = MAX_DEPTH) -> dict[str,
     return value
 
 
+def decode_value(raw: bytes) -> JSON:
+    """Decode JSON of any kind, which need not be an object, however deep; texts in it may be unclean.
+
+    Raises:
+        BadRecord: not JSON, or deeper than Python goes. Nothing else, whatever the bytes are.
+    """
+    try:
+        return cast("JSON", orjson.loads(raw))
+    except orjson.JSONDecodeError:
+        return _decode_with_json(raw)
+
+
 def decode_leniently(raw: bytes | str | None) -> dict[str, JSON]:
     """Decode what `decode_object` refuses, as far as that goes; {} where there is no object in it.
 
