@@ -39,11 +39,13 @@ class TableColumns:
         kind: `audit` or `lead`, which is also what its files are called.
         table: its table, with its schema if that is not the first of the search path.
         names: for each field the names that its column may have, the first that is there.
+        mapped: those that a mapping names.
     """
 
     kind: str
     table: str
     names: Mapping[str, tuple[str, ...]]
+    mapped: frozenset[str] = frozenset()
 
     def among(self, there: Collection[str], where: str) -> dict[str, str]:
         """Return the column of each field that has one.
@@ -53,20 +55,38 @@ class TableColumns:
             where: for people.
 
         Raises:
-            UnfitColumns: one is missing that is needed.
+            UnfitColumns: one is missing that is needed, or mapped.
         """
         found = {
             field: next((name for name in names if name in there), None)
             for field, names in self.names.items()
         }
-        needed = _REQUIRED_OF_AUDIT if self.kind == "audit" else {"id"}
+        needed = self.mapped | (_REQUIRED_OF_AUDIT if self.kind == "audit" else {"id"})
         if missing := [field for field in found if field in needed and found[field] is None]:
-            looked_for = "; ".join(f"{field}: {' or '.join(self.names[field])}" for field in missing)
-            raise UnfitColumns(
-                f"{where} has no column for {', '.join(missing)} (looked for {looked_for}): say what they "
-                "are called with --mapping FILE"
-            )
+            raise self._without(missing, where)
         return {field: name for field, name in found.items() if name is not None}
+
+    def require_mapped(self, there: Collection[str], where: str) -> None:
+        """Make sure that what a mapping names is there; the rest may be left out of an object of JSON.
+
+        Args:
+            there: the keys of an object.
+            where: for people.
+
+        Raises:
+            UnfitColumns: one is missing.
+        """
+        if missing := [
+            field for field in self.names if field in self.mapped and self.names[field][0] not in there
+        ]:
+            raise self._without(missing, where)
+
+    def _without(self, missing: list[str], where: str) -> UnfitColumns:
+        looked_for = "; ".join(f"{field}: {' or '.join(self.names[field])}" for field in missing)
+        return UnfitColumns(
+            f"{where} has no column for {', '.join(missing)} (looked for {looked_for}): say what they "
+            "are called with --mapping FILE"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +129,8 @@ def _table_of(kind: str, mapping: Mapping[str, object]) -> TableColumns:
         field: (str(said[field]),) if field in said else tuple(dict.fromkeys((_camel(field), field)))
         for field in _FIELDS[kind]
     }
-    return TableColumns(kind, str(said.get(_TABLE, kind.title())), MappingProxyType(names))
+    table = str(said.get(_TABLE, kind.title()))
+    return TableColumns(kind, table, MappingProxyType(names), frozenset(said) - {_TABLE})
 
 
 def _camel(name: str) -> str:

@@ -11,6 +11,8 @@ from models.text import clean_text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+#: 20261130 is a date in ISO 8601; no time that can be kept has so many digits as the other.
+_DATE_DIGITS, _TOO_MANY_DIGITS = 8, 20
 
 
 def audit_of(values: Mapping[str, JSON]) -> Audit:
@@ -48,13 +50,15 @@ def lead_of(values: Mapping[str, JSON]) -> AuditLead:
 
 
 def moment_ms(value: JSON, field: str) -> int:
-    """Return a time in ms since 1970: of ISO 8601, or of a number of ms.
+    """Return a time in ms since 1970: of ISO 8601, or of a number of ms, which may be text.
 
-    What names no offset is UTC: so Prisma keeps times.
+    What names no offset is UTC: so Prisma keeps times. Eight digits are a date.
 
     Raises:
         BadRecord: there is none, or it cannot be kept.
     """
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) != _DATE_DIGITS:
+        value = int(value) if len(value) < _TOO_MANY_DIGITS else -1
     if isinstance(value, str) and value:
         try:
             moment = datetime.fromisoformat(value)

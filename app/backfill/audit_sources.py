@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from models.audits import Audit, AuditLead
 
-#: Rows that are read and looked at before anything else has its turn: some milliseconds.
-CHUNK_ROWS = 250
+#: Rows that are read and looked at before anything else has its turn: some milliseconds. And about how many
+#: bytes of them, so that few large ones are no more.
+CHUNK_ROWS, CHUNK_BYTES = 250, 1024 * 1024
 
 
 class SourceUnreadable(ChatlogError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
 
-from app.backfill.audit_sources import CHUNK_ROWS, BadRow, SourceUnreadable
+from app.backfill.audit_sources import CHUNK_BYTES, CHUNK_ROWS, BadRow, SourceUnreadable
 from app.postgres.connections import DatabaseUnavailable, connect, server_of
 from models.audit_columns import UnfitColumns
 from models.audit_rows import audit_of, lead_of
@@ -33,8 +33,8 @@ Item = TypeVar("Item", Audit, AuditLead)
 
 _SQL = statements("audits")
 _TIMES = ["created_at"]
-#: Rows that the server sends at a time.
-_PREFETCH = 2_000
+#: Rows that the server sends at a time: at first, how much more each time, and at most.
+_FIRST_ROWS, _GROWS, _MOST_ROWS = 10, 4, 2_000
 
 
 class AuditTables:
@@ -96,13 +96,19 @@ class AuditTables:
             since_ms = self._wanted.since_ms if with_times else None
             # By a name that no other session has: behind a pooler, a cursor's own could be somebody else's.
             reading = await self._connection.prepare(statement)
-            chunk: list[Item | BadRow] = []
-            async for row in reading.cursor(self._wanted.lead, since_ms, prefetch=_PREFETCH):
-                chunk.append(_item(dict(row), columns.table, read))
-                if len(chunk) == CHUNK_ROWS:
-                    yield chunk
-                    chunk = []
-            yield chunk
+            cursor = await reading.cursor(self._wanted.lead, since_ms)
+            many = _FIRST_ROWS
+            while rows := await cursor.fetch(many):
+                for first in range(0, len(rows), CHUNK_ROWS):
+                    yield [_item(dict(row), columns.table, read) for row in rows[first : first + CHUNK_ROWS]]
+                many = _next_rows(many, rows)
+
+
+def _next_rows(many: int, rows: list[asyncpg.Record]) -> int:
+    """Return how many rows to ask for, so that they are about as many bytes as are wanted here at a time."""
+    size_bytes = sum(len(value) for row in rows for value in row.values() if isinstance(value, str))
+    fitting = len(rows) * CHUNK_BYTES // max(size_bytes, 1)
+    return max(1, min(fitting, _GROWS * many, _MOST_ROWS))
 
 
 @asynccontextmanager

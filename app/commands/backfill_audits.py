@@ -55,8 +55,9 @@ _UTC = zone_named("UTC")
 @click.option(
     "--source",
     required=True,
-    metavar="URL|DIR",
-    help="A PostgreSQL with the tables, or a directory with audits.jsonl and leads.jsonl (or .csv, or .gz).",
+    metavar="URL|DIR|FILE",
+    help="A PostgreSQL with the tables, or a directory with audits.jsonl and leads.jsonl (or .csv, or .gz), "
+    "or the file of audits beside that of leads.",
 )
 @click.option("--dry-run", is_flag=True, help="Only tell what would come of it.")
 @click.option("--verbose", is_flag=True, help="A line for each conversation, message and skipped audit.")
@@ -220,16 +221,16 @@ def _database(source: str) -> DatabaseSettings:
     except ValidationError:
         # Its own words could quote the URL.
         raise click.BadParameter(
-            f"not the URL of a PostgreSQL database; accepted: {DATABASE_URL_FORM}, or a directory",
+            f"not the URL of a PostgreSQL database; accepted: {DATABASE_URL_FORM}, or a directory or file",
             param_hint="--source",
         ) from None
 
 
 def _files_in(source: str, columns: AuditColumns, wanted: WantedAudits) -> AuditFiles:
-    directory = Path(source)
-    if not directory.is_dir():
-        raise click.BadParameter(f"{source} is no directory, and no URL", param_hint="--source")
-    return AuditFiles(directory, columns, wanted)
+    place = Path(source)
+    if not place.exists():
+        raise click.BadParameter(f"{source} is no directory, no file, and no URL", param_hint="--source")
+    return AuditFiles(place, columns, wanted)
 
 
 async def _runs() -> list[dict[str, Any]]:

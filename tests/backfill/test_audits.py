@@ -411,10 +411,11 @@ async def test_rows_of_csv_that_are_none_are_told(tables: Settings, tmp_path: Pa
 
 
 UNUSABLE = [
-    (("--source", "nowhere"), 2, "nowhere is no directory, and no URL"),
+    (("--source", "nowhere"), 2, "nowhere is no directory, no file, and no URL"),
     (("--source", "mysql://x:hidden@y/z"), 2, "not the URL of a PostgreSQL database"),
     (("--source", "postgresql://x:hidden@127.0.0.1:9/z"), 1, "--source"),
     (("--source", "/"), 1, "it needs one of audits.jsonl"),
+    (("--source", __file__), 1, "is none of .jsonl, .csv, .jsonl.gz, .csv.gz: rename it by what it is"),
     ((), 2, "--source"),
     (("--source", "/", "--since", "2026-02-30"), 2, "--since"),
     (("--source", "/", "--mapping", __file__), 2, "--mapping"),

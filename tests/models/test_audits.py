@@ -228,6 +228,8 @@ def test_a_lead_is_one_conversation_with_what_the_document_keeps_of_it() -> None
 MOMENTS: list[tuple[JSON, int]] = [
     (NINE_MS, NINE_MS),
     (0, 0),
+    (str(NINE_MS), NINE_MS),
+    ("20251110", NINE_MS - 9 * 60 * 60 * 1000),
     ("2025-11-10T09:00:00.000Z", NINE_MS),
     ("2025-11-10T10:00:00+01:00", NINE_MS),
     ("2025-11-10 09:00:00", NINE_MS),
@@ -253,6 +255,7 @@ BAD: list[dict[str, JSON]] = [
     {"created_at": "1969-12-31T23:59:59Z"},
     {"created_at": "0001-01-01T00:00:00+14:00"},
     {"created_at": 1.5},
+    {"created_at": "9" * 5_000},
     {"created_at": True},
 ]
 
@@ -303,6 +306,16 @@ def test_a_mapping_says_other_names_for_some() -> None:
     assert columns.audit.names["lead_id"] == ("prospect",)
     assert columns.audit.names["created_at"] == ("createdAt", "created_at")
     assert columns.lead.names["phone"] == ("tel",)
+
+
+def test_what_a_mapping_names_has_to_be_there() -> None:
+    columns = columns_of({"lead": {"phone": "tel"}}).lead
+    for mistyped in (columns.among, columns.require_mapped):
+        with pytest.raises(UnfitColumns, match="leads has no column for phone .looked for phone: tel.: say"):
+            mistyped({"id", "phone"}, "leads")
+    assert columns.among({"id", "tel"}, "leads") == {"id": "id", "phone": "tel"}
+    # An object of JSON may leave out the rest.
+    columns.require_mapped({"tel"}, "leads")
 
 
 @pytest.mark.parametrize(
