@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import Self
+
+log = logging.getLogger(__name__)
 
 
 class Looker(ABC):
@@ -28,7 +31,10 @@ class Looker(ABC):
 
     @abstractmethod
     async def look(self) -> None:
-        """Do what there is to do; whatever is down, the next look tries again."""
+        """Do what there is to do; whatever is down, the next look tries again.
+
+        What it raises is a bug: it is logged, and ends no more than this look.
+        """
 
     async def __aenter__(self) -> Self:
         self._looking = asyncio.create_task(self._keep_looking(), name=self._name)
@@ -44,7 +50,10 @@ class Looker(ABC):
     async def _keep_looking(self) -> None:
         while True:
             self._wanted.clear()
-            await self.look()
+            try:
+                await self.look()
+            except Exception:
+                log.exception("Looking for what there is to do has failed", extra={"of": self._name})
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._every_s):
                     await self._wanted.wait()

@@ -152,12 +152,16 @@ ORDER BY requested DESC, id DESC
 LIMIT $5;
 
 -- name: find_open_deletions
--- What is to be erased, of whichever tenant, the oldest first.
+-- What is to be erased, of whichever tenant, the oldest first; what is in trouble keeps nothing else waiting.
 SELECT id, tenant_id, learner_id, requested_by, reason
 FROM chat_deletion_logs
 WHERE finished IS NULL
-ORDER BY requested
+ORDER BY trouble IS NOT NULL, requested
 LIMIT 100;
+
+-- name: begin_step
+-- Whoever holds a thread for longer than they should is waited for by none but its learner's erasure, and not for long.
+SET LOCAL lock_timeout = '2s';
 
 -- name: hold_deletion
 -- A request that is not done yet, which nobody else works on until this transaction ends; nothing if somebody does.
@@ -178,10 +182,15 @@ SET
 WHERE tenant_id = $1 AND id = $2;
 
 -- name: note_trouble
--- Why it is not done yet.
+-- Why it is not done yet; whoever works on it meanwhile finds that out by themselves.
 UPDATE chat_deletion_logs
 SET status = 'running', trouble = $3
-WHERE tenant_id = $1 AND id = $2 AND finished IS NULL;
+WHERE id = (
+    SELECT id
+    FROM chat_deletion_logs
+    WHERE tenant_id = $1 AND id = $2 AND finished IS NULL
+    FOR UPDATE SKIP LOCKED
+);
 
 -- name: finish_deletion
 -- Nothing is there any more.
@@ -197,6 +206,11 @@ WHERE platform = 'threads' AND channel = $1 AND subject_id = $2
 ORDER BY updated
 LIMIT 1
 FOR UPDATE;
+
+-- name: allow_for_long_thread
+-- A thread goes whole, so that its log and what is told of it are true, however long it is; nobody waits for it meanwhile
+-- but those who write into it.
+SET LOCAL statement_timeout = '1min';
 
 -- name: count_conversations
 -- How many threads a learner has.
@@ -219,11 +233,14 @@ WHERE
     AND conversation_id = ANY (threads_of_learner($1, $2));
 
 -- name: delete_message_versions
--- Delete them.
+-- Delete so many ($3) of them.
 DELETE FROM message_versions
-WHERE
-    platform = 'threads'
-    AND conversation_id = ANY (threads_of_learner($1, $2));
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid
+    FROM message_versions
+    WHERE platform = 'threads' AND conversation_id = ANY (threads_of_learner($1, $2))
+    LIMIT $3
+));
 
 -- name: count_message_feedback
 -- How many opinions there are of a learner's messages; they go with these.
@@ -244,11 +261,14 @@ WHERE
     AND result = ANY (threads_of_learner($1, $2));
 
 -- name: delete_keys
--- Delete them.
+-- Delete so many ($3) of them.
 DELETE FROM idempotency_keys
-WHERE
-    tenant_id = $1
-    AND result = ANY (threads_of_learner($1, $2));
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid
+    FROM idempotency_keys
+    WHERE tenant_id = $1 AND result = ANY (threads_of_learner($1, $2))
+    LIMIT $3
+));
 
 -- name: count_events
 -- How many events there are of a learner's threads, but those that tell of their end.
@@ -260,7 +280,7 @@ WHERE
     AND conversation_id = ANY (threads_of_learner($1, $2));
 
 -- name: delete_events
--- Delete so many of them. What waits for Kafka has a minute to get there; if Kafka is away for longer, it is never sent,
+-- Delete so many ($3) of them. What waits for Kafka has a minute to get there; if Kafka is away for longer, it is never sent,
 -- as nothing of what it tells is left. That the thread is gone is told in any case.
 DELETE FROM thread_events
 WHERE number = ANY (ARRAY(
@@ -271,7 +291,7 @@ WHERE number = ANY (ARRAY(
         AND event_type <> 'CHAT_THREAD_DELETED'
         AND (published IS NOT NULL OR refused OR occurred < now() - interval '1 minute')
         AND conversation_id = ANY (threads_of_learner($1, $2))
-    LIMIT 10000
+    LIMIT $3
 ));
 
 -- name: count_dead_letters
@@ -291,19 +311,24 @@ WHERE
     ));
 
 -- name: delete_dead_letters
--- Delete them.
+-- Delete so many ($3) of them; the topics are $4.
 DELETE FROM dead_letters
-WHERE
-    topic = ANY ($3::varchar[])
-    AND key = ANY (ARRAY(
-        SELECT convert_to($1::varchar || '/' || $2::varchar, 'UTF8')
-        UNION ALL
-        SELECT convert_to(thread::varchar, 'UTF8') FROM unnest(threads_of_learner($1, $2)) AS thread
-        UNION ALL
-        SELECT convert_to(export_id::varchar, 'UTF8')
-        FROM chat_export_logs
-        WHERE tenant_id = $1 AND learner_id = $2
-    ));
+WHERE id = ANY (ARRAY(
+    SELECT id
+    FROM dead_letters
+    WHERE
+        topic = ANY ($4::varchar[])
+        AND key = ANY (ARRAY(
+            SELECT convert_to($1::varchar || '/' || $2::varchar, 'UTF8')
+            UNION ALL
+            SELECT convert_to(thread::varchar, 'UTF8') FROM unnest(threads_of_learner($1, $2)) AS thread
+            UNION ALL
+            SELECT convert_to(export_id::varchar, 'UTF8')
+            FROM chat_export_logs
+            WHERE tenant_id = $1 AND learner_id = $2
+        ))
+    LIMIT $3
+));
 
 -- name: find_overdue_deletions
 -- How many requests of a tenant, or of all (null), are not done an hour after they were made, and when the oldest was.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import orjson
 
 from app.kafka.topics import topics_of
 from app.postgres.connections import connect
-from app.privacy import erasing
+from app.privacy import erasing, places
 from app.threads import heads
 from models.access import CallerRole
 from tests.privacy.requests import (
@@ -29,8 +30,11 @@ from tests.site.owners import execute
 from tests.threads.asking import THREADS_AT, Asking
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import pytest
 
+    from app.privacy.places import Delete, Deleted
     from app.privacy.rows import OpenDeletion
     from app.settings import Settings
 
@@ -46,6 +50,18 @@ async def talk(acme: Asking, learner: str = "l1", *, key: str | None = None) -> 
     gone = await acme.say(thread, "never mind")
     await acme.ask("DELETE", f"{THREADS_AT}/{thread}/messages/{gone['id']}")
     return thread
+
+
+@asynccontextmanager
+async def holding(system: Settings, thread: str) -> AsyncIterator[None]:
+    """Let nobody write into a thread, or delete it, until the end of the block."""
+    connection = await connect(system.database)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT FROM conversations WHERE id = $1 FOR UPDATE", thread)
+            yield
+    finally:
+        await connection.close()
 
 
 async def test_all_of_a_learner_is_gone_everywhere_and_nothing_of_others(
@@ -213,6 +229,61 @@ async def test_what_the_database_refuses_is_told_and_goes_on_when_that_is_mended
         assert (done["trouble"], done["counts"]["conversations"]) == (None, 1)
 
 
+async def test_whom_the_database_does_not_let_go_keeps_nobody_else_from_being_erased(
+    acme: Asking, system: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody holds the first's thread; somebody's own table refers to the second's."""
+    monkeypatch.setattr(erasing, "EVERY_S", 0.2)
+    held, referred_to, _ = [await talk(acme, learner) for learner in ("l1", "l2", "l3")]
+    await execute(system, "CREATE TABLE theirs (thread uuid REFERENCES conversations)")
+    await execute(system, "INSERT INTO theirs VALUES ($1)", referred_to)
+    async with serve(as_the_api(system)) as client:
+        asking = Asking(client, system, "acme")
+        async with holding(system, held):
+            requests = [(await asked_for(asking, "delete", learner))["id"] for learner in ("l1", "l2", "l3")]
+            await becomes(asking, requests[2], "done")
+
+            async def are_told() -> bool:
+                found = [await look_at(asking, request) for request in requests[:2]]
+                return [one["trouble"] for one in found] == [erasing.HELD_UP, erasing.REFUSED]
+
+            await eventually(are_told)
+        await execute(system, "DROP TABLE theirs")
+        for request in requests[:2]:
+            done = await becomes(asking, request, "done")
+            assert (done["trouble"], done["counts"]["conversations"]) == (None, 1)
+
+
+async def test_a_transaction_deletes_no_more_than_it_has_time_for(
+    acme: Asking, system: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most: list[int] = []
+    delete = erasing.Erasures._delete_some
+
+    async def noted(self: erasing.Erasures, request: OpenDeletion, place: Delete) -> Deleted:
+        deleted = await delete(self, request, place)
+        if "conversations" not in deleted.counts:
+            most.extend(deleted.counts.values())
+        return deleted
+
+    monkeypatch.setattr(erasing.Erasures, "_delete_some", noted)
+    monkeypatch.setattr(places, "ROWS_A_STEP", 2)
+    thread = await talk(acme, key="k")
+    for number in range(5):
+        await execute(
+            system,
+            'INSERT INTO dead_letters (topic, partition, "offset", reason, key) '
+            "VALUES ($1, 0, $2, 'BAD_JSON', convert_to($3::varchar, 'UTF8'))",
+            topics_of(system.topology).thread_events.name,
+            number,
+            thread,
+        )
+    done = await erased(acme)
+    assert await where_is(system, thread) == set()
+    assert (done["counts"]["dead_letters"], done["counts"]["message_versions"]) == (5, 3)
+    assert max(most) == 2
+
+
 async def test_what_another_replica_remembers_of_a_thread_lets_nobody_at_it(
     acme: Asking, system: Settings
 ) -> None:
@@ -239,16 +310,9 @@ async def test_while_it_is_under_way_the_same_request_is_answered(acme: Asking, 
     thread = await talk(acme)
     async with serve(as_the_api(system)) as client:
         asking = Asking(client, system, "acme")
-        holding = await connect(system.database)
-        transaction = holding.transaction()
-        await transaction.start()
-        await holding.execute("SELECT FROM conversations WHERE id = $1 FOR UPDATE", thread)
-        try:
+        async with holding(system, thread):
             first, second = [await asked_for(asking, "delete") for _ in range(2)]
             by_another = await ask_for(acme.as_(CallerRole.PARENT, "l1"), "delete")
-        finally:
-            await transaction.rollback()
-            await holding.close()
         assert first["id"] == second["id"] == by_another.json()["id"]
         assert first["status"] in {"requested", "running"}
         await becomes(asking, first["id"], "done")
