@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 NOTED_WITHIN_S = 5.0
 #: How many are noted at once.
 NOTES_MAX = 200
+#: How many wait to be noted: five seconds of reads, and as many kilobytes.
+WAITING_MAX = 5000
 #: What a program calls itself may be as long as it likes.
 _USER_AGENT_MAX = 400
 
@@ -42,7 +44,7 @@ class AccessLog:
         self._pool = pool
         # A list is read faster than a commit is done.
         self._notes: Gathering[dict[str, Any], None] = Gathering(
-            "notes", self._write, at_most=NOTES_MAX, at_once=1
+            "notes", self._write, at_most=NOTES_MAX, at_once=1, waiting_max=WAITING_MAX
         )
 
     async def note(self, caller: Caller, action: Action, request: Request, subject: dict[str, Any]) -> None:

@@ -32,6 +32,8 @@ _SQL = statements("threads")
 BATCH_MAX = 200
 #: How many batches are under way, of the connections that others need too.
 BATCHES_AT_ONCE = 2
+#: How many wait to be written: a second of them, of some kilobytes each.
+WAITING_MAX = 1500
 
 
 class PostOutcome(Enum):
@@ -75,7 +77,11 @@ class PostWriter:
         self._at_most = at_most
         self._telling = telling
         self._posts: Gathering[NewPost, PostOutcome] = Gathering(
-            "posts", self._write_of_tenant, at_most=BATCH_MAX, at_once=BATCHES_AT_ONCE
+            "posts",
+            self._write_of_tenant,
+            at_most=BATCH_MAX,
+            at_once=BATCHES_AT_ONCE,
+            waiting_max=WAITING_MAX,
         )
 
     async def write(self, post: NewPost) -> PostOutcome:
@@ -89,7 +95,7 @@ class PostWriter:
         return await self._posts.do(post.tenant, post)
 
     async def stop(self) -> None:
-        """Wait until nothing waits."""
+        """Wait until nothing waits, for a while."""
         await self._posts.stop()
 
     async def _write_of_tenant(
