@@ -73,6 +73,17 @@ SELECT digest, result
 FROM idempotency_keys
 WHERE tenant_id = $1 AND caller = $2 AND key = $3;
 
+-- name: begin_posts
+-- Many wait for the posts of a transaction, and are not to wait for who holds one thread.
+SET LOCAL lock_timeout = '500ms';
+
+-- name: find_free_threads
+-- Of these threads ($2) those that nobody holds.
+SELECT id
+FROM conversations
+WHERE platform = 'threads' AND channel = $1 AND id = ANY ($2::uuid[])
+FOR UPDATE SKIP LOCKED;
+
 -- name: insert_posts
 -- Write messages of threads, as many of each as it has room for: $2 the messages, in order; $3 how many a thread holds.
 -- Returns, of each that was written, its number; of a thread that is not there any more, or is full, those are missing.

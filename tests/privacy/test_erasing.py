@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import orjson
 
 from app.kafka.topics import topics_of
-from app.postgres.connections import connect
 from app.privacy import erasing, places
 from app.threads import heads
 from models.access import CallerRole
@@ -28,10 +26,9 @@ from tests.services import eventually
 from tests.site.fixtures import serve
 from tests.site.owners import execute
 from tests.threads.asking import THREADS_AT, Asking
+from tests.threads.holding import holding
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     import pytest
 
     from app.privacy.places import Delete, Deleted
@@ -50,18 +47,6 @@ async def talk(acme: Asking, learner: str = "l1", *, key: str | None = None) -> 
     gone = await acme.say(thread, "never mind")
     await acme.ask("DELETE", f"{THREADS_AT}/{thread}/messages/{gone['id']}")
     return thread
-
-
-@asynccontextmanager
-async def holding(system: Settings, thread: str) -> AsyncIterator[None]:
-    """Let nobody write into a thread, or delete it, until the end of the block."""
-    connection = await connect(system.database)
-    try:
-        async with connection.transaction():
-            await connection.execute("SELECT FROM conversations WHERE id = $1 FOR UPDATE", thread)
-            yield
-    finally:
-        await connection.close()
 
 
 async def test_all_of_a_learner_is_gone_everywhere_and_nothing_of_others(
