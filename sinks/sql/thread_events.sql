@@ -80,8 +80,15 @@ SELECT coalesce(max(number), 0) FROM thread_events WHERE tenant_id = $1 AND conv
 SELECT number FROM thread_events WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3;
 
 -- name: forget_old_events
--- Forget events that Kafka has had for a week; nobody takes them up from then any more.
-DELETE FROM thread_events WHERE occurred < now() - interval '7 days' AND published < now() - interval '7 days';
+-- Forget so many ($1) events that Kafka has had for a week; nobody takes them up from then any more.
+DELETE FROM thread_events
+WHERE number = ANY (ARRAY(
+    SELECT number
+    FROM thread_events
+    WHERE occurred < now() - interval '7 days' AND published < now() - interval '7 days'
+    ORDER BY occurred
+    LIMIT $1
+));
 
 -- name: find_last_events
 -- Of each of these threads ($2) the number of its last event.

@@ -464,5 +464,12 @@ SELECT EXISTS (
 );
 
 -- name: forget_old_keys
--- Forget requests of over a day ago.
-DELETE FROM idempotency_keys WHERE made < now() - interval '1 day';
+-- Forget so many ($1) requests of over a day ago.
+DELETE FROM idempotency_keys
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid
+    FROM idempotency_keys
+    WHERE made < now() - interval '1 day'
+    ORDER BY made
+    LIMIT $1
+));
