@@ -13,7 +13,7 @@ import logging
 from collections import defaultdict
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.kafka.topic_admin import KafkaUnavailable
 from app.looking import Looker
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 #: How often the outbox is looked at when no request here fills it: rows of processes that died, and retries.
 SWEEP_EVERY_S = 3.0
-#: For so long rows are gathered before more are sent: of many, each costs a tenth of what one alone does.
+#: For so long rows are gathered before they are sent: of many, each costs a tenth of what one alone does.
 GATHER_S = 0.1
 #: How long the brokers may take to connect, or to take records; rows are locked meanwhile.
 KAFKA_WITHIN_S = 5.0
@@ -56,8 +56,8 @@ class Outgoing:
         sql: has `take_unpublished`, which locks some rows, oldest first, and leaves out locked ones;
             `mark_published` and `refuse_unpublished`, which take their ids; and `count_unpublished`.
         record_of: makes the record of a row. Raises ValueError if this version cannot.
-        check: raises what speaks against sending to the topic at all; asked before the first connection. None
-            for what nothing could speak against.
+        check: raises what speaks against sending to the topic at all; asked once for a connection. None for
+            what nothing could speak against.
     """
 
     what: str
@@ -65,6 +65,18 @@ class Outgoing:
     sql: Statements
     record_of: Callable[[asyncpg.Record], OutRecord]
     check: Callable[[], Awaitable[None]] | None = None
+
+
+class _Published(NamedTuple):
+    """What came of a look.
+
+    Attributes:
+        is_well: whether Kafka takes what waits; None if no row could be read.
+        is_any: whether anything was sent.
+    """
+
+    is_well: bool | None
+    is_any: bool = False
 
 
 class Outbox(Looker):
@@ -88,8 +100,12 @@ class Outbox(Looker):
         self._pool = pool
         self._outgoing = outgoing
         self._producer: RecordProducer | None = None
-        self._unsent = Trouble(log, over="What waited in the outbox is sent again")
-        self._unread = Trouble(log, over="The outbox can be read again")
+        #: The topics that nothing speaks against. Filled as they are checked, emptied with the connection.
+        self._checked: set[str] = set()
+        self._unsent = {
+            each.topic: Trouble(log, over="What waited in the outbox is sent again") for each in outgoing
+        }
+        self._unread = {each.topic: Trouble(log, over="The outbox can be read again") for each in outgoing}
         self.pending: int | None = None
         self.is_well: bool | None = None
 
@@ -99,29 +115,43 @@ class Outbox(Looker):
 
     async def look(self) -> None:
         """Send what waits; whatever is down, the next sweep tries again."""
-        try:
-            for outgoing in self._outgoing:
-                # A topic that nothing waits for need not be there.
-                if not await self._count(outgoing):
-                    continue
-                # Before any row is locked, so that an outage of Kafka holds up nobody else.
-                way = await self._reach(outgoing)
-                while await self._publish_some(outgoing, way):  # noqa: ASYNC110  no event of ours tells it
-                    await asyncio.sleep(GATHER_S)
-            self.is_well = True
-            self._unsent.end()
-            self._unread.end()
-        except DRIVER_ERRORS as error:
-            self._unread.note("The outbox cannot be read", {"error": type(error).__name__})
-        except (SinkError, KafkaUnavailable, ConfigurationError) as error:
-            self.is_well = False
-            self._unsent.note(
-                "Records wait in the outbox, as they cannot be sent; their rows are kept",
-                {"error": repr(error)},
-            )
-            await self._disconnect()
+        # What one capability cannot send keeps back no other; it comes last, as finding that out takes time.
+        in_order = sorted(self._outgoing, key=lambda each: self._unsent[each.topic].since is not None)
+        published = [await self._publish(each) for each in in_order]
+        known = [each.is_well for each in published if each.is_well is not None]
+        if known:
+            self.is_well = all(known)
         with suppress(*DRIVER_ERRORS):
             self.pending = sum([await self._count(each) for each in self._outgoing])
+        if any(each.is_any for each in published):
+            # There may be more, and what comes until then goes with it.
+            await asyncio.sleep(GATHER_S)
+            self.wake()
+
+    async def _publish(self, outgoing: Outgoing) -> _Published:
+        """Send some of what waits of one capability."""
+        unread, unsent = self._unread[outgoing.topic], self._unsent[outgoing.topic]
+        what = {"what": outgoing.what}
+        is_any = False
+        try:
+            # A topic that nothing waits for need not be there.
+            if await self._count(outgoing):
+                # Before any row is locked, so that an outage of Kafka holds up nobody else.
+                way = await self._reach(outgoing)
+                is_any = await self._publish_some(outgoing, way)
+        except DRIVER_ERRORS as error:
+            unread.note("The outbox cannot be read", what | {"error": type(error).__name__})
+            return _Published(None)
+        except (SinkError, KafkaUnavailable, ConfigurationError) as error:
+            unsent.note(
+                "Records wait in the outbox, as they cannot be sent; their rows are kept",
+                what | {"error": repr(error)},
+            )
+            await self._disconnect()
+            return _Published(is_well=False)
+        unsent.end(what)
+        unread.end(what)
+        return _Published(True, is_any=is_any)
 
     async def _count(self, outgoing: Outgoing) -> int:
         """Return how many rows wait."""
@@ -150,10 +180,10 @@ class Outbox(Looker):
     async def _reach(self, outgoing: Outgoing) -> _Way:
         """Return the way to a topic whose brokers have just answered."""
         async with _kafka_in_time():
+            if outgoing.check is not None and outgoing.topic not in self._checked:
+                await outgoing.check()
+            self._checked.add(outgoing.topic)
             if self._producer is None:
-                for each in self._outgoing:
-                    if each.check is not None:
-                        await each.check()
                 producer = RecordProducer(self._client)
                 await producer.start()
                 self._producer = producer
@@ -162,6 +192,7 @@ class Outbox(Looker):
     async def _disconnect(self) -> None:
         """End the producer, so that nothing it could not deliver is delivered behind our back."""
         producer, self._producer = self._producer, None
+        self._checked.clear()
         if producer is not None:
             await producer.stop()
 

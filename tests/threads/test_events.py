@@ -18,6 +18,7 @@ from models.access import Action
 from tests.services import changed, eventually
 from tests.sinks.kafka.topics import all_records_in
 from tests.site.fixtures import client_of, running
+from tests.site.owners import ANA, add_export, row_of
 from tests.threads.asking import THREADS_AT, Asking
 
 if TYPE_CHECKING:
@@ -110,6 +111,19 @@ async def test_without_kafka_threads_are_kept_and_told_of_when_it_is_back(system
         ("MESSAGE_CREATED", "2"),
         ("MESSAGE_DELETED", None),
     ]
+
+
+async def test_exports_that_cannot_be_sent_keep_back_no_event(system: Settings) -> None:
+    lacking = changed(system, vlab_exports_topic=f"{system.topology.vlab_env}-is-not-there")
+    export = await add_export(lacking, ANA, published=None)
+    async with running(lacking) as app, client_of(app) as client:
+        acme = Asking(client, lacking, "acme")
+        thread = await acme.thread()
+        await acme.say(thread, "told")
+        by_thread = await events_in_kafka(lacking, 2)
+        assert told(by_thread[thread])[-1] == ("MESSAGE_CREATED", "told")
+        await eventually(lambda: app.state.outbox.is_well is False)
+    assert (await row_of(lacking, export))["published"] is None
 
 
 class Watching:
