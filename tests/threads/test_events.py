@@ -13,8 +13,10 @@ from jsonschema import Draft202012Validator, FormatChecker
 from prometheus_client import Gauge
 
 from app.kafka.topics import topics_of
+from app.postgres.connections import connect
 from app.threads.watching import thread_events
 from models.access import Action
+from sinks.sql import statements
 from tests.services import changed, eventually
 from tests.sinks.kafka.topics import all_records_in
 from tests.site.fixtures import client_of, running
@@ -22,12 +24,14 @@ from tests.site.owners import ANA, add_export, row_of
 from tests.threads.asking import THREADS_AT, Asking
 
 if TYPE_CHECKING:
+    import asyncpg
     from fastapi import FastAPI
 
     from app.settings import Settings
 
 SCHEMA = json.loads(Path("docs/thread-event.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=FormatChecker())
+SQL = statements("thread_events")
 TOLD_WITHIN_S = 60.0
 
 
@@ -124,6 +128,31 @@ async def test_exports_that_cannot_be_sent_keep_back_no_event(system: Settings) 
         assert told(by_thread[thread])[-1] == ("MESSAGE_CREATED", "told")
         await eventually(lambda: app.state.outbox.is_well is False)
     assert (await row_of(lacking, export))["published"] is None
+
+
+async def test_events_with_much_to_tell_go_in_parts_that_are_not_too_large(
+    acme: Asking, system: Settings
+) -> None:
+    thread = await acme.thread()
+    text = "a" * 90_000
+    for number in range(50):
+        await acme.say(thread, f"{number:03}{text}")
+    await events_in_kafka(system, 51)
+    connection = await connect(system.database)
+    try:
+        # Never committed, so that the API sends none of them meanwhile.
+        async with connection.transaction():
+            await connection.execute("UPDATE thread_events SET published = NULL")
+            rows = await connection.fetch(SQL.take_unpublished)
+            watched = await connection.fetch(SQL.find_events, "acme", UUID(thread), 0)
+    finally:
+        await connection.close()
+    assert 4e6 <= size_of(rows) < 4e6 + 2 * len(text)
+    assert 1e6 <= size_of(watched) < 1e6 + 2 * len(text)
+
+
+def size_of(rows: list[asyncpg.Record]) -> int:
+    return sum(len(row["content"] or "") for row in rows)
 
 
 class Watching:
