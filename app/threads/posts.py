@@ -166,7 +166,6 @@ class PostWriter:
         told = orjson.dumps(rows).decode()
         try:
             async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute(_SQL.begin_posts)
                 found = await connection.fetch(_SQL.insert_posts, tenant, told, self._at_most)
         except asyncpg.LockNotAvailableError:
             raise
@@ -175,8 +174,7 @@ class PostWriter:
         return [row["number"] for row in found]
 
     async def _free_of(self, tenant: str, threads: Collection[UUID]) -> set[UUID]:
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_SQL.begin_posts)
+        async with self._pool.acquire() as connection:
             return {row["id"] for row in await connection.fetch(_SQL.find_free_threads, tenant, threads)}
 
 

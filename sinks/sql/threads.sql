@@ -73,10 +73,6 @@ SELECT digest, result
 FROM idempotency_keys
 WHERE tenant_id = $1 AND caller = $2 AND key = $3;
 
--- name: begin_posts
--- Many wait for the posts of a transaction, and are not to wait for who holds one thread.
-SET LOCAL lock_timeout = '500ms';
-
 -- name: find_free_threads
 -- Of these threads ($2) those that nobody holds.
 SELECT id
@@ -113,7 +109,12 @@ held AS MATERIALIZED (
     SELECT id, captured, subject_id
     FROM conversations
     -- Each by its primary key: a tenant may have more threads than are read in an hour.
-    WHERE platform = 'threads' AND channel || '' = $1 AND id IN (SELECT thread FROM told)
+    WHERE
+        platform = 'threads'
+        AND channel || '' = $1
+        AND id IN (SELECT thread FROM told)
+        -- Many wait for these messages, and are not to wait for who holds one thread: said before the first is locked.
+        AND (SELECT set_config('lock_timeout', '500ms', true)) IS NOT NULL
     ORDER BY id
     FOR UPDATE
 ),

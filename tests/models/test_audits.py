@@ -311,7 +311,7 @@ def test_a_mapping_says_other_names_for_some() -> None:
 def test_what_a_mapping_names_has_to_be_there() -> None:
     columns = columns_of({"lead": {"phone": "tel"}}).lead
     for mistyped in (columns.among, columns.require_mapped):
-        with pytest.raises(UnfitColumns, match="leads has no column for phone .looked for phone: tel.: say"):
+        with pytest.raises(UnfitColumns, match=r"leads has no column for phone .looked for phone: tel.: say"):
             mistyped({"id", "phone"}, "leads")
     assert columns.among({"id", "tel"}, "leads") == {"id": "id", "phone": "tel"}
     # An object of JSON may leave out the rest.
