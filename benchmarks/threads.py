@@ -11,6 +11,7 @@ import asyncio
 import sys
 from dataclasses import dataclass
 from statistics import median
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -163,23 +164,22 @@ async def _measure(
 
 async def _load(plan: Plan) -> Result:
     """Have the loader send, in a process of its own."""
-    loader = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.loader"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        said, _ = await asyncio.wait_for(
-            loader.communicate(msgspec.json.encode(plan)), plan.seconds + _ANSWERED_WITHIN_S
+    # Not by a pipe: on a busy machine, of some results the end was missing.
+    with TemporaryFile() as said:
+        loader = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "benchmarks.loader"), stdin=asyncio.subprocess.PIPE, stdout=said
         )
-    except TimeoutError:
-        raise DidNotFinish("some requests were never answered") from None
-    finally:
-        if loader.returncode is None:
-            loader.kill()
-            await loader.wait()
-    try:
-        return msgspec.json.decode(said, type=Result)
-    except msgspec.DecodeError:
-        ended = f"the loader ended with status {loader.returncode}, and {len(said)} bytes"
-        raise DidNotFinish(ended) from None
+        try:
+            await asyncio.wait_for(
+                loader.communicate(msgspec.json.encode(plan)), plan.seconds + _ANSWERED_WITHIN_S
+            )
+        except TimeoutError:
+            raise DidNotFinish("some requests were never answered") from None
+        finally:
+            if loader.returncode is None:
+                loader.kill()
+                await loader.wait()
+        if loader.returncode:
+            raise DidNotFinish(f"the loader ended with status {loader.returncode}")
+        said.seek(0)
+        return msgspec.json.decode(said.read(), type=Result)
