@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pydantic import SecretStr
+from redis.asyncio import Redis
 
 from app.postgres.connections import create_pool
 from app.redis import redis_pool
@@ -59,3 +62,33 @@ async def test_replicas_remember_together_and_forget_what_is_deleted(
         assert await there.said(second) == ["without Redis"]
         assert (await here.ask("DELETE", f"{THREADS_AT}/{second}")).status_code == 204
         assert "Redis does not remember threads" in caplog.text
+
+
+async def test_none_is_remembered_for_longer_than_an_hour_by_whichever_way(
+    acme: Asking, system: Settings, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = changed(system, redis_url=SecretStr(redis.url)).limits
+    thread = UUID(await acme.thread("l1"))
+    now_s = time.monotonic()
+    monkeypatch.setattr("app.threads.heads.time", SimpleNamespace(monotonic=lambda: now_s))
+    pool, client = await create_pool(system.database), Redis.from_url(redis.url)
+    try:
+        first, second = (ThreadHeads(pool, redis_pool(shared)) for _ in range(2))
+        assert await first.find("acme", thread) is not None
+        # It is the 59th minute.
+        [name] = await client.keys("chatlog:thread:*")
+        await client.pexpire(name, 60_000)
+        assert await second.find("acme", thread) is not None
+        await client.delete(name)
+        await acme.ask("DELETE", f"{THREADS_AT}/{thread}")
+        now_s += 55
+        assert await second.find("acme", thread) is not None
+        now_s += 10
+        assert await second.find("acme", thread) is None
+        assert await first.find("acme", thread) is not None
+        now_s += 3600
+        assert await first.find("north", thread) is None
+        assert not first._here
+    finally:
+        await client.aclose()
+        await pool.close()
