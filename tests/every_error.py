@@ -26,7 +26,7 @@ from app.reading.patience import TookTooLong
 from app.search.languages import NoSuchPlace
 from app.search.lines import NoLine, SayWhose
 from app.surveys.service import NoSuchSurvey
-from app.threads.rows import Changed, KeyUsed, NoSuchPost, NoSuchThread, ThreadIsFull
+from app.threads.rows import Changed, KeyUsed, NoSuchLearner, NoSuchPost, NoSuchThread, ThreadIsFull
 from app.turns.sessions import NoSuchSession
 from models.errors import BadRecord, ChatlogError, Reason
 from models.exports import NO_LINK, ExportOptions, Source, Status
@@ -72,6 +72,7 @@ _MADE: dict[type[ChatlogError], Callable[[], ChatlogError]] = {
     KeysUnavailable: lambda: KeysUnavailable(retry_after_s=7),
     Changed: Changed,
     KeyUsed: KeyUsed,
+    NoSuchLearner: NoSuchLearner,
     NoSuchPost: NoSuchPost,
     NoSuchThread: NoSuchThread,
     NoSuchRequest: NoSuchRequest,

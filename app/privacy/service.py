@@ -11,12 +11,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from app.access import NotAllowed
 from app.exports.files import NotFinished
 from app.exports.rows import ExportRow, kept_options
 from app.postgres.answers import answer_within
 from app.privacy.erasing import overdue_in
 from app.privacy.rows import NoSuchRequest, PrivacyRequest, RequestKind
+from app.threads.rows import NoSuchLearner
 from app.threads.service import learners_of
 from models.access import Action, may, thread_thing
 from models.exports import AskedAs, ExportOptions, Source
@@ -64,12 +64,11 @@ class PrivacyRequests:
             The request, which is committed; what it asks for follows, whatever happens.
 
         Raises:
-            NotAllowed: the learner is none of theirs, or they may not ask this.
+            NoSuchLearner: the learner is none of theirs.
             KeyUsed: the key stands for something else.
         """
         if not may(caller, _ACTIONS[kind], thread_thing(caller.tenant, learner)):
-            # As of one that does not exist, nothing is told of whether there is such a learner.
-            raise NotAllowed("This learner is not among those of your token (learner_scope).")
+            raise NoSuchLearner
         async with answer_within(), self._threads.changing(caller.tenant) as connection:
             await connection.execute(_SQL.queue_requests, caller.tenant, learner, kind.value)
             under_way = await connection.fetchval(_OPEN[kind], caller.tenant, learner)

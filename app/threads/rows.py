@@ -139,6 +139,13 @@ class NoSuchThread(NotFound):
         super().__init__("There is no such thread among yours.")
 
 
+class NoSuchLearner(NotFound):
+    """There is no such learner among those with whom the caller may do this."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such learner among yours.")
+
+
 class NoSuchPost(NotFound):
     """There is no such message in the thread, or it was deleted."""
 

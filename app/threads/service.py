@@ -17,7 +17,7 @@ import orjson
 from app.access import NotAllowed
 from app.postgres.answers import answer_within
 from app.postgres.tenants import ask_for_tenant
-from app.threads.rows import Changed, KnownThread, NoSuchThread, ThreadHead
+from app.threads.rows import Changed, KnownThread, NoSuchLearner, NoSuchThread, ThreadHead
 from app.web.paging import Place
 from models.access import THREADS, Action, may, may_at_all, thread_thing
 from models.ids import conversation_key
@@ -77,12 +77,11 @@ class LearnerThreads:
         """Make a thread with a learner; asked for again under the same key, return the one that was made.
 
         Raises:
-            NotAllowed: the learner is none of theirs.
+            NoSuchLearner: the learner is none of theirs.
             KeyUsed: the key stands for something else.
         """
         if not may(caller, Action.WRITE_THREADS, thread_thing(caller.tenant, learner)):
-            # As of one that does not exist, nothing is told of whether there is such a learner.
-            raise NotAllowed("This learner is not among those of your token (learner_scope).")
+            raise NoSuchLearner
         external_id = str(uuid.uuid4())
         thread = UUID(conversation_key(THREADS, caller.tenant, external_id))
         async with answer_within(), self.changing(caller.tenant) as connection:

@@ -43,7 +43,7 @@ async def sign_in(
         (CallerRole.TEACHER, ("l1",), 403, 403),
         (CallerRole.MODERATOR, (), 403, 403),
         # Another's learner.
-        (CallerRole.PARENT, ("l2",), 403, 403),
+        (CallerRole.PARENT, ("l2",), 404, 404),
     ],
 )
 async def test_each_is_offered_what_they_may_ask_for(

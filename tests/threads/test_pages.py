@@ -213,7 +213,7 @@ async def test_a_thread_is_named_put_aside_and_deleted(acme: Asking, school: Sch
 
     assert re.findall(r"<option[^>]*>([^<]*)", form.text) == [LEARNER, "learner-2"]
     assert again.headers["location"] == made.headers["location"]
-    assert stranger.status_code == 403
+    assert stranger.status_code == 404
     assert 'value="Mine"' in stranger.text
 
     await pupil.submit(f"/threads/{thread}/title", title="Halves", tag="")
