@@ -66,6 +66,7 @@ class AuditCounts:
         self.messages += len(written.made)
         self.old_messages += written.there
         self.changed += len(written.changed)
+        self.skipped[SkipReason.OPTED_OUT] += len(written.opted_out)
 
     def with_written(self, written: AuditsWritten) -> AuditCounts:
         """Return what these are with a batch."""

@@ -7,19 +7,20 @@ twice (`sinks.postgres.audits`). While a batch is written, the next is read.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from app.backfill.audit_batches import AuditBatch
 from app.backfill.audit_counts import AuditCounts
 from app.backfill.audit_sources import BadRow
 from app.backfill.lead_book import LeadBook
-from models.audits import AuditMessage, SkipReason, message_of
+from models.audits import SkipReason, message_of
 from models.errors import BadRecord
 from models.messages import MessageRole
 from sinks.errors import SinkError
-from sinks.postgres.audit_runs import RunStatus, begin_run, end_run
+from sinks.postgres.audit_runs import RunStatus, begin_run, end_run, once_it_can
 from sinks.postgres.audits import AuditHistory, AuditsWritten, talk_of
+from sinks.retry import RetryPolicy
 from sinks.splitting import write_or_split
 
 if TYPE_CHECKING:
@@ -28,18 +29,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from app.backfill.audit_sources import AuditSource
-    from models.audits import Audit
-
-#: Messages of a transaction, and characters of theirs: some tenths of a second, some megabytes.
-BATCH_MESSAGES, BATCH_CHARACTERS = 4_000, 4_000_000
-
-
-@dataclass(slots=True)
-class _NextMessages:
-    """What is to be written next; `counts` are of all that was looked at with it and before."""
-
-    messages: dict[str, AuditMessage] = field(default_factory=dict)
-    characters: int = 0
+    from models.audits import Audit, AuditLead, AuditMessage
 
 
 class AuditBackfill:
@@ -76,7 +66,7 @@ class AuditBackfill:
         self._dry_run = dry_run
         self._say = say
         self._told_at = (now or datetime.now(UTC)).isoformat(timespec="milliseconds")
-        self._opted_out: Mapping[str, Sequence[tuple[int, int | None]]] = {}
+        self._retries = RetryPolicy("backfill")
 
     async def take(self) -> AuditCounts:
         """Take all that the source has; return what came of it.
@@ -109,31 +99,34 @@ class AuditBackfill:
                 raise
 
     async def _take(self) -> None:
-        self._opted_out = await self._history.opted_out()
+        await self._history.read_opt_outs()
         with LeadBook() as book:
             async for leads in self._source.leads():
                 good = [lead for lead in leads if not isinstance(lead, BadRow)]
                 self._note_errors(leads)
                 book.add_leads(good)
                 if self.run is not None:
-                    await self._history.note_leads(self.run, good)
+                    await self._note_leads(self.run, good)
             await self._take_audits(book)
 
+    async def _note_leads(self, run: int, leads: Sequence[AuditLead]) -> None:
+        await once_it_can(self._connection, self._retries, lambda: self._history.note_leads(run, leads))
+
     async def _take_audits(self, book: LeadBook) -> None:
-        batch, writing = _NextMessages(), None
+        batch, writing = AuditBatch(), None
         try:
             async for chunk in self._source.audits():
                 self._note_errors(chunk)
                 self._sort(chunk, book, batch)
-                if len(batch.messages) >= BATCH_MESSAGES or batch.characters >= BATCH_CHARACTERS:
+                if batch.is_full:
                     if writing is not None:
                         await writing
-                    writing = asyncio.create_task(self._write(list(batch.messages.values()), book))
-                    batch = _NextMessages()
+                    writing = asyncio.create_task(self._write(batch, book))
+                    batch = AuditBatch()
             if writing is not None:
                 await writing
             writing = None
-            await self._write(list(batch.messages.values()), book)
+            await self._write(batch, book)
         finally:
             if writing is not None:
                 writing.cancel()
@@ -150,8 +143,8 @@ class AuditBackfill:
 
     # -- what is read
 
-    def _sort(self, chunk: Sequence[Audit | BadRow], book: LeadBook, batch: _NextMessages) -> None:
-        """Put what audits tell into a batch, and count those that tell nothing."""
+    def _sort(self, chunk: Sequence[Audit | BadRow], book: LeadBook, batch: AuditBatch) -> None:
+        """Put what audits tell into a batch, and those that tell nothing."""
         audits = [each for each in chunk if not isinstance(each, BadRow)]
         self.counts.audits += len(audits)
         leads = book.leads({each.lead_id for each in audits if each.lead_id})
@@ -162,54 +155,66 @@ class AuditBackfill:
                 self._fail(BadRow(f"audit {audit.id}", error.detail))
                 continue
             if isinstance(told, SkipReason):
-                self._skip(audit, told)
+                batch.skip(audit, told)
             elif (lead := leads.get(told.lead_id)) is None:
-                self._skip(audit, SkipReason.ORPHAN)
-            elif told.role == MessageRole.USER and self._is_out(lead.subject_id, audit.at_ms):
-                self._skip(audit, SkipReason.OPTED_OUT)
+                batch.skip(audit, SkipReason.ORPHAN, told)
+            elif told.role == MessageRole.USER and self._history.is_out(lead.subject_id, audit.at_ms):
+                batch.skip(audit, SkipReason.OPTED_OUT, told)
             else:
                 self._put(told, batch)
 
-    def _put(self, told: AuditMessage, batch: _NextMessages) -> None:
-        first = batch.messages.setdefault(told.audit.id, told)
+    def _put(self, told: AuditMessage, batch: AuditBatch) -> None:
+        first = batch.add(told)
         if first is told:
-            batch.characters += len(told.content)
-        elif first.digest == told.digest:
+            return
+        if first.digest == told.digest:
             self.counts.old_messages += 1
         else:
-            self.counts.changed += 1
-            self._tell_changed(told.audit.id)
+            self._change(told.audit.id)
 
-    def _is_out(self, person: str, at_ms: int) -> bool:
-        return any(
-            since <= at_ms and (until is None or at_ms < until)
-            for since, until in self._opted_out.get(person, ())
-        )
+    def _change(self, audit: str) -> None:
+        self.counts.changed += 1
+        self._tell_changed(audit)
 
-    def _skip(self, audit: Audit, why: SkipReason) -> None:
+    def _skip(self, audit: str, actor: str, why: SkipReason) -> None:
         if why is SkipReason.UNKNOWN_ACTOR:
-            self.counts.note_actor(audit.actor)
+            self.counts.note_actor(actor)
         else:
             self.counts.skipped[why] += 1
-        self._tell("skipped", f"audit {audit.id}: {why}")
+        self._tell("skipped", f"audit {audit}: {why}")
 
     # -- what is written
 
-    async def _write(self, messages: Sequence[AuditMessage], book: LeadBook) -> None:
-        """Write messages, halved where one of them is refused."""
+    async def _write(self, batch: AuditBatch, book: LeadBook) -> None:
+        """Write messages, halved where one of them is refused, and count what is skipped."""
 
         async def write(some: Sequence[AuditMessage]) -> int:
-            written = await (
-                self._look(some, book) if self.run is None else self._store(some, book, self.run)
-            )
+            written = await once_it_can(self._connection, self._retries, lambda: self._written(some, book))
             self.counts.note_written(written)
-            book.add_talks({**written.new_talks, **written.old_talks})
+            book.add_met([*written.new_talks, *written.old_talks])
             self._tell_written(written, {each.audit.id: each for each in some})
             return len(written.made)
 
-        _, refused = await write_or_split(messages, write)
+        await self._count_skipped(batch, book)
+        _, refused = await write_or_split(list(batch.messages.values()), write)
         for message, why in refused:
             self._fail(BadRow(f"audit {message.audit.id}", why.detail))
+
+    async def _count_skipped(self, batch: AuditBatch, book: LeadBook) -> None:
+        """Count audits of which no message is made, or as changed where there is one of them."""
+        audits = [each.id for each in batch.skipped]
+        taken = await once_it_can(self._connection, self._retries, lambda: self._history.taken(audits))
+        changed = batch.changed({**book.audits(audits), **taken})
+        for each in batch.skipped:
+            if each.id in changed:
+                self._change(each.id)
+            else:
+                self._skip(each.id, each.actor, each.why)
+
+    async def _written(self, messages: Sequence[AuditMessage], book: LeadBook) -> AuditsWritten:
+        if self.run is None:
+            return await self._look(messages, book)
+        return await self._store(messages, book, self.run)
 
     async def _store(self, messages: Sequence[AuditMessage], book: LeadBook, run: int) -> AuditsWritten:
         of = {each.lead_id for each in messages}
@@ -217,7 +222,7 @@ class AuditBackfill:
             run,
             messages,
             book.leads(of),
-            book.talks(of),
+            book.met(of),
             told_at=self._told_at,
             counts_with=lambda written: self.counts.with_written(written).as_row(),
         )
@@ -227,11 +232,12 @@ class AuditBackfill:
         before = book.audits(each.audit.id for each in messages)
         unseen = [each for each in messages if each.audit.id not in before]
         again = [each for each in messages if each.audit.id in before]
-        known = book.talks({each.lead_id for each in messages})
-        written = await self._history.look(unseen, {each.lead_id for each in messages} - known.keys())
-        made = {each.audit.id: each for each in unseen if each.audit.id in set(written.made)}
+        met = book.met({each.lead_id for each in messages})
+        written = await self._history.look(unseen, met)
+        ids = set(written.made)
+        made = {each.audit.id: each for each in unseen if each.audit.id in ids}
         book.add_audits({audit: each.digest for audit, each in made.items()})
-        leads = book.leads({each.lead_id for each in made.values()} - known.keys() - written.old_talks.keys())
+        leads = book.leads({each.lead_id for each in made.values()} - met - written.old_talks.keys())
         written.new_talks = {lead: talk_of(told) for lead, told in leads.items()}
         changed = [each.audit.id for each in again if before[each.audit.id] != each.digest]
         written.changed += changed
@@ -253,6 +259,8 @@ class AuditBackfill:
             self._tell("message", f"of audit {audit} ({message.role}, {len(message.content):,} characters)")
         for audit in written.changed:
             self._tell_changed(audit)
+        for audit in written.opted_out:
+            self._tell("skipped", f"audit {audit}: {SkipReason.OPTED_OUT}")
 
     def _tell_changed(self, audit: str) -> None:
         self._tell("changed", f"audit {audit}: its message stays as it is")

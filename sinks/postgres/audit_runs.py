@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
 import msgspec
 
 from models.errors import ChatlogError, MustAct
-from sinks.errors import CannotGoOn
+from sinks.errors import CannotGoOn, ServiceDown
 from sinks.postgres.sqlstate import DRIVER_ERRORS, classify
 from sinks.sql import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
     from typing import Any
 
+    from sinks.retry import RetryPolicy
+
     Connection = asyncpg.Connection[asyncpg.Record]
+
+Result = TypeVar("Result")
 
 _SQL = statements("audits")
 _ROLE = "chatlog_maintainer"
@@ -83,6 +87,8 @@ async def note_run(connection: Connection, run: int, counts: Mapping[str, object
 async def end_run(connection: Connection, run: int, status: RunStatus, counts: Mapping[str, object]) -> None:
     """Note how a run ended; nothing if somebody takes it back.
 
+    One that did not end well may not know whether its last batch was committed, so what that noted stays.
+
     Raises:
         ServiceDown, CannotGoOn: the database is down, or refuses.
     """
@@ -99,6 +105,34 @@ async def find_runs(connection: Connection) -> list[dict[str, Any]]:
     with judged():
         rows = await connection.fetch(_SQL.find_runs, None)
     return [{**row, "counts": msgspec.json.decode(row["counts"])} for row in rows]
+
+
+async def once_it_can(
+    connection: Connection, retry_policy: RetryPolicy, work: Callable[[], Awaitable[Result]]
+) -> Result:
+    """Do what is a transaction; again while the database refuses for now, as where a lock is held.
+
+    Args:
+        connection: by which it is done.
+        retry_policy: how to wait.
+        work: may be done again.
+
+    Raises:
+        ServiceDown: the connection is lost. Whatever else `work` raises.
+    """
+
+    async def attempt() -> Result | ServiceDown:
+        try:
+            return await work()
+        except ServiceDown as error:
+            if connection.is_closed():
+                return error
+            raise
+
+    outcome = await retry_policy.run(attempt)
+    if isinstance(outcome, ServiceDown):
+        raise outcome
+    return outcome
 
 
 @contextmanager

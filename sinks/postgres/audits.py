@@ -56,13 +56,15 @@ class AuditsWritten:
         made: ids of audits of which messages were made now.
         there: how many there were of already.
         changed: ids of audits that were taken before, and are not what they were then.
+        opted_out: ids of audits of what somebody said who is not recorded, by whom the conversation is with.
         new_talks: conversations that were made, by lead.
-        old_talks: those that were there, of leads that the caller knew none of.
+        old_talks: those that were there, of leads that the caller had not met.
     """
 
     made: list[str] = field(default_factory=list)
     there: int = 0
     changed: list[str] = field(default_factory=list)
+    opted_out: list[str] = field(default_factory=list)
     new_talks: dict[str, AuditTalk] = field(default_factory=dict)
     old_talks: dict[str, AuditTalk] = field(default_factory=dict)
 
@@ -79,14 +81,21 @@ class AuditHistory:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._months: set[str] = set()
+        #: From when to when somebody is not recorded, in ms since 1970.
+        self._opted_out: dict[str, list[tuple[int, int | None]]] = {}
 
-    async def opted_out(self) -> dict[str, list[tuple[int, int | None]]]:
-        """Return who is not recorded: from when to when, in ms since 1970."""
-        found: dict[str, list[tuple[int, int | None]]] = {}
+    async def read_opt_outs(self) -> None:
+        """Learn who is not recorded."""
         with judged():
             for row in await self._connection.fetch(_SQL.find_opted_out, PLATFORM):
-                found.setdefault(row["person_id"], []).append((row["since_ms"], row["until_ms"]))
-        return found
+                self._opted_out.setdefault(row["person_id"], []).append((row["since_ms"], row["until_ms"]))
+
+    def is_out(self, person: str, at_ms: int) -> bool:
+        """Tell whether somebody was not to be recorded at a time."""
+        return any(
+            since <= at_ms and (until is None or at_ms < until)
+            for since, until in self._opted_out.get(person, ())
+        )
 
     async def note_leads(self, run: int, leads: Sequence[AuditLead]) -> None:
         """Keep that there are these leads."""
@@ -96,20 +105,32 @@ class AuditHistory:
         with judged():
             await self._connection.execute(_SQL.note_leads, run, as_json(rows))
 
-    async def look(self, messages: Sequence[AuditMessage], leads: Collection[str]) -> AuditsWritten:
-        """Return what writing these would come to, and write nothing."""
+    async def taken(self, audits: Collection[str]) -> dict[str, bytes]:
+        """Return the digests of those of these audits that were taken."""
+        if not audits:
+            return {}
         with judged():
-            found, new = await self._sort(messages)
-            found.made = [each.audit.id for each in new]
-            found.old_talks = await self._find_talks(leads)
-        return found
+            rows = await self._connection.fetch(_SQL.find_audits, list(audits))
+        return {row["id"]: row["digest"] for row in rows}
+
+    async def look(self, messages: Sequence[AuditMessage], met: Collection[str]) -> AuditsWritten:
+        """Return what writing these would come to, and write nothing.
+
+        Args:
+            messages: no two of one audit.
+            met: leads that the caller has met.
+        """
+        with judged():
+            written, new, _ = await self._sort(messages, met)
+        written.made = [each.audit.id for each in new]
+        return written
 
     async def write(
         self,
         run: int,
         messages: Sequence[AuditMessage],
         leads: Mapping[str, AuditLead],
-        talks: Mapping[str, AuditTalk],
+        met: Collection[str],
         *,
         told_at: str,
         counts_with: Callable[[AuditsWritten], Mapping[str, object]],
@@ -120,7 +141,7 @@ class AuditHistory:
             run: which makes them.
             messages: no two of one audit.
             leads: those that they are of.
-            talks: conversations that are known, by lead.
+            met: leads that the caller has met.
             told_at: when the run began, in ISO 8601.
             counts_with: what the run has done with this batch, for its record.
 
@@ -132,27 +153,43 @@ class AuditHistory:
             await self._make_months(messages)
             async with self._connection.transaction():
                 await self._connection.execute(_SQL.take_turn)
-                written, new = await self._sort(messages)
-                written.old_talks = await self._find_talks({each.lead_id for each in messages} - talks.keys())
+                written, new, talks = await self._sort(messages, met)
                 if new:
                     await self._write_new(run, new, leads, talks, written, told_at)
                 await note_run(self._connection, run, counts_with(written))
         return written
 
-    async def _sort(self, messages: Sequence[AuditMessage]) -> tuple[AuditsWritten, list[AuditMessage]]:
-        """Return what there is of these already, and those of which there is nothing."""
-        rows = await self._connection.fetch(_SQL.find_audits, [each.audit.id for each in messages])
-        known: dict[str, bytes] = {row["id"]: row["digest"] for row in rows}
+    async def _sort(
+        self, messages: Sequence[AuditMessage], met: Collection[str]
+    ) -> tuple[AuditsWritten, list[AuditMessage], dict[str, AuditTalk]]:
+        """Return what there is of these, those of which there is nothing, and the conversations there are.
+
+        Also of leads that were met: somebody may have taken theirs back since.
+        """
+        known = await self.taken([each.audit.id for each in messages])
+        talks = await self._find_talks({each.lead_id for each in messages})
         written, new = AuditsWritten(), []
+        written.old_talks = {lead: talk for lead, talk in talks.items() if lead not in met}
         for each in messages:
             digest = known.get(each.audit.id)
             if digest is None:
-                new.append(each)
+                if self._is_unheard(each, talks.get(each.lead_id)):
+                    written.opted_out.append(each.audit.id)
+                else:
+                    new.append(each)
             elif digest == each.digest:
                 written.there += 1
             else:
                 written.changed.append(each.audit.id)
-        return written, new
+        return written, new, talks
+
+    def _is_unheard(self, message: AuditMessage, talk: AuditTalk | None) -> bool:
+        # Of a lead that goes by another number now, what they said is still kept as that of the one before.
+        return (
+            talk is not None
+            and message.role == MessageRole.USER
+            and self.is_out(talk.subject_id, message.audit.at_ms)
+        )
 
     async def _find_talks(self, leads: Collection[str]) -> dict[str, AuditTalk]:
         if not leads:
@@ -169,11 +206,10 @@ class AuditHistory:
         written: AuditsWritten,
         told_at: str,
     ) -> None:
-        known = {**talks, **written.old_talks}
         written.new_talks = {
-            lead: talk_of(leads[lead]) for lead in sorted({each.lead_id for each in new} - known.keys())
+            lead: talk_of(leads[lead]) for lead in sorted({each.lead_id for each in new} - talks.keys())
         }
-        known |= written.new_talks
+        known = {**talks, **written.new_talks}
         ids = {each.audit.id: each.id for each in new}
         rows = sorted(
             (_row_of(each, ids[each.audit.id], known[each.lead_id]) for each in new), key=lambda row: row.id

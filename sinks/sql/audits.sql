@@ -19,8 +19,12 @@ WHERE id = $1 AND status = 'running'
 RETURNING id;
 
 -- name: end_run
--- A run is over.
-UPDATE backfill_runs SET status = $2, counts = $3::jsonb, touched = now(), finished = now()
+-- A run is over. If it did not end well, what its last batch noted stays.
+UPDATE backfill_runs SET
+    status = $2::varchar,
+    counts = CASE WHEN $2::varchar = 'finished' THEN $3::jsonb ELSE $3::jsonb || counts END,
+    touched = now(),
+    finished = now()
 WHERE id = $1 AND status = 'running';
 
 -- name: take_turn
@@ -263,12 +267,20 @@ HAVING sum(sign) <> 0
 ON CONFLICT (platform, channel, surveyid, first_week, week) DO UPDATE SET people = counted.people + excluded.people;
 
 -- name: drop_leads
--- Leads that nobody has talked with, and of which only runs heard that were taken back.
+-- Leads that nobody has talked with, and of which only runs heard that were taken back: not those of which a later one may
+-- have heard, which is all of them, unless it was run for another lead.
 DELETE FROM crm_leads
 USING backfill_runs
 WHERE backfill_runs.id = crm_leads.run_id
     AND backfill_runs.status IN ('rolling back', 'rolled back')
-    AND crm_leads.conversation_id IS NULL;
+    AND crm_leads.conversation_id IS NULL
+    AND NOT EXISTS (
+        SELECT
+        FROM backfill_runs AS later
+        WHERE later.id > crm_leads.run_id
+            AND later.status NOT IN ('rolling back', 'rolled back')
+            AND coalesce(later.options ->> 'lead', crm_leads.id) = crm_leads.id
+    );
 
 -- name: count_left
 -- What is left of the run $1 (of the lead $2 alone, or of all): records; and messages of the platform $3 that no record

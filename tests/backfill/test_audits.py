@@ -15,7 +15,7 @@ from models.ids import conversation_key, message_id
 from tests.backfill.audit_logs import DAY, PRISMA, SNAKE, audit, fill_tables, lead, write_files
 from tests.backfill.running import become, run
 from tests.services import settings_for_tests
-from tests.survey_tables import session
+from tests.survey_tables import execute, session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -198,6 +198,31 @@ async def test_a_changed_audit_is_told_and_not_overwritten(tables: Settings, tmp
     assert [each[2] for each in await messages(tables)] == ["one", "two", "three"]
 
 
+async def test_an_audit_that_was_changed_so_that_it_tells_nothing_is_told(
+    tables: Settings, tmp_path: Path
+) -> None:
+    audits = [audit(1, "one"), audit(2, "two"), audit(3, "three"), audit(4, "four"), audit(5, {})]
+    source = write_files(tmp_path, [lead()], audits)
+    await backfill(tables, source)
+    changed = [audit(1, {}), audit(2, "two", actor="webhook"), audit(3, "three", leadId=None)]
+    changed += [audit(4, "four", of=9), audit(5, {}), audit(6, "six"), audit(6, {})]
+    write_files(tmp_path, [lead()], changed)
+
+    dry, real = [
+        await run(tables, "audits", "--source", source, "--verbose", *options)
+        for options in (["--dry-run"], [])
+    ]
+
+    told = figures(real)
+    assert told["Audits changed since they were taken, and left"] == 5
+    assert (told["Audits skipped"], told["no text"], told["Messages created"]) == (1, 1, 1)
+    assert "changed       audit audit-1: its message stays as it is" in real.stdout
+    assert dry.stdout.replace("Dry run: nothing was written", "Run 2") == real.stdout
+    # Of a lead that has gone, no audit was changed.
+    write_files(tmp_path, [lead(2)], audits)
+    assert (await backfill(tables, source))["the lead is not there"] == 4
+
+
 async def test_a_lead_has_one_conversation_though_its_channel_and_person_change(
     tables: Settings, tmp_path: Path
 ) -> None:
@@ -270,6 +295,22 @@ async def test_what_somebody_said_who_opted_out_is_not_taken(tables: Settings, s
     assert (await backfill(tables, source))["opted out of being recorded"] == 2
 
     assert [each[2] for each in await messages(tables) if each[1] == "user"] == ["Hello, I need a quote"]
+
+
+async def test_whom_a_conversation_is_with_may_have_opted_out_under_an_earlier_number(
+    tables: Settings, tmp_path: Path
+) -> None:
+    source = write_files(tmp_path, [lead()], [audit(1, "one")])
+    await backfill(tables, source)
+    await execute(tables, "INSERT INTO opt_outs VALUES ('crm', 'psid-1', '-infinity', NULL)")
+    audits = [audit(1, "one"), audit(2, "two"), audit(3, "three", actor="agent")]
+    write_files(tmp_path, [lead(messengerPsid="psid-2")], audits)
+
+    for options, there in ((["--dry-run"], 1), ([], 1), ([], 2)):
+        told = await backfill(tables, source, *options)
+        assert (told["opted out of being recorded"], told["Messages skipped: they are there"]) == (1, there)
+
+    assert [each[2] for each in await messages(tables)] == ["one", "three"]
 
 
 async def test_months_of_long_ago_are_made_and_earlier_times_have_the_default_partition(
