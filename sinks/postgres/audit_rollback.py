@@ -8,20 +8,26 @@ run.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from models.audits import PLATFORM
 from models.errors import ChatlogError, MustAct
-from sinks.postgres.audit_runs import NoSuchRun, RunStatus, judged
+from sinks.postgres.audit_runs import NoSuchRun, RunStatus, judged, once_it_can
 from sinks.postgres.message_changes import span_of
+from sinks.retry import RetryPolicy
 from sinks.sql import statements
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     import asyncpg
 
     Connection = asyncpg.Connection[asyncpg.Record]
+
+Result = TypeVar("Result")
 
 _SQL, _MESSAGES = statements("audits"), statements("messages")
 #: Records that one transaction takes away: less than a second.
@@ -58,7 +64,7 @@ class TakenBack:
 class AuditRollback:
     """Takes back what one run made.
 
-    What is asked raises ServiceDown while the database is down, and CannotGoOn where it refuses.
+    What is asked raises ServiceDown when the connection is lost, and CannotGoOn where the database refuses.
 
     Attributes:
         gone: what has gone so far.
@@ -73,6 +79,7 @@ class AuditRollback:
         self._connection = connection
         self._run = run
         self._lead = lead
+        self._retries = RetryPolicy("backfill")
         self.gone = TakenBack()
 
     async def take_back(self) -> None:
@@ -82,11 +89,17 @@ class AuditRollback:
             NoSuchRun: there is no such run.
             NotAllGone: something is left.
         """
-        with judged():
-            before = await self._begin()
-            while records := await self._unsay():
-                await self._forget(records)
-            await self._end(before)
+        before = await self._do(self._begin)
+        while audits := await self._do(self._unsay):
+            await self._do(partial(self._forget, audits))
+        await self._do(partial(self._end, before))
+
+    async def _do(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        async def judge() -> Result:
+            with judged():
+                return await work()
+
+        return await once_it_can(self._connection, self._retries, judge)
 
     async def _begin(self) -> RunStatus:
         """Have the run write no more; return how it had ended."""

@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
 
-_NINE_MS = 1_790_000_000_000
+_BEGAN_MS = 1_790_000_000_000
+#: As somebody does who looks after the database, whoever waits for a lock with a statement like this.
+_CANCEL = """
+    SELECT pg_cancel_backend(pid)
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE $1
+"""
 
 
 @pytest.fixture
@@ -37,7 +43,9 @@ def tables(database_url: str, tmp_path: Path) -> Settings:
 
 
 def said(number: int) -> Audit:
-    return Audit(f"audit-{number}", "lead-1", "customer", None, _NINE_MS + number, {"text": f"word {number}"})
+    return Audit(
+        f"audit-{number}", "lead-1", "customer", None, _BEGAN_MS + number, {"text": f"word {number}"}
+    )
 
 
 class Log:
@@ -50,7 +58,7 @@ class Log:
         self._between = between
 
     async def leads(self) -> AsyncIterator[list[AuditLead]]:
-        yield [AuditLead("lead-1", channel="web", phone="+44", stage="done", created_ms=_NINE_MS)]
+        yield [AuditLead("lead-1", channel="web", phone="+44", stage="done", created_ms=_BEGAN_MS)]
 
     async def audits(self) -> AsyncIterator[list[Audit]]:
         for number, part in enumerate(self._parts):
@@ -127,6 +135,22 @@ async def test_a_table_that_is_held_for_long_is_waited_for(tables: Settings, tmp
     assert process.returncode == 0
     async with session(tables) as connection:
         assert await connection.fetchval("SELECT count(*) FROM messages_crm_2021_02") == 1
+
+
+async def test_a_rollback_goes_on_when_it_was_refused_for_now(tables: Settings) -> None:
+    await take(tables, Log([said(1)]))
+    await execute(tables, "INSERT INTO figure_closings (platform, day) VALUES ('crm', '2026-09-21')")
+    async with session(tables) as cancelling, session(tables) as holding, holding.transaction():
+        await holding.execute("SELECT FROM figure_closings FOR UPDATE")
+        process = await start(tables, "rollback", "1")
+        await eventually(lambda: cancelling.fetchval(_CANCEL, "%figure_closings%FOR UPDATE%"))
+        assert process.stderr is not None
+        while b"Waiting for a service" not in (line := await process.stderr.readline()):
+            assert line, "it gave up"
+
+    said_at_last, _ = await process.communicate()
+
+    assert said_at_last == b"1 message and 1 conversation of run 1 were taken back; none are left.\n"
 
 
 async def test_a_connection_that_is_lost_ends_a_run(tables: Settings) -> None:
