@@ -11,7 +11,7 @@ from models.audits import SkipReason
 
 if TYPE_CHECKING:
     from app.backfill.audit_sources import BadRow
-    from sinks.postgres.audits import AuditsWritten
+    from sinks.postgres.audit_rows import AuditsWritten
 
 #: Errors that are told one by one.
 TOLD_ERRORS = 20

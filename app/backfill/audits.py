@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 from app.backfill.audit_batches import AuditBatch
 from app.backfill.audit_counts import AuditCounts
+from app.backfill.audit_lines import AuditLines
 from app.backfill.audit_sources import BadRow
 from app.backfill.lead_book import LeadBook
 from models.audits import SkipReason, message_of
 from models.errors import BadRecord
 from models.messages import MessageRole
 from sinks.errors import SinkError
+from sinks.postgres.audit_rows import talk_of
 from sinks.postgres.audit_runs import RunStatus, begin_run, end_run, once_it_can
-from sinks.postgres.audits import AuditHistory, AuditsWritten, talk_of
+from sinks.postgres.audits import AuditHistory
 from sinks.retry import RetryPolicy
 from sinks.splitting import write_or_split
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from app.backfill.audit_sources import AuditSource
     from models.audits import Audit, AuditLead, AuditMessage
+    from sinks.postgres.audit_rows import AuditsWritten
 
 
 class AuditBackfill:
@@ -64,7 +67,7 @@ class AuditBackfill:
         self._who = who
         self._options = options
         self._dry_run = dry_run
-        self._say = say
+        self._lines = AuditLines(say)
         self._told_at = (now or datetime.now(UTC)).isoformat(timespec="milliseconds")
         self._retries = RetryPolicy("backfill")
 
@@ -139,7 +142,7 @@ class AuditBackfill:
 
     def _fail(self, row: BadRow) -> None:
         self.counts.note_error(row)
-        self._tell("error", str(row))
+        self._lines.error(row)
 
     # -- what is read
 
@@ -174,14 +177,14 @@ class AuditBackfill:
 
     def _change(self, audit: str) -> None:
         self.counts.changed += 1
-        self._tell_changed(audit)
+        self._lines.changed(audit)
 
     def _skip(self, audit: str, actor: str, why: SkipReason) -> None:
         if why is SkipReason.UNKNOWN_ACTOR:
             self.counts.note_actor(actor)
         else:
             self.counts.skipped[why] += 1
-        self._tell("skipped", f"audit {audit}: {why}")
+        self._lines.skipped(audit, why)
 
     # -- what is written
 
@@ -192,7 +195,7 @@ class AuditBackfill:
             written = await once_it_can(self._connection, self._retries, lambda: self._written(some, book))
             self.counts.note_written(written)
             book.add_met([*written.new_talks, *written.old_talks])
-            self._tell_written(written, {each.audit.id: each for each in some})
+            self._lines.written(written, {each.audit.id: each for each in some})
             return len(written.made)
 
         await self._count_skipped(batch, book)
@@ -243,24 +246,3 @@ class AuditBackfill:
         written.changed += changed
         written.there += len(again) - len(changed)
         return written
-
-    def _tell(self, what: str, of: str) -> None:
-        if self._say is not None:
-            self._say(f"{what:<13} {of}")
-
-    def _tell_written(self, written: AuditsWritten, messages: Mapping[str, AuditMessage]) -> None:
-        if self._say is None:
-            return
-        for lead in written.new_talks:
-            self._tell("conversation", f"with lead {lead}")
-        for audit in written.made:
-            message = messages[audit]
-            # Never what was said.
-            self._tell("message", f"of audit {audit} ({message.role}, {len(message.content):,} characters)")
-        for audit in written.changed:
-            self._tell_changed(audit)
-        for audit in written.opted_out:
-            self._tell("skipped", f"audit {audit}: {SkipReason.OPTED_OUT}")
-
-    def _tell_changed(self, audit: str) -> None:
-        self._tell("changed", f"audit {audit}: its message stays as it is")

@@ -7,66 +7,28 @@ another one goes on from there. Batches of two runs take turns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from models.audits import PLATFORM
 from models.messages import ConversationKind, MessageRole
+from sinks.postgres.audit_rows import AuditsWritten, AuditTalk, record_of, row_of, talk_of
 from sinks.postgres.audit_runs import judged, note_run
 from sinks.postgres.message_changes import moment
-from sinks.postgres.message_rows import MessageRow, as_json
+from sinks.postgres.message_rows import as_json
 from sinks.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
-    from typing import Any
 
     import asyncpg
 
     from models.audits import AuditLead, AuditMessage
+    from sinks.postgres.message_rows import MessageRow
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
 _SQL, _MESSAGES = statements("audits"), statements("messages")
-_encode = msgspec.json.encode
 _DAY_MS = 24 * 60 * 60 * 1000
-
-
-class AuditTalk(msgspec.Struct, frozen=True, gc=False):
-    """The one conversation with a lead.
-
-    Attributes:
-        id: its id.
-        channel: where it is.
-        subject_id: whom it is with.
-    """
-
-    id: str
-    channel: str
-    subject_id: str
-
-
-@dataclass(slots=True)
-class AuditsWritten:
-    """What came of a batch.
-
-    Attributes:
-        made: ids of audits of which messages were made now.
-        there: how many there were of already.
-        changed: ids of audits that were taken before, and are not what they were then.
-        opted_out: ids of audits of what somebody said who is not recorded, by whom the conversation is with.
-        new_talks: conversations that were made, by lead.
-        old_talks: those that were there, of leads that the caller had not met.
-    """
-
-    made: list[str] = field(default_factory=list)
-    there: int = 0
-    changed: list[str] = field(default_factory=list)
-    opted_out: list[str] = field(default_factory=list)
-    new_talks: dict[str, AuditTalk] = field(default_factory=dict)
-    old_talks: dict[str, AuditTalk] = field(default_factory=dict)
 
 
 class AuditHistory:
@@ -212,7 +174,7 @@ class AuditHistory:
         known = {**talks, **written.new_talks}
         ids = {each.audit.id: each.id for each in new}
         rows = sorted(
-            (_row_of(each, ids[each.audit.id], known[each.lead_id]) for each in new), key=lambda row: row.id
+            (row_of(each, ids[each.audit.id], known[each.lead_id]) for each in new), key=lambda row: row.id
         )
         made = await self._insert(rows, {each.lead_id: known[each.lead_id] for each in new})
         # A message that is there without a record is not this run's to take back.
@@ -221,7 +183,7 @@ class AuditHistory:
         await self._connection.execute(
             _SQL.keep_audits,
             run,
-            as_json([_record_of(each, ids[each.audit.id]) for each in new if ids[each.audit.id] in made]),
+            as_json([record_of(each, ids[each.audit.id]) for each in new if ids[each.audit.id] in made]),
         )
         if written.new_talks:
             await self._tell_talks(run, written.new_talks, leads, told_at)
@@ -277,33 +239,3 @@ class AuditHistory:
             if back is not None:
                 await self._connection.fetch(_SQL.make_months, PLATFORM, back)
             self._months |= new
-
-
-def talk_of(lead: AuditLead) -> AuditTalk:
-    """Return the conversation with a lead that has none yet."""
-    return AuditTalk(lead.conversation_id, lead.place, lead.subject_id)
-
-
-def _row_of(message: AuditMessage, identifier: str, talk: AuditTalk) -> MessageRow:
-    return MessageRow(
-        identifier,
-        message.audit.at_ms,
-        talk.id,
-        talk.channel,
-        message.role,
-        talk.subject_id if message.role == MessageRole.USER else None,
-        message.content,
-        metadata=msgspec.Raw(_encode(message.metadata)),
-    )
-
-
-def _record_of(message: AuditMessage, identifier: str) -> dict[str, Any]:
-    audit = message.audit
-    return {
-        "id": audit.id,
-        "lead_id": message.lead_id,
-        "actor": audit.actor,
-        "action": audit.action,
-        "message_id": identifier,
-        "digest": message.digest.hex(),
-    }
