@@ -133,8 +133,8 @@ class WatchedThreads(Looker):
         """
         async with answer_within(), self._threads.transaction(head.tenant) as connection:
             if last_event_id is None:
-                last: int = await connection.fetchval(_SQL.find_last_event, head.tenant, head.id)
-                return last
+                last = await connection.fetchrow(_SQL.find_last_events, head.tenant, [head.id])
+                return last["number"] if last is not None else 0
             try:
                 event = UUID(last_event_id)
             except ValueError:

@@ -105,10 +105,6 @@ FROM (
 WHERE coalesce(bytes_before, 0) < 1000000
 ORDER BY number;
 
--- name: find_last_event
--- The number of the last event of a thread, from which on a client watches that names none; 0 where there is none.
-SELECT coalesce(max(number), 0) FROM thread_events WHERE tenant_id = $1 AND conversation_id = $2;
-
 -- name: find_number
 -- The number of an event of a thread, from which on a client watches again.
 SELECT number FROM thread_events WHERE tenant_id = $1 AND conversation_id = $2 AND id = $3;
@@ -125,8 +121,14 @@ WHERE number = ANY (ARRAY(
 ));
 
 -- name: find_last_events
--- Of each of these threads ($2) the number of its last event.
-SELECT conversation_id, max(number) AS number
-FROM thread_events
-WHERE tenant_id = $1 AND conversation_id = ANY ($2::uuid[])
-GROUP BY conversation_id;
+-- Of each of these threads ($2) the number of its last event, if it has one: one entry of the index, of what may be much.
+-- "From it to it" and not "=", for which the planner may walk back through everybody's events until it comes to one.
+SELECT thread.id AS conversation_id, last.number
+FROM unnest($2::uuid[]) AS thread (id)
+CROSS JOIN LATERAL (
+    SELECT number
+    FROM thread_events
+    WHERE tenant_id = $1 AND conversation_id >= thread.id AND conversation_id <= thread.id
+    ORDER BY conversation_id DESC, number DESC
+    LIMIT 1
+) AS last;

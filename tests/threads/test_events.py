@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from jsonschema import Draft202012Validator, FormatChecker
 from prometheus_client import Gauge
@@ -149,6 +149,37 @@ async def test_events_with_much_to_tell_go_in_parts_that_are_not_too_large(
         await connection.close()
     assert 4e6 <= size_of(rows) < 4e6 + 2 * len(text)
     assert 1e6 <= size_of(watched) < 1e6 + 2 * len(text)
+
+
+async def test_that_there_is_something_new_is_seen_without_reading_all_that_was(system: Settings) -> None:
+    threads = [uuid4() for _ in range(3)]
+    connection = await connect(system.database)
+    try:
+        async with connection.transaction():
+            await connection.execute(
+                "INSERT INTO thread_events (tenant_id, learner_id, conversation_id, event_type, occurred) "
+                "SELECT 'acme', 'l', thread, 'CHAT_THREAD_UPDATED', now() "
+                "FROM unnest($1::uuid[]) AS thread, generate_series(1, 2000)",
+                threads,
+            )
+            await connection.execute("ANALYZE thread_events")
+            await connection.execute("SET LOCAL ROLE chatlog_api")
+            await connection.execute("SET LOCAL chatlog.tenant = 'acme'")
+            rows = await connection.fetch(SQL.find_last_events, "acme", [*threads, uuid4()])
+            told = await connection.fetchval(
+                f"EXPLAIN (ANALYZE, FORMAT JSON) {SQL.find_last_events}", "acme", threads
+            )
+    finally:
+        await connection.close()
+    assert {row["conversation_id"] for row in rows} == set(threads)
+    assert {row["number"] % 2000 for row in rows} == {0}
+    assert rows_read_in(json.loads(told)[0]["Plan"]) < 20
+
+
+def rows_read_in(plan: dict[str, Any]) -> int:
+    """Return how many rows the part of a plan that reads most does."""
+    own = plan["Actual Loops"] * (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0))
+    return int(max([own, *map(rows_read_in, plan.get("Plans", []))]))
 
 
 def size_of(rows: list[asyncpg.Record]) -> int:
