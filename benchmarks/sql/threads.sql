@@ -10,7 +10,7 @@ SELECT make_message_partitions(ARRAY['threads'], 12, 1);
 
 -- name: fill_ours
 -- Threads numbered $1 to $2, of $3 messages each, of a tenant ($4): all say $5. They were begun in the last 300 days, and
--- a message is written every minute.
+-- a message is written every minute. They go on side by side: no two messages of a thread are in a page.
 WITH threads AS (
     SELECT
         number,
@@ -38,7 +38,8 @@ SELECT
     started + message * interval '1 minute', threads.id, $4, 'user', 'learner-' || threads.number % 20, $5::varchar, 'text',
     '{"client": "web"}'
 FROM threads
-CROSS JOIN generate_series(0, $3 - 1) AS message;
+CROSS JOIN generate_series(0, $3 - 1) AS message
+ORDER BY message, threads.number;
 
 -- name: fill_plain
 -- The same in the tables of the plain service.
@@ -62,4 +63,5 @@ SELECT
     gen_random_uuid(), id, learner_id, 'user', 'text', jsonb_build_object('text', $5::varchar), '{"client": "web"}',
     created_at + message * interval '1 minute', created_at + message * interval '1 minute'
 FROM threads
-CROSS JOIN generate_series(0, $3 - 1) AS message;
+CROSS JOIN generate_series(0, $3 - 1) AS message
+ORDER BY message, learner_id, id;
