@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -32,30 +33,44 @@ MAY: dict[CallerRole, tuple[str, set[str]]] = {
     CallerRole.COMPLIANCE: (NONE, set()),
     CallerRole.OWNER: (NONE, set()),
 }
-#: What each route takes, with a body. Nothing is changed: what they name as If-Match was never there.
-ROUTES: dict[tuple[str, str], tuple[str, dict[str, Any] | None]] = {
-    ("GET", "/threads"): (READ, None),
-    ("POST", "/threads"): (WRITE, {"learner_id": "l1"}),
-    ("GET", "/threads/{thread_id}"): (READ, None),
-    ("PUT", "/threads/{thread_id}"): (WRITE, {"title": "mine"}),
-    ("DELETE", "/threads/{thread_id}"): (MODERATE, None),
-    ("GET", "/threads/{thread_id}/messages"): (READ, None),
-    ("POST", "/threads/{thread_id}/messages"): (WRITE, {"content": "hello"}),
-    ("GET", "/threads/{thread_id}/messages/{message_id}"): (READ, None),
-    ("PUT", "/threads/{thread_id}/messages/{message_id}"): (MODERATE, {"content": "mine"}),
-    ("DELETE", "/threads/{thread_id}/messages/{message_id}"): (MODERATE, None),
-    ("GET", "/threads/{thread_id}/events"): (READ, None),
+#: What each route needs, by what it takes. Nothing is changed: what they name as If-Match was never there.
+ROUTES: dict[tuple[str, str], list[tuple[set[str], dict[str, Any] | None]]] = {
+    ("GET", "/threads"): [({READ}, None)],
+    ("POST", "/threads"): [({WRITE}, {"learner_id": "l1"})],
+    ("GET", "/threads/{thread_id}"): [({READ}, None)],
+    ("PUT", "/threads/{thread_id}"): [
+        ({WRITE}, {"title": "mine"}),
+        ({MODERATE}, {"archived": True}),
+        ({WRITE, MODERATE}, {"archived": True, "title": "mine"}),
+    ],
+    ("DELETE", "/threads/{thread_id}"): [({MODERATE}, None)],
+    ("GET", "/threads/{thread_id}/messages"): [({READ}, None)],
+    ("POST", "/threads/{thread_id}/messages"): [
+        ({WRITE}, {"content": "hello"}),
+        ({WRITE, OTHERS}, {"content": "hello", "sender_id": "another"}),
+    ],
+    ("GET", "/threads/{thread_id}/messages/{message_id}"): [({READ}, None)],
+    ("PUT", "/threads/{thread_id}/messages/{message_id}"): [({MODERATE}, {"content": "mine"})],
+    ("DELETE", "/threads/{thread_id}/messages/{message_id}"): [({MODERATE}, None)],
+    ("GET", "/threads/{thread_id}/events"): [({READ}, None)],
 }
+#: The scope of who names a learner without a name.
+NAMELESS = ""
 NEVER = {"If-Match": '"never"'}
+#: Of whoever follows: an event that was never there.
+FROM_THE_FIRST = {"Last-Event-ID": "never"}
 #: That somebody may.
 DONE = {200, 201, 412}
 
 
-def expected(role: CallerRole, scope: str | None, tenant: str, method: str, path: str) -> set[int]:
+def expected(
+    role: CallerRole, scope: str | None, tenant: str, method: str, path: str, needs: set[str]
+) -> set[int]:
     """Return how a route answers for a thread of the learner l1 of acme."""
+    if scope == NAMELESS:
+        return {401}
     whose, may = MAY[role]
-    needs, _ = ROUTES[method, path]
-    of_route = READ if method == "PUT" or "messages/{" in path else needs
+    of_route = READ if method == "PUT" or "messages/{" in path else WRITE if OTHERS in needs else min(needs)
     if of_route not in may:
         return {403}
     reaches = scope in {"l1", None} if whose == ALL else scope == "l1"
@@ -64,7 +79,7 @@ def expected(role: CallerRole, scope: str | None, tenant: str, method: str, path
         return {200} if method == "GET" else ({201} if reaches else {404})
     if tenant != "acme" or not reaches:
         return {404}
-    return DONE if needs in may else {403}
+    return DONE if needs <= may else {403}
 
 
 def test_every_route_of_threads_is_tried(system: Settings) -> None:
@@ -82,21 +97,24 @@ async def test_every_route_by_every_role_scope_and_tenant(acme: Asking) -> None:
     thread = await acme.thread("l1", title="a secret title")
     message = (await acme.say(thread, "a secret"))["id"]
     wrong = {}
-    for role, scope, tenant in product(CallerRole, ("l1", "l2", None), ("acme", "north")):
-        asking = acme.as_(role, *([scope] if scope else []), tenant=tenant, user=f"{role}-{scope}-{tenant}")
-        for (method, path), (_, body) in ROUTES.items():
-            wanted = expected(role, scope, tenant, method, path)
-            if path.endswith("/events") and wanted == DONE:
-                continue  # a stream that does not end; tests/threads/test_events.py has it
-            answer = await asking.ask(
-                method,
-                API + path.format(thread_id=thread, message_id=message),
-                json=body,
-                headers=NEVER,
-            )
-            is_told = "a secret" in answer.text and (tenant != "acme" or wanted not in ({200}, DONE))
-            if answer.status_code not in wanted or is_told:
-                wrong[role, scope, tenant, method, path] = (answer.status_code, wanted, answer.text[:80])
+    for role, scope, tenant in product(CallerRole, ("l1", "l2", NAMELESS, None), ("acme", "north")):
+        learners = [] if scope is None else [scope]
+        asking = acme.as_(role, *learners, tenant=tenant, user=f"{role}-{scope}-{tenant}")
+        for (method, path), takes in ROUTES.items():
+            address = API + path.format(thread_id=thread, message_id=message)
+            for needs, body in takes:
+                wanted = expected(role, scope, tenant, method, path, needs)
+                if path.endswith("/events"):
+                    answer = await asking.hear(address, "a secret", **FROM_THE_FIRST)
+                else:
+                    answer = await asking.ask(method, address, json=body, headers=NEVER)
+                is_told = "a secret" in answer.text and (tenant != "acme" or wanted not in ({200}, DONE))
+                if answer.status_code not in wanted or is_told:
+                    wrong[role, scope, tenant, method, path] = (
+                        answer.status_code,
+                        wanted,
+                        answer.text[:80],
+                    )
     assert wrong == {}
     assert (await acme.ask("GET", f"{THREADS_AT}/{thread}")).json()["title"] == "a secret title"
     assert (await acme.said(thread))[0] == "a secret"
@@ -174,6 +192,13 @@ async def test_others_are_not_to_be_had_by_filters_cursors_keys_and_headers(
         {"since": "1970-01-01T00:00:00Z", "order": "newest"},
     ):
         assert set(await teacher.said(mine, **asked)) <= {"my own"}, asked
+    heard = (await acme.hear(f"{THREADS_AT}/{theirs[0]}/events", "a third secret", **FROM_THE_FIRST)).text
+    events = re.findall(r"^id: (\S+)", heard, re.MULTILINE)
+    assert len(events) >= 4
+    for event in events:
+        after_theirs = await teacher.hear(f"{THREADS_AT}/{mine}/events", "my own", **{"Last-Event-ID": event})
+        assert "secret" not in after_theirs.text
+        assert "CHAT_THREAD_CREATED" in after_theirs.text, "as with an event that is not there"
     again = await teacher.post(mine, key="theirs", content="under a key")
     assert again.status_code == 201
     assert again.json()["thread_id"] == mine
