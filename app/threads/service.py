@@ -86,7 +86,7 @@ class LearnerThreads:
         thread = UUID(conversation_key(THREADS, caller.tenant, external_id))
         async with answer_within(), self.changing(caller.tenant) as connection:
             if once is not None and (made := await once.keep(connection, thread)) is not None:
-                return await self._known(connection, caller, made)
+                return await self._known(connection, caller.tenant, made)
             row = await connection.fetchrow(
                 _SQL.insert_thread,
                 caller.tenant,
@@ -229,9 +229,9 @@ class LearnerThreads:
         return known
 
     async def _known(
-        self, connection: asyncpg.Connection[asyncpg.Record], caller: Caller, thread: UUID
+        self, connection: asyncpg.Connection[asyncpg.Record], tenant: str, thread: UUID
     ) -> KnownThread:
-        row = await connection.fetchrow(_SQL.find_thread, caller.tenant, thread)
+        row = await connection.fetchrow(_SQL.find_thread, tenant, thread)
         if row is None:
             raise NoSuchThread
         return KnownThread.of(row)
