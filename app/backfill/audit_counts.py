@@ -90,16 +90,20 @@ class AuditCounts:
 
     def lines(self) -> list[str]:
         """Return them for people."""
-        skipped = self.skipped.total()
+        skipped = [(reason, self.skipped[reason]) for reason in SkipReason if self.skipped[reason]]
         rows: list[tuple[str, int]] = [
             ("Conversations created", self.conversations),
             ("Conversations skipped: they are there", self.old_conversations),
             ("Messages created", self.messages),
             ("Messages skipped: they are there", self.old_messages),
             ("Audits processed", self.audits),
-            ("Audits skipped", skipped),
-            *((f"  {reason}", self.skipped[reason]) for reason in SkipReason if self.skipped[reason]),
-            *((f"    {actor or '(none)'}", many) for actor, many in self.actors.most_common()),
+            ("Audits skipped", self.skipped.total()),
+        ]
+        for reason, many in skipped:
+            rows.append((f"  {reason}", many))
+            if reason is SkipReason.UNKNOWN_ACTOR:
+                rows += ((f"    {actor or '(none)'}", by) for actor, by in self.actors.most_common())
+        rows += [
             ("Audits changed since they were taken, and left", self.changed),
             ("Errors", self.errors),
         ]

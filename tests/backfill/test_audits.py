@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -180,6 +181,7 @@ async def test_a_dry_run_tells_the_same_and_writes_nothing(tables: Settings, sou
     assert "message       of audit audit-1 (user, 21 characters)" in real.stdout
     assert "skipped       audit audit-8: no text" in real.stdout
     assert "conversation  with lead lead-2" in real.stdout
+    assert re.search(r"the actor is not known +1\n +webhook +1\n", real.stdout)
     # Nothing that somebody said.
     assert "quote" not in real.stdout
 
