@@ -42,6 +42,8 @@ of the app that is answered otherwise is an `AppError`, and says how.
         ├── KeyUsed, UnusablePost   who asks                             422   1
         ├── FileGone                who asks                             410   1
         ├── TooManyRequests         who asks                             429   1
+        ├── WatchesTooMuch          who asks                             429   1
+        ├── TooManyWatch            the service                          503   1
         └── StorageUnusable         whoever runs the system              503   1
 
 Commands exit with 0 when all is done and well; with `EXIT_FAILED` when something has to be mended first, for

@@ -12,12 +12,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 
 from app.conversations.describing import talk_of
 from app.conversations.representations import ShownMessage
 from app.conversations.service import NoSuchConversation
 from app.reading.lists import LIMIT_MAX, cursor_of
+from app.web.streams import PlacedStream
 from sinks.errors import SinkError
 
 if TYPE_CHECKING:
@@ -68,14 +69,15 @@ class Following:
         self._row = row
         self._after = after
 
-    def events(self, streams: Gauge) -> EventSourceResponse:
+    def events(self, streams: Gauge) -> PlacedStream:
         """Return the stream.
 
         Args:
             streams: how many there are.
         """
         stopping = anyio.Event()
-        return EventSourceResponse(
+        return PlacedStream(
+            self._live.places.taken_by(self._caller),
             self._counted(stopping, streams),
             ping=KEEP_ALIVE_S,
             send_timeout=SEND_WITHIN_S,

@@ -15,15 +15,13 @@ import contextlib
 import logging
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from app.conversations.telling import unsent_among
-from app.errors import RETRY_AFTER_S, AppError, ErrorAnswer
 from app.postgres.answers import answer_within
+from app.web.streams import WatchPlaces
 from models.access import tenant_of
-from models.errors import MustAct
 from models.ids import source_of
 from models.reading import Readable
 from sinks.errors import SinkError
@@ -49,21 +47,10 @@ COUNT_EVERY_S = 15.0
 COUNT_BACK = timedelta(days=1)
 #: How many of the newest messages are looked at, each for itself.
 WATCHED = 200
-#: How many watch in one process at most, and how much a watcher that does not read is kept for.
-WATCHERS_MAX, PENDING_MAX = 500, 500
+#: How much a watcher that does not read is kept for.
+PENDING_MAX = 500
 
 _SQL = statements("conversations")
-
-
-class TooManyWatch(AppError):
-    """As many watch conversations by this process as it takes: ask again, or another replica."""
-
-    must_act = MustAct.SERVICE
-    answer = ErrorAnswer(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        says="Too many watch conversations just now: try again in a moment.",
-        retry_after_s=RETRY_AFTER_S,
-    )
 
 
 class TalkNews(NamedTuple):
@@ -114,42 +101,38 @@ class Watcher:
 class LiveTalks:
     """Looks at the conversations that somebody watches.
 
+    Attributes:
+        places: of those who watch.
+
     Args:
         pool: connections that may read messages.
     """
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self.places = WatchPlaces()
         self._pool = pool
         self._looks: dict[UUID, _Look] = {}
-        self._watchers = 0
 
     @asynccontextmanager
     async def watch(self, talk: Talk) -> AsyncIterator[Watcher]:
         """Have a conversation looked at, from now on until the end of the block.
 
         Raises:
-            TooManyWatch: there are enough.
             ServiceDown: the database is down.
         """
-        if self._watchers >= WATCHERS_MAX:
-            raise TooManyWatch("As many watch conversations as one process takes")
-        self._watchers += 1
         watcher = Watcher()
+        look = self._looks.get(talk.id)
+        if look is None:
+            look = self._looks[talk.id] = _Look(self._pool, talk)
+        look.watchers.add(watcher)
         try:
-            look = self._looks.get(talk.id)
-            if look is None:
-                look = self._looks[talk.id] = _Look(self._pool, talk)
-            look.watchers.add(watcher)
-            try:
-                await look.begin()
-                yield watcher
-            finally:
-                look.watchers.discard(watcher)
-                if not look.watchers and self._looks.get(talk.id) is look:
-                    del self._looks[talk.id]
-                    await look.stop()
+            await look.begin()
+            yield watcher
         finally:
-            self._watchers -= 1
+            look.watchers.discard(watcher)
+            if not look.watchers and self._looks.get(talk.id) is look:
+                del self._looks[talk.id]
+                await look.stop()
 
 
 class _Look:

@@ -35,7 +35,8 @@ AsksToRead = Annotated[Caller, Depends(Asks(Action.READ_MESSAGES))]
             "`again`: something came or changed that is not listed: read again. It ends after a quarter of "
             "an hour, to be begun again.",
             "content": {"text/event-stream": {"schema": EVENTS_SCHEMA}},
-        }
+        },
+        **responses(429),
     },
 )
 async def follow_a_conversation(

@@ -198,7 +198,7 @@ async def follow_a_thread(
     """Follow a thread as server-sent events: from now on, or from the last event on."""
     thread = await services.threads.read(caller, thread_id)
     await note_read(request, caller, thread_id)
-    return thread_events(services.watched, thread.head, last_event_id, streams)
+    return thread_events(services.watched, caller, thread.head, last_event_id, streams)
 
 
 def _answer(told: object, response: Response, status: int = 200) -> Response:

@@ -18,12 +18,12 @@ from uuid import UUID
 
 import anyio
 import orjson
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 
-from app.conversations.live import TooManyWatch
 from app.looking import Looker
 from app.postgres.answers import answer_within
 from app.threads.outgoing import event_in
+from app.web.streams import PlacedStream, WatchPlaces
 from models.threads import ThreadEventType
 from sinks.errors import SinkError
 from sinks.sql import statements
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from app.threads.rows import ThreadHead
     from app.threads.service import LearnerThreads
+    from models.access import Caller
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,6 @@ _SQL = statements("thread_events")
 
 #: How long what another replica wrote may go unnoticed; what this one wrote is noticed at once.
 LOOK_EVERY_S = 0.5
-WATCHERS_MAX = 500
 #: As of the streams of exports (`app.exports.events`), and for the same reasons.
 KEEP_ALIVE_S, STREAM_MAX_S, SEND_WITHIN_S, STOP_WITHIN_S, RECONNECT_AFTER_MS = 15, 15 * 60, 30, 2, 2000
 #: An event of the stream, as OpenAPI can say it.
@@ -63,6 +63,9 @@ STREAM_SCHEMA = {
 class WatchedThreads(Looker):
     """Notices what is new in threads that somebody watches; an async context manager.
 
+    Attributes:
+        places: of those who watch.
+
     Args:
         pool: connections as the role of the API.
         threads: by which tenants are kept apart.
@@ -70,6 +73,7 @@ class WatchedThreads(Looker):
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], threads: LearnerThreads) -> None:
         super().__init__("watched threads", LOOK_EVERY_S)
+        self.places = WatchPlaces()
         self._pool = pool
         self._threads = threads
         self._watchers: defaultdict[tuple[str, UUID], set[asyncio.Event]] = defaultdict(set)
@@ -83,14 +87,8 @@ class WatchedThreads(Looker):
 
     @asynccontextmanager
     async def watch(self, head: ThreadHead) -> AsyncIterator[asyncio.Event]:
-        """Give what is set whenever there may be something new in a thread.
-
-        Raises:
-            TooManyWatch: as many watch as one process takes.
-        """
+        """Give what is set whenever there may be something new in a thread."""
         key = head.tenant, head.id
-        if sum(map(len, self._watchers.values())) >= WATCHERS_MAX:
-            raise TooManyWatch("As many watch threads as one process takes")
         news = asyncio.Event()
         self._watchers[key].add(news)
         try:
@@ -153,18 +151,20 @@ class WatchedThreads(Looker):
 
 
 def thread_events(
-    watched: WatchedThreads, head: ThreadHead, last_event_id: str | None, streams: Gauge
-) -> EventSourceResponse:
+    watched: WatchedThreads, caller: Caller, head: ThreadHead, last_event_id: str | None, streams: Gauge
+) -> PlacedStream:
     """Return the stream of what happens in a thread, for somebody who may read it.
 
     Args:
         watched: tells what is new.
+        caller: who they are.
         head: the thread.
         last_event_id: the event that they had; None to begin now.
         streams: how many there are.
     """
     stopping = anyio.Event()
-    return EventSourceResponse(
+    return PlacedStream(
+        watched.places.taken_by(caller),
         _counted(watched, head, last_event_id, stopping, streams),
         ping=KEEP_ALIVE_S,
         send_timeout=SEND_WITHIN_S,

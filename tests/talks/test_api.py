@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from app.postgres.connections import connect
+from app.web import streams
 from models.access import Caller, CallerRole
 from tests.site.fixtures import client_of, running
 from tests.site.owners import ANA, OF_ANA, bearer
@@ -13,6 +14,7 @@ from tests.site.talks import AMINA, BEGAN, MINUTE, ROOM, SECRETS, Writer, add_ta
 
 if TYPE_CHECKING:
     import httpx
+    import pytest
 
     from app.settings import Settings
 
@@ -142,3 +144,14 @@ async def test_times_at_the_ends_of_the_calendar_are_times(
         for times in EXTREMES:
             answer = await client.get(path, params=times, headers=bearer(system, OPERATOR))
             assert answer.status_code == 200, (path, times, answer.text)
+
+
+async def test_who_finds_no_place_to_watch_is_told_before_the_stream_begins(
+    system: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "WATCHERS_MAX", 0)
+    await add_talks(system)
+    async with running(system) as app, client_of(app) as client:
+        answer = await client.get(f"/v1/conversations/{room()}/events", headers=bearer(system, OPERATOR))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.json()["detail"] == "Too many watch just now: try again in a moment."

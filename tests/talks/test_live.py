@@ -13,7 +13,7 @@ from prometheus_client import Gauge
 
 from app.conversations import events, live
 from app.conversations.events import Following
-from app.conversations.live import LiveTalks, TooManyWatch
+from app.conversations.live import LiveTalks
 from app.conversations.service import NoSuchConversation
 from app.postgres.connections import create_pool
 from models.access import Caller, CallerRole
@@ -186,17 +186,3 @@ async def test_what_is_taken_back_on_messenger_is_told_without_its_text(
             raw_payload={"message": {"mid": "m1"}},
         )
         assert [await told.message(), await told.message()] == ["", ""]
-
-
-async def test_there_is_an_end_to_how_many_watch(
-    talks: Conversations, watched: LiveTalks, write: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await write.say("first", BEGAN)
-    monkeypatch.setattr(live, "WATCHERS_MAX", 1)
-    async with following(talks, watched, OPERATOR, room()):
-        with pytest.raises(TooManyWatch):
-            async with following(talks, watched, OPERATOR, room()):
-                pytest.fail("it was let in")
-    async with following(talks, watched, OPERATOR, room()) as told:
-        await write.say("there is room again", BEGAN + MINUTE)
-        assert await told.message() == "there is room again"

@@ -15,6 +15,7 @@ from prometheus_client import Gauge
 from app.kafka.topics import topics_of
 from app.postgres.connections import connect
 from app.threads.watching import thread_events
+from app.web import streams
 from models.access import Action
 from sinks.sql import statements
 from tests.services import changed, eventually
@@ -25,6 +26,7 @@ from tests.threads.asking import THREADS_AT, Asking
 
 if TYPE_CHECKING:
     import asyncpg
+    import pytest
     from fastapi import FastAPI
 
     from app.settings import Settings
@@ -198,7 +200,8 @@ class Watching:
         """Begin; what happens from now on is told."""
         services = self._app.state.threads
         head = await services.threads.head(acme.caller, Action.READ_THREADS, UUID(thread))
-        stream: Any = thread_events(services.watched, head, self._last, Gauge("w", "w", registry=None))
+        gauge = Gauge("w", "w", registry=None)
+        stream: Any = thread_events(services.watched, acme.caller, head, self._last, gauge)
         self._events = stream.body_iterator
         async with asyncio.timeout(TOLD_WITHIN_S):
             assert (await anext(self._events)).comment == "following"
@@ -255,3 +258,14 @@ async def test_whoever_watches_is_told_by_any_replica_and_from_where_they_were(
         for watching in (here, back):
             assert (await watching.next())[0] == "THREAD_DELETED"
             assert await watching.is_over()
+
+
+async def test_who_finds_no_place_to_watch_is_told_before_the_stream_begins(
+    acme: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = f"{THREADS_AT}/{await acme.thread()}/events"
+    for limit, status in (("WATCHERS_MAX", 503), ("WATCHERS_OF_ONE_MAX", 429)):
+        monkeypatch.setattr(streams, limit, 0)
+        answer = await acme.ask("GET", where)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (status, "5")
+        assert answer.headers["content-type"] == "application/problem+json"
