@@ -232,6 +232,8 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
         Right("UPDATE", "message_versions", ("content", "metadata")),
         Right("DELETE", "message_feedback"),
         Right("INSERT", "message_day_deltas"),
+        # Whom it erases, nothing is kept of.
+        *_on("person_weeks", "SELECT", "DELETE"),
         *_on("thread_events", "SELECT", "INSERT", "DELETE"),
         Right("UPDATE", "thread_events", ("published", "refused")),
         *_on("idempotency_keys", "SELECT", "INSERT", "DELETE"),

@@ -74,6 +74,7 @@ def places_of(*topics: str) -> tuple[ErasedPlace, ...]:
         ErasedPlace("message_feedback", _counting(_SQL.count_message_feedback)),
         _place("idempotency_keys", _SQL.count_keys, _SQL.delete_keys),
         _place("thread_events", _SQL.count_events, _SQL.delete_events),
+        _place("person_weeks", _SQL.count_weeks, _SQL.delete_weeks),
         _place("dead_letters", _SQL.count_dead_letters, _SQL.delete_dead_letters, list(topics)),
     )
 

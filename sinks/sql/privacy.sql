@@ -294,6 +294,20 @@ WHERE number = ANY (ARRAY(
     LIMIT $3
 ));
 
+-- name: count_weeks
+-- In how many weeks it is kept that a learner spoke.
+SELECT count(*) FROM person_weeks WHERE platform = 'threads' AND person_id = $2 AND channel = $1;
+
+-- name: delete_weeks
+-- Delete so many ($3) of them; the figures that were made of them name nobody.
+DELETE FROM person_weeks
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid
+    FROM person_weeks
+    WHERE platform = 'threads' AND person_id = $2 AND channel = $1
+    LIMIT $3
+));
+
 -- name: count_dead_letters
 -- How many records of the topics $3 could not be stored that are of a learner, of a thread of theirs, or of a request.
 SELECT count(*)

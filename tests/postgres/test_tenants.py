@@ -55,6 +55,7 @@ ROWS = {
     "figure_responses": f"VALUES ({_DAY}, $1, $2, NULL, 'user', 1, 1)",
     "figure_people": f"VALUES ({_DAY}, $1, $2, NULL, 1)",
     "figure_weeks": f"VALUES ($1, $2, NULL, {_DAY}, {_DAY}, 1)",
+    "person_weeks": f"VALUES ($1, 'p', {_DAY}, $2)",
     "live_figures": f"VALUES ('w', {_AT}, $1, $2, NULL, 1, 1)",
 }
 #: Of these, what is read of a thread tells no tenant, so there is nothing of threads in them for anybody.

@@ -68,6 +68,14 @@ async def test_all_of_a_learner_is_gone_everywhere_and_nothing_of_others(
             key,
         )
 
+    await execute(
+        system,
+        "INSERT INTO person_weeks (platform, person_id, week, channel) VALUES "
+        "('threads', 'l1', '2026-11-23', 'acme'), ('threads', 'l1', '2026-11-30', 'acme'), "
+        "('threads', 'l2', '2026-11-23', 'acme'), ('threads', 'l1', '2026-11-23', 'umbrella'), "
+        "('twitch', 'l1', '2026-11-23', 'acme')",
+    )
+
     done = await erased(acme, reason="asked for by the family")
 
     assert await where_is(system, *threads, deleted_before, "acme/l1") == set()
@@ -78,7 +86,13 @@ async def test_all_of_a_learner_is_gone_everywhere_and_nothing_of_others(
     assert done["counts"]["conversations"] == 3
     assert done["counts"]["messages"] == 6
     assert done["counts"]["message_versions"] == 2 * 3
-    assert done["counts"]["dead_letters"] == 3
+    assert (done["counts"]["dead_letters"], done["counts"]["person_weeks"]) == (3, 2)
+    weeks = await rows_of(system, "SELECT platform, channel, person_id FROM person_weeks")
+    assert {tuple(row) for row in weeks} == {
+        ("threads", "acme", "l2"),
+        ("threads", "umbrella", "l1"),
+        ("twitch", "acme", "l1"),
+    }
     # Of a message and its thread, and of the thread that was deleted before; whose message took its own.
     assert done["counts"]["idempotency_keys"] == 3
     assert done["counts"]["thread_events"] > 0
