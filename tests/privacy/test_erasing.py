@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import orjson
+import pytest
 
 from app.kafka.topics import topics_of
 from app.privacy import erasing, places
 from app.threads import heads
-from models.access import CallerRole
+from app.threads.rows import NoSuchThread
+from models.access import Action, CallerRole
 from tests.privacy.requests import (
     PRIVACY_AT,
     as_the_api,
@@ -22,15 +26,14 @@ from tests.privacy.requests import (
     rows_of,
     where_is,
 )
-from tests.services import eventually
-from tests.site.fixtures import serve
+from tests.services import changed, eventually
+from tests.sinks.kafka.topics import all_records_in
+from tests.site.fixtures import client_of, running, serve
 from tests.site.owners import execute
 from tests.threads.asking import THREADS_AT, Asking
 from tests.threads.holding import holding
 
 if TYPE_CHECKING:
-    import pytest
-
     from app.privacy.places import Delete, Deleted
     from app.privacy.rows import OpenDeletion
     from app.settings import Settings
@@ -188,17 +191,28 @@ async def test_two_replicas_erase_each_thread_once(system: Settings, acme: Askin
     assert tuple(events[0]) == (20, 20)
 
 
-async def test_what_waits_for_kafka_goes_unsent_but_that_the_thread_is_gone(
-    acme: Asking, system: Settings
-) -> None:
-    thread = await talk(acme)
-    await execute(
-        system, "UPDATE thread_events SET published = NULL, occurred = occurred - interval '1 hour'"
-    )
-    await execute(system, "UPDATE thread_events SET refused = false")
-    await erased(acme)
-    left = await rows_of(system, "SELECT event_type FROM thread_events WHERE conversation_id = $1", thread)
-    assert [row["event_type"] for row in left] == ["CHAT_THREAD_DELETED"]
+async def test_what_waits_for_kafka_goes_unsent_but_that_the_thread_is_gone(system: Settings) -> None:
+    away = changed(system, kafka_bootstrap_servers=("127.0.0.1:9",))
+    async with serve(as_the_api(away)) as client:
+        asking = Asking(client, away, "acme")
+        thread = await talk(asking)
+        await execute(system, "UPDATE thread_events SET occurred = occurred - interval '1 hour'")
+        await erased(asking)
+    async with serve(as_the_api(system)):
+
+        async def is_all_sent() -> bool:
+            rows = await rows_of(system, "SELECT FROM thread_events WHERE published IS NULL")
+            return not rows
+
+        await eventually(is_all_sent)
+    (server,) = system.kafka.require_servers()
+    records = await all_records_in(server, topics_of(system.topology).thread_events.name)
+    sent = [orjson.loads(record.value or b"") for record in records]
+    # They are keyed otherwise, so in any order.
+    assert sorted((event["event_type"], event["data"].get("thread_id")) for event in sent) == [
+        ("CHAT_PRIVACY_DELETION_REQUESTED", None),
+        ("CHAT_THREAD_DELETED", thread),
+    ]
 
 
 async def test_what_the_database_refuses_is_told_and_goes_on_when_that_is_mended(
@@ -295,14 +309,19 @@ async def test_what_another_replica_remembers_of_a_thread_lets_nobody_at_it(
         assert (await other.post(thread, content="late")).status_code == 404
 
 
+@pytest.mark.parametrize("remembered_s", [3600.0, -1.0])
 async def test_whose_a_thread_is_is_not_remembered_for_ever(
-    acme: Asking, monkeypatch: pytest.MonkeyPatch
+    system: Settings, monkeypatch: pytest.MonkeyPatch, remembered_s: float
 ) -> None:
-    monkeypatch.setattr(heads, "REMEMBERED_S", -1.0)
-    thread = await acme.thread()
-    assert await acme.said(thread) == []
-    await acme.say(thread, "asked for anew each time")
-    assert await acme.said(thread) == ["asked for anew each time"]
+    """Also where nobody tells that it is gone, as another replica does not."""
+    monkeypatch.setattr(heads, "REMEMBERED_S", remembered_s)
+    async with running(as_the_api(system)) as app, client_of(app) as client:
+        acme = Asking(client, system, "acme")
+        thread = await acme.thread()
+        await execute(system, "DELETE FROM conversations WHERE id = $1", thread)
+        known = app.state.threads.threads.head(acme.caller, Action.READ_THREADS, UUID(thread))
+        with nullcontext() if remembered_s > 0 else pytest.raises(NoSuchThread):
+            assert (await known).learner == "learner-1"
 
 
 async def test_while_it_is_under_way_the_same_request_is_answered(acme: Asking, system: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 OPERATOR = whoever_has_the_shell()
+
+
+def names_of_tasks() -> set[str]:
+    """Return what is under way in this process, the application's own among it."""
+    return {task.get_name() for task in asyncio.all_tasks()}
 
 
 async def test_it_is_a_year_until_somebody_says_otherwise(system: Settings) -> None:
@@ -41,6 +47,8 @@ async def test_it_is_a_year_until_somebody_says_otherwise(system: Settings) -> N
 
             await eventually(is_set)
         async with serve(system):
+            # The default of the setting is no reason to set it; and it was looked at.
+            await eventually(lambda: "retention of threads" not in names_of_tasks())
             assert await days() == 30
         with pytest.raises(CannotSet, match="retention_days alone"):
             await rules.set(OPERATOR, THREADS, ALL, {"sampling_rate": 0.5})
