@@ -8,6 +8,9 @@ from it. It does not keep the program from ending: then what waits is sent, for 
 from __future__ import annotations
 
 import atexit
+
+# The first request imports it: that must not be in the middle of a fork, or the child never can.
+import encodings.idna  # noqa: F401
 import logging
 import os
 import random
@@ -142,7 +145,9 @@ class Sender:
 
     def _run(self) -> None:
         try:
-            with self._make_client() as client:
+            with _WHOLE:
+                made = self._make_client()
+            with made as client:
                 self._send_all(client)
         except Exception:
             # The thread is the last who can say it: nobody waits for it, and the chat is to go on.
@@ -256,6 +261,9 @@ def _retry_after(answer: httpx.Response) -> float:
         return 0.0
 
 
+#: Held while no process may be forked off: OpenSSL keeps a lock while a client is made, and in the child
+#: nobody would ever let go of it.
+_WHOLE = threading.Lock()
 #: Those that may have something to send when the program ends.
 _ALL: weakref.WeakSet[Sender] = weakref.WeakSet()
 #: How long the end of a program may wait for them.
@@ -270,10 +278,11 @@ def _at_exit() -> None:
 
 def _in_child() -> None:
     """Leave to the parent what it is to send: only the thread that forked is in the child."""
+    _WHOLE.release()
     for sender in list(_ALL):
         sender.begin()
 
 
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(before=_WHOLE.acquire, after_in_parent=_WHOLE.release, after_in_child=_in_child)
