@@ -41,7 +41,13 @@ def site(
         for name in services.names_of_settings():
             patch.delenv(name, raising=False)
         settings = services.settings_for_tests(
-            env, kafka, database_url, directory, **services.storage_overrides(bucket)
+            env,
+            kafka,
+            database_url,
+            directory,
+            # All tests ask from one address: together, more than one person may.
+            rate_limit_threads_address="",
+            **services.storage_overrides(bucket),
         )
         services.in_own_loop(prepare(settings))
         with running_site(settings, directory) as (running, workers):
