@@ -1,8 +1,8 @@
 """An audit log → conversations and messages, by `chatlog backfill audits`: once, and again when all is there.
 
-Audits of 100,000 leads that talk at the same time, by the hour of a year, so that every batch has messages of
-nearly as many conversations: the worst case for what is kept of each. Nothing else is done like this, so that
-there is nobody to compare to.
+Audits of 100,000 leads within a year, each of whom talks for three days; and then of leads who all talk the
+whole year, so that every batch has messages of nearly as many conversations: the worst case for what is kept
+of each. Nothing else is done like this, so that there is nobody to compare to.
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from benchmarks.plan import Size
     from benchmarks.services import Services
 
-PART, FIRST, AGAIN = "audits", "chatlog", "chatlog again"
+PART, FIRST, AGAIN, AT_ONCE = "audits", "chatlog", "chatlog again", "chatlog at once"
 #: A lead for so many audits.
 AUDITS_A_LEAD = 10
-_YEAR_S = 365 * 24 * 60 * 60
+_DAY_S = 24 * 60 * 60
+_YEAR_S = 365 * _DAY_S
+#: How long a lead talks.
+_TALK_S = 3 * _DAY_S
 _BEGAN_S = 1_730_000_000
 #: The slowest machine took a thousand a second.
 _SLOWEST_PER_S = 500
@@ -45,7 +48,7 @@ _ASK = """
 
 
 async def compare(services: Services, size: Size, note: Callable[[Run], None]) -> None:
-    """Take a log into empty tables, and then once more.
+    """Take a log into empty tables, and then once more; and into empty tables one of leads who talk at once.
 
     Args:
         services: with PostgreSQL.
@@ -54,10 +57,11 @@ async def compare(services: Services, size: Size, note: Callable[[Run], None]) -
     """
     directory = services.directory / "audits"
     directory.mkdir()
-    _write_log(directory, size.audits)
-    await services.empty_tables()
-    for name in (FIRST, AGAIN):
-        note(await _measure(services, name, directory, size.audits))
+    for talk_s, names in ((_TALK_S, (FIRST, AGAIN)), (_YEAR_S, (AT_ONCE,))):
+        _write_log(directory, size.audits, talk_s)
+        await services.empty_tables()
+        for name in names:
+            note(await _measure(services, name, directory, size.audits))
 
 
 async def _measure(services: Services, name: str, directory: Path, audits: int) -> Run:
@@ -96,24 +100,32 @@ async def _measure(services: Services, name: str, directory: Path, audits: int) 
     )
 
 
-def _write_log(directory: Path, audits: int) -> None:
-    """Write leads and audits; of every 100,000 messages one says what is asked for."""
+def _write_log(directory: Path, audits: int, talk_s: int) -> None:
+    """Write leads and audits; of every 100,000 messages one says what is asked for.
+
+    Args:
+        directory: where to.
+        audits: how many.
+        talk_s: how long a lead talks, of a year.
+    """
     chance = random.Random(1)  # noqa: S311  the same log each time
     words = _WORDS.split()
     leads = max(audits // AUDITS_A_LEAD, 1)
+    began = [_BEGAN_S + chance.randrange(_YEAR_S - talk_s + 1) for _ in range(leads)]
+    said_by = (chance.randrange(leads) for _ in range(audits))
+    told = sorted((began[lead] + chance.randrange(talk_s), lead) for lead in said_by)
     with (directory / "leads.jsonl").open("w", encoding="utf-8") as file:
         for number in range(leads):
             file.write(f"{json.dumps(_lead(number))}\n")
     with (directory / "audits.jsonl").open("w", encoding="utf-8") as file:
-        for number in range(audits):
-            at = time.gmtime(_BEGAN_S + number * _YEAR_S // audits)
+        for number, (at_s, lead) in enumerate(told):
             said = " ".join(chance.choices(words, k=chance.randint(4, 24)))
             audit = {
                 "id": message_source("benchmark", str(number)),
-                "leadId": f"lead-{chance.randrange(leads)}",
+                "leadId": f"lead-{lead}",
                 "actor": chance.choice(_ACTORS),
                 "action": "message_received",
-                "createdAt": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", at),
+                "createdAt": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(at_s)),
                 "payload": {"text": said if number % 100_000 else "zebra"},
             }
             file.write(f"{json.dumps(audit)}\n")
