@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import tomllib
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ import click
 import uvloop
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 #: How often a person is told how far it is.
 _TOLD_EVERY_S = 0.2
+#: And a log, where nobody looks on.
+LOGGED_EVERY_S = 30.0
 #: Where the output isn't a terminal, so that nothing is cut or wrapped.
 _WIDTH_WITHOUT_TERMINAL = 250
 _UTC = zone_named("UTC")
@@ -210,7 +212,7 @@ async def _take(
             say=(lambda line: click.echo(printable(line))) if verbose else None,
         )
         counts = backfill.counts
-        with _telling(lambda: f"{counts.audits:,} audits, {counts.messages:,} messages"):
+        with telling(lambda: f"{counts.audits:,} audits, {counts.messages:,} messages"):
             await backfill.take()
     return backfill
 
@@ -243,7 +245,7 @@ async def _roll_back(run: int, lead: str | None) -> TakenBack:
     async with AsyncExitStack() as stack:
         rollback = AuditRollback(await stack.enter_async_context(_connected()), run, lead)
         gone = rollback.gone
-        with _telling(lambda: f"{gone.messages:,} messages taken back"):
+        with telling(lambda: f"{gone.messages:,} messages taken back"):
             await rollback.take_back()
     return gone
 
@@ -268,28 +270,30 @@ def _end_in_order_on_sigterm() -> None:
 
 
 @contextmanager
-def _telling(how_far: Callable[[], str]) -> Iterator[None]:
-    """Show on a terminal how far it is; elsewhere, nothing until it is done."""
+def telling(how_far: Callable[[], str]) -> Iterator[None]:
+    """Show how far it is: on a terminal at any time; elsewhere by a line now and then, as for a log."""
     console = Console(stderr=True)
-    if not console.is_terminal:
+    with ExitStack() as stack:
+        if console.is_terminal:
+            progress = stack.enter_context(
+                Progress(
+                    SpinnerColumn(),
+                    TextColumn("{task.description}"),
+                    TimeElapsedColumn(),
+                    console=console,
+                    transient=True,
+                )
+            )
+            task = progress.add_task(how_far(), total=None)
+            tell = _every(_TOLD_EVERY_S, lambda: progress.update(task, description=how_far()))
+        else:
+            tell = _every(LOGGED_EVERY_S, lambda: click.echo(f"so far: {how_far()}", err=True))
+        telling = asyncio.create_task(tell, name="backfill-progress")
+        stack.callback(telling.cancel)
         yield
-        return
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-    ) as progress:
-        task = progress.add_task(how_far(), total=None)
-        ticking = asyncio.create_task(_tick(progress, task, how_far), name="backfill-progress")
-        try:
-            yield
-        finally:
-            ticking.cancel()
 
 
-async def _tick(progress: Progress, task: TaskID, how_far: Callable[[], str]) -> None:
+async def _every(interval_s: float, do: Callable[[], None]) -> None:
     while True:
-        progress.update(task, description=how_far())
-        await asyncio.sleep(_TOLD_EVERY_S)
+        await asyncio.sleep(interval_s)
+        do()

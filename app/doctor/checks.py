@@ -14,6 +14,7 @@ import aiohttp
 import asyncpg
 
 import migrations
+from app.doctor.erasure_checks import check_erasures
 from app.doctor.findings import Finding, Level
 from app.doctor.gap_checks import check_gaps
 from app.doctor.group_checks import check_groups
@@ -139,7 +140,11 @@ async def _check_database(database: DatabaseSettings) -> list[Finding]:
     open_connection = partial(connect, database, application_name="chatlog-check")
     connection = await open_connection()
     try:
-        schema_findings = [*await check_schema(connection), *await check_gaps(connection)]
+        schema_findings = [
+            *await check_schema(connection),
+            *await check_gaps(connection),
+            *await check_erasures(connection),
+        ]
     finally:
         connection.terminate()
     server = server_of(database.require_url())

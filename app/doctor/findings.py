@@ -20,7 +20,8 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        area: what it is about: connection, settings, topic, group, schema, search, rights, connectors.
+        area: what it is about: connection, settings, topic, group, schema, search, tenants, rights,
+            connectors, erasure.
         level: how bad it is.
         message: what is.
         mend: what to do about it; empty if nothing.

@@ -14,6 +14,7 @@ from app.doctor.index_checks import check_indexes
 from app.doctor.partition_checks import check_partitions
 from app.doctor.rights_checks import check_rights
 from app.doctor.search_checks import check_search
+from app.doctor.tenant_checks import check_tenants
 from app.doctor.view_checks import check_views
 from migrations.rights import columns_named
 from migrations.schema import ADOPTED, OTHERS, Column, schema_at
@@ -55,6 +56,7 @@ async def check_schema(connection: asyncpg.Connection[asyncpg.Record]) -> list[F
         *await check_partitions(connection, [table for table in there if there[table]], expected.revision),
         *await check_indexes(connection, expected, there),
         *await check_views(connection, expected.revision),
+        *await check_tenants(connection, expected.revision),
         *await check_search(connection, expected.revision),
         *await check_rights(connection, expected.revision),
     ]

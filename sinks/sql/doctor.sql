@@ -87,6 +87,20 @@ JOIN pg_class ON pg_class.oid = tgrelid
 JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE needed.name = nspname || '.' || relname OR (needed.name = relname AND pg_table_is_visible(tgrelid));
 
+-- name: find_policed
+-- Of those of the tables $1 that are there: whether row-level security is on, and whether they have the policy $2.
+SELECT
+    name,
+    relrowsecurity AS is_on,
+    EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = $2::text) AS is_made
+FROM unnest($1::text[]) WITH ORDINALITY AS needed (name, number)
+JOIN pg_class ON pg_class.oid = to_regclass(name)
+ORDER BY number;
+
+-- name: see_all_tenants
+-- In this transaction, whoever has the API's role sees what every tenant has.
+SELECT set_config('chatlog.tenant', '*', true);
+
 -- name: find_user
 -- Who is connected, as GRANT has to name them.
 SELECT quote_ident(current_user);

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
+from app.commands import backfill_audits
 from models.ids import conversation_key, message_id
 from tests.backfill.audit_logs import DAY, PRISMA, SNAKE, audit, fill_tables, lead, write_files
 from tests.backfill.running import become, run
-from tests.services import settings_for_tests
+from tests.services import eventually, settings_for_tests
 from tests.survey_tables import execute, session
 
 if TYPE_CHECKING:
@@ -510,3 +511,11 @@ async def test_who_may_not_is_told_what_is_missing(tables: Settings, source: str
     ended = await run(tables, "audits", "--source", source)
     assert ended.returncode == 1
     assert "grant it the role chatlog_maintainer" in ended.stderr
+
+
+async def test_a_log_is_told_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(backfill_audits, "LOGGED_EVERY_S", 0.001)
+    with backfill_audits.telling(lambda: "7 audits"):
+        await eventually(lambda: "so far: 7 audits\n" in capsys.readouterr().err)

@@ -18,6 +18,7 @@ from app.commands.check import check
 from app.doctor import checks
 from app.doctor.checks import run_checks
 from app.doctor.findings import Finding, Level
+from app.doctor.tenant_checks import POLICED
 from app.kafka.topics import topics_of
 from app.local.embedded import free_port
 from app.postgres.connections import connect
@@ -231,6 +232,11 @@ async def test_capture_that_is_off_is_a_note_with_the_variable(settings: Setting
             "DROP TRIGGER leave_sum ON assistant.chat_sessions",
             "leave_sum of assistant.chat_sessions is missing: turns that a program adds",
         ),
+        (
+            "ALTER TABLE messages DISABLE ROW LEVEL SECURITY",
+            "row-level security of messages is off: the API's own statements alone keep tenants apart in it",
+        ),
+        ("DROP POLICY of_tenant ON person_weeks", "person_weeks has no policy of_tenant, which keeps"),
     ],
 )
 async def test_a_schema_that_was_changed_by_hand_is_wrong(
@@ -240,6 +246,35 @@ async def test_a_schema_that_was_changed_by_hand_is_wrong(
     await execute(settings(), statement)
     (found,) = wrong(await run_checks(settings()))
     assert message in found
+
+
+async def test_every_table_with_a_policy_is_looked_at(settings: SettingsFor) -> None:
+    await prepare(settings())
+    connection = await connect(settings().database)
+    try:
+        policed = await connection.fetch(
+            "SELECT polrelid::regclass::text AS name FROM pg_policy WHERE polname = 'of_tenant'"
+        )
+    finally:
+        await connection.close()
+    assert {row["name"] for row in policed} == {table for tables in POLICED.values() for table in tables}
+
+
+async def test_learners_who_wait_long_to_be_erased_are_told_whoever_asks(settings: SettingsFor) -> None:
+    await prepare(settings())
+    await execute(
+        settings(),
+        """
+        INSERT INTO chat_deletion_logs (tenant_id, learner_id, status, requested_by, requested)
+        VALUES ('school', 'learner-7', 'requested', 'parent-1', now() - interval '3 hours'),
+               ('school', 'learner-8', 'requested', 'parent-1', now() - interval '30 minutes')
+        """,
+    )
+    async with user_of(settings(), "GRANT chatlog_api TO {}") as (_, as_api):
+        for asking in (settings(), as_api):
+            (found,) = [each for each in await run_checks(asking) if each.area == "erasure"]
+            assert found.level is Level.WRONG
+            assert found.message == "1 learner asked to be erased and not yet, the first for 3 h"
 
 
 @pytest.mark.parametrize(
