@@ -4,7 +4,9 @@ A learner is chosen first, so that what is asked names them. Files are had by th
 """
 
 import secrets
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -13,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
-from app.access import PageAsks
+from app.access import PageAsks, TooManyRequests
 from app.privacy.representations import REASON_MAX, NewPrivacyRequest, ShownPrivacyRequest
 from app.privacy.rows import RequestKind
 from app.privacy.service import PrivacyRequests
@@ -24,6 +26,7 @@ from app.threads.representations import NAME_MAX
 from app.threads.service import learners_of
 from app.web import addresses
 from app.web.cursors import Cursor, cursor_of
+from app.web.paging import Place
 from app.web.problems import PageRoute
 from app.web.rendering import render
 from models.access import Action, Caller, may, thread_thing
@@ -47,28 +50,7 @@ async def privacy(
     learner: Annotated[str, Query(max_length=NAME_MAX, pattern=r"^[^\x00]*$")] = "",
 ) -> Response:
     """Show what was asked for of learners, the latest first; and of one, what can be asked for."""
-    learners = learners_of(caller, None, Action.EXPORT_LEARNER)
-    if not learner and learners is not None and len(learners) == 1:
-        learner = learners[0]
-    found, following = await requests.find(caller, learner=learner or None, after=after, limit=A_PAGE)
-    thing = thread_thing(caller.tenant, learner)
-    asked = {"learner": learner} if learner else {}
-    here = f"{addresses.PRIVACY}?{urlencode(asked)}"
-    return render(
-        request,
-        "privacy/templates/privacy.html",
-        here="privacy",
-        address=here,
-        learners=learners,
-        learner=learner,
-        may_export=bool(learner) and may(caller, Action.EXPORT_LEARNER, thing),
-        may_erase=bool(learner) and may(caller, Action.ERASE_LEARNER, thing),
-        requests=[ShownPrivacyRequest.of(one) for one in found],
-        is_live=after is None and any(one.finished is None for one in found),
-        next_url=f"{here}&{urlencode({'cursor': cursor_of(following)})}" if following else "",
-        once=secrets.token_hex(16),
-        reason_max=REASON_MAX,
-    )
+    return await _show(request, caller, requests, learner, after)
 
 
 @router.post(f"{addresses.PRIVACY}/export")
@@ -106,13 +88,54 @@ async def _ask(
     reason: str,
     once: str,
 ) -> Response:
-    await count_request(request, caller)
     try:
         told = NewPrivacyRequest(learner_id=learner, reason=reason.strip() or None)
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from None
     key = AskedOnce.of(caller, once or None, kind, told.model_dump())
-    asked = await requests.ask(caller, kind, told.learner_id, told.reason, key)
+    try:
+        await count_request(request, caller)
+        asked = await requests.ask(caller, kind, told.learner_id, told.reason, key)
+    except TooManyRequests as error:
+        return await _show(request, caller, requests, learner, refused=error, reasons={kind: reason})
     action = Action.EXPORT_LEARNER if kind is RequestKind.EXPORT else Action.ERASE_LEARNER
     await note_asked(request, caller, action, asked)
     return RedirectResponse(addresses.privacy(told.learner_id), HTTPStatus.SEE_OTHER)
+
+
+async def _show(
+    request: Request,
+    caller: Caller,
+    requests: PrivacyRequests,
+    learner: str,
+    after: Place | None = None,
+    *,
+    refused: TooManyRequests | None = None,
+    reasons: Mapping[str, str] = MappingProxyType({}),
+) -> Response:
+    """Show the page; of a form that was refused, what somebody wrote is still there."""
+    learners = learners_of(caller, None, Action.EXPORT_LEARNER)
+    if not learner and learners is not None and len(learners) == 1:
+        learner = learners[0]
+    found, following = await requests.find(caller, learner=learner or None, after=after, limit=A_PAGE)
+    thing = thread_thing(caller.tenant, learner)
+    asked = {"learner": learner} if learner else {}
+    here = f"{addresses.PRIVACY}?{urlencode(asked)}"
+    return render(
+        request,
+        "privacy/templates/privacy.html",
+        status=HTTPStatus.OK if refused is None else refused.answer.status,
+        here="privacy",
+        address=here,
+        learners=learners,
+        learner=learner,
+        may_export=bool(learner) and may(caller, Action.EXPORT_LEARNER, thing),
+        may_erase=bool(learner) and may(caller, Action.ERASE_LEARNER, thing),
+        requests=[ShownPrivacyRequest.of(one) for one in found],
+        is_live=after is None and any(one.finished is None for one in found),
+        next_url=f"{here}&{urlencode({'cursor': cursor_of(following)})}" if following else "",
+        once=secrets.token_hex(16),
+        reason_max=REASON_MAX,
+        reasons=reasons,
+        error="" if refused is None else str(refused),
+    )

@@ -126,3 +126,20 @@ async def test_where_it_is_switched_off_nothing_leads_there(unlimited_off: Setti
 def unlimited_off(system: Settings) -> Settings:
     """The system with PRIVACY_ENABLED=false."""
     return changed(system, privacy_enabled=False)
+
+
+async def test_who_asks_too_fast_is_told_and_what_they_wrote_is_still_there(
+    system: Settings, acme: Asking
+) -> None:
+    await acme.thread("l1")
+    async with serve(
+        changed(system, enable_rate_limiting=True, rate_limit_threads_caller="1/hour")
+    ) as client:
+        pupil = await sign_in(client, system, CallerRole.PARENT, "l1")
+        assert (await pupil.submit("/privacy/export", learner="l1")).status_code == 303
+        refused = await pupil.submit("/privacy/delete", learner="l1", reason='moved to "Ulm"')
+
+    assert refused.status_code == 429
+    assert "Too many requests of this caller: ask again in" in text_of(refused)
+    assert 'value="moved to &#34;Ulm&#34;"' in refused.text
+    assert (await acme.ask("GET", PRIVACY_AT)).json()["items"][0]["kind"] == "export"

@@ -61,12 +61,12 @@ def school(client: httpx.AsyncClient, system: Settings) -> School:
 @pytest.mark.parametrize(
     ("role", "learners", "offered"),
     [
-        (CallerRole.LEARNER, (LEARNER,), {"write", "edit own"}),
-        (CallerRole.PARENT, (LEARNER,), {"write"}),
-        (CallerRole.TEACHER, (LEARNER,), {"write", "edit own", "edit", "moderate"}),
+        (CallerRole.LEARNER, (LEARNER,), {"write", "name", "edit own"}),
+        (CallerRole.PARENT, (LEARNER,), {"write", "name"}),
+        (CallerRole.TEACHER, (LEARNER,), {"write", "name", "edit own", "edit", "moderate"}),
         (CallerRole.MODERATOR, (), {"edit own", "edit", "moderate"}),
         (CallerRole.OPERATOR, (), set()),
-        (CallerRole.ADMIN, (), {"write", "edit own", "edit", "moderate"}),
+        (CallerRole.ADMIN, (), {"write", "name", "edit own", "edit", "moderate"}),
     ],
 )
 async def test_a_thread_offers_to_each_what_they_may(
@@ -82,12 +82,14 @@ async def test_a_thread_offers_to_each_what_they_may(
         "write": 'placeholder="Write a message"' in page and 'class="composer"' in page,
         "edit own": f"/threads/{thread}/messages/{own}" in page,
         "edit": f"/threads/{thread}/messages/{others}" in page,
-        "moderate": "Title, archive, delete" in page,
+        "name": ">Title" in page,
+        "moderate": "rchive, delete …" in page,
     }
     assert {name for name, is_there in found.items() if is_there} == offered
 
     statuses = {
         "write": await _status(pupil, f"/threads/{thread}/messages", text="hello"),
+        "name": await _status(pupil, f"/threads/{thread}/title", title="Halves"),
         "edit own": await _status(pupil, f"/threads/{thread}/messages/{own}", text="changed"),
         "edit": await _status(pupil, f"/threads/{thread}/messages/{others}", text="changed"),
         "moderate": await _status(pupil, f"/threads/{thread}/archive", archived="yes"),
