@@ -10,7 +10,7 @@ from app.figures.periods import monday_of
 from app.figures.rows import Every
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from app.figures.periods import Period
     from app.figures.rows import CurvePoint, MessagesAt, ResponsesAt
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 #: More lines than these nobody tells apart; the others are one.
 LINES_MAX = 5
 OTHERS = "all others"
+#: A plot is a few thousand pixels wide; 27 years have so many days.
+PLACES_MAX = 10_000
+#: How long what a figure is of lasts, at least.
+_LASTS = {
+    Every.HOUR: timedelta(hours=1),
+    Every.DAY: timedelta(days=1),
+    Every.WEEK: timedelta(weeks=1),
+    Every.MONTH: timedelta(days=28),
+}
 
 
 class Line(TypedDict):
@@ -47,7 +56,7 @@ def plot_of_messages(
     items: Sequence[MessagesAt], span: Period, every: Every, *, people: bool = False
 ) -> Plot:
     """Return how much was said (or how many spoke) over time; where nothing was said, that is nought."""
-    places = _places(span, every)
+    places = _places(span, every, [item.at for item in items])
     totals: defaultdict[str, float] = defaultdict(float)
     for item in items:
         totals[_label(item)] += item.estimate
@@ -73,7 +82,7 @@ def plot_of_messages(
 
 def plot_of_responses(items: Sequence[ResponsesAt], span: Period, every: Every) -> Plot:
     """Return how long answers took over time, in seconds; nothing where nobody was answered."""
-    places = _places(span, every)
+    places = _places(span, every, [item.at for item in items])
 
     def line(label: str, value_of: Callable[[ResponsesAt], float]) -> Line:
         known = {_seconds(item.at): value_of(item) / 1000 for item in items}
@@ -108,8 +117,10 @@ def _seconds(at: date | datetime) -> float:
     return moment.timestamp()
 
 
-def _places(span: Period, every: Every) -> list[float]:
-    """Return all hours, days, weeks or months of a span, up to as many as a plot can show."""
+def _places(span: Period, every: Every, seen: Iterable[Any]) -> list[float]:
+    """Return all hours, days, weeks or months of a span; of too many, those of which there are figures."""
+    if span.until - span.since > PLACES_MAX * _LASTS[every]:
+        return sorted({_seconds(at) for at in seen})
     at: Any = span.first_day
     end: Any = span.end_day
     if every is Every.HOUR:
@@ -128,4 +139,4 @@ def _places(span: Period, every: Every) -> list[float]:
 def _after(at: Any, every: Every) -> Any:
     if every is Every.MONTH:
         return (at.replace(day=1) + timedelta(days=32)).replace(day=1)
-    return at + {Every.HOUR: timedelta(hours=1), Every.DAY: timedelta(days=1)}.get(every, timedelta(weeks=1))
+    return at + _LASTS[every]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import random
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from app.figures.periods import END, Period
+from app.figures.plots import plot_of_messages
+from app.figures.rows import Every, MessagesAt
 from models.figures import Cohort, TextOf, cohorts_of, common_texts, curve_of, margin, normalised, percentile
 
 
@@ -92,3 +95,18 @@ def test_a_curve_is_of_those_who_had_the_time_to_come_back() -> None:
     assert cohorts == [Cohort(first, 10, (4,)), Cohort(second, 5, ())]
     assert curve_of(cohorts) == [(15, 15), (10, 4)]
     assert curve_of([]) == [(0, 0)]
+
+
+@pytest.mark.parametrize("every", list(Every))
+def test_of_a_time_that_is_too_long_to_draw_only_what_there_is_is_drawn(every: Every) -> None:
+    said = [
+        MessagesAt(
+            at=date(2026, 11, day), key=None, name=None, people=None, messages=1, estimate=1.0, margin=0.0
+        )
+        for day in (2, 30)
+    ]
+    since = datetime(2026, 11, 1, tzinfo=UTC)
+    ages = plot_of_messages(said, Period(since, END), every)
+    month = plot_of_messages(said, Period(since, since + timedelta(days=30)), every)
+    assert len(ages["x"]) == 2
+    assert len(month["x"]) == {Every.HOUR: 720, Every.DAY: 30, Every.WEEK: 6, Every.MONTH: 1}[every]
