@@ -63,10 +63,10 @@ async def list_who_waits(
 
     Silent is a bot that is to say something, and has not within five minutes.
     """
-    subject = query_of(wanted) | {"standing": standings}
+    subject: dict[str, str | list[str]] = {**query_of(wanted), "standing": [*standings]}
     await access_log_of(request).note(caller, Action.READ_MESSAGES, request, subject)
     rows = await states.waiting(caller, wanted, standings, limit=limit + 1, after=place_of(after))
-    return [WaitingNow.of(row) for row in cut(rows, limit, response, "/v1/waiting", **query_of(wanted))]
+    return [WaitingNow.of(row) for row in cut(rows, limit, response, "/v1/waiting", **subject)]
 
 
 @router.get("/unanswered")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.bot_states.rows import WaitingPerson
 from app.postgres.answers import answer_within
-from models.access import DEFAULT_TENANT, Action
+from models.access import APP_ENDS, ASSISTANT, DEFAULT_TENANT, Action
 from models.bot_states import Standing, standing_of, states_that_are
 from models.ids import conversation_key
 from models.reading import MESSENGER
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from app.web.paging import Place
     from models.access import Caller
-    from models.reading import MessageFilter
+    from models.reading import MessageFilter, Within
     from sinks.postgres.reading import Reading
 
 #: A bot that is to say something, and an assistant that is asked, has so long.
@@ -93,10 +93,11 @@ class BotStates:
         """Return the newest sessions of assistants that end in a question, of the last week."""
         async with answer_within():
             reading = await reading_of(self._pool, caller, Action.READ_MESSAGES)
-            readable, within = reading.readable, reading.readable.within
+            readable = reading.readable
             if readable.tenant != DEFAULT_TENANT or readable.is_nothing or readable.surveyids is not None:
                 return []
-            rows = await self._pool.fetch(_SQL.find_unanswered, datetime.now(UTC) - ANSWERS_WITHIN, limit)
+            before, sessions = datetime.now(UTC) - ANSWERS_WITHIN, _sessions_of(readable.within)
+            rows = await self._pool.fetch(_SQL.find_unanswered, before, limit, *sessions)
         return [
             WaitingPerson(
                 platform="assistant",
@@ -107,9 +108,6 @@ class BotStates:
                 since=row["timestamp"],
             )
             for row in rows
-            if within is None
-            or "assistant" in within.platforms
-            or f"assistant/{row['channel']}" in within.channels
         ]
 
     async def repeats(
@@ -134,6 +132,17 @@ class BotStates:
         since_ms = _ms(first)
         shown = {message.id for message in asked if message.timestamp >= since_ms}
         return [repeat for repeat in repeats_in(asked, [_stood(row) for row in stood]) if repeat.id in shown]
+
+
+def _sessions_of(within: Within | None) -> tuple[list[str] | None, list[str]]:
+    """Return the names of the sessions that a caller is kept to (None for all), and how more begin."""
+    if within is None or ASSISTANT in within.platforms:
+        return None, []
+    places = (place.partition("/") for place in within.channels)
+    return (
+        sorted(session for platform, _, session in places if platform == ASSISTANT),
+        sorted(f"{app}{APP_ENDS}" for app in within.apps),
+    )
 
 
 def _waiting(row: asyncpg.Record, reading: Reading) -> WaitingPerson:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Query
+from fastapi.exceptions import RequestValidationError
 
 from app.web.paging import Place
 
@@ -63,11 +64,19 @@ def after_query(key: str) -> Any:
 
 
 def place_of(after: str | None) -> Place | None:
-    """Return the place that an address names."""
+    """Return the place that an address names.
+
+    Raises:
+        RequestValidationError: it lies in no year.
+    """
     if after is None:
         return None
     microseconds, _, key = after.partition("~")
-    return Place(_EPOCH + timedelta(microseconds=int(microseconds)), key)
+    try:
+        return Place(_EPOCH + timedelta(microseconds=int(microseconds)), key)
+    except OverflowError:
+        error = {"type": "value_error", "loc": ("query",), "msg": "not a place that a list has named"}
+        raise RequestValidationError([error]) from None
 
 
 def place_text(place: Place) -> str:
@@ -75,7 +84,9 @@ def place_text(place: Place) -> str:
     return f"{(place.moment - _EPOCH) // timedelta(microseconds=1)}~{place.key}"
 
 
-def cut(rows: Sequence[Row], limit: int, response: Response, path: str, **query: str) -> list[Row]:
+def cut(
+    rows: Sequence[Row], limit: int, response: Response, path: str, **query: str | list[str]
+) -> list[Row]:
     """Return one part of `rows`, of which there is one too many if more follow: then link to those.
 
     Args:
@@ -88,6 +99,6 @@ def cut(rows: Sequence[Row], limit: int, response: Response, path: str, **query:
     shown = list(rows[:limit])
     if len(rows) > limit:
         after = place_text(shown[-1].place)
-        address = f"{path}?{urlencode({**query, 'limit': limit, 'after': after})}"
+        address = f"{path}?{urlencode({**query, 'limit': limit, 'after': after}, doseq=True)}"
         response.headers["Link"] = f'<{address}>; rel="next"'
     return shown

@@ -98,12 +98,13 @@ LIMIT $5;
 
 -- name: find_unanswered
 -- Sessions of assistants whose last message is a question from before $1, the newest first, $2 at most; of the 2,000
--- sessions of the last week that were active last.
+-- sessions of the last week that were active last, of those whose names are among $3 or begin as one of $4 (null for all).
 SELECT session.id, session.channel, session.subject_id, said.timestamp
 FROM (
     SELECT id, channel, subject_id
     FROM conversations
     WHERE platform = 'assistant' AND last_day >= (now() AT TIME ZONE 'UTC')::date - 7
+        AND ($3::varchar[] IS NULL OR channel = ANY ($3::varchar[]) OR channel ^@ ANY ($4::varchar[]))
     ORDER BY last_day DESC, last_at DESC
     LIMIT 2000
 ) AS session

@@ -79,6 +79,10 @@ async def test_who_waits_is_told_by_how_the_bot_stands_with_them(
     assert "try" in told["meaning"] or "tries" in told["meaning"]
     noted = await fetch_value(system, "SELECT count(*) FROM access_log WHERE route = 'GET /v1/waiting'")
     assert noted == 5
+    chosen = await client.get("/v1/waiting?limit=1&standing=blocked&standing=error", headers=operator)
+    then = await client.get(chosen.links["next"]["url"], headers=operator)
+    assert [each["person"] for each in [*chosen.json(), *then.json()]] == ["in error", "blocked"]
+    assert "next" not in then.links
 
 
 async def test_an_owner_sees_those_of_their_surveys_alone(
@@ -125,6 +129,29 @@ async def test_sessions_of_assistants_that_end_in_a_question(
 
     assert [each["channel"] for each in told.json()] == ["asked"]
     assert (await client.get("/v1/waiting/unanswered", headers=bearer(system, ANA))).json() == []
+
+
+async def test_whoever_is_kept_to_some_sessions_sees_of_those_which_wait(
+    client: httpx.AsyncClient, system: Settings
+) -> None:
+    for minutes, session in enumerate(("shop:1", "shop:2", "shopping:1", "other:1", "other:2")):
+        await execute(
+            system,
+            "INSERT INTO assistant.chat_conversations (session_id, user_message, ai_response, timestamp) "
+            "VALUES ($1, 'question', 'yes', $2)",
+            *(session, NOW - timedelta(hours=1) + timedelta(minutes=minutes)),
+        )
+    await execute(system, "DELETE FROM messages WHERE platform = 'assistant' AND role = 'assistant'")
+
+    async def waiting(*scope: str, limit: int = 50) -> list[str]:
+        kept = Caller(OPERATOR.email, roles=OPERATOR.roles, scope=frozenset(scope))
+        answer = await client.get(f"/v1/waiting/unanswered?limit={limit}", headers=bearer(system, kept))
+        return [each["channel"] for each in answer.json()]
+
+    assert await waiting("app:shop", limit=1) == ["shop:2"]
+    assert await waiting("app:shop", "channel:assistant/other:1") == ["other:1", "shop:2", "shop:1"]
+    assert len(await waiting("platform:assistant")) == len(await waiting()) == 5
+    assert await waiting("platform:twitch") == []
 
 
 async def test_why_a_question_came_again_is_told_of_what_may_be_read(system: Settings) -> None:
