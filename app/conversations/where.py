@@ -45,11 +45,11 @@ async def where_of_query(
     """Return what an address asks for.
 
     Raises:
-        RequestValidationError: the day is none.
+        RequestValidationError: a place, or the day, is none.
     """
     try:
         return Where(place_of(before), place_of(after), message, date.fromisoformat(day) if day else None)
-    except (ValueError, OverflowError):
+    except ValueError:
         error = {"type": "value_error", "loc": ("query",), "msg": "not a day such as 2026-11-24"}
         raise RequestValidationError([error]) from None
 

@@ -80,14 +80,14 @@ DELETE FROM search_languages WHERE place = $1;
 
 -- name: count_days
 -- How many messages of a platform ($1), of a channel of it ($2; NULL for all) there were on each day, as far as that is
--- counted: no fewer than there are.
+-- counted: no fewer than there are. Python has no day before or after these.
 SELECT day, sum(messages)::bigint AS messages
 FROM (
     SELECT platform, channel, day, messages FROM message_days WHERE NOT final
     UNION ALL
     SELECT platform, channel, day, messages FROM message_day_deltas
 ) AS counted
-WHERE platform = $1 AND ($2::varchar IS NULL OR channel = $2)
+WHERE platform = $1 AND ($2::varchar IS NULL OR channel = $2) AND day BETWEEN '0001-01-02' AND '9999-12-30'
 GROUP BY day
 HAVING sum(messages) > 0
 ORDER BY day;

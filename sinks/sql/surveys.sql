@@ -162,12 +162,14 @@ FROM named LEFT JOIN pages ON pages.owner = named.owner;
 
 -- name: count_days_of_survey
 -- How many messages the surveys $1 (the versions of one) had on each UTC day, from the sums and what is not yet in them.
+-- Python has no day before or after these.
 SELECT day, sum(messages)::bigint AS messages
 FROM (
     SELECT day, messages FROM figure_days WHERE surveyid = ANY ($1::uuid[])
     UNION ALL
     SELECT day, messages FROM message_day_deltas WHERE surveyid = ANY ($1::uuid[])
 ) AS days
+WHERE day BETWEEN '0001-01-02' AND '9999-12-30'
 GROUP BY day
 HAVING sum(messages) > 0
 ORDER BY day;

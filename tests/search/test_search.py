@@ -302,6 +302,12 @@ async def test_a_line_at_random_is_any_of_them(searching: SearchServices, write:
         "INSERT INTO message_day_deltas (platform, channel, day, role, messages, weight, mirrors, responses) "
         "SELECT platform, channel, (timestamp AT TIME ZONE 'UTC')::date, role, 2, 2, 0, 0 FROM messages"
     )
+    # Whoever else writes days may write one that Python does not have.
+    await write.database.execute(
+        "INSERT INTO message_day_deltas (platform, channel, day, role, messages, weight, mirrors, responses) "
+        "VALUES ('twitch', $1, '20000-01-01', 'user', 1, 1, 0, 0)",
+        ROOM,
+    )
     drawn = {(await searching.lines.draw(OPERATOR, of_room)).content for _ in range(100)}
     assert drawn == said
     of_person = MessageFilter(platform="twitch", person="1")

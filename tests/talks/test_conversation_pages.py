@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
@@ -77,8 +78,13 @@ async def test_what_people_think_of_an_answer_is_beside_it_as_text(
     assert "At the depot. (rated not helpful)" in text.text
 
 
+#: Before the first year.
+FAR_BACK = f"cursor=-{10**17 - 1}~{UUID(int=0)}"
+
+
 @pytest.mark.parametrize(
-    "query", ["before=x", "after=1~2", "date=2026-13-01", "message=7", "cursor=1", "since=yesterday"]
+    "query",
+    ["before=x", "after=1~2", "date=2026-13-01", "message=7", "cursor=1", FAR_BACK, "since=yesterday"],
 )
 async def test_an_address_that_is_none_is_told_on_a_page(ana: Visitor, query: str) -> None:
     answer = await ana.get(

@@ -37,7 +37,9 @@ class Program:
         self._headers = bearer(settings, caller or caller_of(*scope))
 
     async def post(self, path: str, body: object, **headers: str) -> httpx.Response:
-        return await self._client.post(f"/v1/sessions{path}", json=body, headers=self._headers | headers)
+        # Numbers that JSON does not have are sent as well.
+        headers |= self._headers | {"Content-Type": "application/json"}
+        return await self._client.post(f"/v1/sessions{path}", content=json.dumps(body), headers=headers)
 
     async def get(self, path: str = "", **params: Any) -> httpx.Response:
         return await self._client.get(f"/v1/sessions{path}", params=params or None, headers=self._headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from datetime import UTC, datetime, timedelta
@@ -119,6 +120,9 @@ UNUSABLE: list[tuple[str, Any, int, str]] = [
     ("/s1/turns", SAID | {"timestamp": SOON, "user_message": SECRET}, 422, "in the future"),
     ("/s1/turns", SAID | {"timestamp": "yesterday"}, 422, "timestamp"),
     ("/s1/turns", SAID | {"timestamp": -1}, 422, "timestamp"),
+    ("/s1/turns", SAID | {"timestamp": math.nan}, 422, "timestamp"),
+    ("", {"timestamp": math.inf}, 422, "timestamp"),
+    ("/s1/turns/t1/feedback", {"value": 1, "timestamp": -math.inf}, 422, "timestamp"),
     ("/s1/turns", SAID | {"timestamp": "2026-03-02T12:20:00"}, 422, "timestamp"),
     ("/s1/turns", SAID | {"turn_id": "a/b"}, 422, "body.turn_id"),
     ("/s1/turns", SAID | {"turn_id": "a\0b"}, 422, "body.turn_id"),

@@ -1,5 +1,6 @@
 """A question and its answer: two messages of one turn. And what all formats ask of a record."""
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -154,6 +155,8 @@ def moment_in(value: JSON, field: str) -> int:
         BadRecord: `missing_field` for null, `wrong_type`, `timestamp_out_of_range`.
     """
     if type(value) is float:
+        if not math.isfinite(value):
+            raise BadRecord(Reason.WRONG_TYPE, f"{field}: not a number")
         # As it is written: the nearest binary number to 1.001 is a little less, and would be cut to 1,000 ms.
         written = Decimal(repr(value))
         value = int(written * 1000 if SECONDS_MIN <= written <= SECONDS_MAX else written)
