@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from app.access import PageAsks, ShownElsewhere, access_log_of, require_page_caller
 from app.conversations.rows import ConversationRow
 from app.conversations.serving import Said as Talks
+from app.conversations.subjects import subject_of_list
 from app.exports.rows import ExportRow
 from app.exports.serving import ExportServices, Serving
 from app.figures.serving import KnownFigures
@@ -98,8 +99,12 @@ async def _lately(request: Request, caller: Caller, talks: Talks) -> list[Conver
     """Return the conversations of late; None for who may not read them."""
     if not may_at_all(caller, Action.READ_MESSAGES):
         return None
-    await access_log_of(request).note(caller, Action.READ_MESSAGES, request, {})
-    return await talks.list(caller, EVERYTHING, limit=LATELY_SHOWN)
+    rows = await talks.list(caller, EVERYTHING, limit=LATELY_SHOWN)
+    # What each ends with is shown.
+    await access_log_of(request).note(
+        caller, Action.READ_MESSAGES, request, subject_of_list(EVERYTHING, rows)
+    )
+    return rows
 
 
 async def _exports(caller: Caller, serving: Serving) -> list[ExportRow]:

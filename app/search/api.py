@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from app.access import Asks
 from app.conversations.representations import ShownMessage
 from app.conversations.subjects import subject_of_message
-from app.reading.filters import Filters, query_of
+from app.reading.filters import Filters
 from app.reading.lists import LIMIT_DEFAULT, ListLimit, link_next
 from app.reading.noting import Noting
 from app.search.languages import PLACE_FORM
@@ -63,12 +63,10 @@ async def search_messages(  # noqa: PLR0913, PLR0917  each is asked for, or need
     found = await searching.search.find(
         caller, q, wanted, order=order, limit=limit, after=after, conversation=conversation
     )
-    await log.note(caller, Action.READ_MESSAGES, request, subject_of_search(q, wanted, order))
+    subject = subject_of_search(q, wanted, order, conversation)
+    await log.note(caller, Action.READ_MESSAGES, request, subject)
     following = found.after.cursor if found.after else None
-    asked = {**query_of(wanted), "q": q, "order": order.value, "limit": str(limit)}
-    if conversation is not None:
-        asked["conversation"] = str(conversation)
-    link_next(response, SEARCH, asked, following)
+    link_next(response, SEARCH, {**subject, "limit": str(limit)}, following)
     return FoundMessages(
         items=[FoundMessage.of_hit(hit) for hit in found.hits],
         next=following,

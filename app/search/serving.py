@@ -14,6 +14,8 @@ from app.search.lines import Lines
 from app.search.service import Search
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     import asyncpg
 
     from models.reading import MessageFilter
@@ -61,9 +63,12 @@ async def after_cursor(
     return After.at(place, int(skip[0]) if skip else 0)
 
 
-def subject_of_search(typed: str, wanted: MessageFilter, order: Order) -> dict[str, Any]:
-    """Return what `access_log` says of a search."""
-    return {"q": typed, **query_of(wanted), "order": order.value}
+def subject_of_search(
+    typed: str, wanted: MessageFilter, order: Order, conversation: UUID | None = None
+) -> dict[str, Any]:
+    """Return what `access_log` says of a search; in one conversation, or in all."""
+    where = {} if conversation is None else {"conversation": str(conversation)}
+    return {"q": typed, **query_of(wanted), **where, "order": order.value}
 
 
 #: For signatures of routes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from unittest.mock import AsyncMock
@@ -14,6 +15,7 @@ from app.overview.service import hours_of_today
 from app.postgres.connections import connect, create_pool
 from app.privacy import erasing
 from models.access import Caller, CallerRole
+from models.ids import conversation_key
 from tests.sinks.postgres.message_records import settler_on
 from tests.site.fixtures import serve
 from tests.site.owners import ANA, BEN, OF_ANA, OF_BEN, SHARED_NAME, add_export, execute, fetch_value
@@ -77,8 +79,10 @@ async def test_an_owner_sees_their_own_and_nothing_of_another(ana: Visitor) -> N
     assert "Talking now 1" in said
     assert "Exports under way 1" in said
     assert "Ben" not in said
-    noted = await fetch_value(ana.settings, "SELECT count(*) FROM access_log WHERE action = 'read_messages'")
-    assert noted == 1
+    (noted,) = await fetch_value(
+        ana.settings, "SELECT array_agg(subject) FROM access_log WHERE action = 'read_messages'"
+    )
+    assert json.loads(noted) == {"conversations": [conversation_key("messenger", "page", "ana-1")]}
 
 
 async def test_how_much_was_said_is_told_from_sums_of_what_one_may_read(

@@ -64,6 +64,11 @@ async def test_search_by_rest_is_noted_and_gives_pieces_and_places(
     assert item["place"] == f"/messages/{item['id']}"
     noted = await fetch_value(system, "SELECT subject FROM access_log ORDER BY id DESC LIMIT 1")
     assert json.loads(noted) == {"q": "refund", "platform": "twitch", "order": "newest"}
+    within = asked | {"conversation": item["conversation"]}
+    answer = await client.get("/v1/messages/search", params=within, headers=bearer(system, MODERATOR))
+    assert [found["id"] for found in answer.json()["items"]] == [item["id"]]
+    noted = await fetch_value(system, "SELECT subject FROM access_log ORDER BY id DESC LIMIT 1")
+    assert json.loads(noted)["conversation"] == item["conversation"]
 
     seen, following = [], None
     while True:
