@@ -171,7 +171,12 @@ ORDER BY 1, 2;
 -- What people said last, at most $1 messages; but for what they took back on Messenger, which has an index.
 SELECT content, platform, author_id, timestamp
 FROM (
-    SELECT content, platform, author_id, timestamp, raw_payload #>> '{message,mid}' AS mid
+    SELECT
+        content,
+        platform,
+        author_id,
+        timestamp,
+        coalesce(raw_payload #>> '{message,mid}', raw_payload #>> '{message_edit,mid}') AS mid
     FROM all_messages
     WHERE true /* conditions */ AND role = 'user'::varchar AND content <> ''::varchar AND deleted IS NULL
         AND message_type IS DISTINCT FROM 'unsent'::varchar
