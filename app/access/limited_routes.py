@@ -38,19 +38,18 @@ class LimitedAsks(Asks):
         super().__init__(action)
         self._limits = limits
 
-    async def __call__(  # type: ignore[override]  # FastAPI gives what the signature names
-        self, request: Request, caller: Annotated[Caller, Depends(require_caller)]
-    ) -> Caller:
+    async def __call__(self, request: Request, caller: Annotated[Caller, Depends(require_caller)]) -> Caller:
         """Return who asks; whatever they are answered says how far they are (`app.web.answers`).
 
         Raises:
             TooManyRequests: they ask too much.
             NotAllowed, NotSignedIn, ForgedRequest, KeysUnavailable, ServiceDown: as `Asks` does.
+            RequestValidationError: the same.
         """
         standing = await self._limits_of(request).count_caller(caller)
         if standing is not None:
             request.state.answer_headers = standing.headers
-        return self._let_in(caller)
+        return await super().__call__(request, caller)
 
     async def count_address(self, request: Request) -> None:
         """Count from where a request comes.

@@ -32,7 +32,9 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 class HomeAsks(PageAsks):
     """Gives the first page its caller; whoever has conversations alone is led on to them."""
 
-    async def __call__(self, caller: Annotated[Caller, Depends(require_page_caller)]) -> Caller:
+    async def __call__(  # type: ignore[override]  # FastAPI gives what the signature names
+        self, caller: Annotated[Caller, Depends(require_page_caller)]
+    ) -> Caller:
         """Return who asks.
 
         Raises:

@@ -10,7 +10,7 @@ from app.system.serving import Watching
 from app.web.problems import responses
 from models.access import Action, Caller
 
-router = APIRouter(prefix="/v1/system", tags=["system"], responses=responses(401, 403, 503))
+router = APIRouter(prefix="/v1/system", tags=["system"], responses=responses(401, 403, 422, 503))
 
 
 @router.get("")

@@ -24,7 +24,7 @@ Read what was said, export the chat log and the responses of your surveys, and h
 
 Send a token as `Authorization: Bearer …`. It says by an email address who asks, and by roles what they may:
 an owner sees their own surveys, those that are shared with them, and their own exports. Errors are
-`application/problem+json` (RFC 9457).
+`application/problem+json` (RFC 9457). A query parameter that a route does not know is refused (422), by name.
 """
 TAGS = [
     {"name": "conversations", "description": "What was said, by whom; and who read it."},

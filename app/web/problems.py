@@ -1,7 +1,8 @@
 """How a problem is told: to programs as `application/problem+json` (RFC 9457), to people as a page.
 
 Which problem an error is, is `app.errors`' matter, and `app.web.error_handlers` brings the two together. What
-is told never quotes what was sent, nor what a service said of itself: that is for the log.
+is told never quotes what was sent, but for names of parameters and fields, nor what a service said of itself:
+that is for the log.
 """
 
 from __future__ import annotations
