@@ -25,7 +25,7 @@ COMMANDS = {
     "conversation": ("app.commands.conversation", "Show what was said, and follow it."),
     "access-log": ("app.commands.access_log", "See who read what was said."),
     "channels": ("app.commands.channels", "See and set what is recorded of which channel."),
-    "search": ("app.commands.search", "See and set what search goes by."),
+    "search": ("app.commands.search", "Find words in what was said; set what that goes by."),
     "people": ("app.commands.people", "See who opted out of being recorded, and do it for them."),
     "surveys": ("app.commands.surveys", "See which surveys there are, and share them."),
     "token": ("app.commands.token", "Make a token or a sign-in link for the API."),

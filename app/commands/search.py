@@ -1,4 +1,4 @@
-"""`chatlog search`: what search knows of languages."""
+"""`chatlog search`: find words (`search_messages`), and say what search knows of languages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.commands.asking import asks
+from app.commands.search_messages import messages
 from app.dead_letters.content import printable
 from app.postgres.connections import create_pool
 from app.search.languages import Languages
@@ -30,7 +31,10 @@ _place = click.argument("place")
 
 @click.group()
 def search() -> None:
-    """See and set what search goes by."""
+    """Find words in what was said; see and set what search goes by."""
+
+
+search.add_command(messages)
 
 
 @search.group()

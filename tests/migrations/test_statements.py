@@ -56,7 +56,10 @@ PARTS = {
         *("backfill.*", "surveys.read_*", "people.*", "audits.*"),
         *("messages.insert_messages", "messages.plan_for_one_platform"),
     ],
-    "chatlog_reader": ["conversations.*", "reading.*"],
+    "chatlog_reader": [
+        *("conversations.*", "reading.*", "search.search_each_by_its_plan", "search.look_at_words"),
+        *("search.find_*", "search.has_many"),
+    ],
     "none": ["local.*", "counting.*", "maintain.*"],
 }
 #: `chatlog check` is run by anybody.

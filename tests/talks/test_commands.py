@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 
-async def chatlog(settings: Settings, directory: Path, *arguments: str) -> tuple[int, list[str]]:
-    """Run a command; return its status and what it said, line by line."""
+async def chatlog(
+    settings: Settings, directory: Path, *arguments: str, **variables: str
+) -> tuple[int, list[str]]:
+    """Run a command, with variables beside the settings; return its status and its words, line by line."""
     process = await asyncio.create_subprocess_exec(
         CHATLOG,
         *arguments,
         cwd=directory,
-        env=as_environment(settings),
+        env=as_environment(settings) | variables,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
