@@ -42,12 +42,14 @@ class Plot(TypedDict):
     Attributes:
         x: the places: seconds since 1970 in UTC, or numbers.
         is_time: whether they are times.
+        is_of_hours: whether they are hours; else a time is told by its day.
         unit: of the values, as it is said after them.
         lines: what is drawn.
     """
 
     x: list[float]
     is_time: bool
+    is_of_hours: bool
     unit: str
     lines: list[Line]
 
@@ -77,7 +79,13 @@ def plot_of_messages(
         )
         for label, of_it in values.items()
     ]
-    return Plot(x=places, is_time=True, unit="people" if people else "messages", lines=lines)
+    return Plot(
+        x=places,
+        is_time=True,
+        is_of_hours=every is Every.HOUR,
+        unit="people" if people else "messages",
+        lines=lines,
+    )
 
 
 def plot_of_responses(items: Sequence[ResponsesAt], span: Period, every: Every) -> Plot:
@@ -92,7 +100,7 @@ def plot_of_responses(items: Sequence[ResponsesAt], span: Period, every: Every) 
         line("Half of them (p50)", lambda item: item.p50_ms),
         line("95 % of them (p95)", lambda item: item.p95_ms),
     ]
-    return Plot(x=places, is_time=True, unit="s", lines=lines)
+    return Plot(x=places, is_time=True, is_of_hours=every is Every.HOUR, unit="s", lines=lines)
 
 
 def plot_of_curve(points: Sequence[CurvePoint]) -> Plot:
@@ -103,6 +111,7 @@ def plot_of_curve(points: Sequence[CurvePoint]) -> Plot:
     return Plot(
         x=[point.weeks for point in points],
         is_time=False,
+        is_of_hours=False,
         unit="%",
         lines=[Line(label="Spoke again", values=values)],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from axe_playwright_python.async_playwright import Axe
@@ -73,6 +74,29 @@ async def see_all_parts(reader: Reader) -> None:
     await expect(reader.page.locator("#connection")).to_be_hidden()
 
 
+#: Keeps what is written into pictures, where nobody else can read it.
+_KEEP_WRITTEN = """
+    window.written = [];
+    const write = CanvasRenderingContext2D.prototype.fillText;
+    CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {
+      window.written.push(text);
+      return write.call(this, text, ...at);
+    };
+"""
+
+
+async def times_at(reader: Reader, address: str) -> tuple[str, set[str]]:
+    """Return which time a plot tells of where the mouse is, and the times along all plots of a page."""
+    await reader.page.goto(address)
+    await see_all_parts(reader)
+    await reader.page.locator("#part-messages .u-over").first.hover()
+    when = reader.page.locator("#part-messages .u-legend .u-series").first
+    await expect(when).to_contain_text("202")
+    written: list[str] = await reader.page.evaluate("window.written")
+    told = {text for text in written if re.search(r"\d{4}|[:/a-z]", text)}
+    return (await when.inner_text()).removeprefix("When").strip(": \n\t"), told
+
+
 async def violations(reader: Reader) -> list[Any]:
     found = await Axe().run(reader.page)
     return [(each["id"], each["nodes"][0]["html"][:200]) for each in found.response["violations"]]
@@ -109,6 +133,30 @@ async def test_figures_of_everything_are_drawn_and_told(browser: Browser, site: 
             assert await violations(reader) == []
             complaints += reader.complaints
     assert complaints == []
+
+
+async def test_plots_have_days_and_times_as_the_tables_do(browser: Browser, site: Site) -> None:
+    owner = await site.new_owner()
+    await owner.fetch_value(_MONTHS)
+    await owner.fetch_value(_SAID, owner.email)
+    await sum_up(site)
+    # Where the 11th month and the 30th day are written otherwise, and it is still the day before.
+    async with Reader.at(browser, owner, locale="en-US", timezone_id="America/New_York") as reader:
+        await reader.page.add_init_script(_KEEP_WRITTEN)
+        await reader.sign_in_as(CallerRole.OPERATOR)
+        day, days = await times_at(reader, "/figures?days=7")
+        hour, hours = await times_at(reader, "/figures?days=1")
+        _, months = await times_at(reader, "/figures?days=365&every=month")
+
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", day)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:00 UTC", hour)
+    assert {text for text in days if not re.fullmatch(r"\d{4}-\d\d-\d\d", text)} == set()
+    # Response times are of days there, too.
+    of_hours = r"\d\d:00|\d{4}-\d\d-\d\d"
+    assert {text for text in hours if not re.fullmatch(of_hours, text)} == set()
+    assert any(":" in text for text in hours)
+    assert {text for text in months if not re.fullmatch(r"\d{4}(-\d\d){0,2}", text)} == set()
+    assert day in days
 
 
 async def test_an_owner_sees_figures_of_their_survey_and_chooses_a_time(

@@ -24,6 +24,17 @@ function colour(name) {
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 
+// Days as the tables have them. Of each distance between marks on the axis (in seconds): how they are written, and what is added below where a new year, month and day begins.
+const day = "{YYYY}-{MM}-{DD}", below = `\n${day}`;
+const marksOfTime = [
+  [365 * 86400, "{YYYY}", null, null, null, null, null, null, 1],
+  [28 * 86400, "{YYYY}-{MM}", null, null, null, null, null, null, 1],
+  [86400, day, null, null, null, null, null, null, 1],
+  [1, "{HH}:{mm}", below, null, below, null, null, null, 1],
+];
+// Where figures are of days or more, no hour is marked: days, and what is a month, some, and a year to uPlot.
+const marksOfDays = [1, 2, 3, 4, 5, 7, 10, 15, 30, 60, 90, 120, 180, 365, 730, 1825, 3650].map((days) => days * 86400);
+
 // At its end, each line has its sign: what is read without colours.
 function marks(lines, colours) {
   return (u) => {
@@ -44,7 +55,7 @@ function marks(lines, colours) {
 }
 
 function draw(place) {
-  const { x, is_time: isTime, unit, lines } = JSON.parse(place.dataset.plot);
+  const { x, is_time: isTime, is_of_hours: isOfHours, unit, lines } = JSON.parse(place.dataset.plot);
   const colours = lines.map((_, index) => colour(`--plot-${index % 6}`));
   const ink = colour("--quiet"), grid = { stroke: colour("--line"), width: 1 };
   const axis = { stroke: ink, grid, ticks: grid, font: "12px system-ui, sans-serif" };
@@ -60,9 +71,11 @@ function draw(place) {
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       cursor: { y: false, points: { size: 7 } },
       legend: { live: true, markers: { width: 3, dash: (_, index) => (index > 1 ? "dashed" : "solid") } },
-      axes: [{ ...axis, ...(isTime ? {} : { incrs: [1, 2, 4, 13, 26, 52] }) }, { ...axis, size: 56, values: (_, values) => values.map((value) => short.format(value)) }],
+      // The last day is written round its mark, too.
+      padding: [null, isTime ? 36 : null, null, null],
+      axes: [{ ...axis, ...(isTime ? { values: marksOfTime, space: 76, ...(isOfHours ? {} : { incrs: marksOfDays }) } : { incrs: [1, 2, 4, 13, 26, 52] }) }, { ...axis, size: 56, values: (_, values) => values.map((value) => short.format(value)) }],
       series: [
-        { label: isTime ? "When" : "Weeks later", ...(isTime ? { value: "{YYYY}-{MM}-{DD} {HH}:{mm}" } : {}) },
+        { label: isTime ? "When" : "Weeks later", ...(isTime ? { value: isOfHours ? `${day} {HH}:{mm} UTC` : day } : {}) },
         ...lines.map((line, index) => ({
           label: `${shapes[index % shapes.length]} ${line.label}`,
           stroke: colours[index],
