@@ -12,6 +12,7 @@ from fastapi.routing import iter_route_contexts
 from models.access import Caller, CallerRole
 from models.export_names import owner_hash
 from tests.access.filled_paths import filled
+from tests.access.heeded import Heeded
 from tests.site.fixtures import client_of, running
 from tests.site.owners import ANA, BEN, OF_BEN, add_export, bearer, fetch_value, row_of
 from tests.site.visitor import Visitor
@@ -80,6 +81,7 @@ OF_OTHER_THINGS = (
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SECRET = "What only Ben may know"
+WHOSE = ("user", "user_id", "email", "owner", "survey_owner")
 FORM = {"format": "csv", "compression": "none", "direction": "", "layout": "long"}
 
 
@@ -119,16 +121,17 @@ async def test_no_route_lets_an_owner_at_anothers_export(system: Settings) -> No
         await ana.sign_in()
         as_page: dict[str, Any] = {"data": {"csrf_token": await ana.csrf_token(), "page": "1"}}
         by_token: dict[str, Any] = {"headers": bearer(system, ANA), "json": {"export_type": "chat_log"}}
+        heeded = Heeded(app)
         paths = [path for path in paths_of(app) if "{export_id" in path]
         for path in paths:
             for export in theirs:
                 address = filled(path, {"export_id": export})
-                # Whose it is cannot be said by whoever asks, either.
-                address += f"?user={BEN}&user_id={BEN}&email={BEN}&owner={BEN}&survey_owner={BEN}"
                 for method in METHODS:
+                    # Whose it is cannot be said by whoever asks, either.
+                    said = heeded.of(method, path, dict.fromkeys(WHOSE, BEN))
                     answers += [
-                        await client.request(method, address, **as_page),
-                        await client.request(method, address, **by_token),
+                        await client.request(method, address, params=said, **as_page),
+                        await client.request(method, address, params=said, **by_token),
                     ]
 
     assert len(paths) >= 8
@@ -154,13 +157,15 @@ async def test_no_route_lets_the_same_address_of_another_tenant_or_scope_at_it(
         visitor = Visitor(client, system)
         await visitor.sign_in(caller=caller)
         form = {"csrf_token": await visitor.csrf_token(), **names, **FORM}
+        heeded = Heeded(app)
         paths = [path for path in paths_of(app) if is_of_surveys(path)]
         for path in paths:
             address = filled(path, {"export_id": theirs})
             for method in METHODS:
-                body: dict[str, Any] = {"params": names, "json": {"export_type": "responses"}}
+                said = heeded.of(method, path, names)
+                body: dict[str, Any] = {"params": said, "json": {"export_type": "responses"}}
                 answers += [
-                    await client.request(method, address, params=names, data=form),
+                    await client.request(method, address, params=said, data=form),
                     await client.request(method, address, **body, headers=bearer(system, caller)),
                 ]
         of_all = [
@@ -190,15 +195,18 @@ async def test_no_route_lets_an_owner_at_anothers_survey(system: Settings) -> No
         await ana.sign_in()
         form = {"csrf_token": await ana.csrf_token(), **names, "address": "friend@example.org", **FORM}
         body = {"export_type": "responses"}
+        heeded = Heeded(app)
         paths = [path for path in paths_of(app) if "{" not in path and is_of_surveys(path)]
         for path in paths:
             for method in METHODS:
+                said = heeded.of(method, path, names)
                 answers += [
-                    await client.request(method, path, params=names, data=form),
-                    await client.request(method, path, params=names, json=body, headers=bearer(system, ANA)),
+                    await client.request(method, path, params=said, data=form),
+                    await client.request(method, path, params=said, json=body, headers=bearer(system, ANA)),
                 ]
         for path, status in (("/exports/status", 403), ("/surveys", 200)):
-            of_all = await client.get(path, params=names, headers=bearer(system, ANA))
+            said = heeded.of("GET", path, names)
+            of_all = await client.get(path, params=said, headers=bearer(system, ANA))
             assert (of_all.status_code, BEN in of_all.text, OF_BEN in of_all.text) == (status, False, False)
 
     assert len(paths) >= 5

@@ -18,6 +18,7 @@ from app.access import CSRF_HEADER, SESSION_COOKIE
 from app.access.sessions import Sessions
 from models.access import Action, Caller, CallerRole, may_at_all
 from tests.access.filled_paths import filled
+from tests.access.heeded import Heeded
 from tests.access.test_routes_ask import asks_of
 from tests.services import changed
 from tests.site.fixtures import client_of, running
@@ -185,7 +186,7 @@ async def test_nobody_gets_anything_of_another_tenant_by_any_route(
     before = await kept(system)
     told = []
     async with running(as_api) as app:
-        routes = list(routes_of(app))
+        routes, heeded = list(routes_of(app)), Heeded(app)
         assert {action for _, _, action in routes} <= ANSWERS.keys(), "say what is answered"
         for name, caller in callers():
             async with client_of(app) as client:
@@ -193,7 +194,7 @@ async def test_nobody_gets_anything_of_another_tenant_by_any_route(
                 await visitor.sign_in(caller=caller)
                 for path, method, action in routes:
                     expected = ANSWERS[action] if may_at_all(caller, action) else {403}
-                    answers = await asked(visitor, path, method, there)
+                    answers = await asked(visitor, heeded, path, method, there)
                     if name == "everything" and {answer.status_code for answer in answers} == {422}:
                         told.append(f"{name}: {method} {path}: say what it takes, in `there` or BODIES")
                     for answer in answers:
@@ -205,7 +206,9 @@ async def test_nobody_gets_anything_of_another_tenant_by_any_route(
     assert await kept(system) == before
 
 
-async def asked(visitor: Visitor, path: str, method: str, there: dict[str, object]) -> list[httpx.Response]:
+async def asked(
+    visitor: Visitor, heeded: Heeded, path: str, method: str, there: dict[str, object]
+) -> list[httpx.Response]:
     """Return what is answered to a session: with few and with many parameters, or to a form and to JSON.
 
     One of the two may be of no use to a route.
@@ -214,13 +217,17 @@ async def asked(visitor: Visitor, path: str, method: str, there: dict[str, objec
     fields = {name: str(value) for name, value in there.items()} | MORE.get(path, {})
     if method == "GET":
         few = {"q": "said", "user_id": "*"}
-        return [await visitor.client.get(address, params=params) for params in (few, fields)]
+        return [
+            await visitor.client.get(address, params=heeded.of(method, path, params))
+            for params in (few, fields)
+        ]
+    params = heeded.of(method, path, fields)
     headers = {CSRF_HEADER: csrf_token_of(visitor)} | HEADERS
-    by_form = await visitor.client.request(method, address, params=fields, data=fields, headers=headers)
+    by_form = await visitor.client.request(method, address, params=params, data=fields, headers=headers)
     by_json = await visitor.client.request(
         method,
         address,
-        params=fields,
+        params=params,
         json=BODIES.get(path, {}),
         headers={CSRF_HEADER: headers[CSRF_HEADER]},
     )

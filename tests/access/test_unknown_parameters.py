@@ -5,23 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fastapi.routing import iter_route_contexts
 
-from app.access import PageAsks
 from app.site import create_app
 from app.web.problems import MEDIA_TYPE
 from models.access import Caller, CallerRole
 from tests.access.filled_paths import filled
+from tests.access.heeded import routes_of_api
 from tests.access.signing import settings_of
-from tests.access.test_routes_ask import asks_of
 from tests.site.fixtures import client_of, running
 from tests.site.owners import ANA, bearer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import httpx
-    from fastapi import FastAPI
 
     from app.settings import Settings
     from tests.site.visitor import Visitor
@@ -30,20 +25,11 @@ if TYPE_CHECKING:
 EVERYBODY = Caller(ANA, roles=frozenset(CallerRole))
 
 
-def routes_of_api(app: FastAPI) -> Iterator[tuple[str, str]]:
-    """Yield method and path of all that programs ask for as somebody."""
-    for context in iter_route_contexts(app.routes):
-        asked = list(asks_of(context.dependant)) if hasattr(context, "dependant") else []
-        if asked and not isinstance(asked[0], PageAsks):
-            for method in context.methods or ():
-                yield method, context.path or ""
-
-
 async def test_every_route_of_the_api_refuses_what_it_does_not_know(system: Settings) -> None:
     told: dict[tuple[str, str], Any] = {}
     unknown_caller = {}
     async with running(system) as app, client_of(app) as client:
-        routes = list(routes_of_api(app))
+        routes = [(method, one.path or "") for one in routes_of_api(app) for method in one.methods or ()]
         for method, path in routes:
             address = f"{filled(path)}?nobody_knows=1"
             answer = await client.request(method, address, headers=bearer(system, EVERYBODY))

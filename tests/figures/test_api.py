@@ -199,7 +199,7 @@ async def test_sums_of_threads_are_their_tenants_alone(ask: Asker, pool: asyncpg
     await pool.execute("INSERT INTO figure_people VALUES ('2026-11-02', 'threads', NULL, NULL, 11)")
 
     assert await asked("acme") == (5, {4})
-    assert await asked("acme", split="channel", platform="threads") == (5, {4})
+    assert await asked("acme", by="channel", platform="threads") == (5, {4})
     assert await asked("acme", platform="twitch") == (0, set())
     assert await asked("acme", channel="north") == (0, set())
     assert await asked("north", channel="north") == (7, {6})

@@ -63,15 +63,19 @@ async def test_only_its_owner_sees_and_changes_with_whom_it_is_shared(
     client: httpx.AsyncClient, system: Settings
 ) -> None:
     await share(system, BEN, OF_BEN, ANA)
-    asked = {"survey": OF_BEN, "survey_owner": BEN, "owner": BEN, "address": "friend@example.org"}
+    survey, address = {"survey": OF_BEN}, {"address": "friend@example.org"}
 
-    answers = [
-        await client.request(method, "/surveys/shares", params=asked, headers=bearer(system, ANA))
-        for method in ("GET", "PUT", "DELETE")
-    ]
+    async def asked(**whose: str) -> list[int]:
+        answers = [
+            await client.request(method, "/surveys/shares", params=said | whose, headers=bearer(system, ANA))
+            for method, said in (("GET", survey), ("PUT", survey | address), ("DELETE", survey | address))
+        ]
+        return [answer.status_code for answer in answers]
+
+    statuses, of_named = await asked(), await asked(survey_owner=BEN)
     listed = (await client.get("/surveys", headers=bearer(system, ANA))).json()
 
-    assert [answer.status_code for answer in answers] == [404] * 3
+    assert (statuses, of_named) == ([404] * 3, [422] * 3)
     assert {survey["survey_name"]: survey["shared_with"] for survey in listed}[OF_BEN] is None
     assert await fetch_value(system, "SELECT count(*) FROM survey_shares") == 1
 
