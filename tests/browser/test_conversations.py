@@ -176,6 +176,7 @@ async def test_her_conversation_of_that_day_is_found_by_clicks_alone(
         await expect(page.get_by_text("No conversation has all of that.")).to_be_visible()
         await page.get_by_role("link", name="Question nothing").click()
         await expect(page.locator("a.talk")).to_contain_text(person)
+        await page.wait_for_load_state()
         await page.locator("body").press("j")
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("heading", name=person)).to_be_focused()
@@ -282,7 +283,13 @@ async def test_what_is_said_changed_and_taken_back_is_seen_as_it_happens(
         # At the end, it is there; further up, it is told.
         await write.say("fresh", LAST_TIME + 2 * MINUTE, channel=channel)
         await expect(page.locator("#said").get_by_text("fresh", exact=True)).to_be_in_viewport()
-        await page.locator("#said").evaluate("(said) => { said.scrollTop = 0 }")
+        # For a few frames more, it is kept at the end.
+        await page.locator("#said").evaluate(
+            """async (said) => {
+                for (let frame = 0; frame < 5; frame++) await new Promise(requestAnimationFrame);
+                said.scrollTop = 0;
+            }"""
+        )
         last = await write.say("fresher", LAST_TIME + 3 * MINUTE, channel=channel)
         await expect(page.get_by_role("button", name="1 new")).to_be_visible()
         await expect(page.locator(f"#m-{first}")).to_be_in_viewport()

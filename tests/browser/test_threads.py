@@ -101,7 +101,9 @@ async def sign_in(page: Page, school: School, caller: Caller) -> None:
 
 
 async def open_thread(page: Page, thread: str) -> None:
-    await page.goto(f"{addresses.CONVERSATIONS}/{thread}")
+    # What comes in is heard from then on, and what waits is sent.
+    async with page.expect_response(lambda answer: answer.url.endswith("/events")):
+        await page.goto(f"{addresses.CONVERSATIONS}/{thread}")
     await expect(field_of(page)).to_be_visible()
 
 
@@ -198,13 +200,13 @@ async def test_too_much_at_once_is_sent_when_the_wait_is_over(browser: Browser, 
             await route.continue_()
             return
         refused.append(route.request.headers["idempotency-key"])
-        await route.fulfill(status=429, headers={"Retry-After": "2"}, json={"detail": "Too many requests"})
+        await route.fulfill(status=429, headers={"Retry-After": "6"}, json={"detail": "Too many requests"})
 
     async with visiting(browser, school, school.person(CallerRole.LEARNER)) as page:
         await open_thread(page, thread)
         await page.route("**/messages", refuse_once)
         await write(page, "first")
-        await expect(page.locator(".unsent .failed")).to_contain_text("sent again in 2 seconds")
+        await expect(page.locator(".unsent .failed")).to_contain_text("sent again in 6 seconds")
         await write(page, "second")
 
         await expect(page.locator(".unsent li")).to_have_count(0)
@@ -270,6 +272,7 @@ async def test_who_was_slower_sees_what_there_is_and_may_save_again(browser: Bro
         await failed.get_by_role("button", name="Try again").click()
         await expect(said).to_contain_text("a half is 0.5")
         await expect(failed).to_have_count(0)
+        await expect(page.locator(".said.going")).to_have_count(0)
 
         await said.get_by_role("link", name="edited").click()
         await expect(page.locator("#known .versions li")).to_have_count(3)

@@ -214,8 +214,8 @@ async def test_a_network_that_falls_silent_is_noticed_and_its_gap_begins_before(
     server: ServerProcess, twitch: Settings, connector: ConnectorProcess
 ) -> None:
     await connector.hears(room_id("forsen"))
-    silent_since = datetime.now(UTC)
     await server.order("set", silent=True)
+    silent_since = datetime.now(UTC)
 
     async def gives_up() -> bool:
         return bool((await server.order("state"))["now"] == 0)
@@ -255,7 +255,11 @@ async def test_a_connector_that_is_killed_loses_nothing_that_is_not_in_a_gap(
         async def the_rest_is_there() -> bool:
             return (await in_kafka(twitch, "forsen"))[-20:] == talk.said[before:]
 
+        async def are_two() -> bool:
+            return len(await gaps_of(twitch)) == 2
+
         await eventually(the_rest_is_there)
+        await eventually(are_two)
         gap, _ = await gaps_of(twitch)
         found = await in_kafka(twitch, "forsen")
 

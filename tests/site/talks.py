@@ -81,14 +81,6 @@ class Writer:
         """Write a message of another platform, and its conversation; return its id."""
         identifier = UUID(message_id(platform, f"{channel} {said} {when}", int(when.timestamp() * 1000)))
         talk = room(channel, platform, thread)
-        await self.database.execute(
-            "INSERT INTO conversations AS known (id, platform, channel, external_id, kind, title, "
-            "subject_id, started, last_at, captured) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9) "
-            "ON CONFLICT (id) DO UPDATE SET started = least(known.started, excluded.started), "
-            "last_at = greatest(known.last_at, excluded.last_at), captured = known.captured + 1",
-            *(talk, platform, channel, thread or channel, kind, f"#{channel}" if kind == "channel" else None),
-            *(None if kind == "channel" else learner or author, when, None if kind == "channel" else 1),
-        )
         for name in ("raw_payload", "metadata"):
             if name in more:
                 more[name] = json.dumps(more[name])
@@ -102,7 +94,24 @@ class Writer:
             "author_id": author,
             "content": said,
         }
-        await self._insert("messages", columns | more)
+        # Whoever looks sees both, or neither.
+        async with self.database.transaction():
+            await self.database.execute(
+                "INSERT INTO conversations AS known (id, platform, channel, external_id, kind, title, "
+                "subject_id, started, last_at, captured) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9) "
+                "ON CONFLICT (id) DO UPDATE SET started = least(known.started, excluded.started), "
+                "last_at = greatest(known.last_at, excluded.last_at), captured = known.captured + 1",
+                *(
+                    talk,
+                    platform,
+                    channel,
+                    thread or channel,
+                    kind,
+                    f"#{channel}" if kind == "channel" else None,
+                ),
+                *(None if kind == "channel" else learner or author, when, None if kind == "channel" else 1),
+            )
+            await self._insert("messages", columns | more)
         return identifier
 
     async def change(

@@ -243,6 +243,7 @@ async def test_a_look_that_takes_too_long_is_given_up(
         await write.database.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(TookTooLong, match=r"took longer than 0\.2 s and was given up: name a platform"):
             await talks.list(OPERATOR, MessageFilter(role="moderator"), limit=2)
+    monkeypatch.undo()
     assert await talks.list(OPERATOR, MessageFilter(role="moderator"), limit=2) == []
 
 

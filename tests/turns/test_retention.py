@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from tests.services import changed, eventually
@@ -24,9 +25,13 @@ async def test_the_setting_is_the_rule_of_the_platform_once_an_api_has_started(s
         rules = await fetch_value(system, _RULES)
         return "assistant/* 90" in rules
 
+    def is_set() -> bool:
+        return "retention of assistant" not in {task.get_name() for task in asyncio.all_tasks()}
+
     for _ in range(2):
         async with serve(changed(system, chat_log_retention_days=90)):
-            await eventually(is_90_days)
+            await eventually(is_set)
+        assert await is_90_days()
     versions = await fetch_value(system, _VERSIONS)
     async with serve(system):
         pass
