@@ -277,7 +277,7 @@ async def test_several_exports_are_chosen_filtered_sorted_and_ended_at_once(read
     await expect(page.locator("#how-many")).to_have_text("2 chosen")
     # What is chosen stays chosen while the list is fetched again.
     await page.evaluate(
-        "new Promise((done) => document.addEventListener('htmx:afterSettle', done, {once: true}))"
+        "new Promise((done) => document.addEventListener('htmx:afterSettle', () => done(), {once: true}))"
     )
     await expect(page.locator("#how-many")).to_have_text("2 chosen")
     await page.get_by_role("button", name="Cancel the chosen").click()
