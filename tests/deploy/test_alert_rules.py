@@ -70,6 +70,17 @@ def test_the_example_configuration_loads_the_rules_and_names_the_job_that_they_l
         assert "credentials_file" in scrape["authorization"]
 
 
+def test_the_example_configuration_scrapes_a_worker_of_each_role() -> None:
+    """Else the alert on a role without a worker always fires, and those on its figures never."""
+    scraped = {
+        target.partition(":")[0]
+        for scrape in load(DIRECTORY / "prometheus.yml")["scrape_configs"]
+        for config in scrape["static_configs"]
+        for target in config["targets"]
+    }
+    assert {f"{role}-1" for role in Role} <= scraped
+
+
 @pytest.mark.parametrize(
     ("expression", "missing"),
     [
