@@ -5,8 +5,8 @@ end; `shard` stays connected, and knows how far it has come (`progress`, kept in
 REST API within its limits, and `history` fetches by it; `connector` runs all shards.
 
 No library of Discord's does this. discord.py hands over each raw event, but counts it as heard when it comes
-and not when Kafka has it, takes up a session only within one process and only after the mildest of faults
-(its issue 2283 asks for more since 2019), and ends when it cannot read an event that is of no use here. What
-was acknowledged would not be in Kafka, and each restart would lose edits and deletions, which no history
-tells. What is left of the protocol is small, and has not changed since 2022 (version 10).
+and not when Kafka has it, takes up a session only within one process and only after the mildest of faults,
+and ends when it cannot read an event that is of no use here. What was acknowledged would not be in Kafka, and
+each restart would lose edits and deletions, which no history tells. What is left of the protocol is small,
+and has not changed since 2022 (version 10).
 """
