@@ -5,8 +5,7 @@ it is answered; a statement that looks for many things at once keeps to the rule
 the two together.
 
 A role is a set of actions, each with its reach: one's own things, those that are shared with one too, or all
-of the tenant's. A caller may do what any of their roles lets them. What nobody asks for yet is no action; a
-role without any grows by a line when its first feature comes.
+of the tenant's. A caller may do what any of their roles lets them. What nothing asks for is no action.
 """
 
 from __future__ import annotations
@@ -50,8 +49,8 @@ class CallerRole(StrEnum):
 
     @property
     def label(self) -> str:
-        """What it is for, in a few words for people, and whether that is to be had yet."""
-        return _LABELS[self] + ("" if ROLES[self] else " (nothing asks for it yet)")
+        """What it is for, in a few words for people."""
+        return _LABELS[self]
 
 
 _LABELS = {
