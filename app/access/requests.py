@@ -163,7 +163,10 @@ async def current_session(request: Request) -> Session | None:
 
 
 def session_of(request: Request) -> Session | None:
-    """Return the same as far as it is known unasked: enough to show whose page it is, not to let in."""
+    """Return the session that a request comes with, as far as its cookie tells, whether or not it has ended.
+
+    That is enough to show whose page it is, and not to let anybody in.
+    """
     if hasattr(request.state, "session"):
         known: Session | None = request.state.session
         return known

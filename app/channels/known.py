@@ -165,7 +165,7 @@ class KnownChannels:
         return [*own, *map(ChannelConfig.of, found), *(rule for rule in line if rule not in own)]
 
     async def lines(self, caller: Caller, rows: Sequence[ChannelRow]) -> list[list[ChannelConfig]]:
-        """Return the same of each of these channels."""
+        """Return the rules that bear on each of these channels, the first in line first."""
         every = {(rule.platform, rule.channel): rule for rule in await self._rules.find(caller)}
         return [
             [every[place] for place in _places(row.platform, row.channel, row.parent) if place in every]

@@ -114,7 +114,10 @@ async def estimate_messages(
     caller: AsksForMessages,
     services: Serving,
 ) -> ExpectedFile:
-    """Say the same of a file of messages. Words are noted: how many have them says what was said."""
+    """Say how many rows a file of messages would have, and about how large it would be.
+
+    Words are noted: how many have them says what was said.
+    """
     options = asked.options
     if options.parse_words() is not None:
         await access_log_of(request).note(caller, Action.EXPORT_MESSAGES, request, subject_of(options))

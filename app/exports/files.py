@@ -166,7 +166,7 @@ class ExportFiles:
         return is_there
 
     async def _seems_there(self, key: str) -> bool:
-        """Say the same as far as it is known, or known soon; what is not known may be there."""
+        """Tell whether a file is there, as far as is known, or known soon; what is not known may be."""
         was_there, until = self._seen.get(key, (True, 0.0))
         if time.monotonic() < until:
             return was_there

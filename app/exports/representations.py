@@ -59,7 +59,7 @@ class ExportRequest(_Request):
 
     @property
     def options(self) -> ExportOptions:
-        """The same without what is exported."""
+        """How to write the file, and what of the survey: the request without what is exported."""
         return ExportOptions.model_validate(self.model_dump(exclude={"export_type"}))
 
 
@@ -79,7 +79,7 @@ class MessagesRequest(_Request):
 
     @property
     def options(self) -> ExportOptions:
-        """The same, as rows and jobs have it."""
+        """Which messages, and how to write them, as rows and jobs have it."""
         return ExportOptions.model_validate(self.model_dump())
 
 

@@ -111,7 +111,7 @@ class ChatLog(_Client):
 
 
 class AsyncChatLog(_Client):
-    """The same for asyncio: telling never waits; flushing and reading are awaited."""
+    """What `ChatLog` does, for asyncio: telling never waits; flushing and reading are awaited."""
 
     def session(
         self, session_id: str | None = None, *, user_id: str | None = None, **told: Any

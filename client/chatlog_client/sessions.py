@@ -155,7 +155,7 @@ class Session(_Telling):
 
 
 class AsyncSession(_Telling):
-    """The same for asyncio: telling does not wait, so only reading is awaited."""
+    """A session as `Session` is one, for asyncio: telling does not wait, so only reading is awaited."""
 
     def __init__(
         self,

@@ -45,7 +45,10 @@ async def keep_partitions_ahead(pool: asyncpg.Pool, platforms: Sequence[str]) ->
 
 
 async def keep_message_partitions_ahead(pool: asyncpg.Pool, platforms: Sequence[str]) -> None:
-    """Do the same of `messages` alone, as a user who may not make those of chat_log."""
+    """Make the partitions of `messages` that are missing, now and again, until cancelled.
+
+    For a user who may not make those of chat_log; else as `keep_partitions_ahead` does.
+    """
     while True:
         made = [await _make(pool, _MAKE_OF_MESSAGES, [platform]) for platform in platforms]
         await asyncio.sleep(EVERY_S if all(made) else AGAIN_AFTER_S)
