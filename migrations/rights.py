@@ -302,6 +302,9 @@ _OF_PARTS: dict[str, tuple[Right, ...]] = {
                 *("all_messages", "live.chat_messages", "live.chat_sessions", "live.users"),
                 *("assistant.chat_conversations", "assistant.chat_sessions"),
                 *('crm."Conversation"', 'crm."Message"', 'crm."Lead"', 'crm."Audit"', "backfill_runs"),
+                # In person_weeks, of which some are made, are people.
+                *_FIGURES,
+                "live_figures",
             )
         ),
         # A command that shows what was said notes that, and names the survey.

@@ -79,7 +79,8 @@ def test_whatever_is_no_usage_is_set_up_a_drawing_or_a_setting() -> None:
 
 async def test_what_our_own_documentation_shows_runs_too(database: Database) -> None:
     await become(database, "chatlog_reader", "public")
-    for statement in sql_shown_in(Path(__file__).parents[2] / "docs" / "data.md"):
+    docs = Path(__file__).parents[2] / "docs"
+    for statement in (*sql_shown_in(docs / "figures.md"), *sql_shown_in(docs / "data.md")):
         if statement.startswith("SET search_path = assistant"):
             await database.execute("SET ROLE chatlog_assistant")
         await database.execute(statement)

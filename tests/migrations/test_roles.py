@@ -383,6 +383,8 @@ READER_MAY = (
             *("all_messages", "live.chat_messages", "live.chat_sessions", "live.users"),
             *("assistant.chat_conversations", "assistant.chat_sessions"),
             *('crm."Conversation"', 'crm."Message"', 'crm."Lead"', 'crm."Audit"', "backfill_runs"),
+            *("figure_days", "figure_hours", "figure_responses", "figure_closings", "figure_people"),
+            *("figure_weeks", "live_figures"),
         )
     ),
     *MESSAGES_AND_WHAT_BECAME_OF_THEM,
@@ -419,6 +421,8 @@ READER_MAY_NOT = (
     "SELECT * FROM surveys",
     "SELECT * FROM responses",
     "SELECT * FROM export_status",
+    "SELECT * FROM person_weeks",
+    "UPDATE figure_days SET messages = 0",
 )
 ASSISTANT_MAY = (
     "INSERT INTO assistant.chat_sessions (id, metadata) VALUES ('s', '{}') ON CONFLICT (id) DO NOTHING",
