@@ -21,7 +21,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "is_enabled": "Recorded",
         "sampling_rate": "Sample",
         "exempt": "Kept whatever the sample",
-        "retention_days": "Kept for",
+        "retention_days": "Keep for",
         "deletions": "Deleted messages",
         "bots": "What bots say",
         "keep_raw": "Raw events",
@@ -170,14 +170,20 @@ _EFFECTS: Mapping[str, Callable[[Any], str]] = {
         if kept
         else "Nothing is exempt from samples."
     ),
-    "retention_days": lambda days: f"Messages are kept for {counted(days, 'day')}.",
+    "retention_days": lambda days: (
+        f"Messages are to be kept for {counted(days, 'day')}; that is noted, and nothing is deleted by it."
+    ),
     "deletions": lambda what: f"The text of messages that their platform deletes is {_deletions(what)}.",
     "bots": lambda on: f"What bots say is {'' if on else 'not '}recorded.",
     "keep_raw": lambda on: f"Raw events are {'' if on else 'not '}stored with messages.",
     "ignored_users": lambda ids: (
         f"Nothing is recorded of {counted(len(ids), 'id')}." if ids else "Nobody is ignored here."
     ),
-    "pre_drop_pipeline_id": lambda name: f"Before messages are dropped: {_pipeline(name)}.",
+    "pre_drop_pipeline_id": lambda name: (
+        f"Noted for when messages are dropped: {name}. Nothing drops them, so that it does not run."
+        if name
+        else f"Before messages are dropped: {_pipeline(name)}."
+    ),
 }
 
 

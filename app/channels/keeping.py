@@ -1,4 +1,4 @@
-"""For how long the messages of a platform are kept, where a setting says so: as the rule of the platform.
+"""For how long the messages of a platform are to be kept, where a setting says so: noted as its rule.
 
 Each API sets it when it starts, so that the setting holds. Who changes the rule otherwise has it until then.
 Without the setting, rules are left alone.
@@ -40,7 +40,7 @@ async def keeping_rule(
 
     Args:
         rules: of channels.
-        days: how long messages are kept; None leaves the rule alone.
+        days: how long messages are to be kept; None leaves the rule alone.
         platform: of which platform.
         setting: what says so.
         is_default: whether nobody set it: then it holds where there is no rule of the platform.
@@ -72,4 +72,4 @@ async def _set_once(rules: ChannelRules, days: int, platform: str, *, is_default
     if of_the_platform is not None and (is_default or of_the_platform.retention_days == days):
         return
     await rules.set(_OPERATOR, platform, ALL, {"retention_days": days})
-    log.info("It is set for how long messages are kept", extra={"platform": platform, "days": days})
+    log.info("It is noted for how long messages are to be kept", extra={"platform": platform, "days": days})

@@ -31,7 +31,10 @@ class RuleValues(BaseModel):
 
     is_enabled: StrictBool | None = Field(default=None, description="Whether anything is recorded.")
     retention_days: int | None = Field(
-        default=None, ge=1, le=RETENTION_MAX_DAYS, description="For how many days messages are kept."
+        default=None,
+        ge=1,
+        le=RETENTION_MAX_DAYS,
+        description="For how many days messages are to be kept. Noted; nothing is deleted by it.",
     )
     sampling_rate: float | None = Field(
         default=None, ge=0, le=1, description="Which part of the messages is stored: 0.1 for every tenth."
@@ -40,7 +43,7 @@ class RuleValues(BaseModel):
         default=None,
         max_length=INDEXED_MAX_BYTES,
         pattern=r"^[^\x00]*$",
-        description="What runs before messages are dropped.",
+        description="What is to run before messages are dropped. Noted; nothing runs.",
     )
     deletions: Literal["keep", "hide", "blank"] | None = Field(
         default=None,

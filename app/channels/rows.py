@@ -37,9 +37,9 @@ class ChannelConfig:
         platform: whose channel; `ALL` for the rule for all.
         channel: which; `ALL` for the platform's.
         is_enabled: whether anything is recorded.
-        retention_days: for how many days messages are kept.
+        retention_days: for how many days messages are to be kept; nothing is deleted by it.
         sampling_rate: which part of the messages is stored, 0 to 1.
-        pre_drop_pipeline_id: what runs before messages are dropped.
+        pre_drop_pipeline_id: what is to run before messages are dropped; nothing runs.
         deletions: what becomes of a text that is deleted: keep, hide or blank.
         ignored_users: of whom nothing is recorded.
         bots: whether what bots say is recorded.

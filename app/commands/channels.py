@@ -52,7 +52,7 @@ def list_(platform: str | None) -> None:
     """List the rules that there are, of a PLATFORM or of all; the defaults first."""
     found = _run(lambda rules: rules.find(whoever_has_the_shell(), platform))
     if not found:
-        click.echo("No rules: everything is recorded, and kept for 30 days.")
+        click.echo("No rules: everything is recorded.")
         return
     _print(_table(found))
 
@@ -65,7 +65,7 @@ def show(platform: str, channel: str) -> None:
     """Show what bears on a CHANNEL: its own rule, its platform's, and that for all; the first says."""
     found = _run(lambda rules: rules.in_force(whoever_has_the_shell(), platform, channel))
     if not found:
-        click.echo("No rule bears on it: everything is recorded, and kept for 30 days.")
+        click.echo("No rule bears on it: everything is recorded.")
         return
     _print(_table(found))
 
@@ -78,7 +78,7 @@ def show(platform: str, channel: str) -> None:
     "--retention-days",
     type=click.IntRange(1, RETENTION_MAX_DAYS),
     metavar="DAYS",
-    help="For how many days messages are kept.",
+    help="For how many days messages are to be kept; noted, nothing is deleted by it.",
 )
 @click.option(
     "--sampling-rate",
@@ -107,7 +107,10 @@ def show(platform: str, channel: str) -> None:
     help="Of whom nothing is recorded; once for each.",
 )
 @click.option(
-    "--pipeline", "pre_drop_pipeline_id", metavar="NAME", help="What runs before messages are dropped."
+    "--pipeline",
+    "pre_drop_pipeline_id",
+    metavar="NAME",
+    help="What is to run before messages are dropped; noted, nothing runs.",
 )
 @click.option(
     "--inherit",

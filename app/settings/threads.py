@@ -1,4 +1,4 @@
-"""Threads of learners: how much they hold, for how long, and which browsers may ask for them."""
+"""Threads of learners: how much they hold, how long they are to be kept, and which browsers may ask."""
 
 import json
 from typing import Annotated
@@ -28,7 +28,7 @@ Origins = Annotated[tuple[str, ...], BeforeValidator(_origins_in), AfterValidato
 
 
 class ThreadSettings(Area):
-    """What threads hold at most, for how long, and whether learners' data can be asked for and erased."""
+    """What threads hold, how long they are to be kept, and whether learners' data can be had and erased."""
 
     environment: OptionalText = None
     cors_origins: Origins = (ANY_ORIGIN,)

@@ -22,7 +22,7 @@ Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
 class TurnSettings(Area):
-    """Whether turns are logged, for how long they are kept, and how much of where they came from."""
+    """Whether turns are logged, for how long they are to be kept, and how much of where they came from."""
 
     enable_chat_logging: bool = True
     chat_log_retention_days: Annotated[Days | None, EmptyIsUnset] = None

@@ -62,7 +62,7 @@ async def test_a_rule_is_looked_at_changed_and_put_back(visitor: Visitor, system
     history = text_of(await visitor.get(RULE))
 
     assert "What bots say no from the channel 2" in inherits
-    assert "Kept for 90 days from the rule for all" in inherits
+    assert "Keep for 90 days from the rule for all" in inherits
     assert "Every tenth message is kept; figures are estimates." in preview
     assert (unchanged, wrong.status_code, saved.status_code, back.status_code) == (2, 422, 303, 303)
     assert "A number from 0 to 100" in text_of(wrong)
