@@ -67,7 +67,8 @@ def owner_hash(owner: str) -> str:
 
 
 def _found_by(source: Source, options: ExportOptions) -> list[str]:
-    wanted = options.filter.model_dump(exclude_none=True, exclude={"survey_owner"}) if options.filter else {}
+    given = options.filter
+    wanted = given.model_dump(mode="json", exclude_none=True, exclude={"survey_owner"}) if given else {}
     what = "conversations" if options.rows is Rows.CONVERSATION else source.value
     return [what, *wanted.values()]
 

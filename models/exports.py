@@ -152,6 +152,7 @@ class WantedMessages(BaseModel):
     question: Word | None = Field(default=None, description="The question that was asked or answered.")
     message_type: Word | None = Field(default=None, description="In the platform's words.")
     role: Word | None = Field(default=None, description="Who spoke: user, assistant, bot, system, tool.")
+    conversation: UUID | None = Field(default=None, description="Only in this conversation, whoever spoke.")
 
 
 class AskedAs(BaseModel):
@@ -290,9 +291,14 @@ class ExportOptions(BaseModel):
 
     @property
     def wanted(self) -> MessageFilter:
-        """Which messages a file of messages is of."""
-        given = self.filter.model_dump(exclude={"q"}) if self.filter else {}
+        """Which messages a file of messages is of: those of `conversation` alone, where one is given."""
+        given = self.filter.model_dump(exclude={"q", "conversation"}) if self.filter else {}
         return MessageFilter(**given, since=self.since, until=self.until)
+
+    @property
+    def conversation(self) -> UUID | None:
+        """In which conversation messages were said, if they are to be of one."""
+        return self.filter.conversation if self.filter else None
 
     def parse_words(self) -> WordQuery | None:
         """Return what has to be said in the messages that are wanted; None for anything.

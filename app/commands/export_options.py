@@ -40,6 +40,7 @@ FOUND_BY = {
     "role": "role",
     "question": "question",
     "type": "message_type",
+    "conversation": "conversation",
 }
 
 
@@ -117,6 +118,7 @@ _OPTIONS = (
     click.option("--person", metavar="ID", help="Messages: the platform's id of who they are from or with."),
     click.option("--role", metavar="ROLE", help="Messages: who spoke: user, assistant, bot, system, tool."),
     click.option("--question", metavar="REF", help="Messages: the question that was asked or answered."),
+    click.option("--conversation", type=click.UUID, metavar="ID", help="Messages: in which conversation."),
     click.option("--type", metavar="KIND", help="Messages: what kind, in the platform's words."),
 )
 

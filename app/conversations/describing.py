@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from app.conversations.rows import MESSENGER, ConversationRow
 from app.conversations.telling import names_of, preview_of, unsent_among
-from sinks.postgres.said import Talk, newest_of, sums_of
+from sinks.postgres.said import newest_of, sums_of
+from sinks.postgres.talks import Talk
 from sinks.sql import statements
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from uuid import UUID
 
 from models.ids import conversation_key
 from models.reading import MESSENGER, MessageFilter
-from sinks.postgres.said import Talk, lately_in, newest_conversations, times_of
+from sinks.postgres.said import lately_in, newest_conversations, times_of
+from sinks.postgres.talks import Talk
 from sinks.sql import statements
 
 if TYPE_CHECKING:

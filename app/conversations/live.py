@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from sinks.postgres.said import Talk
+    from sinks.postgres.talks import Talk
 
     #: By id: when it was said, and what can change.
     Marks = dict[UUID, tuple[datetime, Any, Any, Any]]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from app.web.paging import Place
     from models.reading import MessageFilter
     from sinks.postgres.reading import Reading
-    from sinks.postgres.said import Talk
+    from sinks.postgres.talks import Talk
 
     Connection = asyncpg.Connection[asyncpg.Record]
 

@@ -141,11 +141,10 @@ def bar_of(reader: Reader, wanted: MessageFilter) -> dict[str, Any]:
 
 
 def _export_url(reader: Reader, row: ConversationRow) -> str:
-    """Return where an export of what is said there is asked for; empty for who may not."""
+    """Return where an export of all that they may read there is asked for; empty for who may not."""
     if not may_at_all(reader.caller, Action.EXPORT_MESSAGES):
         return ""
-    fields = {"platform": row.platform, "channel": row.channel, "person": row.person or ""}
-    return addresses.new_export(what="messages", **{name: value for name, value in fields.items() if value})
+    return addresses.new_export(what="messages", conversation=str(row.id))
 
 
 def _privacy_url(reader: Reader, row: ConversationRow) -> str:

@@ -1,5 +1,7 @@
 """The page "New export": what, how, and about how much it will be, before it is asked for."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,6 +10,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app.access import PageAsks, access_log_of
+from app.conversations import links
+from app.conversations.service import NoSuchConversation
+from app.conversations.serving import conversations_of
+from app.conversations.subjects import subject_of as subject_of_conversation
+from app.conversations.views import DrawnTalk, talk_of
 from app.errors import NotFound
 from app.exports.forms import (
     DEFAULTS,
@@ -147,7 +154,21 @@ async def _show(request: Request, surveys: Surveys, caller: Caller, asked: Asked
         sources=_sources(caller),
         surveys=[(survey_value(key), key.name, _of(caller, key)) for key in choices],
         back=_back(caller, chosen if is_theirs else None),
+        talk=await _conversation(request, caller, asked.form),
     )
+
+
+async def _conversation(request: Request, caller: Caller, form: Mapping[str, str]) -> DrawnTalk | None:
+    """Return the conversation that a form names, as lists show it; None for none that the caller may read."""
+    if not form["conversation"] or not may_at_all(caller, Action.READ_MESSAGES):
+        return None
+    try:
+        row = await (await conversations_of(request)).get(caller, UUID(form["conversation"]))
+    except (ValueError, NoSuchConversation):
+        return None
+    await access_log_of(request).note(caller, Action.READ_MESSAGES, request, subject_of_conversation(row))
+    zone = zone_of(request)
+    return talk_of(row, links.conversation(row.id), zone, datetime.now(zone).date())
 
 
 async def _surveys(surveys: Surveys, caller: Caller) -> list[SurveyKey]:

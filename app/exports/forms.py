@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from enum import StrEnum
 
 #: By which fields messages are looked for.
-FOUND_BY = ("q", "platform", "channel", "person", "role", "question", "message_type")
+FOUND_BY = ("q", "platform", "channel", "person", "role", "question", "message_type", "conversation")
 #: What the form shows at first. Empty is: as the preset has it.
 DEFAULTS = {
     "what": Source.RESPONSES.value,
@@ -47,6 +47,8 @@ OFFERED = tuple(source for source in Source if source is not Source.LEARNER)
 _HAS_RAW_PAYLOAD = frozenset({Source.CHAT_LOG, Source.MESSAGES})
 _HAS_METADATA = frozenset({Source.CHAT_LOG, Source.MESSAGES, Source.RESPONSES})
 _COMPRESSED = frozenset({Format.PARQUET, Format.XLSX})
+_NO_TEXT = "This is too long, or holds what no text here can hold."
+_NO_ID = "This is not the id of a conversation."
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,8 @@ def _filter(
         return None
     except ValidationError as error:
         for problem in error.errors():
-            errors[str(problem["loc"][0])] = "This is too long, or holds what no text here can hold."
+            is_id = problem["type"].startswith("uuid")
+            errors[str(problem["loc"][0])] = _NO_ID if is_id else _NO_TEXT
         return None
 
 

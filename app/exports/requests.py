@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def subject_of(options: ExportOptions) -> dict[str, Any]:
     """Return what messages are exported, as `access_log` keeps it."""
-    filter_ = options.filter.model_dump(exclude_none=True) if options.filter else {}
+    filter_ = options.filter.model_dump(mode="json", exclude_none=True) if options.filter else {}
     times = {"since": options.since, "until": options.until}
     return {
         **filter_,

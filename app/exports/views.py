@@ -85,6 +85,8 @@ class ExportView:
             return self.row.survey_id
         wanted = self.row.options.filter if self.row.options else None
         given = wanted.model_dump(exclude_none=True, exclude={"survey_owner"}) if wanted else {}
+        if "conversation" in given:
+            given["conversation"] = f"conversation {given['conversation']}"
         return " · ".join(given.values()) or "all messages"
 
     @property

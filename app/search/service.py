@@ -23,8 +23,8 @@ from models.search import parse
 from models.search_marks import marked
 from models.search_windows import BEGINNING, END, Window, windows
 from sinks.postgres.reading import reading_of
-from sinks.postgres.said import Talk
 from sinks.postgres.searching import Order, Sought, find_in
+from sinks.postgres.talks import find_talk
 from sinks.postgres.unsent import find_unsent
 from sinks.postgres.ways import ways_of
 from sinks.sql import statements
@@ -93,7 +93,7 @@ class Search:
         query = parse(typed)
         async with self._searching() as connection:
             reading = await reading_of(connection, caller, action)
-            talk = await _talk(connection, conversation)
+            talk = None if conversation is None else await find_talk(connection, conversation)
             if reading.readable.is_nothing or (conversation is not None and talk is None):
                 return FoundPage((), query)
             indexes = await self._lookup.indexes(connection)
@@ -210,13 +210,6 @@ class Search:
 
 def _place(row: asyncpg.Record) -> tuple[datetime, UUID]:
     return row["timestamp"], row["id"] or _NO_ID
-
-
-async def _talk(connection: Connection, conversation: UUID | None) -> Talk | None:
-    if conversation is None:
-        return None
-    row = await connection.fetchrow(_SQL.find_conversation, conversation)
-    return None if row is None else Talk(**dict(row))
 
 
 async def _tell(

@@ -20,14 +20,18 @@ from sinks.exports.query import query_for
 from sinks.exports.scope import ExportImpossible, NotShared
 from sinks.postgres.reading import Conditions, Reading, reading_of
 from sinks.postgres.searching import Sought, add_words
+from sinks.postgres.talks import find_talk, keep_to_talk
 from sinks.postgres.unsent import find_unsent
 from sinks.postgres.ways import ways_of
 from sinks.postgres.word_indexes import find_indexes
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     import asyncpg
 
     from models.exports import AskedAs, ExportOptions
+    from sinks.postgres.talks import Talk
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -102,14 +106,31 @@ async def _conditions(
         words = options.parse_words()
         conditions = Conditions(words.tsquery) if words else Conditions()
         conditions.keep_to(reading, options.wanted)
+        talk = await _keep_to_conversation(connection, conditions, options.conversation)
         unsent.keep_out(conditions)
         if words is not None:
             indexes = await find_indexes(connection)
-            ways = await ways_of(connection, Sought(reading, options.wanted, words, unsent), indexes)
+            sought = Sought(reading, options.wanted, words, unsent, talk=talk)
+            ways = await ways_of(connection, sought, indexes)
             add_words(conditions, ways, indexes.closed)
     except CannotSearch as error:
         raise ExportImpossible(str(error)) from None
     return conditions
+
+
+async def _keep_to_conversation(
+    connection: Connection, conditions: Conditions, conversation: UUID | None
+) -> Talk | None:
+    """Have only what was said in a conversation found: nothing, where there is no such conversation."""
+    if conversation is None:
+        return None
+    talk = await find_talk(connection, conversation)
+    if talk is None:
+        conditions.add_fixed("false")
+        return None
+    conditions.add("platform = {}::varchar", talk.platform)
+    keep_to_talk(conditions, talk)
+    return talk
 
 
 async def reading_for(connection: Connection, asked_by: str, asked_as: AskedAs) -> Reading:

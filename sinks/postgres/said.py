@@ -1,7 +1,7 @@
 """Statements on `all_messages` by conversation: put together of what the caller may read, and fixed text.
 
-Always by platform, so that no other's partitions are looked at. A conversation of Messenger is asked for by
-its person and page, since chat_log has no id of it to search by (and making one of each row is slow).
+Always by platform, so that no other's partitions are looked at. By what those of one conversation are found
+is `sinks.postgres.talks`' matter.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from models.access import APP_ENDS, DEFAULT_TENANT, THREADS
 from models.ids import time_of
 from models.reading import EVERYTHING, MESSENGER
 from sinks.postgres.reading import OF_DEFAULT_TENANT, OF_TENANT, Conditions
+from sinks.postgres.talks import OF_CONVERSATION, OF_DIALOGUE, keep_to_talk
 from sinks.postgres.unsent import MID
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from models.reading import MessageFilter
     from sinks.postgres.reading import Reading
+    from sinks.postgres.talks import Talk
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: What a message is, but for its raw event.
@@ -32,8 +34,6 @@ COLUMNS = (
 )
 #: Before it no message has an id, and with it no place.
 _HAS_ID = "timestamp >= '1970-01-01 00:00:00+00'"
-_OF_DIALOGUE = "author_id = {}::varchar AND coalesce(channel, '') = {}::varchar"
-_OF_CONVERSATION = "conversation_id = {}::uuid"
 _MESSAGES = (
     "SELECT {columns}, {mid} AS mid FROM all_messages WHERE {conditions} "
     "ORDER BY timestamp{order}, id{order} LIMIT {limit:d}"
@@ -72,22 +72,6 @@ _CONVERSATIONS = (
     "SELECT id FROM conversations WHERE {conditions} "
     "ORDER BY last_day DESC, last_at DESC, id DESC LIMIT {limit:d}"
 )
-
-
-class Talk(NamedTuple):
-    """By what the messages of a conversation are found.
-
-    Attributes:
-        id: which.
-        platform: where.
-        channel: where on it.
-        person: in chat_log, whom it is with; empty elsewhere.
-    """
-
-    id: UUID
-    platform: str
-    channel: str
-    person: str
 
 
 class Side(StrEnum):
@@ -287,10 +271,7 @@ def _of(talk: Talk, reading: Reading, wanted: MessageFilter) -> Conditions:
     conditions = Conditions()
     conditions.keep_to(reading, replace(wanted, platform=talk.platform))
     conditions.add(_HAS_ID)
-    if talk.platform == MESSENGER:
-        conditions.add(_OF_DIALOGUE, talk.person, talk.channel)
-    else:
-        conditions.add(_OF_CONVERSATION, talk.id)
+    keep_to_talk(conditions, talk)
     return conditions
 
 
@@ -301,7 +282,7 @@ def _of_many(platform: str, talks: Sequence[Talk], reading: Reading, wanted: Mes
     conditions.keep_to(reading, replace(wanted, platform=platform))
     conditions.add(_HAS_ID)
     if platform == MESSENGER:
-        conditions.add(_OF_DIALOGUE.format("talk.person", "talk.channel"))
+        conditions.add(OF_DIALOGUE.format("talk.person", "talk.channel"))
     else:
-        conditions.add(_OF_CONVERSATION.format("talk.id"))
+        conditions.add(OF_CONVERSATION.format("talk.id"))
     return conditions

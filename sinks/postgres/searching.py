@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sinks.postgres.reading import Conditions
 from sinks.postgres.said import COLUMNS, SaidQuery
+from sinks.postgres.talks import keep_to_talk
 from sinks.postgres.unsent import MID, UNSENT
 
 if TYPE_CHECKING:
@@ -22,13 +23,12 @@ if TYPE_CHECKING:
     from models.search import Alternative, WordQuery
     from models.search_windows import Window
     from sinks.postgres.reading import Reading
-    from sinks.postgres.said import Talk
+    from sinks.postgres.talks import Talk
     from sinks.postgres.unsent import Unsent
 
 SIMPLE = "simple"
 _AS_SAID = "fts(content) @@ to_tsquery('pg_catalog.simple', {}::varchar)"
 _LIKE, _UNLIKE = "content ILIKE {}::varchar", "content NOT ILIKE {}::varchar"
-_OF_DIALOGUE = "author_id = {}::varchar AND coalesce(channel, '') = {}::varchar"
 _SPOKEN = (
     "(platform = ANY ({}::varchar[]) OR (platform || '/' || coalesce(channel, '')) = ANY ({}::varchar[]) "
     "OR surveyid = ANY ({}::uuid[]))"
@@ -110,10 +110,7 @@ def find_in(sought: Sought, window: Window, *, limit: int, ranked: bool = False)
         conditions.add(f"(timestamp, {_ID}) < ({{}}::timestamptz, {{}}::uuid)", *sought.after)
     if (talk := sought.talk) is not None:
         conditions.add("platform = {}::varchar", talk.platform)
-        if talk.person:
-            conditions.add(_OF_DIALOGUE, talk.person, talk.channel)
-        else:
-            conditions.add("conversation_id = {}::uuid", talk.id)
+        keep_to_talk(conditions, talk)
     sought.unsent.keep_out(conditions)
     for piece in _words(conditions, sought):
         conditions.add_fixed(piece)
@@ -157,8 +154,9 @@ def add_words(conditions: Conditions, ways: Sequence[Sought], closed: datetime) 
     """
     found = []
     for way in ways:
-        # What one person said is looked through at once, by no fragments.
-        looked_for = way._replace(fragments=()) if way.wanted.person is not None else way
+        # What one person or conversation said is looked through at once, by no fragments.
+        is_of_one = way.wanted.person is not None or way.talk is not None
+        looked_for = way._replace(fragments=()) if is_of_one else way
         found.append(" AND ".join(_words(conditions, looked_for, closed)))
     conditions.add_fixed(f"({' OR '.join(f'({each})' for each in found)})")
 

@@ -1,5 +1,6 @@
 """What the form of an export asks for, and what it says is wrong."""
 
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.models.strategies import any_text
 
 KEY = SurveyKey("ana@example.org", "Baseline / 2 & 3")
 SURVEY = {"survey": survey_value(KEY)}
+OF_ONE = "0b5f3c1e-2f5a-5d1c-9d3a-5f1f0c8a7b6d"
 
 
 def wish(**fields: str) -> Wish:
@@ -87,6 +89,7 @@ def test_wide_responses_have_no_metadata_and_nothing_of_chat_logs() -> None:
 def test_messages_are_looked_for_by_what_is_filled_in() -> None:
     found = wish(what="messages", preset="r", platform="twitch", person=" 7 ", rows="conversation")
     anywhere = read_form({"what": "messages", "preset": "r"}).wish
+    of_one = read_form({"what": "messages", "preset": "r", "conversation": f" {OF_ONE} "}).wish
     any_owners = read_form({"what": "messages", "preset": "r", "survey": "owner=&name=A", "q": " refund* "})
 
     assert found.options == ExportOptions(
@@ -94,6 +97,9 @@ def test_messages_are_looked_for_by_what_is_filled_in() -> None:
         filter=WantedMessages(platform="twitch", person="7", survey=KEY.name, survey_owner=KEY.owner),
     )
     assert anywhere == Wish(Source.MESSAGES, ExportOptions())
+    assert of_one == Wish(
+        Source.MESSAGES, ExportOptions(filter=WantedMessages(conversation=uuid.UUID(OF_ONE)))
+    )
     assert any_owners.wish == Wish(
         Source.MESSAGES, ExportOptions(filter=WantedMessages(q="refund*", survey="A"))
     )
@@ -119,6 +125,7 @@ def test_days_are_of_the_zone_and_the_last_one_is_in_it() -> None:
         ("messages", "rows", "person"),
         ("messages", "channel", "x" * 1_001),
         ("messages", "person", "a\0b"),
+        ("messages", "conversation", "that of yesterday"),
         ("messages", "q", "-malaria"),
         ("messages", "q", "x" * 501),
         ("responses", "survey", ""),

@@ -25,6 +25,7 @@ PARTS = {
         "reading.find_unsent",
         "reading.find_surveyids",
         *(f"search.{what}" for what in ("find_languages", "find_edges", "look_at_words", "find_stems")),
+        "search.find_conversation",
         "processes.*",
         "surveys.find_shares",
     ],

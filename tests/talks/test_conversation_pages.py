@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -9,7 +11,7 @@ import pytest
 
 from app.postgres.connections import connect
 from models.access import Caller, CallerRole
-from tests.site.owners import ANA
+from tests.site.owners import ANA, fetch_value
 from tests.site.talks import BEGAN, MINUTE, SECRETS, SESSION, Writer, add_talks, room
 from tests.site.visitor import Visitor, text_of
 
@@ -76,6 +78,38 @@ async def test_what_people_think_of_an_answer_is_beside_it_as_text(
     )
     text = await visitor.get(f"/v1{talk}/transcript")
     assert "At the depot. (rated not helpful)" in text.text
+
+
+async def test_export_of_a_thread_asks_for_what_the_thread_shows(visitor: Visitor, system: Settings) -> None:
+    database = await connect(system.database)
+    write = Writer(database)
+    of_it: dict[str, Any] = {"platform": "assistant", "channel": SESSION, "kind": "session", "learner": "u-7"}
+    for number, role in enumerate(("user", "assistant", "user")):
+        # Whose the session is, it alone tells.
+        await write.say(f"said by {role}", BEGAN + number * MINUTE, author=None, role=role, **of_it)
+    await write.say("elsewhere", BEGAN, author="u-7", platform="assistant", channel="other", kind="session")
+    await write.name("assistant", "u-7", "Mara <i>")
+    await database.close()
+    await visitor.sign_in(caller=Caller("mo@example.org", roles=frozenset({CallerRole.MODERATOR})))
+    talk = room(SESSION, "assistant")
+
+    thread = await visitor.get(f"/conversations/{talk}")
+    [link] = re.findall(r'href="(/exports/new[^"]*)"', thread.text)
+    form = await visitor.get(unescape(link))
+    estimate = await visitor.get(unescape(link).replace("/new", "/new/estimate"))
+
+    assert f'name="conversation" value="{talk}"' in form.text
+    assert "Of the conversation Mara <i> (Assistant" in text_of(form)
+    assert "3 rows" in text_of(estimate)
+    noted = await fetch_value(
+        system,
+        "SELECT count(*) FROM access_log WHERE route = $1 AND subject ->> 'conversation' = $2",
+        *("GET /exports/new", str(talk)),
+    )
+    assert noted == 1
+    # Whose it is not is told nothing of it.
+    await visitor.sign_in()
+    assert "Of the conversation" not in text_of(await visitor.get(unescape(link)))
 
 
 #: Before the first year.

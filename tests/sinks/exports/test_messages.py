@@ -10,6 +10,7 @@ import pytest
 from app.postgres.connections import connect
 from models.access import Caller, CallerRole
 from models.exports import AskedAs, ExportOptions, Format, Source
+from models.ids import conversation_key
 from sinks.exports.stream import NotShared, WantedExport, Written, rows_expected, write_export
 from tests.sinks.exports.exporting import World, cells
 
@@ -114,6 +115,60 @@ async def test_a_file_has_a_row_a_conversation_with_what_was_found_in_it(world: 
         ("twitch", "", "3", "3"),
     ]
     assert (rows[2]["title"], rows[2]["people"]) == ("A room", "2")
+
+
+async def test_a_file_of_a_conversation_has_what_everybody_said_in_it_alone(world: World) -> None:
+    moderator = Caller(MOD, roles=MODERATOR)
+    await world.say("on another page", pageid="page 2", userid="fatu")
+    # Whose a session is, it alone says, and an answer has no author; of threads, the channel is the tenant.
+    for platform, channel, talk, spoken in (
+        ("assistant", "s-1", "s-1", (("user", None, "Where is it?"), ("assistant", None, "At the depot."))),
+        ("assistant", "s-2", "s-2", (("user", None, "Another's question"),)),
+        ("threads", "default", "t-1", (("user", "456", "Why?"), ("assistant", "tutor-1", "Because."))),
+        ("threads", "default", "t-2", (("user", "456", "In another thread"),)),
+    ):
+        await add_talk(world, platform, channel, talk, spoken)
+
+    async def of(platform: str, place: str, talk: str, caller: Caller = moderator, **more: Any) -> list[str]:
+        wanted = {"conversation": conversation_key(platform, place, talk)} | more
+        return await said(world, caller, filter=wanted)
+
+    assert await of("messenger", "page", "fatu") == ["hello", "How old are you?", "of none"]
+    assert await of("messenger", "page 2", "fatu") == ["on another page"]
+    assert await of("assistant", "s-1", "s-1") == ["Where is it?", "At the depot."]
+    assert await of("threads", "default", "t-1") == ["Why?", "Because."]
+    assert await of("twitch", "12", "12", q="refund", person="7") == ["refund please"]
+    assert await of("twitch", "12", "12", channel="555") == []
+    whole = {"conversation": conversation_key("assistant", "s-1", "s-1")}
+    assert [row["messages"] for row in await found(world, moderator, filter=whole, rows="conversation")] == [
+        "2"
+    ]
+    # Of what is not theirs they get as much as by any filter; of what nobody said there is nothing.
+    narrowed = Caller(MOD, roles=MODERATOR, scope=frozenset({"channel:twitch/12"}))
+    assert await of("messenger", "page", "fatu", Caller(A)) == ["hello", "How old are you?"]
+    assert await of("messenger", "page", "sami", Caller(A)) == []
+    assert await of("assistant", "s-1", "s-1", narrowed) == []
+    assert await of("threads", "default", "t-1", Caller(MOD, "acme", MODERATOR)) == []
+    assert await of("assistant", "s-9", "s-9") == []
+
+
+async def add_talk(
+    world: World, platform: str, channel: str, talk: str, spoken: tuple[tuple[str, str | None, str], ...]
+) -> None:
+    """Have somebody talk with a program; the conversation alone says who it is."""
+    await world.connection.execute(
+        "INSERT INTO conversations (id, platform, channel, external_id, kind, subject_id, started, last_at) "
+        "VALUES (conversation_key($1, $2, $3), $1, $2, $3, 'session', '456', $4, $4)",
+        *(platform, channel, talk, BEGIN),
+    )
+    for number, (role, author, text) in enumerate(spoken):
+        await world.connection.execute(
+            "INSERT INTO messages "
+            "(platform, id, timestamp, conversation_id, channel, role, author_id, content) "
+            "SELECT $1, message_id_at(message_source($1, $3::varchar || $4::varchar), $7), $7, "
+            "conversation_key($1, $2, $3), $2, $5, $6, $4",
+            *(platform, channel, talk, text, role, author, BEGIN + timedelta(seconds=number)),
+        )
 
 
 async def test_a_file_has_nothing_of_another_tenant(world: World) -> None:
