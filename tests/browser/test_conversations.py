@@ -32,7 +32,7 @@ pytestmark = pytest.mark.timeout(600)
 
 #: As long ago as the pages still name its weekday.
 LAST_TIME = datetime.now(UTC).replace(hour=12, minute=4, second=20, microsecond=0) - timedelta(days=3)
-MINUTE = timedelta(minutes=1)
+MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 MANY = 10_000
 #: More than the page keeps at once, and far fewer than all.
 NODES_MAX = 9_000
@@ -312,6 +312,36 @@ async def test_what_is_said_changed_and_taken_back_is_seen_as_it_happens(
         await expect(page.get_by_text("Connection lost")).to_be_hidden()
         # It is told on the console, too.
         reader.complaints.clear()
+
+
+async def test_what_comes_late_is_seen_where_it_was_said(
+    browser: Browser, owner: Owner, write: Writer, channel: str
+) -> None:
+    first = await write.say("the first", LAST_TIME, channel=channel)
+    for number in range(40):
+        await write.say(f"said {number}", LAST_TIME + MINUTE + number * SECOND, channel=channel)
+    async with reading(browser, owner, CallerRole.OPERATOR) as reader:
+        page = reader.page
+        async with page.expect_response(lambda answer: answer.url.endswith("/events")):
+            await page.goto(f"{addresses.CONVERSATIONS}/{room(channel)}")
+        said = page.locator("#said")
+
+        # Who reads the end has it at once, between those that were said before it and after it.
+        late = await write.say("late", LAST_TIME + MINUTE + 38.5 * SECOND, channel=channel)
+        await expect(page.locator(f"#m-{late}")).to_be_in_viewport()
+        words = await messages_of(page).locator(".text").all_inner_texts()
+        assert [text.strip() for text in words][-3:] == ["said 38", "late", "said 39"]
+
+        # Who reads further up stays there, and is told; the button leads to all there is.
+        async with page.expect_response(lambda answer: answer.url.endswith("/events")):
+            await page.reload()
+        await said.evaluate("(said) => { said.scrollTop = 0 }")
+        later = await write.say("as late", LAST_TIME + MINUTE + 37.5 * SECOND, channel=channel)
+        await expect(page.get_by_role("button", name="1 new")).to_be_visible()
+        await expect(page.locator(f"#m-{first}")).to_be_in_viewport()
+        await page.get_by_role("button", name="1 new").click()
+        await expect(page.locator(f"#m-{later}")).to_be_in_viewport()
+        await expect(page.get_by_role("button", name="1 new")).to_be_hidden()
 
 
 async def test_what_people_say_is_text_whatever_it_is(

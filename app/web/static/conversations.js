@@ -106,6 +106,8 @@
       this.known = section.querySelector("#known");
       this.unseen = 0;
       this.waiting = new Set();
+      this.gone = new Set();
+      this.isStale = false;
       this.ended = new AbortController();
       this.loading = {};
       this.base = new URL(this.scroller.dataset.part, location);
@@ -282,9 +284,14 @@
         this.telling = setTimeout(() => { this.lost.hidden = false; }, 1000);
         if (this.events.readyState === EventSource.CLOSED) this.soon = setTimeout(() => this.catchUp().finally(() => this.listen()), 5000);
       });
-      const named = (event) => { this.waiting.add(JSON.parse(event.data).id); this.gather(); };
-      this.events.addEventListener("message", named);
-      this.events.addEventListener("gone", named);
+      const named = (isGone) => (event) => {
+        const { id } = JSON.parse(event.data);
+        this.gone[isGone ? "add" : "delete"](id);
+        this.waiting.add(id);
+        this.gather();
+      };
+      this.events.addEventListener("message", named(false));
+      this.events.addEventListener("gone", named(true));
       this.events.addEventListener("again", () => this.refresh());
     }
     // Several at once are fetched at once; drawn by the server, as all others.
@@ -296,14 +303,22 @@
       if (this.ended.signal.aborted || !ids.length) return;
       ids.forEach((id) => this.waiting.delete(id));
       try {
-        const shown = ids.filter((id) => document.getElementById(`m-${id}`));
+        const isShown = (id) => document.getElementById(`m-${id}`);
+        const shown = ids.filter(isShown);
         const isNew = shown.length < ids.length;
         if (shown.length) this.replace(nodesOf(await fragment(`${this.base.pathname}?${new URLSearchParams(shown.map((id) => ["only", id]))}`, this.ended.signal)), shown);
         if (isNew) await this.catchUp();
+        if (this.isNewest && ids.some((id) => !isShown(id) && !this.gone.has(id) && this.isWithin(id))) this.refresh();
       } catch (error) {
         if (error.name !== "AbortError") ids.forEach((id) => this.waiting.add(id));
       }
       if (this.waiting.size) this.gather();
+    }
+    // Whether a message belongs between those that are loaded: an id begins with its time. What is from before them
+    // comes when one goes there.
+    isWithin(id) {
+      const first = this.scroller.querySelector(".said[id]");
+      return !this.parts[0]?.dataset.earlier || !first || `m-${id}` > first.id;
     }
     replace(fresh, ids) {
       this.keeping(() => {
@@ -342,7 +357,8 @@
       if (last && after && last.children.length + part.children.length < 100) this.join(last, part);
       if (this.parts.length > partsMax) this.keeping(() => this.parts[0].remove());
       this.tidy();
-      if (wasAtEnd) this.toEnd();
+      if (wasAtEnd && this.isStale) this.keepAtEnd();
+      else if (wasAtEnd) this.toEnd();
       else this.announce(added);
       this.tell(added === 1 ? "A new message." : `${added} new messages.`);
     }
@@ -354,23 +370,29 @@
       Object.assign(last.dataset, { later: part.dataset.later, end: part.dataset.end });
       part.remove();
     }
-    // Something came between what is shown, or went: who reads the end has it drawn anew, others are told.
+    // Something came between what is shown, or went: who reads the end has it drawn anew, others are told, and have
+    // it when they go there.
     refresh() {
-      if (this.isNewest && this.isAtEnd && this.known.hidden) open(location.pathname + location.search, { focus: false }).catch(() => {});
+      this.isStale = true;
+      // Drawn anew, the place would be lost in which one writes.
+      const isWriting = this.section.querySelector("textarea:focus");
+      if (this.isNewest && this.isAtEnd && this.known.hidden && !isWriting) open(this.end, { focus: false }).catch(() => {});
       else this.announce(1);
     }
+    // The address of what is newest.
+    get end() { return `${this.base.pathname.replace(/\/part$/, "")}?${new URLSearchParams(this.filters)}`; }
     announce(many) {
       this.unseen += many;
       this.fresh.hidden = false;
       this.fresh.firstElementChild.textContent = this.isNewest ? `${this.unseen} new` : "New messages";
     }
     seen() {
-      if (!this.isNewest) return;
+      if (!this.isNewest || this.isStale) return;
       this.unseen = 0;
       this.fresh.hidden = true;
     }
     toEnd() {
-      if (!this.isNewest) return go(`${this.base.pathname.replace(/\/part$/, "")}?${new URLSearchParams(this.filters)}`);
+      if (!this.isNewest || this.isStale) return go(this.end);
       this.keepAtEnd();
       this.seen();
     }
