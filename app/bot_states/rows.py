@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.bot_states.sentences import STANDINGS
 from app.web.paging import Place
@@ -13,6 +13,20 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from models.bot_states import Standing
+    from models.repeats import Repeat
+
+
+class RepeatsFound(NamedTuple):
+    """Which messages of a dialogue repeat a question, and why.
+
+    Attributes:
+        repeats: each, in order.
+        looked_since: from when on was looked, where there is more than is looked through at once; None for
+            all of it.
+    """
+
+    repeats: list[Repeat]
+    looked_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

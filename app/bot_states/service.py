@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from app.bot_states.rows import WaitingPerson
+from app.bot_states.rows import RepeatsFound, WaitingPerson
 from app.postgres.answers import answer_within
 from models.access import APP_ENDS, ASSISTANT, DEFAULT_TENANT, Action
 from models.bot_states import Standing, standing_of, states_that_are
 from models.ids import conversation_key
 from models.reading import MESSENGER
-from models.repeats import Asked, Repeat, Stood, repeats_in
+from models.repeats import Asked, Stood, repeats_in
 from sinks.postgres.reading import Conditions, reading_of
 from sinks.sql import statements
 
@@ -112,8 +112,10 @@ class BotStates:
 
     async def repeats(
         self, caller: Caller, channel: str, person: str, first: datetime, last: datetime
-    ) -> list[Repeat]:
+    ) -> RepeatsFound:
         """Return which messages repeat a question, of those that the caller may read, and why.
+
+        Of what was said, and of how the bot stood, the newest are looked through.
 
         Args:
             caller: who asks; may read the conversation.
@@ -125,13 +127,27 @@ class BotStates:
         begin = max(first, _EARLIEST) - BEFORE
         async with answer_within():
             reading = await reading_of(self._pool, caller, Action.READ_MESSAGES)
-            said = await self._pool.fetch(_SQL.find_asked, person, channel, begin, last, LOOKED_THROUGH)
-            stood = await self._pool.fetch(_SQL.find_bot_state_changes, person, begin, last, LOOKED_THROUGH)
-        mine = (row for row in said if _is_readable(row, channel, reading))
-        asked = [_asked(row) for row in mine if row["id"] is not None]
+            surveys = _surveys_of(channel, reading)
+            # One more than are looked through tells that there are more.
+            asked_for = (person, channel, begin, last, surveys, LOOKED_THROUGH + 1)
+            said = (await self._pool.fetch(_SQL.find_asked, *asked_for))[::-1]
+            stood = await self._pool.fetch(_SQL.find_bot_state_changes, *asked_for)
+        stood_since = [row["updated"] for row in stood if row["updated"] >= begin]
+        cuts = [
+            times[-LOOKED_THROUGH]
+            for times in ([row["timestamp"] for row in said], stood_since)
+            if len(times) > LOOKED_THROUGH
+        ]
+        looked_since = max(cuts, default=None)
+        asked = [
+            _asked(row)
+            for row in said
+            if row["id"] is not None and (looked_since is None or row["timestamp"] >= looked_since)
+        ]
         since_ms = _ms(first)
         shown = {message.id for message in asked if message.timestamp >= since_ms}
-        return [repeat for repeat in repeats_in(asked, [_stood(row) for row in stood]) if repeat.id in shown]
+        found = repeats_in(asked, [_stood(row) for row in stood])
+        return RepeatsFound([repeat for repeat in found if repeat.id in shown], looked_since)
 
 
 def _sessions_of(within: Within | None) -> tuple[list[str] | None, list[str]]:
@@ -168,19 +184,17 @@ def _waiting(row: asyncpg.Record, reading: Reading) -> WaitingPerson:
     )
 
 
-def _is_readable(row: asyncpg.Record, channel: str, reading: Reading) -> bool:
-    """Tell whether a message may be read: some of a conversation may be of another's survey."""
-    mine, within, surveyid = reading.readable.surveyids, reading.readable.within, str(row["surveyid"])
+def _surveys_of(channel: str, reading: Reading) -> list[str] | None:
+    """Return the surveys of which may be read on a page; None for all that is said there.
+
+    Some of a conversation may be of another's survey.
+    """
+    mine, within = reading.readable.surveyids, reading.readable.within
     if reading.readable.tenant != DEFAULT_TENANT:
-        return False
-    if mine is not None and surveyid not in mine:
-        return False
-    return (
-        within is None
-        or MESSENGER in within.platforms
-        or f"{MESSENGER}/{channel}" in within.channels
-        or surveyid in within.surveyids
-    )
+        return []
+    if within is not None and not within.has_whole(MESSENGER, channel, None):
+        mine = within.surveyids if mine is None else mine & within.surveyids
+    return None if mine is None else sorted(mine)
 
 
 def _asked(row: asyncpg.Record) -> Asked:

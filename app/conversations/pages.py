@@ -3,6 +3,7 @@
 What is read is noted before it is shown.
 """
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -78,7 +79,8 @@ async def conversation(
     part = await _part(reader, known, conversation, where)
     replied_to = None if reply is None else await known.message(caller, reply)
     await _note(request, caller, subject_of(part.conversation))
-    thread = thread_of(reader, part, await _why(request, caller, part), query_of(wanted), where, replied_to)
+    why, looked_since = await _why(request, caller, part)
+    thread = thread_of(reader, part, why, query_of(wanted), where, replied_to, looked_since=looked_since)
     if _is_for_the_script(request):
         return render(request, "conversations/templates/thread.html", **thread)
     return await _page(request, reader, known, wanted, None, thread)
@@ -101,8 +103,13 @@ async def part(
     else:
         shown = await _part(reader, known, conversation, where)
     await _note(request, caller, subject_of(shown.conversation))
-    why = await _why(request, caller, shown)
-    return render(request, "conversations/templates/part.html", **part_of(reader, shown, why))
+    why, looked_since = await _why(request, caller, shown)
+    if only or where.after:
+        # It is said beside what is above.
+        looked_since = None
+    return render(
+        request, "conversations/templates/part.html", **part_of(reader, shown, why, looked_since=looked_since)
+    )
 
 
 @router.get(addresses.CONVERSATIONS + "/{conversation:uuid}/print")
@@ -162,16 +169,19 @@ async def _part(reader: Reader, known: Conversations, conversation: UUID, where:
     return await known.messages(caller, conversation, before=where.before, after=where.after, limit=size)
 
 
-async def _why(request: Request, caller: Caller, part: Thread) -> dict[UUID, Why]:
-    """Return which of these messages repeat a question of a survey's bot, and why."""
+async def _why(request: Request, caller: Caller, part: Thread) -> tuple[dict[UUID, Why], datetime | None]:
+    """Return which of these messages repeat a question of a survey's bot, and why.
+
+    With it, from when on that was looked for; None for as far back as it counts.
+    """
     row, said = part.conversation, part.messages
     if row.platform != MESSENGER or not any(message.question for message in said):
-        return {}
+        return {}, None
     bot_states = await bot_states_of(request)
-    repeats = await bot_states.repeats(
+    found = await bot_states.repeats(
         caller, row.channel, row.external_id, said[0].timestamp, said[-1].timestamp
     )
-    return {UUID(repeat.id): Why.of(repeat) for repeat in repeats}
+    return {UUID(repeat.id): Why.of(repeat) for repeat in found.repeats}, found.looked_since
 
 
 async def _note(request: Request, caller: Caller, subject: dict[str, Any]) -> None:

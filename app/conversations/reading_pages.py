@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from app.conversations import links
+from app.conversations import links, moments
 from app.conversations.naming import PLATFORMS, ROLES
 from app.conversations.views import bubbles_of, talk_of
 from app.conversations.where import Where, cursor_of
@@ -83,6 +83,8 @@ def thread_of(
     asked: dict[str, str],
     where: Where,
     replied_to: SaidMessage | None = None,
+    *,
+    looked_since: datetime | None = None,
 ) -> dict[str, Any]:
     """Return what a thread shows, with its head.
 
@@ -93,10 +95,11 @@ def thread_of(
         asked: the query of the list beside it.
         where: at which place it was asked for.
         replied_to: which message the reader replies to, if any.
+        looked_since: as of `part_of`.
     """
     row = part.conversation
     here, programs = links.conversation(row.id), f"/v1{links.conversation(row.id)}"
-    shown = part_of(reader, part, why)
+    shown = part_of(reader, part, why, looked_since=looked_since)
     may_see_person = row.person is not None and may_at_all(reader.caller, Action.SEE_PERSON)
     return {
         "thread": shown
@@ -163,13 +166,16 @@ def _url(reader: Reader, wanted: MessageFilter, row: ConversationRow) -> str:
     return links.conversation(row.id, asked | day)
 
 
-def part_of(reader: Reader, thread: Thread, why: Mapping[UUID, Why]) -> dict[str, Any]:
+def part_of(
+    reader: Reader, thread: Thread, why: Mapping[UUID, Why], *, looked_since: datetime | None = None
+) -> dict[str, Any]:
     """Return what a part of a thread shows, and the places around it.
 
     Args:
         reader: who looks.
         thread: the part.
         why: of messages that repeat a question, by their ids.
+        looked_since: from when on these were looked for, where there was too much.
     """
     return {
         "bubbles": bubbles_of(
@@ -183,4 +189,5 @@ def part_of(reader: Reader, thread: Thread, why: Mapping[UUID, Why]) -> dict[str
         "earlier": cursor_of(thread.before) if thread.before else "",
         "later": cursor_of(thread.after) if thread.after else "",
         "end": cursor_of(thread.messages[-1].place) if thread.messages else "",
+        "looked_since": moments.to_the_minute(looked_since, reader.zone) if looked_since else "",
     }

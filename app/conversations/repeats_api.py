@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
 from app.access import Asks
+from app.bot_states.rows import RepeatsFound
 from app.bot_states.sentences import why_again
 from app.bot_states.serving import KnownBotStates
 from app.conversations.representations import Instant
@@ -65,6 +66,23 @@ class ShownRepeat(BaseModel):
         )
 
 
+class ShownRepeats(BaseModel):
+    """Which messages repeat a question, and from when on that was looked for."""
+
+    items: list[ShownRepeat] = Field(description="Each, in order.")
+    looked_since: Instant | None = Field(
+        description="From when on was looked, where there is more than is looked through at once: the newest "
+        "is. For what was said before, ask with this as `until`. Null for all of it."
+    )
+
+    @classmethod
+    def of(cls, found: RepeatsFound) -> Self:
+        """Return how the API shows what was found."""
+        return cls(
+            items=[ShownRepeat.of(repeat) for repeat in found.repeats], looked_since=found.looked_since
+        )
+
+
 @router.get("/{conversation_id:uuid}/repeats")
 async def explain_repeats(
     conversation_id: UUID,
@@ -74,16 +92,16 @@ async def explain_repeats(
     log: Noting,
     request: Request,
     period: PeriodFilter,
-) -> list[ShownRepeat]:
+) -> ShownRepeats:
     """Return which messages of a conversation with a survey's bot repeat a question, and why; in order.
 
-    Of all of it, or of the time between `since` and `until`. In other conversations nothing is a repeat.
+    Of all of it, or of the time between `since` and `until`: of its newest messages where they are too many,
+    which `looked_since` says. In other conversations nothing is a repeat.
     """
     row = await talks.get(caller, conversation_id)
     await log.note(caller, Action.READ_MESSAGES, request, subject_of(row))
     if row.platform != MESSENGER:
-        return []
+        return ShownRepeats(items=[], looked_since=None)
     first = max(period.since or row.started, row.started)
     last = min(period.until - _MICROSECOND, row.last_at) if period.until else row.last_at
-    repeats = await states.repeats(caller, row.channel, row.external_id, first, last)
-    return [ShownRepeat.of(repeat) for repeat in repeats]
+    return ShownRepeats.of(await states.repeats(caller, row.channel, row.external_id, first, last))

@@ -61,11 +61,13 @@ ON CONFLICT (userid) DO UPDATE SET
 WHERE (known.since, known.updated) IS DISTINCT FROM (excluded.since, excluded.updated);
 
 -- name: find_bot_state_changes
--- How the bot stood with the person $1 from $2 until $3, in order, and how it stood at $2; at most $4.
+-- How the bot of the page $2 stood with the person $1 from $3 until $4, in order, and how it stood at $3; of the surveys
+-- $5, or of any (NULL). The newest $6 of them. A state that tells no page is of the person's one: a page has its own ids.
 (
     SELECT updated, state, question, shortcode, answers, retries, problem, waits_for, begun
     FROM bot_state_changes
-    WHERE userid = $1 AND updated < $2::timestamptz
+    WHERE userid = $1 AND updated < $3::timestamptz AND ($2::varchar = '' OR coalesce(pageid, $2) = $2)
+        AND ($5::uuid[] IS NULL OR surveyid = ANY ($5::uuid[]))
     ORDER BY updated DESC
     LIMIT 1
 )
@@ -73,28 +75,30 @@ UNION ALL
 (
     SELECT updated, state, question, shortcode, answers, retries, problem, waits_for, begun
     FROM bot_state_changes
-    WHERE userid = $1 AND updated >= $2::timestamptz AND updated <= $3::timestamptz
-    ORDER BY updated
-    LIMIT $4
+    WHERE userid = $1 AND updated >= $3::timestamptz AND updated <= $4::timestamptz
+        AND ($2::varchar = '' OR coalesce(pageid, $2) = $2)
+        AND ($5::uuid[] IS NULL OR surveyid = ANY ($5::uuid[]))
+    ORDER BY updated DESC
+    LIMIT $6
 )
 ORDER BY updated;
 
 -- name: find_asked
--- What was said between the person $1 and the page $2 from $3 until $4, as far as it tells why a question came again: who
--- spoke, at which question, and what the bot noted beside its message. At most $5, in order.
+-- What was said between the person $1 and the page $2 from $3 until $4, of the surveys $5 or of any (NULL), as far as it
+-- tells why a question came again: who spoke, at which question, and what the bot noted beside its message. The newest
+-- $6, the newest first.
 SELECT
     chat_log_id(userid, timestamp, direction) AS id,
     timestamp,
     direction,
     question_ref,
     shortcode,
-    surveyid,
     CASE WHEN direction = 'bot' THEN raw_payload #>> '{message,metadata}' END AS note
 FROM chat_log
 WHERE userid = $1 AND coalesce(pageid, '') = $2 AND timestamp >= $3::timestamptz AND timestamp <= $4::timestamptz
-    AND message_type IS DISTINCT FROM 'unsent'
-ORDER BY timestamp, direction
-LIMIT $5;
+    AND message_type IS DISTINCT FROM 'unsent' AND ($5::uuid[] IS NULL OR surveyid = ANY ($5::uuid[]))
+ORDER BY timestamp DESC, direction DESC
+LIMIT $6;
 
 -- name: find_unanswered
 -- Sessions of assistants whose last message is a question from before $1, the newest first, $2 at most; of the 2,000

@@ -172,8 +172,9 @@ async def test_why_a_question_came_again_is_told_of_what_may_be_read(system: Set
     pool = await create_pool(system.database, min_size=0)
     try:
         states = BotStates(pool)
-        (repeat,) = await states.repeats(Caller(ANA), "page", "ann", NOW, NOW + timedelta(hours=1))
-        assert await states.repeats(Caller(BEN), "page", "ann", NOW, NOW + timedelta(hours=1)) == []
+        (repeat,) = (await states.repeats(Caller(ANA), "page", "ann", NOW, NOW + timedelta(hours=1))).repeats
+        of_ben = await states.repeats(Caller(BEN), "page", "ann", NOW, NOW + timedelta(hours=1))
+        assert of_ben == ([], None)
     finally:
         pool.terminate()
 

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.bot_states import service
 from app.postgres.connections import connect
 from models.access import Caller, CallerRole
 from tests.site.owners import ANA, BEN, OF_ANA, OF_BEN, bearer, execute, fetch_value
 from tests.site.talks import AMINA, BEGAN, MINUTE, PAGE, Writer, dialogue, room
+from tests.site.visitor import Visitor, text_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     import httpx
@@ -56,9 +59,10 @@ async def said(system: Settings) -> dict[str, UUID]:
     for minutes, state, retries, problem in ((1, "QOUT", 0, None), (3, "BLOCKED", 2, "FB")):
         await execute(
             system,
-            "INSERT INTO bot_state_changes (userid, updated, state, question, answers, retries, problem) "
-            "VALUES ($1, $2, $3, 'w1', 0, $4, $5)",
-            *(AMINA, BEGAN + timedelta(days=1, minutes=minutes), state, retries, problem),
+            "INSERT INTO bot_state_changes "
+            "(userid, updated, state, question, answers, retries, problem, surveyid) "
+            "VALUES ($1, $2, $3, 'w1', 0, $4, $5, $6)",
+            *(AMINA, BEGAN + timedelta(days=1, minutes=minutes), state, retries, problem, of_ben["surveyid"]),
         )
     return ids
 
@@ -68,7 +72,7 @@ async def told(
 ) -> list[dict[str, Any]]:
     answer = await client.get(path, params=period, headers=bearer(system, caller))
     assert answer.status_code == 200, answer.text
-    items: list[dict[str, Any]] = answer.json()
+    items: list[dict[str, Any]] = answer.json()["items"]
     return items
 
 
@@ -149,3 +153,76 @@ async def test_nobody_is_told_of_what_they_may_not_read(
             answer = await client.get(REPEATS, headers=bearer(system, caller))
             assert answer.status_code == status
     assert (await client.get(REPEATS)).status_code == 401
+
+
+async def test_the_newest_are_looked_through_and_it_is_said_from_when_on(
+    client: httpx.AsyncClient,
+    visitor: Visitor,
+    system: Settings,
+    said: dict[str, UUID],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def found(**period: str) -> tuple[list[str], str | None]:
+        answer = await client.get(REPEATS, params=period, headers=bearer(system, OPERATOR))
+        shown = answer.json()
+        return [each["message"] for each in shown["items"]], shown["looked_since"]
+
+    again, resent = str(said["again"]), str(said["resent"])
+    assert await found() == ([again, resent], None)
+    monkeypatch.setattr(service, "LOOKED_THROUGH", 5)
+    assert await found() == ([again, resent], None)
+    monkeypatch.setattr(service, "LOOKED_THROUGH", 3)
+    # Of five messages the newest three, and before them no more than these again.
+    assert await found() == ([resent], "2026-11-24T14:02:00.000Z")
+    assert await found(until="2026-11-24T14:02:00.001Z") == ([again], None)
+
+    await visitor.sign_in(caller=OPERATOR)
+    page = await visitor.get(f"/conversations/{dialogue(AMINA)}")
+    assert text_of(page).count("Asked again") == 1
+    assert "looked for from 24 Nov 2026, 14:02 on" in text_of(page)
+    monkeypatch.setattr(service, "LOOKED_THROUGH", 5)
+    page = await visitor.get(f"/conversations/{dialogue(AMINA)}")
+    assert (text_of(page).count("Asked again"), "looked for from" in text_of(page)) == (2, False)
+    # Where the states are too many, what they would explain is not told from some of them.
+    for second in range(6):
+        await add_state(system, BEGAN + timedelta(days=1, minutes=2, seconds=second), None)
+    assert await found() == ([], "2026-11-25T14:02:02.000Z")
+
+
+async def test_a_state_of_anothers_survey_explains_nothing(
+    client: httpx.AsyncClient, system: Settings, said: dict[str, UUID]
+) -> None:
+    database = await connect(system.database)
+    try:
+        write = Writer(database)
+        of_ana, of_ben = await write.survey(ANA, OF_ANA), await write.survey(BEN, OF_BEN)
+        for minutes in (0, 9):
+            when = BEGAN + timedelta(days=2, minutes=minutes)
+            await write.chat(AMINA, "Who?", when, surveyid=of_ana, question_ref="q9", shortcode="a")
+    finally:
+        await database.close()
+    await add_state(system, BEGAN + timedelta(days=2, minutes=1), of_ben, problem="of Ben")
+
+    async def explained(caller: Caller) -> tuple[str, str | None]:
+        last = (await told(client, system, caller))[-1]
+        return last["cause"], last["problem"]
+
+    assert await explained(Caller(ANA)) == ("not_told", None)
+    assert await explained(OPERATOR) == ("sent_again", "of Ben")
+    # Nor does one of another page.
+    await execute(system, "UPDATE bot_state_changes SET pageid = 'elsewhere'")
+    assert await explained(OPERATOR) == ("not_told", None)
+    await add_state(system, BEGAN + timedelta(days=2, minutes=2), of_ana, problem="of Ana")
+    assert await explained(Caller(ANA)) == ("sent_again", "of Ana")
+
+
+async def add_state(
+    system: Settings, when: datetime, surveyid: UUID | None, problem: str | None = None
+) -> None:
+    """Have the bot blocked."""
+    await execute(
+        system,
+        "INSERT INTO bot_state_changes (userid, updated, state, answers, retries, problem, surveyid) "
+        "VALUES ($1, $2, 'BLOCKED', 0, 0, $3, $4)",
+        *(AMINA, when, problem, surveyid),
+    )
