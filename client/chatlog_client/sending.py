@@ -209,8 +209,9 @@ class Sender:
         return None
 
     def _request(self, client: httpx.Client, batch: list[Record]) -> httpx.Response:
-        if len(batch) == 1:
+        if batch[0].in_batch is None:
             return client.post(batch[0].path, json=batch[0].body)
+        # One turn goes the way of many: where it goes alone, the server takes whoever brings it for who asked.
         return client.post(self._batch_path, json={"turns": [record.in_batch for record in batch]})
 
     def _done(self, count: int, *, sent: bool) -> None:

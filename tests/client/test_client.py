@@ -100,6 +100,16 @@ def test_turns_come_in_order_and_in_batches(server: Server) -> None:
     assert (log.figures.sent, log.figures.waiting) == (250, 0)
 
 
+def test_a_turn_alone_goes_the_way_of_many_where_nobody_takes_its_bringer_for_the_person(
+    server: Server,
+) -> None:
+    with ChatLog(server.url, token="t") as log:
+        log.session("s").turn("q", "a")
+    ((path, body),) = server.requests
+    assert path == "/v1/turns"
+    assert [turn["session_id"] for turn in body["turns"]] == ["s"]
+
+
 def test_an_answers_time_is_taken_and_its_error_told(server: Server) -> None:
     def fail() -> None:
         raise RuntimeError("what she said")
