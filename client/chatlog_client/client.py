@@ -54,7 +54,7 @@ class _Client:
         self._app = app
         self._sender = Sender(
             lambda: httpx.Client(**self._options, transport=transport),
-            batch_path="/v1/turns" if app is None else f"/v1/turns?app={app}",
+            app=app,
             queue_max=queue_max,
         )
 
@@ -79,7 +79,7 @@ class ChatLog(_Client):
             told: what every turn of it has: `user_name`, `model`, `user_ip`, `user_agent`.
         """
         fields = {"user_id": user_id} | told
-        return Session(session_id or new_session_id(), self, self._sender, self._app, fields)
+        return Session(session_id or new_session_id(), self, self._sender, fields)
 
     def read(self, path: str, **query: Any) -> dict[str, Any]:
         """Return what the server answers to a GET.
@@ -118,7 +118,7 @@ class AsyncChatLog(_Client):
     ) -> AsyncSession:
         """Return a session to log turns of, as `ChatLog.session` does."""
         fields = {"user_id": user_id} | told
-        return AsyncSession(session_id or new_session_id(), self, self._sender, self._app, fields)
+        return AsyncSession(session_id or new_session_id(), self, self._sender, fields)
 
     async def read(self, path: str, **query: Any) -> dict[str, Any]:
         """Return what the server answers to a GET.

@@ -25,13 +25,15 @@ from typing import TYPE_CHECKING, Any
 import httpcore  # noqa: F401
 import httpx
 
+from chatlog_client.records import BATCH_MAX, content_of, first_that_go_together, recorded
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chatlog_client.records import Record
+
 log = logging.getLogger("chatlog_client")
 
-#: What one request brings at most; the server takes as many.
-BATCH_MAX = 100
 #: How long the first of a batch waits for company.
 BATCH_WAIT_S = 0.2
 #: Between tries: at first, and at most.
@@ -41,21 +43,7 @@ SAY_EVERY_S = 60.0
 TIMEOUT_S = 10.0
 _TOO_MANY, _SERVER_ERRORS = 429, 500
 _UNPROCESSABLE = 422
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One thing to send.
-
-    Attributes:
-        path: of the request that brings it alone.
-        body: what is sent then.
-        batch: of what many can be sent at once, by `batch_path`; empty for what goes alone.
-    """
-
-    path: str
-    body: dict[str, Any]
-    in_batch: dict[str, Any] | None = None
+_JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(slots=True)
@@ -80,13 +68,13 @@ class Sender:
 
     Args:
         client: makes a client of the server.
-        batch_path: where many records are sent at once.
+        app: whose records they are; None for whatever app the token is of.
         queue_max: how many may wait.
     """
 
-    def __init__(self, client: Callable[[], httpx.Client], *, batch_path: str, queue_max: int) -> None:
+    def __init__(self, client: Callable[[], httpx.Client], *, app: str | None, queue_max: int) -> None:
         self._make_client = client
-        self._batch_path = batch_path
+        self._app = app
         self._queue_max = queue_max
         self.begin()
         _ALL.add(self)
@@ -99,7 +87,7 @@ class Sender:
         self._is_closing = False
         self._is_hurried = False
         self._figures = Figures()
-        self._said_at = -SAY_EVERY_S
+        self._said_at: dict[str, float] = {}
 
     @property
     def figures(self) -> Figures:
@@ -108,24 +96,37 @@ class Sender:
             now = self._figures
             return Figures(now.sent, now.dropped, now.refused, len(self._queue))
 
-    def put(self, record: Record) -> None:
-        """Have a record sent; returns at once, whatever happens."""
+    def put(self, *names: str, told: dict[str, Any], is_turn: bool = False) -> None:
+        """Have something sent, as it is now; returns at once, whatever happens.
+
+        Args:
+            names: the parts of its address.
+            told: its body, in which None is what is not known.
+            is_turn: whether many of it can be brought at once.
+        """
+        try:
+            record = recorded(names, self._app, told, is_turn=is_turn)
+        except Exception as error:  # noqa: BLE001  whatever the chat's own objects raise is not for the chat
+            record = None
+            why = type(error).__name__
         with self._changed:
-            if self._is_closing or len(self._queue) >= self._queue_max:
+            if record is None:
+                self._figures.refused += 1
+                self._say(f"Turns are refused that are no JSON ({why})")
+            elif self._is_closing or len(self._queue) >= self._queue_max:
                 self._figures.dropped += 1
                 self._say("Turns are dropped, as too many wait to be sent: is the server reachable?")
-                return
-            self._queue.append(record)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="chatlog-client", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
+            else:
+                self._queue.append(record)
+                self._have_a_thread()
+                self._changed.notify_all()
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was told is sent or refused; tell whether it is."""
         until = time.monotonic() + timeout_s
         with self._changed:
             self._is_hurried = True
+            self._have_a_thread()
             self._changed.notify_all()
             while self._queue and (left := until - time.monotonic()) > 0:
                 self._changed.wait(left)
@@ -143,15 +144,33 @@ class Sender:
         _ALL.discard(self)
         return is_sent
 
-    def _run(self) -> None:
+    def _have_a_thread(self) -> None:
+        """Start the thread where something waits and nobody sends it: at first, and should it have died."""
+        if not self._queue or (self._thread is not None and self._thread.is_alive()):
+            return
+        thread = threading.Thread(target=self._run, name="chatlog-client", daemon=True)
         try:
-            with _WHOLE:
-                made = self._make_client()
-            with made as client:
-                self._send_all(client)
-        except Exception:
-            # The thread is the last who can say it: nobody waits for it, and the chat is to go on.
-            log.exception("Turns are sent no longer")
+            thread.start()
+        except RuntimeError as error:
+            # There are too many threads, or the program ends: the next that is told tries again.
+            self._say(f"Turns wait, as no thread can be had to send them ({error})")
+        else:
+            self._thread = thread
+
+    def _run(self) -> None:
+        tries = 0
+        while not self._is_closing:
+            try:
+                with _WHOLE:
+                    made = self._make_client()
+                with made as client:
+                    self._send_all(client)
+            except Exception as error:  # noqa: BLE001  nobody waits for the thread, and the chat is to go on
+                self._say(
+                    f"Turns wait, as no client can be made to send them ({type(error).__name__}: {error})"
+                )
+                self._wait(_pause(tries))
+                tries += 1
 
     def _send_all(self, client: httpx.Client) -> None:
         tries = 0
@@ -178,7 +197,7 @@ class Sender:
                 self._changed.wait(left)
             if self._is_closing:
                 return []
-            return _first_that_go_together(self._queue)
+            return first_that_go_together(self._queue)
 
     def _send(self, client: httpx.Client, batch: list[Record], tries: int) -> float | None:
         """Send a batch; return after how many seconds to try again, None when it is done with."""
@@ -187,6 +206,10 @@ class Sender:
         except httpx.HTTPError as error:
             self._say(f"The server cannot be reached ({type(error).__name__}): turns wait to be sent")
             return _pause(tries)
+        except Exception as error:  # noqa: BLE001  those behind are to be sent, whatever is wrong with these
+            self._say(f"Turns are refused that cannot be sent ({type(error).__name__})")
+            self._done(len(batch), sent=False)
+            return None
         if answer.is_success:
             self._done(len(batch), sent=True)
             return None
@@ -196,8 +219,7 @@ class Sender:
         if answer.status_code == _UNPROCESSABLE and len(batch) > 1:
             # One of them is to blame: each goes alone.
             return self._send_each(client, batch, tries)
-        with self._changed:
-            self._say(f"The server refuses turns ({answer.status_code}): see its answer to one by hand")
+        self._say(f"The server refuses turns ({answer.status_code}): see its answer to one by hand")
         self._done(len(batch), sent=False)
         return None
 
@@ -209,10 +231,7 @@ class Sender:
         return None
 
     def _request(self, client: httpx.Client, batch: list[Record]) -> httpx.Response:
-        if batch[0].in_batch is None:
-            return client.post(batch[0].path, json=batch[0].body)
-        # One turn goes the way of many: where it goes alone, the server takes whoever brings it for who asked.
-        return client.post(self._batch_path, json={"turns": [record.in_batch for record in batch]})
+        return client.post(batch[0].path, content=content_of(batch), headers=_JSON)
 
     def _done(self, count: int, *, sent: bool) -> None:
         with self._changed:
@@ -233,20 +252,9 @@ class Sender:
     def _say(self, message: str) -> None:
         """Say what is wrong, now and then; never what was told."""
         now = time.monotonic()
-        if now - self._said_at >= SAY_EVERY_S:
-            self._said_at = now
+        if now - self._said_at.get(message, -SAY_EVERY_S) >= SAY_EVERY_S:
+            self._said_at[message] = now
             log.warning(message)
-
-
-def _first_that_go_together(queue: deque[Record]) -> list[Record]:
-    batch: list[Record] = []
-    for record in queue:
-        if len(batch) == BATCH_MAX or (batch and record.in_batch is None):
-            break
-        batch.append(record)
-        if record.in_batch is None:
-            break
-    return batch
 
 
 def _pause(tries: int) -> float:

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
-from chatlog_client.sending import Record
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -38,7 +36,6 @@ class Turn:
     asked: datetime
     error: str | None = field(default=None, init=False)
     _sender: Sender
-    _app: str | None
     _fields: dict[str, Any] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)
     _is_sent: bool = False
@@ -56,32 +53,24 @@ class Turn:
 
     def feedback(self, value: float | str, *, label: str | None = None, comment: str | None = None) -> None:
         """Say what the person thinks of the answer: better is more, 1 and -1 for thumbs."""
-        body = _given({"value": value, "label": label, "comment": comment})
-        self._sender.put(Record(f"{self._path}/{quote(self.id, safe='')}/feedback{_query(self._app)}", body))
+        told = {"value": value, "label": label, "comment": comment}
+        self._sender.put("v1", "sessions", self.session_id, "turns", self.id, "feedback", told=told)
 
     def send(self) -> None:
         """Have the turn sent, as it is now; a second time does nothing."""
         if self._is_sent:
             return
         self._is_sent = True
-        told = {"turn_id": self.id, "timestamp": self.asked.isoformat(), "error": self.error}
-        body = _given(told | self._fields)
-        self._sender.put(
-            Record(f"{self._path}{_query(self._app)}", body, {"session_id": self.session_id} | body)
-        )
-
-    @property
-    def _path(self) -> str:
-        return f"/v1/sessions/{quote(self.session_id, safe='')}/turns"
+        told = {"session_id": self.session_id, "turn_id": self.id, "timestamp": self.asked.isoformat()}
+        self._sender.put("v1", "turns", told=told | {"error": self.error} | self._fields, is_turn=True)
 
 
 class _Telling:
     """What a session tells, whichever client it is of."""
 
-    def __init__(self, session_id: str, sender: Sender, app: str | None, fields: Mapping[str, Any]) -> None:
+    def __init__(self, session_id: str, sender: Sender, fields: Mapping[str, Any]) -> None:
         self.id = session_id
         self._sender = sender
-        self._app = app
         self._fields = dict(fields)
 
     @contextmanager
@@ -119,21 +108,17 @@ class _Telling:
     def touch(self, metadata: Mapping[str, Any] | None = None) -> None:
         """Have the session known before its first turn, or as in use."""
         told = {"session_id": self.id, "user_id": self._fields.get("user_id"), "metadata": metadata}
-        self._sender.put(Record(f"/v1/sessions{_query(self._app)}", _given(told)))
+        self._sender.put("v1", "sessions", told=told)
 
     def _turn(self, fields: dict[str, Any]) -> Turn:
-        return Turn(
-            f"turn_{uuid.uuid4()}", self.id, datetime.now(UTC), self._sender, self._app, self._fields | fields
-        )
+        return Turn(f"turn_{uuid.uuid4()}", self.id, datetime.now(UTC), self._sender, self._fields | fields)
 
 
 class Session(_Telling):
     """A session with an assistant; `ChatLog.session` makes one."""
 
-    def __init__(
-        self, session_id: str, client: ChatLog, sender: Sender, app: str | None, fields: Mapping[str, Any]
-    ) -> None:
-        super().__init__(session_id, sender, app, fields)
+    def __init__(self, session_id: str, client: ChatLog, sender: Sender, fields: Mapping[str, Any]) -> None:
+        super().__init__(session_id, sender, fields)
         self._client = client
 
     def history(self, *, limit: int = 50) -> list[dict[str, Any]]:
@@ -162,10 +147,9 @@ class AsyncSession(_Telling):
         session_id: str,
         client: AsyncChatLog,
         sender: Sender,
-        app: str | None,
         fields: Mapping[str, Any],
     ) -> None:
-        super().__init__(session_id, sender, app, fields)
+        super().__init__(session_id, sender, fields)
         self._client = client
 
     async def history(self, *, limit: int = 50) -> list[dict[str, Any]]:
@@ -194,11 +178,3 @@ def new_session_id() -> str:
 
 def _reading(session_id: str, what: str) -> str:
     return f"/v1/sessions/{quote(session_id, safe='')}/{what}"
-
-
-def _given(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in told.items() if value is not None}
-
-
-def _query(app: str | None) -> str:
-    return "" if app is None else f"?app={quote(app, safe='')}"

@@ -8,10 +8,12 @@ import sys
 import threading
 import time
 from collections import deque
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from chatlog_client import AsyncChatLog, ChatLog, Refused, Unreachable
@@ -144,6 +146,103 @@ def test_one_that_is_refused_does_not_hold_up_the_others(server: Server) -> None
             log.session("s").turn(question, "a")
     assert server.turns == ["one", "two"]
     assert (log.figures.sent, log.figures.refused) == (2, 1)
+
+
+def _within_itself() -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    made["self"] = made
+    return made
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        pytest.param({"secret": datetime(2026, 1, 1, tzinfo=UTC)}, id="an object"),
+        pytest.param({"secret": float("nan")}, id="no number"),
+        pytest.param({("secret", 1): "x"}, id="a key that is no text"),
+        pytest.param(_within_itself(), id="itself within itself"),
+    ],
+)
+def test_a_turn_that_is_no_json_is_refused_and_those_behind_it_are_sent(
+    server: Server, caplog: pytest.LogCaptureFixture, metadata: dict[Any, Any]
+) -> None:
+    log = ChatLog(server.url, token="t")
+    session = log.session("s")
+    with session.asked("secret") as turn:
+        turn.answer("a", metadata=metadata)
+    for number in range(3):
+        session.turn(f"q{number}", "a")
+    assert log.close(timeout_s=30)
+    assert server.turns == ["q0", "q1", "q2"]
+    assert (log.figures.sent, log.figures.refused, log.figures.waiting) == (3, 1, 0)
+    assert "no JSON" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_half_an_emoji_is_sent_as_the_server_takes_it(server: Server) -> None:
+    with ChatLog(server.url, token="t") as log:
+        turn = log.session("s").turn("a \\ and \ud83d", "a")
+        turn.session_id = "\ud83d"
+        turn.feedback(1)
+    assert server.turns == ["a \\ and \ud83d"]
+    assert (log.figures.sent, log.figures.refused) == (1, 1), "no address has it"
+
+
+def test_what_the_chat_changes_later_is_not_in_the_turn(server: Server) -> None:
+    metadata: dict[str, Any] = {"at": "first"}
+    with ChatLog(server.url, token="t") as log:
+        log.session("s").turn("q", "a", metadata=metadata)
+        metadata["at"] = {1, 2}
+    assert server.requests[0][1]["turns"][0]["metadata"] == {"at": "first"}
+
+
+class _FailsOnce(httpx.HTTPTransport):
+    """Raises what nobody foresees, at first."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.errors = [error]
+        self.failed = threading.Event()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self.errors:
+            self.failed.set()
+            raise self.errors.pop()
+        return super().handle_request(request)
+
+
+def test_what_nobody_foresees_costs_one_batch(server: Server) -> None:
+    transport = _FailsOnce(RuntimeError("secret"))
+    log = ChatLog(server.url, token="t", transport=transport)
+    log.session("s").turn("one", "a")
+    assert log.flush(30)
+    log.session("s").turn("two", "a")
+    assert log.close(30)
+    assert server.turns == ["two"]
+    assert (log.figures.sent, log.figures.refused) == (1, 1)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_died_is_replaced(server: Server) -> None:
+    transport = _FailsOnce(SystemExit())
+    log = ChatLog(server.url, token="t", transport=transport)
+    log.session("s").turn("one", "a")
+    died = log._sender._thread
+    assert died is not None
+    died.join(30)
+    assert transport.failed.is_set()
+    log.session("s").turn("two", "a")
+    assert log.close(30)
+    assert server.turns == ["one", "two"]
+
+
+def test_of_a_client_that_cannot_be_made_turns_wait(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    log = ChatLog(server.url, token="no ASCII: ü")
+    log.session("s").turn("one", "a")
+    assert log.flush(0.2) is False
+    assert log.figures.waiting == 1
+    assert log.close(0) is False
+    assert "no client can be made" in caplog.text
 
 
 def test_without_a_server_the_chat_goes_on_and_memory_stays_bounded(caplog: pytest.LogCaptureFixture) -> None:
