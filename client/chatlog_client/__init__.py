@@ -16,8 +16,8 @@ asyncio. Reading back (`history`, `stats`) does wait, and raises.
 
 from chatlog_client.client import AsyncChatLog, ChatLog
 from chatlog_client.errors import ChatlogError, Refused, Unreachable
-from chatlog_client.sending import Figures
 from chatlog_client.sessions import AsyncSession, Session, Turn
+from chatlog_client.waiting import Figures
 
 __all__ = [
     "AsyncChatLog",

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+from chatlog_client.ends import AT_EXIT_S
 from chatlog_client.errors import Refused, Unreachable
-from chatlog_client.sending import AT_EXIT_S, TIMEOUT_S, Figures, Sender
+from chatlog_client.sending import TIMEOUT_S, Sender
 from chatlog_client.sessions import AsyncSession, Session, new_session_id
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-#: What may wait to be sent: some tens of MB of long answers.
-QUEUE_MAX = 10_000
+    from chatlog_client.waiting import Figures
+
+#: What may wait to be sent: turns of any size, and MB of them.
+QUEUE_MAX, QUEUE_MAX_BYTES = 10_000, 64 * 1024 * 1024
 _SERVER_ERRORS = 500
 
 
@@ -28,6 +31,7 @@ class _Client:
         token: of the role `service`; by default CHATLOG_TOKEN.
         app: which program's sessions these are, where a token is good for several.
         queue_max: how many turns may wait to be sent; those beyond are dropped and counted.
+        queue_max_bytes: how much of them may; likewise.
         transport: by which requests go, for tests.
 
     Raises:
@@ -41,6 +45,7 @@ class _Client:
         token: str | None = None,
         app: str | None = None,
         queue_max: int = QUEUE_MAX,
+        queue_max_bytes: int = QUEUE_MAX_BYTES,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         url, token = url or os.environ.get("CHATLOG_URL"), token or os.environ.get("CHATLOG_TOKEN")
@@ -56,6 +61,7 @@ class _Client:
             lambda: httpx.Client(**self._options, transport=transport),
             app=app,
             queue_max=queue_max,
+            queue_max_bytes=queue_max_bytes,
         )
 
     @property

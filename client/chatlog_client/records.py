@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: What one request brings at most; the server takes as many.
 BATCH_MAX = 100
+#: Likewise: half of what the server takes (8 MiB).
+BATCH_MAX_BYTES = 4_000_000
 #: C code for all: `json.dumps` with options of its own makes an encoder each time.
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -54,8 +56,10 @@ def recorded(names: Sequence[str], app: str | None, told: dict[str, Any], *, is_
 def first_that_go_together(records: Iterable[Record]) -> list[Record]:
     """Return those of a queue that one request brings: turns, or the first that is none."""
     batch: list[Record] = []
+    size_bytes = 0
     for record in records:
-        if len(batch) == BATCH_MAX or (batch and not record.is_turn):
+        size_bytes += len(record.content)
+        if batch and (not record.is_turn or len(batch) == BATCH_MAX or size_bytes > BATCH_MAX_BYTES):
             break
         batch.append(record)
         if not record.is_turn:

@@ -7,25 +7,21 @@ from it. It does not keep the program from ending: then what waits is sent, for 
 
 from __future__ import annotations
 
-import atexit
-
 # The first request imports it: that must not be in the middle of a fork, or the child never can.
 import encodings.idna  # noqa: F401
 import logging
-import os
-import random
 import threading
 import time
-import weakref
-from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 # httpx imports it with its first client: that must not be in the middle of a fork.
 import httpcore  # noqa: F401
 import httpx
 
-from chatlog_client.records import BATCH_MAX, content_of, first_that_go_together, recorded
+from chatlog_client.answers import RETRY_FIRST_S, Meaning, complaint, meaning_of, pause
+from chatlog_client.ends import ALL, WHOLE
+from chatlog_client.records import content_of, recorded
+from chatlog_client.waiting import Figures, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,31 +32,12 @@ log = logging.getLogger("chatlog_client")
 
 #: How long the first of a batch waits for company.
 BATCH_WAIT_S = 0.2
-#: Between tries: at first, and at most.
-RETRY_FIRST_S, RETRY_MAX_S = 0.5, 30.0
 #: How often it is said that the server does not take anything.
 SAY_EVERY_S = 60.0
 TIMEOUT_S = 10.0
-_TOO_MANY, _SERVER_ERRORS = 429, 500
-_UNPROCESSABLE = 422
+#: How often it is looked whether single records are to blame for what looks like the program's fault.
+_LOOK_EVERY_S = 60.0
 _JSON = {"Content-Type": "application/json"}
-
-
-@dataclass(slots=True)
-class Figures:
-    """What became of what was told.
-
-    Attributes:
-        sent: what the server has.
-        dropped: what did not fit into the queue.
-        refused: what the server does not take, whatever is done: its log says why.
-        waiting: what is still to be sent.
-    """
-
-    sent: int = 0
-    dropped: int = 0
-    refused: int = 0
-    waiting: int = 0
 
 
 class Sender:
@@ -70,31 +47,39 @@ class Sender:
         client: makes a client of the server.
         app: whose records they are; None for whatever app the token is of.
         queue_max: how many may wait.
+        queue_max_bytes: how much of their JSON may.
     """
 
-    def __init__(self, client: Callable[[], httpx.Client], *, app: str | None, queue_max: int) -> None:
+    def __init__(
+        self,
+        client: Callable[[], httpx.Client],
+        *,
+        app: str | None,
+        queue_max: int,
+        queue_max_bytes: int,
+    ) -> None:
         self._make_client = client
         self._app = app
         self._queue_max = queue_max
+        self._queue_max_bytes = queue_max_bytes
         self.begin()
-        _ALL.add(self)
+        ALL.add(self)
 
     def begin(self) -> None:
         """Have nothing to send, and nobody who does: at first, and in a process that was forked off."""
-        self._queue: deque[Record] = deque()
+        self._waiting = Waiting(self._queue_max, self._queue_max_bytes)
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_closing = False
         self._is_hurried = False
-        self._figures = Figures()
         self._said_at: dict[str, float] = {}
+        self._looked_at = -_LOOK_EVERY_S
 
     @property
     def figures(self) -> Figures:
         """What became of what was told so far."""
         with self._changed:
-            now = self._figures
-            return Figures(now.sent, now.dropped, now.refused, len(self._queue))
+            return self._waiting.figures
 
     def put(self, *names: str, told: dict[str, Any], is_turn: bool = False) -> None:
         """Have something sent, as it is now; returns at once, whatever happens.
@@ -111,13 +96,14 @@ class Sender:
             why = type(error).__name__
         with self._changed:
             if record is None:
-                self._figures.refused += 1
+                self._waiting.refuse()
                 self._say(f"Turns are refused that are no JSON ({why})")
-            elif self._is_closing or len(self._queue) >= self._queue_max:
-                self._figures.dropped += 1
+            elif self._is_closing:
+                self._waiting.drop()
+                self._say("Turns are dropped that are told after the end")
+            elif not self._waiting.put(record):
                 self._say("Turns are dropped, as too many wait to be sent: is the server reachable?")
             else:
-                self._queue.append(record)
                 self._have_a_thread()
                 self._changed.notify_all()
 
@@ -128,25 +114,25 @@ class Sender:
             self._is_hurried = True
             self._have_a_thread()
             self._changed.notify_all()
-            while self._queue and (left := until - time.monotonic()) > 0:
+            while self._waiting and (left := until - time.monotonic()) > 0:
                 self._changed.wait(left)
             self._is_hurried = False
-            return not self._queue
+            return not self._waiting
 
     def close(self, timeout_s: float) -> bool:
         """Flush, and take nothing more. Idempotent."""
         is_sent = self.flush(timeout_s)
         with self._changed:
             self._is_closing = True
-            if self._queue:
-                log.warning("Turns were not sent before the end", extra={"turns": len(self._queue)})
+            if self._waiting:
+                log.warning("Turns were not sent before the end", extra={"turns": len(self._waiting)})
             self._changed.notify_all()
-        _ALL.discard(self)
+        ALL.discard(self)
         return is_sent
 
     def _have_a_thread(self) -> None:
         """Start the thread where something waits and nobody sends it: at first, and should it have died."""
-        if not self._queue or (self._thread is not None and self._thread.is_alive()):
+        if not self._waiting or (self._thread is not None and self._thread.is_alive()):
             return
         thread = threading.Thread(target=self._run, name="chatlog-client", daemon=True)
         try:
@@ -161,15 +147,13 @@ class Sender:
         tries = 0
         while not self._is_closing:
             try:
-                with _WHOLE:
+                with WHOLE:
                     made = self._make_client()
                 with made as client:
                     self._send_all(client)
             except Exception as error:  # noqa: BLE001  nobody waits for the thread, and the chat is to go on
-                self._say(
-                    f"Turns wait, as no client can be made to send them ({type(error).__name__}: {error})"
-                )
-                self._wait(_pause(tries))
+                self._say(f"Turns wait, as they cannot be sent ({type(error).__name__}: {error})")
+                self._wait(pause(tries))
                 tries += 1
 
     def _send_all(self, client: httpx.Client) -> None:
@@ -185,19 +169,19 @@ class Sender:
     def _next_batch(self) -> list[Record]:
         """Wait for something to send; return it, still in the queue, or nothing at the end."""
         with self._changed:
-            while not self._queue:
+            while not self._waiting:
                 if self._is_closing:
                     return []
                 self._changed.wait()
             until = time.monotonic() + BATCH_WAIT_S
-            while len(self._queue) < BATCH_MAX and not (self._is_hurried or self._is_closing):
+            while not (self._is_hurried or self._is_closing or self._waiting.is_a_batch):
                 left = until - time.monotonic()
                 if left <= 0:
                     break
                 self._changed.wait(left)
             if self._is_closing:
                 return []
-            return first_that_go_together(self._queue)
+            return self._waiting.batch()
 
     def _send(self, client: httpx.Client, batch: list[Record], tries: int) -> float | None:
         """Send a batch; return after how many seconds to try again, None when it is done with."""
@@ -205,49 +189,80 @@ class Sender:
             answer = self._request(client, batch)
         except httpx.HTTPError as error:
             self._say(f"The server cannot be reached ({type(error).__name__}): turns wait to be sent")
-            return _pause(tries)
+            return pause(tries)
         except Exception as error:  # noqa: BLE001  those behind are to be sent, whatever is wrong with these
             self._say(f"Turns are refused that cannot be sent ({type(error).__name__})")
-            self._done(len(batch), sent=False)
+            self._done(batch, sent=False)
             return None
-        if answer.is_success:
-            self._done(len(batch), sent=True)
-            return None
-        if answer.status_code == _TOO_MANY or answer.status_code >= _SERVER_ERRORS:
-            self._say(f"The server takes no turns now ({answer.status_code}): they wait to be sent")
-            return max(_retry_after(answer), _pause(tries))
-        if answer.status_code == _UNPROCESSABLE and len(batch) > 1:
-            # One of them is to blame: each goes alone.
-            return self._send_each(client, batch, tries)
-        self._say(f"The server refuses turns ({answer.status_code}): see its answer to one by hand")
-        self._done(len(batch), sent=False)
-        return None
+        match meaning_of(answer.status_code):
+            case Meaning.TAKEN:
+                self._done(batch, sent=True)
+                return None
+            case Meaning.REFUSED:
+                return self._refused(client, batch, answer.status_code, tries)
+            case Meaning.TURNED_AWAY if self._are_others_taken(client):
+                # What is the first of the queue now may be no more of this batch.
+                return 0.0
+        self._say(complaint(answer.status_code))
+        return pause(tries, answer.headers)
 
-    def _send_each(self, client: httpx.Client, batch: list[Record], tries: int) -> float | None:
-        for record in batch:
-            wait_s = self._send(client, [record], tries)
-            if wait_s is not None:
-                return wait_s
-        return None
+    def _refused(self, client: httpx.Client, batch: list[Record], status: int, tries: int) -> float | None:
+        """Send the halves of a batch, in which the one that is to blame is found at last."""
+        if len(batch) == 1:
+            self._say(f"The server refuses turns ({status}): see its answer to one by hand")
+            self._done(batch, sent=False)
+            return None
+        half = len(batch) // 2
+        wait_s = self._send(client, batch[:half], tries)
+        return self._send(client, batch[half:], tries) if wait_s is None else wait_s
+
+    def _are_others_taken(self, client: httpx.Client) -> bool:
+        """Look whether the server takes any of the first that wait, and if so, be done with all of them.
+
+        One session that the token does not reach must not hold up the others, for good.
+        """
+        now = time.monotonic()
+        if now - self._looked_at < _LOOK_EVERY_S:
+            return False
+        self._looked_at = now
+        with self._changed:
+            looked_at = self._waiting.first()
+        try:
+            taken = [self._meaning(client, record) is Meaning.TAKEN for record in looked_at]
+            if not any(taken):
+                return False
+            for record, is_taken in zip(looked_at, taken, strict=True):
+                # Once more: the first of them may have been turned away while all were.
+                again = Meaning.TAKEN if is_taken else self._meaning(client, record)
+                if again is Meaning.LATER:
+                    break
+                if again is not Meaning.TAKEN:
+                    self._say("The server turns away turns, and takes others: they are refused")
+                self._done([record], sent=again is Meaning.TAKEN)
+        except httpx.HTTPError:
+            return False
+        return True
+
+    def _meaning(self, client: httpx.Client, record: Record) -> Meaning:
+        return meaning_of(self._request(client, [record]).status_code)
 
     def _request(self, client: httpx.Client, batch: list[Record]) -> httpx.Response:
         return client.post(batch[0].path, content=content_of(batch), headers=_JSON)
 
-    def _done(self, count: int, *, sent: bool) -> None:
+    def _done(self, batch: list[Record], *, sent: bool) -> None:
         with self._changed:
-            for _ in range(count):
-                self._queue.popleft()
-            if sent:
-                self._figures.sent += count
-            else:
-                self._figures.refused += count
+            self._waiting.done(len(batch), sent=sent)
             self._changed.notify_all()
 
     def _wait(self, seconds: float) -> None:
+        """Wait before the next try: not for long while somebody waits for it."""
+        began = time.monotonic()
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._is_closing, min(seconds, RETRY_FIRST_S) if self._is_hurried else seconds
-            )
+            while not self._is_closing:
+                longest = min(seconds, RETRY_FIRST_S) if self._is_hurried else seconds
+                if (left := began + longest - time.monotonic()) <= 0:
+                    return
+                self._changed.wait(left)
 
     def _say(self, message: str) -> None:
         """Say what is wrong, now and then; never what was told."""
@@ -255,43 +270,3 @@ class Sender:
         if now - self._said_at.get(message, -SAY_EVERY_S) >= SAY_EVERY_S:
             self._said_at[message] = now
             log.warning(message)
-
-
-def _pause(tries: int) -> float:
-    """Return how long to wait before the next try: twice as long each time, and never all at once."""
-    longest = min(RETRY_MAX_S, RETRY_FIRST_S * float(2 ** min(tries, 10)))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311  it keeps no secret
-
-
-def _retry_after(answer: httpx.Response) -> float:
-    try:
-        return min(float(answer.headers.get("Retry-After", "0")), RETRY_MAX_S)
-    except ValueError:
-        return 0.0
-
-
-#: Held while no process may be forked off: OpenSSL keeps a lock while a client is made, and in the child
-#: nobody would ever let go of it.
-_WHOLE = threading.Lock()
-#: Those that may have something to send when the program ends.
-_ALL: weakref.WeakSet[Sender] = weakref.WeakSet()
-#: How long the end of a program may wait for them.
-AT_EXIT_S = 5.0
-
-
-def _at_exit() -> None:
-    until = time.monotonic() + AT_EXIT_S
-    for sender in list(_ALL):
-        sender.close(max(0.0, until - time.monotonic()))
-
-
-def _in_child() -> None:
-    """Leave to the parent what it is to send: only the thread that forked is in the child."""
-    _WHOLE.release()
-    for sender in list(_ALL):
-        sender.begin()
-
-
-atexit.register(_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_WHOLE.acquire, after_in_parent=_WHOLE.release, after_in_child=_in_child)

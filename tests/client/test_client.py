@@ -32,6 +32,8 @@ class Server(ThreadingHTTPServer):
         self.answers: deque[tuple[int, dict[str, str]]] = deque()
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.refuses: set[str] = set()
+        self.turns_away: set[str] = set()
+        self.max_bytes = 8 * 1024 * 1024
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -52,12 +54,17 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        size_bytes = int(self.headers["Content-Length"])
+        body = json.loads(self.rfile.read(size_bytes))
         assert self.headers["Authorization"] == "Bearer t"
         status, headers = self.server.answers.popleft() if self.server.answers else (202, {})
         said = [turn.get("user_message") for turn in body.get("turns", [body])]
+        if self.server.turns_away.intersection(said):
+            status = 403
         if self.server.refuses.intersection(said):
             status = 422
+        if size_bytes > self.server.max_bytes:
+            status = 413
         if status == 202:
             self.server.requests.append((self.path, body))
         self._answer(status, headers, {})
@@ -131,12 +138,69 @@ def test_an_answers_time_is_taken_and_its_error_told(server: Server) -> None:
     assert session.id.startswith("session_")
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [301, 401, 403, 404, 408, 429, 503])
 def test_what_the_server_does_not_take_now_is_sent_again_once(server: Server, status: int) -> None:
     server.answers += [(status, {"Retry-After": "0"}), (status, {})]
-    with ChatLog(server.url, token="t") as log:
-        log.session("s").turn("q", "a")
+    log = ChatLog(server.url, token="t")
+    log.session("s").turn("q", "a")
+    assert log.close(timeout_s=30)
     assert server.turns == ["q"]
+    assert (log.figures.sent, log.figures.refused) == (1, 0)
+
+
+def test_while_the_token_is_refused_turns_wait_and_it_is_said_once(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.answers += [(401, {})] * 3
+    log = ChatLog(server.url, token="t")
+    for number in range(250):
+        log.session("s").turn(f"q{number}", "a")
+    assert log.close(timeout_s=60)
+    assert server.turns == [f"q{number}" for number in range(250)]
+    assert (log.figures.sent, log.figures.refused, log.figures.dropped) == (250, 0, 0)
+    assert caplog.text.count("The token is refused (401)") == 1
+
+
+def test_what_the_token_does_not_reach_holds_nobody_up_for_good(server: Server) -> None:
+    server.turns_away, server.refuses = {"bad", "worse"}, {"wrong"}
+    server.answers.append((503, {}))  # until all wait
+    log = ChatLog(server.url, token="t")
+    for question in ("bad", "one", "two", "worse", "wrong", "three"):
+        log.session("s").turn(question, "a")
+    log.session("s").turn("four", "a").feedback(1)
+    assert log.close(timeout_s=60)
+    assert server.turns == ["one", "two", "three", "four"]
+    assert (log.figures.sent, log.figures.refused, log.figures.waiting) == (5, 3, 0)
+
+
+def test_what_is_too_much_at_once_goes_in_parts(server: Server) -> None:
+    server.max_bytes = 2_000
+    log = ChatLog(server.url, token="t")
+    for number in range(20):
+        log.session("s").turn(f"q{number}", "a" * (5_000 if number == 7 else 100))
+    assert log.close(timeout_s=60)
+    assert server.turns == [f"q{number}" for number in range(20) if number != 7]
+    assert (log.figures.sent, log.figures.refused, log.figures.waiting) == (19, 1, 0)
+
+
+def test_long_turns_are_never_too_much_at_once(server: Server) -> None:
+    server.max_bytes = 4_100_000
+    server.answers.append((503, {}))  # until all wait
+    log = ChatLog(server.url, token="t")
+    for number in range(20):
+        log.session("s").turn(f"q{number}", "a" * 900_000)
+    assert log.close(timeout_s=60)
+    assert [len(body["turns"]) for _, body in server.requests] == [4] * 5
+
+
+def test_memory_stays_bounded_whatever_the_size_of_turns() -> None:
+    log = ChatLog("http://127.0.0.1:1", token="t", queue_max_bytes=10_000)
+    for _ in range(20):
+        log.session("s").turn("q", "a" * 2_000)
+    assert (log.figures.waiting, log.figures.dropped) == (4, 16)
+    log.session("s").turn("q", "a")
+    assert log.figures.waiting == 5, "there is room for a short one"
+    log.close(timeout_s=0)
 
 
 def test_one_that_is_refused_does_not_hold_up_the_others(server: Server) -> None:
@@ -242,7 +306,7 @@ def test_of_a_client_that_cannot_be_made_turns_wait(server: Server, caplog: pyte
     assert log.flush(0.2) is False
     assert log.figures.waiting == 1
     assert log.close(0) is False
-    assert "no client can be made" in caplog.text
+    assert "UnicodeEncodeError" in caplog.text
 
 
 def test_without_a_server_the_chat_goes_on_and_memory_stays_bounded(caplog: pytest.LogCaptureFixture) -> None:

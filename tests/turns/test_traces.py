@@ -163,7 +163,6 @@ def test_the_client_says_what_the_routes_take() -> None:
     log = ChatLog("http://127.0.0.1:1", token="t")
     turn = log.session("s", user_id="u").turn("q", "a", mood="m", model="x", metadata={"k": 1})
     turn.feedback(1, comment="good")
-    for record in log._sender._queue:
+    for record in log._sender._waiting.first():
         (NewTurnOfASession if record.is_turn else NewFeedback).model_validate_json(record.content)
-    log._sender._queue.clear()
     log.close(timeout_s=0)
