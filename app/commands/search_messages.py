@@ -148,12 +148,13 @@ def _line(hit: Hit) -> Text:
 
 def _what_more_there_is(found: FoundPage) -> Iterator[str]:
     """Yield what else could be shown, and how it is had."""
-    higher = f"--limit (up to {_LIMIT_MAX:,})"
+    higher = f"--limit (up to {_LIMIT_MAX:,}) shows more"
     if found.after is not None and found.ranked is None:
         # Of the last one's millisecond there may be others: it comes once more.
         before = moment_text(found.hits[-1].message.timestamp + timedelta(milliseconds=1))
-        yield f"There are more: {higher} shows more at once, --until {before} goes on."
+        at_once = f"{higher} at once, " if len(found.hits) < _LIMIT_MAX else ""
+        yield f"There are more: {at_once}--until {before} goes on."
     elif found.after is not None:
-        yield f"There are more: {found.ranked:,} were put in order, {higher} shows more of them."
+        yield f"There are more: {found.ranked:,} were put in order, {higher} of them."
     if found.has_more_unranked:
         yield f"Only the newest {RANKED_MAX:,} were put in order: --until looks among older ones."
