@@ -1,38 +1,37 @@
 """Spans of OpenTelemetry to turns of an assistant, by its semantic conventions for generative AI. Pure.
 
-The conventions changed their mind on where messages are, and instrumentations have stayed at each:
-
-- `gen_ai.input.messages`, `gen_ai.output.messages`: on the span, or on its event
-  `gen_ai.client.inference.operation.details`; as values or as JSON in a text (v1.37 and later);
-- events `gen_ai.user.message`, `gen_ai.choice`, … (v1.28 to v1.36);
-- events `gen_ai.content.prompt`, `gen_ai.content.completion` (before);
-- attributes `gen_ai.prompt.0.content`, `gen_ai.completion.0.content` (OpenLLMetry).
-
 Visible is what the person said, if it is the newest thing that was said to the model, and the text that it
-answered: neither instructions nor tools. Of a span with such a span above it in one request nothing is taken:
-an agent's span has what the person saw, and those below it are its steps.
+answered: neither instructions nor tools, nor what is said beside a call of a tool.
+
+An agent and its steps tell the same: the first step the question, the last the answer, the agent's own span
+both. Steps end first, and most come in a request before the agent's. So what was said is known by its trace
+and its words, and not by its span: in whatever parts it is told, it is one question and one answer.
+Therefore the same words within one trace count once; in another trace they are said again.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-import orjson
-
-from models.values import list_in, object_in, text_or_none
+from models.genai_messages import messages_of
+from models.values import text_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from models import JSON
+    from models.genai_messages import Utterance
 
 #: What a model is asked to say; embeddings, tools and the making of agents are no turns.
-_OPERATIONS = {"chat", "text_completion", "generate_content", "invoke_agent"}
-_DETAILS = "gen_ai.client.inference.operation.details"
-_OF_OPENLLMETRY = re.compile(r"gen_ai\.(prompt|completion)\.(\d+)\.(role|content)")
+_AGENT = "invoke_agent"
+_OPERATIONS = {"chat", "text_completion", "generate_content", _AGENT}
+#: Who speaks, as conventions call them; '' is a prompt of nobody in particular. Some have tools' results as a
+#: person's message, without text.
+_PERSON, _TOOLS = {"user", ""}, {"tool", "function"}
 #: What else is worth keeping of a span, and how it is called beside a message.
 _KEPT = {
     "gen_ai.provider.name": "provider",
@@ -80,62 +79,77 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class SpanTurn:
-    """A turn that a span tells.
+    """What a span tells of a turn: a question, an answer, or both.
 
     Attributes:
         session: what it belongs to: the conversation, else the session, else the trace.
-        id: which turn: the same when the span is sent again.
+        question_id: which question it is about, told here or by another span; None where that is not known.
+        answer_id: which answer; None where there is none.
         asked: when, in ms since 1970.
         question: what was asked; None where nothing new was.
         answer: what was answered; None where nothing was shown.
         response_ms: how long it took; None of a span that has not ended.
         person: who asked, as far as told.
         model: which answered.
+        program: which program it was asked by.
         error: what went wrong, in a word.
         metadata: what else is worth keeping.
     """
 
     session: str
-    id: str
+    question_id: str | None
+    answer_id: str | None
     asked: int
     question: str | None
     answer: str | None
     response_ms: int | None = None
     person: str | None = None
     model: str | None = None
+    program: str | None = None
     error: str | None = None
     metadata: Mapping[str, JSON] = field(default_factory=dict)
 
 
 def turns_in(spans: Sequence[Span]) -> list[SpanTurn]:
-    """Return the turns that the spans of one request tell, in order."""
+    """Return what the spans of one request tell of turns, in the order in which it was asked.
+
+    Below a span that tells a question with its answer nothing is taken, if it is in this request too: what an
+    agent asks another is nothing that a person said.
+    """
     told = {span.span_id: turn for span in spans if (turn := turn_of(span)) is not None}
+    whole = {span_id for span_id, turn in told.items() if turn.question and turn.answer}
     above = {span.span_id: span.parent_id for span in spans}
-    return [
-        turn for span_id, turn in told.items() if not any(up in told for up in _ancestors(span_id, above))
+    turns = [
+        turn for span_id, turn in told.items() if not any(up in whole for up in _ancestors(span_id, above))
     ]
+    return sorted(turns, key=lambda turn: turn.asked)
 
 
 def turn_of(span: Span) -> SpanTurn | None:
     """Return the turn that a span tells by itself; None where nothing was said that a person sees."""
     attributes = span.attributes
-    if attributes.get("gen_ai.operation.name", "chat") not in _OPERATIONS:
+    operation = attributes.get("gen_ai.operation.name", "chat")
+    if operation not in _OPERATIONS:
         return None
-    asked, answered = _messages_of(span)
-    question, answer = _question_in(asked), _text_in(answered)
-    error = text_or_none(attributes.get("error.type")) or ("error" if span.is_error else None)
-    if question is None and answer is None:
+    asked, answered = messages_of(span)
+    about, is_newest = _question_in(asked)
+    # A step after a tool was told of its question before; an agent's span has all that its steps have.
+    is_new = about is not None and (is_newest or operation == _AGENT)
+    answer = "\n".join(said.text for said in answered if said.text and not said.calls) or None
+    if answer is None and not is_new:
         return None
     return SpanTurn(
         session=_session_of(span),
-        id=f"{span.trace_id}-{span.span_id}",
+        question_id=_id(span, about),
+        answer_id=_id(span, answer),
         asked=span.start_ns // 1_000_000,
-        question=question,
+        question=about if is_new else None,
         answer=answer,
         response_ms=(span.end_ns - span.start_ns) // 1_000_000 if span.end_ns >= span.start_ns else None,
         person=_first_text(attributes, "user.id", "enduser.id"),
         model=_first_text(attributes, "gen_ai.response.model", "gen_ai.request.model"),
-        error=error,
+        program=_first_text(attributes, "service.name"),
+        error=text_or_none(attributes.get("error.type")) or ("error" if span.is_error else None),
         metadata={
             ours: attributes[theirs] for theirs, ours in _KEPT.items() if attributes.get(theirs) is not None
         }
@@ -143,107 +157,26 @@ def turn_of(span: Span) -> SpanTurn | None:
     )
 
 
-class _Utterance(NamedTuple):
-    """A message to a model, or by it."""
+def _question_in(asked: Sequence[Utterance]) -> tuple[str | None, bool]:
+    """Return what the person said last, and whether it is the newest.
 
-    role: str
-    text: str | None
-
-
-def _messages_of(span: Span) -> tuple[list[_Utterance], list[_Utterance]]:
-    """Return what was said to the model and what it said, from where the span has it."""
-    details = (event.attributes for event in span.events if event.name == _DETAILS)
-    for where in (span.attributes, *details):
-        asked = _said_in(where.get("gen_ai.input.messages"))
-        answered = _said_in(where.get("gen_ai.output.messages"))
-        if asked or answered:
-            return asked, answered
-    return _of_events(span.events) or _of_numbered(span.attributes)
+    None is where something was answered since; calls of tools and their results are no answer.
+    """
+    is_newest = True
+    for said in reversed(asked):
+        if said.role in _PERSON and said.text:
+            return said.text, is_newest
+        if said.role not in _PERSON:
+            is_newest = False
+            if said.role not in _TOOLS and said.text and not said.calls:
+                break
+    return None, False
 
 
-def _said_in(value: JSON) -> list[_Utterance]:
-    """Return messages that are given as values, or as JSON in a text."""
-    if type(value) is str:
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return []
-    return [_said(object_in(message)) for message in list_in(value)]
-
-
-def _said(message: dict[str, JSON]) -> _Utterance:
-    parts = list_in(message.get("parts"))
-    content = message.get("content")
-    texts = _texts_in(parts) if parts else _texts_in([content] if type(content) is str else list_in(content))
-    return _Utterance(text_or_none(message.get("role")) or "", "\n".join(texts) or None)
-
-
-def _texts_in(parts: Iterable[JSON]) -> list[str]:
-    """Return what is text among the parts of a message: those of newer conventions, and of OpenAI."""
-    found = []
-    for part in parts:
-        if type(part) is str:
-            found.append(part)
-        elif (each := object_in(part)).get("type", "text") == "text":
-            found.append(text_or_none(each.get("content")) or text_or_none(each.get("text")) or "")
-    return [text for text in found if text]
-
-
-def _of_events(events: Sequence[SpanEvent]) -> tuple[list[_Utterance], list[_Utterance]] | None:
-    asked: list[_Utterance] = []
-    answered: list[_Utterance] = []
-    for event in events:
-        match event.name.split("."):
-            case ["gen_ai", "choice"]:
-                message = object_in(_parsed(event.attributes.get("message")))
-                answered.append(_said(message or {**event.attributes}))
-            case ["gen_ai", "content", "prompt"]:
-                asked += _prompt_in(event.attributes.get("gen_ai.prompt"), "user")
-            case ["gen_ai", "content", "completion"]:
-                answered += _prompt_in(event.attributes.get("gen_ai.completion"), "assistant")
-            case ["gen_ai", role, "message"]:
-                asked.append(_said({"role": role, **event.attributes}))
-            case _:
-                continue
-    return (asked, answered) if asked or answered else None
-
-
-def _prompt_in(value: JSON, role: str) -> list[_Utterance]:
-    messages = _said_in(value)
-    text = text_or_none(value)
-    return messages or ([_Utterance(role, text)] if text else [])
-
-
-def _parsed(value: JSON) -> JSON:
-    if type(value) is not str:
-        return value
-    try:
-        parsed: JSON = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return {"content": value}
-    return parsed if type(parsed) is dict else {"content": value}
-
-
-def _of_numbered(attributes: Mapping[str, JSON]) -> tuple[list[_Utterance], list[_Utterance]]:
-    found: dict[tuple[str, int], dict[str, JSON]] = {}
-    for name, value in attributes.items():
-        if match := _OF_OPENLLMETRY.fullmatch(name):
-            what, number, part = match.groups()
-            found.setdefault((what, int(number)), {})[part] = value
-    in_order = sorted(found.items())
-    return (
-        [_said(message) for (what, _), message in in_order if what == "prompt"],
-        [_said(message) for (what, _), message in in_order if what == "completion"],
-    )
-
-
-def _question_in(asked: Sequence[_Utterance]) -> str | None:
-    """Return what the person said, if nothing was said to the model after it."""
-    return asked[-1].text if asked and asked[-1].role in {"user", ""} else None
-
-
-def _text_in(answered: Sequence[_Utterance]) -> str | None:
-    return "\n".join(said.text for said in answered if said.text) or None
+def _id(span: Span, text: str | None) -> str | None:
+    if text is None:
+        return None
+    return f"{span.trace_id}-{sha256(text.strip().encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
 def _session_of(span: Span) -> str:

@@ -1,5 +1,6 @@
 """The route of OTLP: spans with the conventions for generative AI become turns; others are passed over."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import orjson
@@ -27,8 +28,6 @@ router = APIRouter(
 
 #: What exporters send at once is a tenth of it; unpacked, it may be as much.
 BODY_MAX_BYTES = 4 * 1024 * 1024
-#: How a resource says which program it is.
-_PROGRAM = "service.name"
 
 _BODY: dict[str, Any] = {
     "required": True,
@@ -61,47 +60,49 @@ async def take_spans(
 ) -> Response:
     """Take spans of OpenTelemetry: those of a chat with a model become turns.
 
-    Set the exporter's endpoint to this server, and the token as its header `Authorization`. A span that is
-    sent again is the same turn.
+    Set the exporter's endpoint to this server, and the token as its header `Authorization`. What spans of a
+    trace tell of one question is one turn, however they come, and so is a span that is sent again.
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type not in CONTENT_TYPES:
         raise HTTPException(415, f"Send spans as {' or '.join(CONTENT_TYPES)}, named in Content-Type.")
     body = unpacked(await request.body(), content_encoding.strip().lower(), BODY_MAX_BYTES)
     spans = spans_in(content_type, body)
-    programs = {f"{span.trace_id}-{span.span_id}": span.attributes.get(_PROGRAM) for span in spans}
     whose = app_of(caller, app)
-    turns = [_turn(told, whose, programs.get(told.id)) for told in turns_in(spans)]
-    refused, why = await _log(log, caller, turns)
+    refused, why = await _log(log, caller, [_turns(told, whose) for told in turns_in(spans)])
     return _answer(content_type, refused, why)
 
 
-def _turn(told: SpanTurn, app: str | None, program: object) -> Turn:
-    return Turn(
+def _turns(told: SpanTurn, app: str | None) -> list[Turn]:
+    """Return a question and its answer as turns of their own, as other spans may tell of one of them."""
+    of_both = Turn(
         session=named(app, told.session),
-        id=told.id,
         timestamp=told.asked,
-        user_message=told.question,
-        ai_response=told.answer,
-        response_time_ms=told.response_ms,
         user_id=told.person,
         model=told.model,
-        app=app or (program[:APP_MAX] if isinstance(program, str) and program else None),
+        app=app or (None if told.program is None else told.program[:APP_MAX]),
         error=told.error,
         metadata=told.metadata,
     )
+    turns = []
+    if told.question is not None:
+        turns.append(replace(of_both, id=told.question_id, user_message=told.question))
+    if told.answer is not None:
+        answer = replace(of_both, id=told.answer_id, ai_response=told.answer, reply_to=told.question_id)
+        turns.append(replace(answer, response_time_ms=told.response_ms))
+    return turns
 
 
-async def _log(log: TurnLog, caller: Caller, turns: list[Turn]) -> tuple[int, str]:
-    """Log turns, none of which holds up the others; return how many cannot be, and why."""
-    if not turns:
+async def _log(log: TurnLog, caller: Caller, spans: list[list[Turn]]) -> tuple[int, str]:
+    """Log what spans tell, none of which holds up the others; return how many cannot be, and why."""
+    if not spans:
         return 0, ""
     try:
-        await log.log(caller, turns)
+        await log.log(caller, [turn for of_span in spans for turn in of_span])
     except RequestValidationError as error:
-        if len(turns) == 1:
+        if len(spans) == 1:
             return 1, "; ".join(str(problem["msg"]) for problem in error.errors())
-        each = [await _log(log, caller, [turn]) for turn in turns]
+        each = [await _log(log, caller, [of_span]) for of_span in spans]
         return sum(count for count, _ in each), next((why for _, why in reversed(each) if why), "")
     return 0, ""
 

@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from app.traces.decoding import JSON_TYPE, PROTOBUF, NotOtlp, spans_in, unpacked
+from app.turns.events import messages_in
 from app.turns.representations import NewFeedback, NewTurnOfASession
 from chatlog_client import ChatLog
 from models.ids import message_id
@@ -106,10 +107,32 @@ async def test_a_span_is_a_turn_the_same_when_it_is_sent_again(
     assert by_protobuf.headers["content-type"] == PROTOBUF
     assert ExportTraceServiceResponse.FromString(by_protobuf.content) == ExportTraceServiceResponse()
     assert by_json.json() == {}
-    first, again = await events_in_kafka(system)
-    assert first == again
-    assert (first["session_id"], first["user_message"]) == ("shop:c1", "Where is it?")
-    assert (first["ai_response"], first["response_time_ms"]) == ("In Lagos.", 900)
+    question, answer, *again = await events_in_kafka(system)
+    assert [question, answer] == again
+    assert (question["session_id"], question["user_message"]) == ("shop:c1", "Where is it?")
+    assert (answer["ai_response"], answer["response_time_ms"]) == ("In Lagos.", 900)
+    assert answer["reply_to"] == f"{question['turn_id']}:user"
+
+
+async def test_an_agent_that_comes_after_its_steps_says_nothing_twice(
+    client: httpx.AsyncClient, system: Settings
+) -> None:
+    asks = bearer(system, caller_of("app:shop"))
+    call = '[{"role":"assistant","parts":[{"type":"tool_call","name":"find"}],"finish_reason":"tool_call"}]'
+    step = json_request(**{"gen_ai.output.messages": call})
+    agent = json_request(**{"gen_ai.operation.name": "invoke_agent"})
+    began = agent["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    began |= {"spanId": "aa" * 8, "startTimeUnixNano": str((STARTED - 5) * 1_000_000)}
+    for told in (step, agent):
+        assert (await client.post("/v1/traces", json=told, headers=asks)).status_code == 200
+
+    said = {
+        message.source_id: (message.content, message.reply_to)
+        for event in await events_in_kafka(system)
+        for message in messages_in(orjson.dumps(event))
+    }
+    (question,) = (source for source, (_, replies_to) in said.items() if replies_to is None)
+    assert sorted(said.values()) == [("In Lagos.", question), ("Where is it?", None)]
 
 
 async def test_spans_that_tell_no_turn_or_an_impossible_one_hold_nobody_up(
@@ -126,7 +149,7 @@ async def test_spans_that_tell_no_turn_or_an_impossible_one_hold_nobody_up(
 
     assert answer.status_code == 200
     assert answer.json()["partialSuccess"]["rejectedSpans"] == "1"
-    assert len(await events_in_kafka(system)) == 1
+    assert len(await events_in_kafka(system)) == 2, "a question, an answer"
 
 
 async def test_a_token_of_another_app_or_role_logs_nothing(

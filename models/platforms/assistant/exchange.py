@@ -36,6 +36,7 @@ class Exchange:
         answered: when the answer was there; None where that is not told.
         response_ms: how long it took; None where that is not told.
         reply_to: what the question answers; what the answer does, where no question was told.
+        sampled_by: with what an answer that is told alone is kept, or left out by a sample; None for itself.
         answer_type: what kind of answer it is, if not told by what was said: `unfinished`, `error`.
         metadata: what else is worth a column, of both.
         raw_payload: the record.
@@ -52,6 +53,7 @@ class Exchange:
     answered: int | None = None
     response_ms: int | None = None
     reply_to: str | None = None
+    sampled_by: str | None = None
     answer_type: str | None = None
     metadata: _Object | None = None
     raw_payload: JSON = None
@@ -88,7 +90,7 @@ class Exchange:
             reply_to_timestamp=self.asked if follows else None,
             response_ms=_response_ms(self.response_ms) if is_answer else None,
             is_withheld=said.message_type == WITHHELD,
-            sampled_by=self.question_id if follows else None,
+            sampled_by=self.question_id if follows else self.sampled_by if is_answer else None,
             metadata=with_parts(self.metadata, said),
             raw_payload=None if follows else self.raw_payload,
         )

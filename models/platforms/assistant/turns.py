@@ -71,6 +71,7 @@ def read_turn(event: _Object) -> list[Found]:
     session = _session_in(turn)
     asked = moment_in(turn.get("timestamp"), "timestamp")
     took = _milliseconds(turn.get("response_time_ms"))
+    reply_to = id_or_none(turn.get("reply_to"))
     exchange = Exchange(
         question_id=f"{turn_id}:user",
         answer_id=f"{turn_id}:assistant",
@@ -82,7 +83,8 @@ def read_turn(event: _Object) -> list[Found]:
         person_name=text_or_none(turn.get("user_name")),
         answered=None if took is None else asked + took,
         response_ms=took,
-        reply_to=id_or_none(turn.get("reply_to")),
+        reply_to=reply_to,
+        sampled_by=reply_to,
         answer_type="error"
         if turn.get("error")
         else "unfinished"

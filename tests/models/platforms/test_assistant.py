@@ -189,6 +189,7 @@ def test_an_empty_answer_gives_the_question_alone() -> None:
 def test_an_answer_alone_keeps_the_record_and_what_it_replies_to() -> None:
     (answer,) = messages_of(logged(TURN, turn_id="t2", user_message=None, reply_to="t1:user"))
     assert (answer.source_id, answer.reply_to) == ("t2:assistant", "t1:user")
+    assert answer.sampled_by == "t1:user", "a sample has both, or none"
     assert answer.raw_payload is not None
 
 
