@@ -88,6 +88,34 @@ async def test_what_our_own_documentation_shows_runs_too(database: Database) -> 
     assert tuple(row) == ("How are you?", "happy")
 
 
+async def test_what_is_shown_to_erase_a_person_of_messenger_leaves_nothing_of_them(
+    database: Database,
+) -> None:
+    of_them = "EXISTS (SELECT FROM {} WHERE to_jsonb({}) @> jsonb_build_object('{}', 'ID'))"
+    there = (
+        ("chat_log", "userid"),
+        ("conversations", "subject_id"),
+        ("person_weeks", "person_id"),
+        ("bot_states", "userid"),
+        ("bot_state_changes", "userid"),
+    )
+    looked_for = "SELECT " + ", ".join(of_them.format(table, table, column) for table, column in there)
+    await database.execute(
+        "INSERT INTO chat_log (userid, timestamp, direction, content) VALUES ('ID', now(), 'user', '');"
+        "INSERT INTO person_weeks VALUES ('messenger', 'ID', '2026-11-23', '', NULL);"
+        "INSERT INTO bot_states (userid, since, updated, answers, retries) VALUES ('ID', now(), now(), 0, 0);"
+        "INSERT INTO bot_state_changes (userid, updated, answers, retries) VALUES ('ID', now(), 0, 0)"
+    )
+    before = await database.fetchrow(looked_for)
+    shown = sql_shown_in(Path(__file__).parents[2] / "docs" / "operations.md")
+    for statement in (one for one in shown if one.startswith("DELETE FROM")):
+        await database.execute(statement)
+    after = await database.fetchrow(looked_for)
+    assert before is not None
+    assert after is not None
+    assert (set(before), set(after)) == ({True}, {False})
+
+
 class TestHybridChatLogging:
     """Of a bot that listens to several platforms: rules of channels, and what was said there."""
 
