@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from migrations.rights import OF_EVERYBODY, RIGHTS
+from migrations.schema import OTHERS, SNAPSHOT
 from models.ids import conversation_key, message_id
 from tests.migrations.documents import sql_called_in, sql_shown_in
 
@@ -86,6 +88,25 @@ async def test_what_our_own_documentation_shows_runs_too(database: Database) -> 
         await database.execute(statement)
     (row,) = await database.fetch("SELECT user_message, mood FROM chat_conversations")
     assert tuple(row) == ("How are you?", "happy")
+
+
+def test_every_table_and_view_is_in_the_documentation_of_the_data() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+    named = set(re.findall(r"`([^`]+)`", "".join(re.findall(r"^\| (`.+?) \|", page, re.MULTILINE))))
+    tables = {column["table"] for column in json.loads(SNAPSHOT.read_text())["columns"]}
+    assert tables <= named
+    # Of views, none is there that nobody may read.
+    granted = {right.thing for rights in RIGHTS.values() for right in rights if right.action == "SELECT"}
+    assert granted <= named
+
+
+def test_what_readers_may_not_read_is_listed_apart() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+    (listed,) = re.findall(r"^### What parts keep.*?(?=^Others own)", page, re.MULTILINE | re.DOTALL)
+    apart = set(re.findall(r"`([^`]+)`", "".join(re.findall(r"^\| (`.+?) \|", listed, re.MULTILINE))))
+    tables = {column["table"] for column in json.loads(SNAPSHOT.read_text())["columns"]}
+    readable = {right.thing for right in RIGHTS["chatlog_reader"] if right.action == "SELECT"}
+    assert apart - {OF_EVERYBODY.thing} == tables - readable - set(OTHERS)
 
 
 async def test_what_is_shown_to_erase_a_person_of_messenger_leaves_nothing_of_them(
