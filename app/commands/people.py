@@ -73,8 +73,8 @@ def opt_out(platform: str, person: str, *, past: bool) -> None:
 
     With --past, what was recorded of them is deleted as well, and never comes back, whatever topic is read
     again. That waits for what the workers have not written yet, and needs KAFKA_BOOTSTRAP_SERVERS. Left are
-    sums that name nobody, raw events in Kafka until their retention ends, dead letters, and files of exports.
-    Safe to interrupt, and to do again.
+    sums that name nobody, the ids and times of their dialogues, raw events in Kafka until their retention
+    ends, dead letters, and files of exports. Safe to interrupt, and to do again.
     """
     deleted = asyncio.run(_opt_out(platform, person, past=past))
     if deleted is None:
