@@ -44,10 +44,7 @@ _WIDE_AS_JSON = """json_object(
         SELECT {answer} FROM generate_series(1, cardinality({names}::varchar[]) - 1) AS number
         ORDER BY number))"""
 _COUNT = "SELECT count(*) FROM ({rows}) AS entry"
-# What is below the count, PostgreSQL guesses where counting takes too long: people, not their answers.
-_COUNT_PEOPLE = """SELECT count(*) FROM (
-    SELECT DISTINCT userid FROM ({rows}) AS answer WHERE question_ref IS NOT NULL
-) AS person"""
+_COUNT_PEOPLE = "SELECT count(DISTINCT userid) FROM ({rows}) AS answer WHERE question_ref IS NOT NULL"
 #: What is counted by, of both tables; nobody who only counts has to be able to read what was answered.
 _COUNTED = {Source.CHAT_LOG: "userid", Source.RESPONSES: "userid, question_ref"}
 

@@ -26,6 +26,19 @@ JOIN users ON users.id = surveys.userid
 WHERE owner_address(users.email) = owner_address($1) AND surveys.survey_name = $2
 ORDER BY surveys.created, surveys.id;
 
+-- name: export_people_share
+-- About how many people there are to an answer, as the statistics of all answers tell; one, where there are none yet.
+SELECT coalesce(
+    (
+        SELECT CASE WHEN n_distinct < 0 THEN -n_distinct ELSE n_distinct / greatest(reltuples, n_distinct, 1) END
+        FROM pg_stats
+        INNER JOIN pg_class ON pg_class.oid = 'responses'::regclass
+        INNER JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE schemaname = nspname AND tablename = relname AND attname = 'userid'
+    ),
+    1
+)::double precision;
+
 -- name: export_may_read_forms
 -- Whether forms can be read: in the tables of others the column may be missing, or not be ours to read.
 SELECT count(*) > 0

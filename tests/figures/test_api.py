@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -242,3 +243,27 @@ async def test_nothing_was_said_in_other_times(ask: Asker) -> None:
             {"since": "0001-01-02", "until": "1969-01-01"},
         ):
             assert (await ask(OPERATOR, figures, **times))["items"] == [], (figures, times)
+
+
+async def test_what_was_taken_back_is_not_among_what_is_said_often(
+    ask: Asker, pool: asyncpg.Pool[Any]
+) -> None:
+    said = {"message": {"mid": "m1"}}, {"message_edit": {"mid": "m1"}}, {"message": {"mid": "m2"}}
+    for number, payload in enumerate(said):
+        await pool.execute(
+            "INSERT INTO chat_log (userid, pageid, timestamp, direction, content, raw_payload) "
+            "VALUES ('dayo', 'page', $1, 'user', 'my own words', $2)",
+            *(MONDAY + timedelta(minutes=number), json.dumps(payload)),
+        )
+
+    async def times() -> list[int]:
+        texts = (await ask(OPERATOR, "texts", platform="messenger"))["items"]
+        return [text["times"] for text in texts if text["text"] == "my own words"]
+
+    assert await times() == [3]
+    await pool.execute(
+        "INSERT INTO chat_log (userid, pageid, timestamp, direction, content, message_type, raw_payload) "
+        "VALUES ('dayo', 'page', $1, 'user', '', 'unsent', $2)",
+        *(MONDAY + timedelta(hours=1), json.dumps({"message": {"mid": "m1", "is_deleted": True}})),
+    )
+    assert await times() in ([1], [])

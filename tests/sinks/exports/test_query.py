@@ -402,6 +402,23 @@ async def test_an_estimate_that_would_take_long_is_a_guess(
     assert 30_000 < found < 120_000
 
 
+async def test_a_guess_of_a_wide_file_is_of_people(
+    database: Settings, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    surveyid = await world.survey(await world.owner(A, "page"), "Health", "flu")
+    await world.connection.execute(
+        "INSERT INTO responses (userid, timestamp, question_ref, question_idx, response, surveyid) "
+        "SELECT 'u' || n % 1000, now(), 'q' || n / 1000, 0, 'x', $1 FROM generate_series(1, 60000) AS n",
+        surveyid,
+    )
+    await world.connection.execute("ANALYZE responses")
+    monkeypatch.setattr("sinks.exports.stream._COUNTING", "SET LOCAL statement_timeout = 1")
+
+    export = WantedExport(A, "Health", Source.RESPONSES, ExportOptions(wide=True))
+
+    assert 500 < await estimate(world.connection, export) < 2_000
+
+
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
