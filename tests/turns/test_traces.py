@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,12 +13,16 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from app.kafka.topics import groups_of, topics_of
+from app.settings import Role
 from app.traces.decoding import JSON_TYPE, PROTOBUF, NotOtlp, spans_in, unpacked
-from app.turns.events import messages_in
 from app.turns.representations import NewFeedback, NewTurnOfASession
 from chatlog_client import ChatLog
 from models.ids import message_id
-from tests.site.owners import bearer
+from tests.faults.cluster import everything_is_committed
+from tests.looking import ready
+from tests.services import eventually
+from tests.site.owners import bearer, fetch_value
 from tests.turns.logging import caller_of, events_in_kafka
 
 if TYPE_CHECKING:
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
     from tests.turns.logging import Program
+    from tests.workers import Workers
 
 TRACE, SPAN = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174"
 STARTED = 1_764_460_800_000
@@ -115,8 +121,10 @@ async def test_a_span_is_a_turn_the_same_when_it_is_sent_again(
 
 
 async def test_an_agent_that_comes_after_its_steps_says_nothing_twice(
-    client: httpx.AsyncClient, system: Settings
+    program: Program, client: httpx.AsyncClient, system: Settings, workers: Workers
 ) -> None:
+    for role in (Role.CAPTURE_PLATFORMS, Role.PERSIST):
+        await ready(workers.start(role))
     asks = bearer(system, caller_of("app:shop"))
     call = '[{"role":"assistant","parts":[{"type":"tool_call","name":"find"}],"finish_reason":"tool_call"}]'
     step = json_request(**{"gen_ai.output.messages": call})
@@ -126,13 +134,16 @@ async def test_an_agent_that_comes_after_its_steps_says_nothing_twice(
     for told in (step, agent):
         assert (await client.post("/v1/traces", json=told, headers=asks)).status_code == 200
 
-    said = {
-        message.source_id: (message.content, message.reply_to)
-        for event in await events_in_kafka(system)
-        for message in messages_in(orjson.dumps(event))
-    }
-    (question,) = (source for source, (_, replies_to) in said.items() if replies_to is None)
-    assert sorted(said.values()) == [("In Lagos.", question), ("Where is it?", None)]
+    topics, groups = topics_of(system.topology), groups_of(system.topology)
+    for group, topic in (
+        (groups.capture_platforms, topics.platform_events["assistant"].name),
+        (groups.persist, topics.messages["assistant"].name),
+    ):
+        await eventually(partial(everything_is_committed, system, group, topic), what=f"{topic} is done")
+    (turn,) = (await program.history("c1"))["items"]
+    assert (turn["user_message"], turn["ai_response"]) == ("Where is it?", "In Lagos.")
+    said = "SELECT count(*) FROM messages WHERE platform = 'assistant' AND channel = 'shop:c1'"
+    assert await fetch_value(system, said) == 2
 
 
 async def test_spans_that_tell_no_turn_or_an_impossible_one_hold_nobody_up(
