@@ -35,7 +35,9 @@ BATCH_WAIT_S = 0.2
 #: How often it is said that the server does not take anything.
 SAY_EVERY_S = 60.0
 TIMEOUT_S = 10.0
-#: How often it is looked whether single records are to blame for what looks like the program's fault.
+#: How often a batch is sent again of which nobody can tell why it cannot be sent: for about a minute.
+TRIES_MAX = 6
+#: How often it is looked in vain whether single records are to blame for what looks like the program's fault.
 _LOOK_EVERY_S = 60.0
 _JSON = {"Content-Type": "application/json"}
 
@@ -187,13 +189,12 @@ class Sender:
         """Send a batch; return after how many seconds to try again, None when it is done with."""
         try:
             answer = self._request(client, batch)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            # No host can have some names; what is sent is bytes already.
             self._say(f"The server cannot be reached ({type(error).__name__}): turns wait to be sent")
             return pause(tries)
         except Exception as error:  # noqa: BLE001  those behind are to be sent, whatever is wrong with these
-            self._say(f"Turns are refused that cannot be sent ({type(error).__name__})")
-            self._done(batch, sent=False)
-            return None
+            return self._unforeseen(batch, error, tries)
         match meaning_of(answer.status_code):
             case Meaning.TAKEN:
                 self._done(batch, sent=True)
@@ -205,6 +206,14 @@ class Sender:
                 return 0.0
         self._say(complaint(answer.status_code))
         return pause(tries, answer.headers)
+
+    def _unforeseen(self, batch: list[Record], error: Exception, tries: int) -> float | None:
+        if tries < TRIES_MAX:
+            self._say(f"Turns cannot be sent, and wait ({type(error).__name__})")
+            return pause(tries)
+        self._say(f"Turns are refused that cannot be sent ({type(error).__name__})")
+        self._done(batch, sent=False)
+        return None
 
     def _refused(self, client: httpx.Client, batch: list[Record], status: int, tries: int) -> float | None:
         """Send the halves of a batch, in which the one that is to blame is found at last."""
@@ -241,6 +250,7 @@ class Sender:
                 self._done([record], sent=again is Meaning.TAKEN)
         except httpx.HTTPError:
             return False
+        self._looked_at = -_LOOK_EVERY_S
         return True
 
     def _meaning(self, client: httpx.Client, record: Record) -> Meaning:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from chatlog_client import AsyncChatLog, ChatLog, Refused, Unreachable
+from chatlog_client import AsyncChatLog, ChatLog, Refused, Unreachable, sending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,6 +173,16 @@ def test_what_the_token_does_not_reach_holds_nobody_up_for_good(server: Server) 
     assert (log.figures.sent, log.figures.refused, log.figures.waiting) == (5, 3, 0)
 
 
+def test_a_session_that_the_token_does_not_reach_holds_up_no_batch_after_the_first(server: Server) -> None:
+    server.turns_away = {"bad"}
+    server.answers.append((503, {}))  # until all wait
+    log = ChatLog(server.url, token="t")
+    for number in range(400):
+        log.session("s").turn("bad" if number % 50 == 7 else f"q{number}", "a")
+    assert log.close(timeout_s=30)
+    assert (log.figures.sent, log.figures.refused, log.figures.waiting) == (392, 8, 0)
+
+
 def test_what_is_too_much_at_once_goes_in_parts(server: Server) -> None:
     server.max_bytes = 2_000
     log = ChatLog(server.url, token="t")
@@ -260,12 +270,12 @@ def test_what_the_chat_changes_later_is_not_in_the_turn(server: Server) -> None:
     assert server.requests[0][1]["turns"][0]["metadata"] == {"at": "first"}
 
 
-class _FailsOnce(httpx.HTTPTransport):
+class _Fails(httpx.HTTPTransport):
     """Raises what nobody foresees, at first."""
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, *errors: BaseException) -> None:
         super().__init__()
-        self.errors = [error]
+        self.errors = list(errors)
         self.failed = threading.Event()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -275,8 +285,11 @@ class _FailsOnce(httpx.HTTPTransport):
         return super().handle_request(request)
 
 
-def test_what_nobody_foresees_costs_one_batch(server: Server) -> None:
-    transport = _FailsOnce(RuntimeError("secret"))
+def test_what_nobody_foresees_is_tried_again_and_costs_one_batch_at_last(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "TRIES_MAX", 2)
+    transport = _Fails(*(RuntimeError("secret") for _ in range(5)))
     log = ChatLog(server.url, token="t", transport=transport)
     log.session("s").turn("one", "a")
     assert log.flush(30)
@@ -286,9 +299,18 @@ def test_what_nobody_foresees_costs_one_batch(server: Server) -> None:
     assert (log.figures.sent, log.figures.refused) == (1, 1)
 
 
+@pytest.mark.parametrize("host", ["chatlog..internal", f"{'x' * 64}.example"])
+def test_of_a_host_that_there_cannot_be_turns_wait(host: str) -> None:
+    log = ChatLog(f"http://{host}:8000", token="t")
+    log.session("s").turn("one", "a")
+    assert log.flush(0.5) is False
+    assert (log.figures.waiting, log.figures.refused) == (1, 0)
+    log.close(0)
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_died_is_replaced(server: Server) -> None:
-    transport = _FailsOnce(SystemExit())
+    transport = _Fails(SystemExit())
     log = ChatLog(server.url, token="t", transport=transport)
     log.session("s").turn("one", "a")
     died = log._sender._thread
@@ -303,10 +325,12 @@ def test_a_thread_that_died_is_replaced(server: Server) -> None:
 def test_of_a_client_that_cannot_be_made_turns_wait(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     log = ChatLog(server.url, token="no ASCII: ü")
     log.session("s").turn("one", "a")
-    assert log.flush(0.2) is False
+    until = time.monotonic() + 30
+    while "UnicodeEncodeError" not in caplog.text:
+        assert time.monotonic() < until
+        assert log.flush(0.1) is False
     assert log.figures.waiting == 1
     assert log.close(0) is False
-    assert "UnicodeEncodeError" in caplog.text
 
 
 def test_without_a_server_the_chat_goes_on_and_memory_stays_bounded(caplog: pytest.LogCaptureFixture) -> None:
