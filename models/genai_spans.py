@@ -3,9 +3,9 @@
 Visible is what the person said, if it is the newest thing that was said to the model, and the text that it
 answered: neither instructions nor tools, nor what is said beside a call of a tool.
 
-An agent and its steps tell the same: the first step the question, the last the answer, the agent's own span
-both. Steps end first, and most come in a request before the agent's. So what was said is known by its trace
-and its words, and not by its span: in whatever parts it is told, it is one question and one answer.
+An agent and its steps tell the same: the first step the question, the last it with the answer, as the agent's
+own span does. Steps end first, and most come in a request before the agent's. So what was said is known by
+its trace and its words, and not by its span: in whatever parts it is told, it is one question and one answer.
 Therefore the same words within one trace count once; in another trace they are said again.
 """
 
@@ -83,12 +83,12 @@ class SpanTurn:
 
     Attributes:
         session: what it belongs to: the conversation, else the session, else the trace.
-        question_id: which question it is about, told here or by another span; None where that is not known.
+        question_id: which question it is about; None where that is not known.
         answer_id: which answer; None where there is none.
         asked: when, in ms since 1970.
-        question: what was asked; None where nothing new was.
+        question: what was asked; None where that is not known.
         answer: what was answered; None where nothing was shown.
-        response_ms: how long it took; None of a span that has not ended.
+        response_ms: how long it took; None of a span that has not ended, or that is a part of it.
         person: who asked, as far as told.
         model: which answered.
         program: which program it was asked by.
@@ -133,19 +133,22 @@ def turn_of(span: Span) -> SpanTurn | None:
         return None
     asked, answered = messages_of(span)
     about, is_newest = _question_in(asked)
-    # A step after a tool was told of its question before; an agent's span has all that its steps have.
-    is_new = about is not None and (is_newest or operation == _AGENT)
+    # A step after a tool tells the rest of an answer that began before; an agent's span tells all of it.
+    is_whole = about is not None and (is_newest or operation == _AGENT)
     answer = "\n".join(said.text for said in answered if said.text and not said.calls) or None
-    if answer is None and not is_new:
+    if answer is None and not is_whole:
         return None
     return SpanTurn(
         session=_session_of(span),
         question_id=_id(span, about),
         answer_id=_id(span, answer),
         asked=span.start_ns // 1_000_000,
-        question=about if is_new else None,
+        # Told with each answer: whichever span comes first, an answer has what it answers.
+        question=about,
         answer=answer,
-        response_ms=(span.end_ns - span.start_ns) // 1_000_000 if span.end_ns >= span.start_ns else None,
+        response_ms=(span.end_ns - span.start_ns) // 1_000_000
+        if is_whole and span.end_ns >= span.start_ns
+        else None,
         person=_first_text(attributes, "user.id", "enduser.id"),
         model=_first_text(attributes, "gen_ai.response.model", "gen_ai.request.model"),
         program=_first_text(attributes, "service.name"),

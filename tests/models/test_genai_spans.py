@@ -127,10 +127,10 @@ CALLED = {"role": "assistant", "parts": [CALL], "finish_reason": "tool_call"}
 RESULT = {"role": "tool", "parts": [{"type": "tool_call_response", "id": "1", "result": "Lagos"}]}
 
 
-def test_after_a_tool_answered_nothing_new_was_asked() -> None:
+def test_after_a_tool_an_answer_comes_with_its_question_and_took_longer_than_its_step() -> None:
     turn = turn_of(span(attributes=messages([*ASKED, CALLED, RESULT], ANSWERED)))
     assert turn is not None
-    assert (turn.question, turn.answer) == (None, "In Lagos.")
+    assert (turn.question, turn.answer, turn.response_ms) == ("Where is it?", "In Lagos.", None)
     asked = turn_of(span(attributes=messages(ASKED, [CALLED]), span_id="other"))
     assert asked is not None
     assert (asked.question, asked.answer) == ("Where is it?", None)
@@ -258,13 +258,17 @@ AGENTS = [
 
 
 def kept(turns: list[SpanTurn]) -> dict[tuple[str, str | None], tuple[str, str | None]]:
-    """Return the messages that come of turns, in order, and what each replies to: the first telling holds."""
+    """Return the messages that come of turns, and what each replies to: the first telling holds.
+
+    As capture does it: a reply is one to what was told before.
+    """
     found: dict[tuple[str, str | None], tuple[str, str | None]] = {}
     for turn in turns:
         if turn.question:
             found.setdefault((turn.session, turn.question_id), (turn.question, None))
         if turn.answer:
-            found.setdefault((turn.session, turn.answer_id), (turn.answer, turn.question_id))
+            about = turn.question_id if (turn.session, turn.question_id) in found else None
+            found.setdefault((turn.session, turn.answer_id), (turn.answer, about))
     return found
 
 
