@@ -288,8 +288,8 @@ def telling(how_far: Callable[[], str]) -> Iterator[None]:
             tell = _every(_TOLD_EVERY_S, lambda: progress.update(task, description=how_far()))
         else:
             tell = _every(LOGGED_EVERY_S, lambda: click.echo(f"so far: {how_far()}", err=True))
-        telling = asyncio.create_task(tell, name="backfill-progress")
-        stack.callback(telling.cancel)
+        ticking = asyncio.create_task(tell, name="backfill-progress")
+        stack.callback(ticking.cancel)
         yield
 
 

@@ -113,7 +113,7 @@ def messages(  # noqa: PLR0913  each is an option
 
 
 async def _find(typed: str, wanted: MessageFilter, order: Order, limit: int) -> FoundPage:
-    """Return what is found, once it is noted who looked for it."""
+    """Return what is found; it is shown once it is noted who looked for it."""
     caller = whoever_has_the_shell()
     pool = await create_pool(load_settings().database, application_name="chatlog-search", min_size=0)
     try:

@@ -72,7 +72,7 @@ class ShownRepeats(BaseModel):
     items: list[ShownRepeat] = Field(description="Each, in order.")
     looked_since: Instant | None = Field(
         description="From when on was looked, where there is more than is looked through at once: the newest "
-        "is. For what was said before, ask with this as `until`. Null for all of it."
+        "is. For what was said before, ask with a millisecond later as `until`. Null for all of it."
     )
 
     @classmethod

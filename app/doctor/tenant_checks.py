@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-_FINDPOLICED = statements("doctor").find_policed
+_FIND_POLICED = statements("doctor").find_policed
 
 #: The policy that shows each tenant its own rows alone.
 _POLICY = "of_tenant"
@@ -35,7 +35,7 @@ async def check_tenants(connection: asyncpg.Connection[asyncpg.Record], revision
         asyncpg.PostgresError: the user may not look.
     """
     wanted = {table: since for since, tables in POLICED.items() if since <= revision for table in tables}
-    rows = await connection.fetch(_FINDPOLICED, list(wanted), _POLICY)
+    rows = await connection.fetch(_FIND_POLICED, list(wanted), _POLICY)
     findings = [
         finding
         for row in rows

@@ -27,7 +27,7 @@ from app.threads.service import learners_of
 from app.web import addresses
 from app.web.cursors import Cursor, cursor_of
 from app.web.paging import Place
-from app.web.problems import PageRoute
+from app.web.problems import PageRoute, headers_of
 from app.web.rendering import render
 from models.access import Action, Caller, may, thread_thing
 
@@ -121,7 +121,7 @@ async def _show(
     thing = thread_thing(caller.tenant, learner)
     asked = {"learner": learner} if learner else {}
     here = f"{addresses.PRIVACY}?{urlencode(asked)}"
-    return render(
+    page = render(
         request,
         "privacy/templates/privacy.html",
         status=HTTPStatus.OK if refused is None else refused.answer.status,
@@ -139,3 +139,6 @@ async def _show(
         reasons=reasons,
         error="" if refused is None else str(refused),
     )
+    if refused is not None:
+        page.headers.update(headers_of(refused.answer))
+    return page

@@ -140,6 +140,8 @@ async def test_who_asks_too_fast_is_told_and_what_they_wrote_is_still_there(
         refused = await pupil.submit("/privacy/delete", learner="l1", reason='moved to "Ulm"')
 
     assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    assert refused.headers["X-RateLimit-Remaining"] == "0"
     assert "Too many requests of this caller: ask again in" in text_of(refused)
     assert 'value="moved to &#34;Ulm&#34;"' in refused.text
     assert (await acme.ask("GET", PRIVACY_AT)).json()["items"][0]["kind"] == "export"

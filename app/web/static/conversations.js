@@ -308,7 +308,7 @@
         const isNew = shown.length < ids.length;
         if (shown.length) this.replace(nodesOf(await fragment(`${this.base.pathname}?${new URLSearchParams(shown.map((id) => ["only", id]))}`, this.ended.signal)), shown);
         if (isNew) await this.catchUp();
-        if (this.isNewest && ids.some((id) => !isShown(id) && !this.gone.has(id) && this.isWithin(id))) this.refresh();
+        if (this.isNewest && ids.some((id) => !shown.includes(id) && !isShown(id) && !this.gone.has(id) && this.isWithin(id))) this.refresh();
       } catch (error) {
         if (error.name !== "AbortError") ids.forEach((id) => this.waiting.add(id));
       }
