@@ -89,7 +89,12 @@ class WorkerProcess:
         return False
 
     def last_lines(self) -> str:
-        return self.log.read_text(errors="replace")[-3000:]
+        return self.said[-3000:]
+
+    @property
+    def said(self) -> str:
+        """All of its log so far."""
+        return self.log.read_text(errors="replace")
 
     def kill(self) -> None:
         self._process.kill()

@@ -115,7 +115,7 @@ async def test_a_worker_listens_and_finds_its_services_by_ipv6(
         monkeypatch.setenv("WEB_HOST", host)
         monkeypatch.setenv("WEB_PORT", str(worker.web_port))
         assert await asyncio.to_thread(probe) == 0
-        log = worker.last_lines()
+        log = worker.said
         # Not in this thread, whose loop passes on what the worker still has to say to Kafka.
         assert await asyncio.to_thread(worker.stop) == 0
 

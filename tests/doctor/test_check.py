@@ -88,6 +88,7 @@ async def test_a_system_as_it_should_be_has_nothing_wrong(settings: SettingsFor)
         "lag",
         "schema",
         "search",
+        "tenants",
         "rights",
     }
 

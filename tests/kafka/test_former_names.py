@@ -84,7 +84,7 @@ async def test_a_worker_does_not_begin_anew_and_says_what_to_set(system: Setting
     await commit(system, "scribble-chat-log", topic)
     worker = workers.start(Role.PERSIST)
     assert worker.wait() == 2
-    said = worker.last_lines()
+    said = worker.said
     assert "PERSIST_GROUP=scribble-chat-log to go on from there" in said
     assert f"PERSIST_GROUP={groups_of(system.topology).persist} to begin anew" in said
     assert "Traceback" not in said

@@ -73,7 +73,7 @@ def test_a_directory_that_cannot_be_written_is_named_with_what_to_do(
     worker = workers.start(Role.CAPTURE, extra=extra, launcher=UNPRIVILEGED)
 
     assert worker.wait() == 2
-    log = worker.last_lines()
+    log = worker.said
     assert f"DATA_DIR={where}: " in log
     assert "TABLE_STORE=memory" in log
     assert "Traceback" not in log

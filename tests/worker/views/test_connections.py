@@ -116,4 +116,4 @@ async def test_who_sends_half_requests_keeps_nobody_out_where_descriptors_are_fe
 
 
 async def _says(worker: WorkerProcess) -> bool:
-    return "Too many connections" in worker.last_lines()
+    return "Too many connections" in worker.said
