@@ -88,7 +88,7 @@ class ChatLog(_Client):
         return Session(session_id or new_session_id(), self, self._sender, fields)
 
     def read(self, path: str, **query: Any) -> dict[str, Any]:
-        """Return what the server answers to a GET.
+        """Return what the server answers to a GET below `/v1/sessions`; of the app's, where there is one.
 
         Raises:
             Unreachable, Refused: it answers nothing, or not this.
@@ -127,7 +127,7 @@ class AsyncChatLog(_Client):
         return AsyncSession(session_id or new_session_id(), self, self._sender, fields)
 
     async def read(self, path: str, **query: Any) -> dict[str, Any]:
-        """Return what the server answers to a GET.
+        """Return what the server answers to a GET below `/v1/sessions`; of the app's, where there is one.
 
         Raises:
             Unreachable, Refused: it answers nothing, or not this.
