@@ -15,6 +15,7 @@ from rich.text import Text
 from app.access import AccessLog
 from app.commands.asking import asks
 from app.commands.export_options import DayOrMoment
+from app.commands.reading_options import text_or_json
 from app.conversations.describing import talk_of
 from app.conversations.live import LiveTalks
 from app.conversations.representations import ShownMessage
@@ -59,14 +60,7 @@ _NAME = "chatlog conversation"
     metavar="ZONE",
     help="Of the times shown, and in which days begin: Africa/Lagos.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="To read, or for programs.",
-)
+@text_or_json
 @click.option("--limit", type=click.IntRange(1, _LIMIT_MAX), help="Only so many, the newest. [default: all]")
 @click.option("--follow", is_flag=True, help="Go on, and show what is said from now on, until Ctrl-C.")
 @asks(Action.READ_MESSAGES)

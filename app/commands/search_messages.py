@@ -12,6 +12,7 @@ from rich.text import Text
 
 from app.access import AccessLog
 from app.commands.asking import asks
+from app.commands.reading_options import text_or_json
 from app.conversations.transcript_lines import on_one_line, speaker_of
 from app.dead_letters.content import printable
 from app.dead_letters.filters import MomentType
@@ -59,14 +60,7 @@ _NAME = "chatlog search messages"
     default=True,
     help=f"The newest first, or the best of the {RANKED_MAX:,} newest. [default: newest]",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="To read, or for programs.",
-)
+@text_or_json
 @asks(Action.READ_MESSAGES)
 def messages(  # noqa: PLR0913  each is an option
     words: tuple[str, ...],
